@@ -1,0 +1,121 @@
+"""Talk to a language model from a notebook.
+
+    %load_ext eighty80_jupyter
+    %%chat                                   in a cell: its text is the prompt
+    from eighty80_jupyter import chat        in Python: reply = chat.ask("Hello")
+
+`chat` is the session of the running kernel, the same that the magics use; in a Python without
+IPython it is the session of the process.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import eighty80_jupyter.chat  # noqa: F401  # see below: it must not be imported later
+from eighty80_jupyter.errors import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    APIStreamError,
+    APITimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    ChatError,
+    ChatInterrupted,
+    ContextLengthError,
+    LocalModelError,
+    MissingKeyError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from eighty80_jupyter.api.reply import Choice, Reply, Usage
+    from eighty80_jupyter.chat.conversation import Conversation, Turn
+    from eighty80_jupyter.config import ChatConfig
+    from eighty80_jupyter.session import Session
+
+    chat: Session
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "APIConnectionError",
+    "APIError",
+    "APIStatusError",
+    "APIStreamError",
+    "APITimeoutError",
+    "AuthenticationError",
+    "BadRequestError",
+    "ChatConfig",
+    "ChatError",
+    "ChatInterrupted",
+    "Choice",
+    "ContextLengthError",
+    "Conversation",
+    "LocalModelError",
+    "MissingKeyError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "Reply",
+    "ServerError",
+    "Session",
+    "Turn",
+    "Usage",
+    "UsageError",
+    "chat",
+    "load_ipython_extension",
+    "unload_ipython_extension",
+]
+
+# Public names that are imported when somebody asks for them.
+_LATE = {
+    "ChatConfig": "eighty80_jupyter.config",
+    "Choice": "eighty80_jupyter.api.reply",
+    "Conversation": "eighty80_jupyter.chat.conversation",
+    "Reply": "eighty80_jupyter.api.reply",
+    "Session": "eighty80_jupyter.session",
+    "Turn": "eighty80_jupyter.chat.conversation",
+    "Usage": "eighty80_jupyter.api.reply",
+}
+
+# The import above put the package of that name here; `__getattr__` gives the session instead. The
+# package stays importable: `from eighty80_jupyter.chat.turn import ...`.
+globals().pop("chat", None)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "chat":
+        from eighty80_jupyter.notebook.extension import current_session  # noqa: PLC0415  # late
+
+        return current_session()
+    if name in _LATE:
+        from importlib import import_module  # noqa: PLC0415  # late
+
+        return getattr(import_module(_LATE[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Register `%chat` and `%%chat`; IPython calls this for `%load_ext eighty80_jupyter`."""
+    from eighty80_jupyter.notebook.extension import load  # noqa: PLC0415  # late
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Take the magics away and close the connections; the conversation stays for a reload."""
+    from eighty80_jupyter.notebook.extension import unload  # noqa: PLC0415  # late
+
+    unload(shell)

@@ -1,0 +1,190 @@
+"""From an error answer to the exception for it. No I/O.
+
+Source: the chat-completions contract, "Errors": 8080's own shape, and the chip vendor's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from eighty80_jupyter import errors
+
+_LONG = 300  # characters of a server's message that are shown
+_CONTEXT_CODES = ("context_length_exceeded", "exceed_context_size_error")
+_CONTEXT_WORDS = re.compile(
+    r"context (?:length|size|window)|maximum (?:context|sequence)|too many tokens|"
+    r"prompt is too long|max_model_len|max_seq_len",
+    re.IGNORECASE,
+)
+_CONTEXT_LIMIT = (
+    re.compile(
+        r"(?:context|sequence)[\w ]*?(?:length|size|window)\D{0,20}?([\d,]{3,})", re.IGNORECASE
+    ),
+    re.compile(r"(?:maximum|max|limit)\D{0,30}?([\d,]{3,})", re.IGNORECASE),
+    re.compile(r"(?:>|than|exceeds)\D{0,20}?([\d,]{3,})", re.IGNORECASE),
+)
+
+
+def parse_body(text: str) -> tuple[Any, str, str | None, str | None]:
+    """Return body, message, code and parameter of an error answer.
+
+    The message is the first of: `error.message`, `error` as a text, `detail` as a text, `detail` as
+    a list, `message`; else the first 200 characters of a text that is no web page.
+    """
+    try:
+        body = json.loads(text)
+    except ValueError:
+        plain = " ".join(text.split())
+        return text, "" if plain.startswith("<") else plain[:200], None, None
+    error = body.get("error") if isinstance(body, dict) else None
+    if isinstance(error, dict):
+        message = error.get("message")
+        code = error.get("code")
+        if not isinstance(code, str):
+            code = error.get("type")
+        return body, _string(message) or "", _string(code), _string(error.get("param"))
+    if isinstance(error, str):
+        return body, error, None, None
+    detail = body.get("detail") if isinstance(body, dict) else None
+    if isinstance(detail, str):
+        return body, detail, None, None
+    if isinstance(detail, list):
+        return body, _details(detail), None, _location(detail[0]) if detail else None
+    message = body.get("message") if isinstance(body, dict) else None
+    return body, _string(message) or " ".join(text.split())[:200], None, None
+
+
+def status_error(
+    status: int, text: str, *, url: str, headers: Mapping[str, str], after: float | None
+) -> errors.APIStatusError:
+    """Return the exception for an answer with an error status.
+
+    `text` is the body, `url` the base address, `after` the seconds that Retry-After asks for.
+    """
+    body, message, code, param = parse_body(text)
+    host = urlsplit(url).netloc
+    said = f": {_cut(message)}" if message else ""
+    facts: dict[str, Any] = {
+        "status_code": status,
+        "message": message,
+        "request_id": headers.get("x-request-id") or headers.get("request-id"),
+        "body": body,
+        "code": code,
+        "param": param,
+        "retry_after": after,
+    }
+    if status in (400, 413, 422) and _is_context(message, code):
+        limit = context_limit(body, message)
+        tells = (
+            f"it takes {limit:,} tokens" if limit else "the server did not say how many it takes"
+        )
+        context = errors.ContextLengthError(
+            f"the conversation is too long for the model ({tells}){said}; start anew with "
+            "%chat --reset, or send less",
+            **facts,
+        )
+        context.limit = limit
+        return context
+    match status:
+        case 400 | 422:
+            return errors.BadRequestError(f"{host} refused the request ({status}){said}", **facts)
+        case 401:
+            return errors.AuthenticationError(
+                f"{host} does not accept the API key (401){said}; set _8080_API_KEY, "
+                "or run %chat --key to type another one in",
+                **facts,
+            )
+        case 403:
+            return errors.PermissionDeniedError(
+                f"{host} does not allow this with your key (403){said}; "
+                "check its project and its rights, or choose another model with -m",
+                **facts,
+            )
+        case 404:
+            return errors.NotFoundError(
+                f"{host} does not know this model or address (404){said}; "
+                "check the model (-m) and the address (_8080_API_URL)",
+                **facts,
+            )
+        case 429:
+            wait = f"; it asks to wait {after:,.0f} s" if after else "; wait a little and try again"
+            return errors.RateLimitError(
+                f"{host} takes no more requests for now (429){said}{wait}", **facts
+            )
+    if status >= 500:  # noqa: PLR2004  # the class of server errors
+        return errors.ServerError(
+            f"{host} failed ({status}){said}; nothing is wrong on your side, try again", **facts
+        )
+    if 300 <= status < 400:  # noqa: PLR2004  # the class of redirections
+        target = urlsplit(headers.get("location", ""))
+        to = f"{target.scheme}://{target.hostname}" if target.hostname else "another address"
+        return errors.APIStatusError(
+            f"{host} redirects to {to} ({status}), where the key is not sent; "
+            "set _8080_API_URL to the final address",
+            **facts,
+        )
+    return errors.APIStatusError(f"{host} answered with status {status}{said}", **facts)
+
+
+def stream_error(body: Any, *, url: str) -> errors.APIError:
+    """Return the exception for an error object that came inside a stream."""
+    text = body if isinstance(body, str) else json.dumps(body)
+    parsed, message, code, _ = parse_body(text)
+    said = _cut(message) or "no reason given"
+    host = urlsplit(url).netloc
+    if _is_context(message, code):
+        limit = context_limit(parsed, message)
+        error = errors.ContextLengthError(
+            f"the conversation is too long for the model: {said}; start anew with %chat --reset, "
+            "or send less",
+            status_code=200,
+            message=message,
+            body=parsed,
+            code=code,
+        )
+        error.limit = limit
+        return error
+    return errors.APIStreamError(f"{host} broke the reply off: {said}", body=parsed)
+
+
+def context_limit(body: Any, message: str) -> int | None:
+    """Return the number of tokens that the model takes, as far as the server tells it."""
+    error = body.get("error") if isinstance(body, dict) else None
+    if isinstance(error, dict) and isinstance(error.get("n_ctx"), int):
+        return int(error["n_ctx"])
+    for pattern in _CONTEXT_LIMIT:
+        if found := pattern.search(message):
+            return int(found[1].replace(",", ""))
+    return None
+
+
+def _is_context(message: str, code: str | None) -> bool:
+    return code in _CONTEXT_CODES or bool(_CONTEXT_WORDS.search(message))
+
+
+def _string(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _location(item: Any) -> str | None:
+    place = item.get("loc") if isinstance(item, dict) else None
+    if not isinstance(place, list):
+        return None
+    return ".".join(str(step) for step in place if step != "body") or None
+
+
+def _details(items: list[Any]) -> str:
+    lines = []
+    for item in items[:3]:
+        place, text = _location(item), item.get("msg") if isinstance(item, dict) else item
+        lines.append(f"{place}: {text}" if place else str(text))
+    return "; ".join(lines)
+
+
+def _cut(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _LONG else text[: _LONG - 3] + "..."

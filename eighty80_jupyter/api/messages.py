@@ -1,0 +1,57 @@
+"""Messages as they go over the wire: pure values.
+
+Source: the 8080 chat-completions documentation, "Messages".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Role = Literal["developer", "system", "user", "assistant", "tool"]
+# One part of a message with more than text: {"type": "text" | "image_url" | "input_audio", ...}
+Part = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """One call that the model asks for. `arguments` is JSON text as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the call as an assistant message carries it."""
+        function = {"name": self.name, "arguments": self.arguments}
+        return {"id": self.id, "type": "function", "function": function}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message: its role and its content, a string or a tuple of parts (None: no content)."""
+
+    role: Role
+    content: str | tuple[Part, ...] | None
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the message as a request carries it, without the fields that are not set."""
+        content = list(self.content) if isinstance(self.content, tuple) else self.content
+        wire: dict[str, Any] = {"role": self.role, "content": content}
+        if self.tool_calls:
+            wire["tool_calls"] = [call.to_wire() for call in self.tool_calls]
+        if self.tool_call_id is not None:
+            wire["tool_call_id"] = self.tool_call_id
+        return wire
+
+    @property
+    def text(self) -> str:
+        """The text of the message; a part that is no text stands as its type, in brackets."""
+        if self.content is None or isinstance(self.content, str):
+            return self.content or ""
+        return "\n".join(
+            part["text"] if part.get("type") == "text" else f"[{part.get('type')}]"
+            for part in self.content
+        )

@@ -1,0 +1,123 @@
+"""A reply: what a turn's last round brought, as pure values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from eighty80_jupyter.api.messages import Message, ToolCall
+
+# How a reply ended: whole, cut by the user, or broken off by an error.
+Status = Literal["complete", "interrupted", "error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What the server counted. Counts are in tokens, rates in tokens per second, time in seconds.
+
+    Every field is None where the server did not report it; `prefill_*` and `decode_*` are the fast
+    chips' own figures.
+    """
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    prefill_tokens: int | None = None
+    prefill_rate: float | None = None
+    decode_tokens: int | None = None
+    decode_rate: float | None = None
+    total_time: float | None = None
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, Any]) -> Usage:
+        """Read the fields that are numbers and leave out the others."""
+        values: dict[str, Any] = {}
+        for name in cls.__slots__:
+            value = wire.get(name)
+            if isinstance(value, (int, float)) and math.isfinite(value):
+                values[name] = int(value) if name.endswith("_tokens") else float(value)
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, float]:
+        """Return what was reported, without the rest."""
+        return {n: v for n in self.__slots__ if (v := getattr(self, n)) is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One of the answers to a prompt; there is one unless `n` asked for more."""
+
+    index: int = 0
+    text: str = ""
+    reasoning: str = ""
+    refusal: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: str | None = None
+    logprobs: tuple[Mapping[str, Any], ...] = ()
+
+    def to_message(self) -> Message:
+        """Return the answer as the message that stands for it in the history.
+
+        Reasoning is not sent back, a refusal is the text of the message that refused.
+        """
+        text = self.text or self.refusal
+        return Message("assistant", text or (None if self.tool_calls else ""), self.tool_calls)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What the model answered.
+
+    `choices` holds one answer or more; `text`, `reasoning` and `finish_reason` are the first one's.
+    `seconds` runs from the request to the end of the reply, as the user felt it. `status` tells
+    whether the reply is whole, was interrupted, or broke off with the error in `error`.
+    `parameters` is what was sent besides the messages.
+    """
+
+    choices: tuple[Choice, ...] = (Choice(),)
+    model: str = ""
+    id: str = ""
+    usage: Usage | None = None
+    seconds: float = 0.0
+    status: Status = "complete"
+    error: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The text of the first answer; the refusal where the model refused."""
+        return self.choices[0].text or self.choices[0].refusal
+
+    @property
+    def reasoning(self) -> str:
+        """What a reasoning model thought before it answered; empty where it says nothing."""
+        return self.choices[0].reasoning
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the first answer ended: `stop`, `length`, ...; None where it did not end."""
+        return self.choices[0].finish_reason
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing in it that would be missed."""
+        return not any(c.text or c.reasoning or c.refusal or c.tool_calls for c in self.choices)
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Completion tokens over the seconds that the user waited, or None if not reported."""
+        if self.usage is None or not self.usage.completion_tokens or self.seconds <= 0:
+            return None
+        return self.usage.completion_tokens / self.seconds
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        tokens = self.usage.completion_tokens if self.usage else None
+        count = "" if tokens is None else f", {tokens} tokens"
+        state = "" if self.status == "complete" else f", {self.status}"
+        start = self.text if len(self.text) <= 60 else self.text[:57] + "..."  # noqa: PLR2004  # a line
+        return f"<Reply {start!r} from {self.model or 'the model'}{count}{state}>"

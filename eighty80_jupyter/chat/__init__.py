@@ -1,0 +1,1 @@
+"""A conversation and what happens in a turn."""

@@ -1,0 +1,170 @@
+"""Every setting, usable from `ipython_config.py`, `%config ChatConfig` and Python."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from traitlets import (
+    Bool,
+    CaselessStrEnum,
+    Float,
+    HasTraits,
+    Integer,
+    TraitError,
+    TraitType,
+    Unicode,
+)
+from traitlets.config import Config, Configurable
+
+from eighty80_jupyter.api import sampling
+from eighty80_jupyter.api.endpoint import Secret, clean_url, usable
+from eighty80_jupyter.errors import UsageError
+
+DEFAULT_MODEL = "8080/taalas/llama3.1-8b-instruct"
+
+
+class SettingError(UsageError, TraitError):
+    """A setting was given a value that it does not take; it keeps the one it had."""
+
+
+class ParameterTrait(TraitType[Any, Any]):
+    """A request parameter as the table in `api.sampling` describes it; None: not sent."""
+
+    allow_none = True
+    default_value = None
+
+    def __init__(self, name: str) -> None:
+        super().__init__(help=sampling.PARAMETERS[name].help)
+        self.info_text = sampling.PARAMETERS[name].kind.value
+        self.tag(config=True)
+
+    def validate(self, _obj: HasTraits, value: Any) -> Any:
+        """Return the value as it is sent, or raise SettingError."""
+        assert self.name is not None  # noqa: S101  # set when the class was made
+        if value is None:
+            return None
+        try:
+            return sampling.check(self.name, value)
+        except UsageError as error:
+            raise SettingError(str(error)) from None
+
+    def from_string(self, s: str) -> Any:
+        """Return the value that a command line's text means."""
+        assert self.name is not None  # noqa: S101  # set when the class was made
+        return None if s == "None" else sampling.from_text(self.name, s)
+
+
+class SecretTrait(TraitType[Any, Any]):
+    """A key. It is kept as a Secret, which shows nowhere by itself."""
+
+    allow_none = True
+    default_value = None
+    info_text = "a key"
+
+    def validate(self, _obj: HasTraits, value: Any) -> Secret | None:
+        """Return the key as a Secret, or raise SettingError without showing it."""
+        if value is None or isinstance(value, Secret):
+            return value
+        if not isinstance(value, str):
+            raise SettingError(f"{self.name} must be a text, got a {type(value).__name__}")
+        try:
+            return usable(value, str(self.name))
+        except UsageError as error:
+            raise SettingError(str(error)) from None
+
+
+class UrlTrait(TraitType[Any, Any]):
+    """The address of a server, without a trailing slash."""
+
+    allow_none = True
+    default_value = None
+    info_text = "an http or https address"
+
+    def validate(self, _obj: HasTraits, value: Any) -> str | None:
+        """Return the cleaned address, or raise SettingError."""
+        if value is None:
+            return None
+        try:
+            return clean_url(str(value))
+        except UsageError as error:
+            raise SettingError(str(error)) from None
+
+
+class ChatConfig(Configurable):
+    """The settings of a conversation. None leaves a parameter to the server's own default."""
+
+    model = ParameterTrait("model")
+    temperature = ParameterTrait("temperature")
+    top_p = ParameterTrait("top_p")
+    frequency_penalty = ParameterTrait("frequency_penalty")
+    presence_penalty = ParameterTrait("presence_penalty")
+    max_tokens = ParameterTrait("max_tokens")
+    seed = ParameterTrait("seed")
+    stop = ParameterTrait("stop")
+    n = ParameterTrait("n")
+    reasoning_effort = ParameterTrait("reasoning_effort")
+    logit_bias = ParameterTrait("logit_bias")
+    logprobs = ParameterTrait("logprobs")
+    top_logprobs = ParameterTrait("top_logprobs")
+    response_format = ParameterTrait("response_format")
+    user = ParameterTrait("user")
+    extra = ParameterTrait("extra")
+
+    system = Unicode(
+        None,
+        allow_none=True,
+        help="the instruction message of conversations that have none of their own (-s)",
+    ).tag(config=True)
+    system_role = CaselessStrEnum(
+        ["system", "developer"], "system", help="the role in which the instruction message is sent"
+    ).tag(config=True)
+    stream = Bool(default_value=True, help="show the reply while it is written").tag(config=True)
+
+    base_url = UrlTrait(
+        help="the address of the server; None: the environment variable _8080_API_URL, "
+        "or https://api.8080.io"
+    ).tag(config=True)
+    api_key = SecretTrait(
+        help="the API key; None: the environment variable _8080_API_KEY, or the file that "
+        "_8080_SERVICE_ACCOUNT_TOKEN_FILE names. It is never shown."
+    ).tag(config=True)
+    allow_insecure_http = Bool(
+        default_value=False,
+        help="send the key over plain http to another machine, readable on the way",
+    ).tag(config=True)
+    connect_timeout = Float(
+        10.0, min=0.001, allow_none=True, help="seconds to wait for a connection; None: no limit"
+    ).tag(config=True)
+    read_timeout = Float(
+        300.0, min=0.001, allow_none=True, help="seconds of silence to bear; None: no limit"
+    ).tag(config=True)
+    max_retries = Integer(
+        2, min=0, help="further attempts when no reply has begun: connection, 408, 409, 429, 5xx"
+    ).tag(config=True)
+    max_retry_wait = Float(
+        30.0, min=0, help="the longest wait between two attempts, in seconds"
+    ).tag(config=True)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the request parameters that are set, the model always among them."""
+        values = {name: getattr(self, name) for name in sampling.PARAMETERS}
+        values["model"] = values["model"] or DEFAULT_MODEL
+        return {name: value for name, value in values.items() if value is not None}
+
+    def update_config(self, config: Config) -> None:
+        """Set what `config` says of this class, all of it or nothing.
+
+        `%config` calls this. Unlike the inherited method it leaves the settings alone that the new
+        configuration does not name, whoever set them.
+        """
+        changes = dict(config.get(type(self).__name__, {}))
+        for name in changes:
+            if name not in self.trait_names(config=True):
+                known = self.trait_names(config=True)
+                raise SettingError(sampling.unknown("setting", f"ChatConfig.{name}", known))
+        probe = type(self)()
+        for name, value in changes.items():
+            setattr(probe, name, value)
+        with self.hold_trait_notifications():
+            for name in changes:
+                setattr(self, name, getattr(probe, name))

@@ -1,0 +1,161 @@
+"""The exception tree: everything that this package raises on purpose.
+
+Each text is one line that says what was expected, what came, and what to do now. In a notebook
+that line is all that shows (IPython asks an exception for `_render_traceback_`), and the cell
+still fails.
+
+    ChatError
+    ├── UsageError               what was asked for cannot be done; nothing was sent
+    │   └── MissingKeyError      no API key, or one that must not be sent there
+    ├── LocalModelError          the embedded model cannot be fetched, started or reached
+    └── APIError                 the request was made and failed
+        ├── APIConnectionError   no connection, or it broke before the reply began
+        │   └── APITimeoutError  nothing came for longer than the timeout
+        ├── APIStreamError       the reply broke off, or is not what the API promises
+        └── APIStatusError       the server answered with an error
+            ├── BadRequestError  400, 422: a parameter or a message was refused
+            │   └── ContextLengthError  the conversation is longer than the model takes
+            ├── AuthenticationError     401
+            ├── PermissionDeniedError   403
+            ├── NotFoundError           404
+            ├── RateLimitError          429
+            └── ServerError             500 and above
+    ChatInterrupted              a KeyboardInterrupt that knows the partial reply
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eighty80_jupyter.api.reply import Reply
+
+
+class OneLineError:
+    """Show as one line in IPython, whatever the traceback mode; the cell fails all the same."""
+
+    def _render_traceback_(self) -> list[str]:
+        assert isinstance(self, BaseException)  # noqa: S101  # a mixin for exceptions only
+        return [one_line(self)]
+
+
+class ChatError(OneLineError, Exception):
+    """Base of all errors of this package."""
+
+
+class UsageError(ChatError, ValueError):
+    """What the user wrote cannot be done: a bad option, value or prompt. Nothing was sent."""
+
+
+class MissingKeyError(UsageError):
+    """There is no API key, or it must not be sent to the configured address."""
+
+
+class LocalModelError(ChatError):
+    """The embedded model cannot be fetched, started or reached."""
+
+
+class APIError(ChatError):
+    """A request was made and failed.
+
+    `reply` is what had arrived by then, or None; it is kept in the conversation too.
+    """
+
+    reply: Reply | None = None
+
+
+class APIConnectionError(APIError):
+    """The server cannot be reached, or the connection broke before the reply began."""
+
+
+class APITimeoutError(APIConnectionError):
+    """Nothing came for longer than the timeout."""
+
+
+class APIStreamError(APIError):
+    """The reply broke off, or is not what the API promises.
+
+    `body` is the error object that the server put into the stream, if that is what happened.
+    """
+
+    def __init__(self, message: str, *, body: Any = None) -> None:
+        super().__init__(message)
+        self.body = body
+
+
+class APIStatusError(APIError):
+    """The server answered with an error status.
+
+    `status_code` is the HTTP status, `request_id` the server's name for the request (or None),
+    `body` the decoded JSON or the text of the answer, `message` the server's own words, `code` its
+    error code, `param` the parameter it complains about, and `retry_after` the seconds that it asks
+    to wait (each of these None where it said nothing).
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        status_code: int,
+        message: str = "",
+        request_id: str | None = None,
+        body: Any = None,
+        code: str | None = None,
+        param: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(text)
+        self.status_code = status_code
+        self.message = message
+        self.request_id = request_id
+        self.body = body
+        self.code = code
+        self.param = param
+        self.retry_after = retry_after
+
+
+class BadRequestError(APIStatusError):
+    """400 or 422: the server refused a parameter or a message."""
+
+
+class ContextLengthError(BadRequestError):
+    """The conversation is longer than the model takes.
+
+    `limit` is the number of tokens that the server reported, or None where it named none.
+    """
+
+    limit: int | None = None
+
+
+class AuthenticationError(APIStatusError):
+    """401: the key is missing, wrong or expired."""
+
+
+class PermissionDeniedError(APIStatusError):
+    """403: the key is good, but not for this."""
+
+
+class NotFoundError(APIStatusError):
+    """404: no such model, or no such address."""
+
+
+class RateLimitError(APIStatusError):
+    """429: too many requests."""
+
+
+class ServerError(APIStatusError):
+    """500 or above: the server failed."""
+
+
+class ChatInterrupted(OneLineError, KeyboardInterrupt):  # noqa: N818  # named as its base is
+    """The user interrupted a turn. `reply` is what had arrived by then, or None."""
+
+    def __init__(self, text: str, *, reply: Reply | None = None) -> None:
+        super().__init__(text)
+        self.reply = reply
+
+
+def one_line(error: BaseException) -> str:
+    """Return the class and the text of `error` on one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,172 @@
+"""%chat and %%chat: parse the options and hand over. All that counts is in the session."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.inputtransformer2 import EscapedCommand
+from IPython.core.magic import no_var_expand
+
+from eighty80_jupyter.api.sampling import shown
+from eighty80_jupyter.errors import APIError, ChatInterrupted, UsageError
+from eighty80_jupyter.notebook.options import OPTIONS, manual, parse
+
+if TYPE_CHECKING:
+    from tokenize import TokenInfo
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from eighty80_jupyter.session import Session
+
+
+class ChatMagic:
+    """The magic function of one shell. `chat` is what gets registered."""
+
+    def __init__(self, shell: InteractiveShell, session: Session) -> None:
+        self._shell = shell
+        self._session = session
+
+        @no_var_expand
+        def chat(line: str, cell: str | None = None) -> None:
+            self._run(line, cell)
+
+        chat.__doc__ = manual()
+        self.chat = chat
+
+    def _run(self, line: str, cell: str | None) -> None:
+        values, rest = parse(line)
+        if cell is not None and rest:
+            raise UsageError(
+                f"the %%chat line takes options only, got {shown(rest)}; "
+                "write the prompt into the cell below it"
+            )
+        if "help" in values:
+            print(manual())  # noqa: T201  # what was asked for
+            return
+        prompt = rest if cell is None else cell.strip("\n").rstrip()
+        parameters = {name: v for name, v in values.items() if OPTIONS[name].parameter}
+        commands = {name: v for name, v in values.items() if OPTIONS[name].alone}
+        others = {name: v for name, v in values.items() if name not in {**parameters, **commands}}
+        if not prompt.strip() and (parameters or others.keys() - {"system"}):
+            given = ", ".join(OPTIONS[name].long for name in values if name not in commands)
+            raise UsageError(
+                f"there is no prompt for {given}; write one after it, or keep a setting "
+                "with %config ChatConfig.NAME = VALUE"
+            )
+        self._act(commands)
+        if prompt.strip():
+            self._ask(prompt, parameters, **others)
+        elif "system" in others:
+            self._session.conversation.system = others["system"]
+            self._say("The instruction message is set." if others["system"] else "It is removed.")
+        elif not commands and cell is None:
+            self._status()
+        elif not commands:
+            raise UsageError("the prompt is empty; write it below the %%chat line")
+
+    def _act(self, commands: dict[str, Any]) -> None:
+        """Do what stands instead of a prompt, or before one."""
+        if "remote" in commands:
+            self._session.use_remote()
+            self._say(f"Talking to {self._session.address}.")
+        if "local" in commands:
+            self._start_local(commands["local"])
+        if "key" in commands:
+            self._ask_for_key()
+        if "reset" in commands:
+            self._session.conversation.reset()
+            self._say("A new conversation begins.")
+        if "history" in commands:
+            self._history()
+
+    def _ask(
+        self,
+        prompt: str,
+        parameters: dict[str, Any],
+        *,
+        system: str | None = None,
+        into: str | None = None,
+        no_stream: bool = False,
+    ) -> None:
+        from eighty80_jupyter.notebook.display import make_writer  # noqa: PLC0415  # when first used
+
+        choices = self._session.parameters(**parameters).get("n", 1)
+        writer = make_writer(self._shell, choices=choices)
+        reply = None
+        try:
+            reply = self._session.ask(
+                prompt,
+                system=system,
+                stream=False if no_stream else None,
+                listen=writer.take,
+                **parameters,
+            )
+        except (APIError, ChatInterrupted) as error:
+            reply = error.reply
+            raise
+        finally:
+            writer.finish(reply)
+            if into is not None and reply is not None:
+                self._shell.user_ns[into] = reply
+
+    def _status(self) -> None:
+        from eighty80_jupyter.notebook.views import status_html, status_text  # noqa: PLC0415  # late
+
+        self._show(status_html(self._session), status_text(self._session))
+
+    def _history(self) -> None:
+        from eighty80_jupyter.notebook.views import (  # noqa: PLC0415  # the Markdown stack
+            conversation_html,
+            conversation_text,
+        )
+
+        conversation = self._session.conversation
+        self._show(conversation_html(conversation), conversation_text(conversation))
+
+    def _ask_for_key(self) -> None:
+        from getpass import getpass  # noqa: PLC0415  # ipykernel replaces it at the start
+
+        try:
+            key = getpass("API key (it is not shown): ")
+        except (EOFError, NotImplementedError, RuntimeError):
+            raise UsageError(
+                "nobody can type a key in here; set the environment variable _8080_API_KEY"
+            ) from None
+        self._session.set_key(key)
+        self._say("The key is set for this kernel.")
+
+    def _start_local(self, path: str) -> None:
+        from eighty80_jupyter.notebook.display import Progress  # noqa: PLC0415  # when first used
+
+        with Progress(self._shell, "Fetching the embedded model") as progress:
+            server = self._session.use_local(path or None, progress=progress)
+        self._say(f"Talking to {server.model} on this machine ({server.url}). No key is needed.")
+
+    def _say(self, text: str) -> None:
+        sys.stdout.write(text + "\n")
+
+    def _show(self, html: str, text: str) -> None:
+        from eighty80_jupyter.notebook.display import has_pages  # noqa: PLC0415  # when first used
+
+        if has_pages(self._shell):
+            self._shell.display_pub.publish(data={"text/html": html, "text/plain": text})
+        else:
+            self._say(text)
+
+
+class ChatCommand(EscapedCommand):
+    """Read `%chat WHAT?` as a prompt; IPython would take the question mark for a call for help."""
+
+    priority = 4  # before HelpEnd, which has 5
+
+    @classmethod
+    def find(cls, tokens_by_line: list[list[TokenInfo]]) -> ChatCommand | None:
+        """Find the first line `%chat` with something after it that is more than `?`."""
+        for line in tokens_by_line:
+            words = [token for token in line if token.string.strip()]
+            if [token.string for token in words[:2]] == ["%", "chat"]:
+                rest = words[0].line[words[1].end[1] :].strip()
+                if rest.strip("?"):
+                    return cls(words[0].start)
+        return None

@@ -1,0 +1,104 @@
+"""What `%chat`, `%chat --history` and the displays of replies and conversations show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eighty80_jupyter.notebook.display import QUIET, facts
+from eighty80_jupyter.notebook.markdown import escape, render
+
+if TYPE_CHECKING:
+    from eighty80_jupyter.api.reply import Reply
+    from eighty80_jupyter.chat.conversation import Conversation, Turn
+    from eighty80_jupyter.session import Session
+
+
+def reply_html(reply: Reply) -> str:
+    """Return a reply as it looks in a cell: every answer, and the quiet line."""
+    several = len(reply.choices) > 1
+    parts = []
+    for choice in reply.choices:
+        if several:
+            parts.append(f"<h6>Answer {choice.index + 1}</h6>")
+        if choice.reasoning:
+            parts.append(
+                f'<details><summary style="{QUIET}">Reasoning</summary>'
+                f"{render(choice.reasoning)}</details>"
+            )
+        parts.append(render(choice.text or choice.refusal))
+    parts.append(f'<div style="{QUIET}">{escape(" · ".join(facts(reply)))}</div>')
+    return "\n".join(parts)
+
+
+def conversation_html(conversation: Conversation) -> str:
+    """Return all turns, numbered: what was asked, and what was answered."""
+    if not len(conversation):
+        return f'<div style="{QUIET}">{escape(conversation_text(conversation))}</div>'
+    parts = []
+    if conversation.system:
+        parts.append(f'<div style="{QUIET}">Instruction: {escape(conversation.system)}</div>')
+    parts += [_turn_html(number, turn) for number, turn in enumerate(conversation, 1)]
+    return "\n".join(parts)
+
+
+def conversation_text(conversation: Conversation) -> str:
+    """Return the same as plain text."""
+    if not len(conversation):
+        return "No turns yet: the conversation is empty."
+    parts = [f"Instruction: {conversation.system}"] if conversation.system else []
+    for number, turn in enumerate(conversation, 1):
+        parts.append(f"{number}. You:\n{turn.prompt}")
+        parts.append(f"Model:\n{turn.reply.text}\n[{' · '.join(facts(turn.reply))}]")
+    return "\n\n".join(parts)
+
+
+def _turn_html(number: int, turn: Turn) -> str:
+    border = "border-left: 3px solid var(--jp-border-color1, #bdbdbd); padding-left: 0.8em"
+    return (
+        f'<div style="{QUIET}">{number} · You</div>'
+        f'<div style="{border}; white-space: pre-wrap">{escape(turn.prompt)}</div>'
+        f'<div style="{QUIET}">Model</div>{reply_html(turn.reply)}'
+    )
+
+
+def _status_rows(session: Session) -> list[tuple[str, str]]:
+    values = session.parameters()
+    model = values.pop("model")
+    conversation = session.conversation
+    messages = len(conversation.to_messages())
+    turns = len(conversation)
+    rows = [
+        ("Server", session.address),
+        ("Key", session.key_source),
+        ("Model", str(model)),
+        (
+            "Conversation",
+            f"{conversation.name}: {turns} turn{'' if turns == 1 else 's'}, {messages} messages",
+        ),
+    ]
+    system = conversation.system if conversation.system is not None else session.config.system
+    if system:
+        rows.append(("Instruction", system))
+    rows.append(
+        (
+            "Parameters",
+            ", ".join(f"{k} = {v!r}" for k, v in values.items()) or "none set: the server's",
+        )
+    )
+    return rows
+
+
+def status_text(session: Session) -> str:
+    """Return where you stand, a line for each fact."""
+    rows = _status_rows(session)
+    return "\n".join(f"{name + ':':<14}{value}" for name, value in rows)
+
+
+def status_html(session: Session) -> str:
+    """Return where you stand, as a small table."""
+    rows = "".join(
+        f'<tr><th style="text-align: left">{escape(name)}</th>'
+        f'<td style="text-align: left">{escape(value)}</td></tr>'
+        for name, value in _status_rows(session)
+    )
+    return f"<table>{rows}</table>"

@@ -1,0 +1,256 @@
+"""The composition root: all state of one kernel hangs on its session."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eighty80_jupyter.api import sampling
+from eighty80_jupyter.api.deltas import Event
+from eighty80_jupyter.api.endpoint import (
+    DEFAULT_URL,
+    ENV_KEY,
+    ENV_TOKEN_FILE,
+    ENV_URL,
+    Endpoint,
+    Secret,
+    clean_url,
+    resolve,
+    usable,
+)
+from eighty80_jupyter.api.messages import Message
+from eighty80_jupyter.api.reply import Reply
+from eighty80_jupyter.background import Background, Work
+from eighty80_jupyter.chat.conversation import Conversation
+from eighty80_jupyter.config import ChatConfig
+from eighty80_jupyter.errors import APIError, ChatInterrupted, UsageError
+
+if TYPE_CHECKING:
+    # Both are brought in when first used: loading the extension must cost nothing to speak of.
+    from eighty80_jupyter.api.client import Client, Settings
+    from eighty80_jupyter.chat.turn import Request
+    from eighty80_jupyter.local.server import LocalServer
+
+Listener = Callable[[list[Event]], None]
+
+
+class Session:
+    """One conversation with a model, and what is needed to hold it.
+
+    `config` holds every setting, `conversation` the turns, `last` the latest reply.
+    """
+
+    def __init__(
+        self,
+        config: ChatConfig | None = None,
+        *,
+        environ: MutableMapping[str, str] | None = None,
+    ) -> None:
+        self.config = config or ChatConfig()
+        self.conversation = Conversation()
+        self.last: Reply | None = None
+        self._environ: Mapping[str, str] = os.environ if environ is None else environ
+        self._background = Background()
+        self._client: tuple[Client, object] | None = None
+        self._local: LocalServer | None = None
+        self._local_file: Path | None = None
+        self._before_local: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"<Session at {self.address}: {self.conversation!r}>"
+
+    @property
+    def address(self) -> str:
+        """The address that requests go to."""
+        url = self.config.base_url or self._environ.get(ENV_URL) or DEFAULT_URL
+        try:
+            return clean_url(url)
+        except UsageError:  # refused when it is used; a password in it must not show
+            return "an address that cannot be used"
+
+    @property
+    def key_source(self) -> str:
+        """Where the key comes from, in words; the key itself is never told."""
+        if self._local is not None:
+            return "not needed for the embedded model"
+        if self.config.api_key:
+            return "set for this kernel"
+        for name in (ENV_KEY, ENV_TOKEN_FILE):
+            if self._environ.get(name, "").strip():
+                return f"from the environment ({name})"
+        return f"missing: set {ENV_KEY}, or run %chat --key, or %chat --local"
+
+    def ask(
+        self,
+        prompt: str,
+        *,
+        system: str | None = None,
+        stream: bool | None = None,
+        listen: Listener | None = None,
+        **parameters: Any,
+    ) -> Reply:
+        """Add a turn to the conversation: send `prompt` with the history and return the reply.
+
+        `system` sets the instruction message of the conversation from this turn on; an empty one
+        removes it. `stream` overrules `config.stream`. The parameters are those of the table in
+        `api.sampling` (`temperature`, `max_tokens`, ...), for this turn only. `listen` is called
+        in this thread with lists of events as they come, and with an empty list in between.
+
+        Raises UsageError for what cannot be sent, APIError for a request that failed (its `reply`
+        is what had come), ChatInterrupted for an interrupt.
+        """
+        work: Work[Event, Reply] | None = None
+        try:
+            request = self._request(prompt, system, stream=stream, parameters=parameters)
+            from eighty80_jupyter.chat.turn import take_turn  # noqa: PLC0415  # brings in httpx
+
+            client = self._connected()
+            work = Work(
+                self._background, lambda emit: take_turn(self.conversation, request, client, emit)
+            )
+            with work:
+                for events in work:
+                    if listen is not None:
+                        listen(events)
+            reply = work.result()
+        except APIError as error:
+            self.last = error.reply or self.last
+            raise
+        except KeyboardInterrupt:
+            raise self._interrupted(work) from None
+        if reply.status == "interrupted":  # by the end of the loop, not by this thread
+            raise self._interrupted(work)
+        self.last = reply
+        return reply
+
+    def parameters(self, **overrides: Any) -> dict[str, Any]:
+        """Return the parameters of a turn: what the configuration sets, and `overrides` over it.
+
+        Raises UsageError for an unknown name and for a value out of bounds.
+        """
+        values = self.config.parameters()
+        for name, value in overrides.items():
+            if value is not None:
+                values[sampling.canonical(name)] = sampling.check(sampling.canonical(name), value)
+        return values
+
+    def set_key(self, key: str) -> None:
+        """Use `key` from now on in this kernel. Raises MissingKeyError if it cannot be one."""
+        self.config.api_key = usable(key, "the key")
+
+    def use_local(
+        self, path: str | Path | None = None, *, progress: Callable[[int, int], None] | None = None
+    ) -> LocalServer:
+        """Start the embedded model and point this session at it; one that runs is kept.
+
+        `path` is a GGUF file; None means the small model that is fetched once into the user's
+        cache, with `progress(done, total)` called in bytes. Raises LocalModelError, and then
+        everything stays as it was.
+        """
+        from eighty80_jupyter.local import start  # noqa: PLC0415  # seldom needed
+
+        file = Path(path).expanduser().resolve() if path else None
+        if self._local is not None and self._local.alive and file == self._local_file:
+            return self._local
+        server = start(file, progress=progress)
+        self.use_remote()
+        self._local_file = file
+        names = ("base_url", "api_key", "model")
+        self._before_local = {name: getattr(self.config, name) for name in names}
+        self._local = server
+        self.config.base_url = server.url
+        self.config.api_key = Secret(server.api_key)
+        self.config.model = server.model
+        return server
+
+    def use_remote(self) -> None:
+        """Stop the embedded model and go back to the server that was used before."""
+        if self._local is not None:
+            self._local.close()
+            self._local = None
+            for name, value in self._before_local.items():
+                setattr(self.config, name, value)
+
+    def close(self) -> None:
+        """Close the connections and end the loop thread; the next request opens them again.
+
+        The conversation, the settings and the embedded model stay.
+        """
+        atexit.unregister(self.close)
+        if self._client is not None:
+            client, loop = self._client
+            self._client = None
+            if loop is self._background.loop():
+                self._background.run(client.aclose())
+        self._background.close()
+
+    def _connected(self) -> Client:
+        """Return the client that belongs to the running loop."""
+        from eighty80_jupyter.api.client import Client  # noqa: PLC0415  # brings in httpx
+
+        loop = self._background.loop()
+        if self._client is None or self._client[1] is not loop:
+            self._client = Client(), loop
+            atexit.register(self.close)
+        return self._client[0]
+
+    def _request(
+        self,
+        prompt: str,
+        system: str | None,
+        *,
+        stream: bool | None,
+        parameters: Mapping[str, Any],
+    ) -> Request:
+        if not isinstance(prompt, str):
+            raise UsageError(f"the prompt must be a text, got a {type(prompt).__name__}")
+        if not prompt.strip():
+            raise UsageError("the prompt is empty; write it below the %%chat line, or after %chat")
+        values = self.parameters(**parameters)
+        endpoint = self._endpoint()
+        from eighty80_jupyter.chat.turn import Request  # noqa: PLC0415  # brings in httpx
+
+        return Request(
+            prompt=Message("user", prompt),
+            parameters=sampling.body_fields(values),
+            endpoint=endpoint,
+            settings=self._settings(),
+            stream=self.config.stream if stream is None else stream,
+            system=self.config.system,
+            system_role=self.config.system_role,
+            instruction=system,
+        )
+
+    def _endpoint(self) -> Endpoint:
+        return resolve(
+            url=self.config.base_url,
+            key=self.config.api_key,
+            environ=self._environ,
+            allow_insecure=self.config.allow_insecure_http,
+        )
+
+    def _settings(self) -> Settings:
+        from eighty80_jupyter.api.client import Settings  # noqa: PLC0415  # brings in httpx
+
+        config = self.config
+        return Settings(
+            connect_timeout=config.connect_timeout,
+            read_timeout=config.read_timeout,
+            max_retries=config.max_retries,
+            max_retry_wait=config.max_retry_wait,
+        )
+
+    def _interrupted(self, work: Work[Event, Reply] | None) -> ChatInterrupted:
+        reply = None
+        # An error that came at the same moment, or a turn that had not begun, left no reply.
+        with suppress(Exception, asyncio.CancelledError):
+            reply = work.result() if work is not None else None
+        if reply is None or reply.empty:
+            return ChatInterrupted("interrupted; nothing had come yet")
+        self.last = reply
+        return ChatInterrupted("interrupted; what had come is kept", reply=reply)

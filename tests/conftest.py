@@ -1,0 +1,65 @@
+"""Fixtures of every test: no way to the real API, a scripted server, real kernels."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.environment import jupyter_variables, project_variables
+from tests.support.scripted import ScriptedServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.support.kernel import KernelSession
+
+BROWSER = Path(__file__).parent / "browser"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the browser's tests last: while it is open, `asyncio.run` fails in the main thread."""
+    for item in items:
+        if BROWSER in item.path.parents:
+            item.add_marker("browser")
+    items.sort(key=lambda item: BROWSER in item.path.parents)
+
+
+@pytest.fixture(scope="session", name="jupyter_home")
+def _jupyter_home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return jupyter_variables(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(autouse=True)
+def _isolation(monkeypatch: pytest.MonkeyPatch, jupyter_home: dict[str, str]) -> None:
+    """Hide the developer's key, address and Jupyter settings from every test."""
+    for name in project_variables(os.environ):
+        monkeypatch.delenv(name)
+    for name, value in jupyter_home.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(name="server")
+def _server() -> Iterator[ScriptedServer]:
+    """Give a scripted server that ends with the test."""
+    with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture(name="kernel")
+def _kernel(tmp_path: Path) -> Iterator[Callable[..., KernelSession]]:
+    """Give a factory of kernels: `kernel(env={...}, startup="...")`, ended with the test.
+
+    They work in the test's own temporary folder.
+    """
+    from tests.support.kernel import KernelSession  # noqa: PLC0415 - slow, and few tests need it
+
+    with contextlib.ExitStack() as stack:
+
+        def start(**settings: Any) -> KernelSession:
+            return stack.enter_context(KernelSession(**{"cwd": tmp_path, **settings}))
+
+        yield start

@@ -1,0 +1,111 @@
+"""The options of the magics: what is parsed, and what is left alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eighty80_jupyter.api.sampling import PARAMETERS
+from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.options import OPTIONS, manual, parse
+
+
+@pytest.mark.parametrize(
+    ("line", "values", "rest"),
+    [
+        ("", {}, ""),
+        ("What is 2+2?", {}, "What is 2+2?"),
+        ('it\'s "quoted" $5 {x} \\n', {}, 'it\'s "quoted" $5 {x} \\n'),
+        ("-t 0.5 hello", {"temperature": 0.5}, "hello"),
+        ("-t0.5 hello", {"temperature": 0.5}, "hello"),
+        ("--temperature=1 hello", {"temperature": 1}, "hello"),
+        ("-m 'a b' --top-p .9 x -t 2", {"model": "a b", "top_p": 0.9}, "x -t 2"),
+        ("--stop a --stop 'b c' go", {"stop": ["a", "b c"]}, "go"),
+        ("-n 3 go", {"n": 3}, "go"),
+        ("--presence-penalty -1 go", {"presence_penalty": -1}, "go"),
+        ("--max-tokens 5 --seed 7 go", {"max_tokens": 5, "seed": 7}, "go"),
+        ('--logit-bias {"1": -100} go', {"logit_bias": {"1": -100}}, "go"),
+        ("""--extra '{"a": {"b": 1}}' go""", {"extra": {"a": {"b": 1}}}, "go"),
+        ("--response-format json_object go", {"response_format": {"type": "json_object"}}, "go"),
+        ("--logprobs --top-logprobs 2 go", {"logprobs": True, "top_logprobs": 2}, "go"),
+        ('-s "" go', {"system": ""}, "go"),
+        ('-s "You\'re brief" go', {"system": "You're brief"}, "go"),
+        ("--local", {"local": ""}, ""),
+        ("--local m.gguf", {"local": "m.gguf"}, ""),
+        ("--local --reset", {"local": "", "reset": True}, ""),
+        ("-- -5 degrees", {}, "-5 degrees"),
+        ("-5 degrees is cold", {}, "-5 degrees is cold"),
+        ("--into r  two  spaces ", {"into": "r"}, "two  spaces "),
+    ],
+)
+def test_leading_options(line: str, values: dict[str, Any], rest: str) -> None:
+    """Leading options are taken, and what comes after them is untouched."""
+    assert parse(line) == (values, rest)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("-t 3 x", "temperature must be between 0 and 2, got 3"),
+        ("-t nan x", "temperature must be between 0 and 2, got nan"),
+        ("-t hot x", "temperature must be between 0 and 2, got 'hot'"),
+        ("--top-p 1.5 x", "top_p must be between 0 and 1, got 1.5"),
+        ("--frequency-penalty -3 x", "frequency_penalty must be between -2 and 2, got -3"),
+        ("--max-tokens 0 x", "max_tokens must be an integer of at least 1, got 0"),
+        ("--max-tokens 1.5 x", "max_tokens must be an integer of at least 1, got 1.5"),
+        ("--seed x x", "seed must be an integer, got 'x'"),
+        ("-n 0 x", "n must be an integer of at least 1, got 0"),
+        ("--stop a --stop b --stop c --stop d --stop e x", "stop takes 1 to 4 strings, got 5"),
+        ("--logit-bias [1] x", "logit_bias must be a JSON object, got [1]"),
+        ('--logit-bias {"1":101} x', "logit_bias must be between -100 and 100, got 101 for 1"),
+        ('--logit-bias {"a":1} x', "logit_bias maps token ids to numbers, got the id 'a'"),
+        ("--extra {oops x", "extra must be a JSON object, got '{oops'"),
+        ('--extra {"messages":[]} x', "extra must not hold messages"),
+        ("--response-format yaml x", "response_format must be a JSON object, got 'yaml'"),
+        ("--temprature 1 x", "unknown option --temprature; did you mean --temperature?"),
+        ("-q x", "unknown option -q"),
+        ("-t", "--temperature needs a value"),
+        ("--into 1x go", "--into needs the name of a variable, got '1x'"),
+        ("--stop it's go", "--stop has a quote that is not closed"),
+        ("--reset=1", "--reset takes no value"),
+    ],
+)
+def test_bad_options(line: str, message: str) -> None:
+    """A bad option is refused with what was expected and what came, on one line."""
+    with pytest.raises(UsageError) as caught:
+        parse(line)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+@given(st.text().filter(lambda text: not text.lstrip().startswith("-")))
+def test_any_prompt_is_untouched(prompt: str) -> None:
+    """A prompt without options arrives as it was typed, whatever it holds."""
+    assert parse("-t 1 " + prompt)[1] == prompt.lstrip()
+
+
+@given(st.text())
+def test_nothing_but_usage_errors(line: str) -> None:
+    """Any line is parsed or refused; nothing else is raised."""
+    try:
+        _, rest = parse(line)
+    except UsageError:
+        return
+    assert line.endswith(rest)
+
+
+def test_manual_names_every_option() -> None:
+    """The manual shows every option with its help, in lines that fit a terminal."""
+    text = manual()
+    for option in OPTIONS.values():
+        assert option.usage in text
+        assert option.help in text
+    assert max(map(len, text.splitlines())) <= 110
+
+
+def test_every_parameter_is_an_option() -> None:
+    """Options are built from the one table of parameters."""
+    assert {name for name, option in OPTIONS.items() if option.parameter} == set(PARAMETERS)

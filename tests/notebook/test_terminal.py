@@ -1,0 +1,113 @@
+"""The magics in a terminal IPython, and in a shell without any front end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from eighty80_jupyter.api.deltas import ReasoningDelta, Retrying, TextDelta
+from eighty80_jupyter.api.reply import Choice, Reply, Usage
+from eighty80_jupyter.notebook.display import TerminalWriter, facts
+from tests.support.environment import child_environment
+from tests.support.replies import stream_reply
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.scripted import ScriptedServer
+
+
+def test_ipython_streams_text(server: ScriptedServer, tmp_path: Path) -> None:
+    """In a terminal the reply is text, with the last line below it, and failures are one line."""
+    server.queue(stream_reply("Some **text**."))
+    cells = "%load_ext eighty80_jupyter\n%chat What's up?\n%chat\n%chat -t 3 x\n"
+    done = subprocess.run(
+        [sys.executable, "-m", "IPython", "--colors=NoColor", "--simple-prompt", "--no-banner"],
+        input=cells,
+        env=child_environment(
+            tmp_path, {"_8080_API_URL": server.url, "_8080_API_KEY": "k", "TERM": "dumb"}
+        ),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    lines = done.stdout.splitlines()
+    reply = next(n for n, line in enumerate(lines) if line.endswith("Some **text**."))
+    assert lines[reply + 1].startswith("[8080/")
+    assert "Conversation: main: 1 turn, 2 messages" in lines
+    assert any(
+        line.endswith("UsageError: temperature must be between 0 and 2, got 3") for line in lines
+    )
+    assert "Traceback" not in done.stdout + done.stderr
+    assert server.requests[0].json["messages"] == [{"role": "user", "content": "What's up?"}]
+
+
+def test_plain_python(server: ScriptedServer, tmp_path: Path) -> None:
+    """`chat` works in a Python without IPython, and leaves no warning when it ends."""
+    server.queue(stream_reply("One."), stream_reply("Two."))
+    code = (
+        "import sys; from eighty80_jupyter import chat\n"
+        "print(chat.ask('a').text, chat.ask('b').text, len(chat.conversation))\n"
+        "import eighty80_jupyter; print(eighty80_jupyter.chat is chat, 'IPython' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=child_environment(tmp_path, {"_8080_API_URL": server.url, "_8080_API_KEY": "k"}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == (f"One. Two. 2{os.linesep}True False{os.linesep}", "")
+
+
+def written(writer_events: list[list[object]], reply: Reply | None, *, choices: int = 1) -> str:
+    """Return all that a terminal writer writes for these events."""
+    out: list[str] = []
+    writer = TerminalWriter(out.append, choices=choices)
+    for events in writer_events:
+        writer.take(events)  # type: ignore[arg-type]  # the tests make events of every kind
+    writer.finish(reply)
+    return "".join(out)
+
+
+def test_writer_writes_every_word_once() -> None:
+    """Pieces are written as they come; what an interrupt left over is written at the end."""
+    reply = Reply(
+        choices=(Choice(text="one two three"),), model="m", seconds=1.0, status="interrupted"
+    )
+    text = written([[TextDelta(0, "one ")], [], [TextDelta(0, "two")]], reply)
+    assert text == "one two three\n[m · 1.00 s · interrupted]\n"
+
+
+def test_writer_parts_reasoning_retries_and_further_answers() -> None:
+    """Reasoning stands before the answer, a retry has a line, the second answer comes last."""
+    reply = Reply(choices=(Choice(text="A\n"), Choice(index=1, text="B")), model="m", seconds=2.0)
+    events: list[list[object]] = [
+        [Retrying(0.5, "busy")],
+        [ReasoningDelta(0, "hm")],
+        [TextDelta(0, "A\n"), TextDelta(1, "B")],
+    ]
+    assert written(events, reply, choices=2) == (
+        "busy - trying again in 0.5 s\nReasoning: hm\n\nA\n\nAnswer 2\nB\n[m · 2.00 s]\n"
+    )
+
+
+def test_last_line() -> None:
+    """The last line has model, tokens, seconds, both rates, and why the reply ended."""
+    usage = Usage(completion_tokens=300, decode_rate=17000.4)
+    reply = Reply(
+        choices=(Choice(text="x", finish_reason="length"),), model="m", usage=usage, seconds=0.02
+    )
+    assert facts(reply) == [
+        "m",
+        "300 tokens",
+        "0.02 s",
+        "15,000 tokens/s",
+        "17,000 tokens/s on the chip",
+        "cut at the length limit (length)",
+    ]
+    assert facts(Reply(model="m", seconds=12.34, status="error")) == ["m", "12.3 s", "broken off"]
