@@ -29,6 +29,7 @@ from eighty80_jupyter.errors import (
     NotFoundError,
     PermissionDeniedError,
     RateLimitError,
+    ReplyFormatError,
     ServerError,
     UsageError,
 )
@@ -36,6 +37,7 @@ from eighty80_jupyter.errors import (
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from eighty80_jupyter.api.models import Model
     from eighty80_jupyter.api.reply import Choice, Reply, Usage
     from eighty80_jupyter.chat.conversation import Conversation, Turn
     from eighty80_jupyter.config import ChatConfig
@@ -61,10 +63,12 @@ __all__ = [
     "Conversation",
     "LocalModelError",
     "MissingKeyError",
+    "Model",
     "NotFoundError",
     "PermissionDeniedError",
     "RateLimitError",
     "Reply",
+    "ReplyFormatError",
     "ServerError",
     "Session",
     "Turn",
@@ -80,6 +84,7 @@ _LATE = {
     "ChatConfig": "eighty80_jupyter.config",
     "Choice": "eighty80_jupyter.api.reply",
     "Conversation": "eighty80_jupyter.chat.conversation",
+    "Model": "eighty80_jupyter.api.models",
     "Reply": "eighty80_jupyter.api.reply",
     "Session": "eighty80_jupyter.session",
     "Turn": "eighty80_jupyter.chat.conversation",

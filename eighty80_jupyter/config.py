@@ -19,6 +19,7 @@ from traitlets.config import Config, Configurable
 from eighty80_jupyter.api import sampling
 from eighty80_jupyter.api.endpoint import Secret, clean_url, usable
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.prompt.parts import DEFAULT_LIMIT
 
 DEFAULT_MODEL = "8080/taalas/llama3.1-8b-instruct"
 
@@ -118,8 +119,21 @@ class ChatConfig(Configurable):
     system_role = CaselessStrEnum(
         ["system", "developer"], "system", help="the role in which the instruction message is sent"
     ).tag(config=True)
+    max_attachment_bytes = Integer(
+        DEFAULT_LIMIT, min=1, help="the largest picture or sound that is sent, in bytes"
+    ).tag(config=True)
     stream = Bool(default_value=True, help="show the reply while it is written").tag(config=True)
 
+    output_format = CaselessStrEnum(
+        ["auto", "html", "markdown"],
+        "auto",
+        help="how replies are put into a notebook: as HTML that was made safe, or as Markdown for "
+        "the front end to render, which trusts it; auto: Markdown in VS Code, else HTML",
+    ).tag(config=True)
+    allow_images = Bool(
+        default_value=False,
+        help="load the images in a reply; whoever wrote their addresses learns that you read it",
+    ).tag(config=True)
     base_url = UrlTrait(
         help="the address of the server; None: the environment variable _8080_API_URL, "
         "or https://api.8080.io"

@@ -8,6 +8,7 @@ still fails.
     ├── UsageError               what was asked for cannot be done; nothing was sent
     │   └── MissingKeyError      no API key, or one that must not be sent there
     ├── LocalModelError          the embedded model cannot be fetched, started or reached
+    ├── ReplyFormatError         the reply is not the JSON that was asked for
     └── APIError                 the request was made and failed
         ├── APIConnectionError   no connection, or it broke before the reply began
         │   └── APITimeoutError  nothing came for longer than the timeout
@@ -53,6 +54,10 @@ class MissingKeyError(UsageError):
 
 class LocalModelError(ChatError):
     """The embedded model cannot be fetched, started or reached."""
+
+
+class ReplyFormatError(ChatError, ValueError):
+    """A reply is not the JSON, or not of the schema, that was asked for."""
 
 
 class APIError(ChatError):

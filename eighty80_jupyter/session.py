@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import os
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
@@ -24,11 +23,13 @@ from eighty80_jupyter.api.endpoint import (
     usable,
 )
 from eighty80_jupyter.api.messages import Message
+from eighty80_jupyter.api.models import Model
 from eighty80_jupyter.api.reply import Reply
 from eighty80_jupyter.background import Background, Work
 from eighty80_jupyter.chat.conversation import Conversation
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import APIError, ChatInterrupted, UsageError
+from eighty80_jupyter.prompt import parts
 
 if TYPE_CHECKING:
     # Both are brought in when first used: loading the extension must cost nothing to speak of.
@@ -58,6 +59,7 @@ class Session:
         self._background = Background()
         self._client: tuple[Client, object] | None = None
         self._local: LocalServer | None = None
+        self._models: dict[str, list[Model]] = {}
         self._local_file: Path | None = None
         self._before_local: dict[str, Any] = {}
 
@@ -87,7 +89,7 @@ class Session:
 
     def ask(
         self,
-        prompt: str,
+        prompt: Any,
         *,
         system: str | None = None,
         stream: bool | None = None,
@@ -96,6 +98,7 @@ class Session:
     ) -> Reply:
         """Add a turn to the conversation: send `prompt` with the history and return the reply.
 
+        `prompt` is a text, or a list of texts, pictures and sounds (`prompt.parts.content`).
         `system` sets the instruction message of the conversation from this turn on; an empty one
         removes it. `stream` overrules `config.stream`. The parameters are those of the table in
         `api.sampling` (`temperature`, `max_tokens`, ...), for this turn only. `listen` is called
@@ -121,12 +124,24 @@ class Session:
         except APIError as error:
             self.last = error.reply or self.last
             raise
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, asyncio.CancelledError):  # or the end of the loop
             raise self._interrupted(work) from None
         if reply.status == "interrupted":  # by the end of the loop, not by this thread
             raise self._interrupted(work)
         self.last = reply
         return reply
+
+    def models(self, *, refresh: bool = False) -> list[Model]:
+        """Return the models that the server lists, as it lists them; empty if it tells none.
+
+        The list of each server is asked for once; `refresh` asks again. Raises APIError.
+        """
+        endpoint = self._endpoint()
+        if refresh or endpoint.url not in self._models:
+            client, settings = self._connected(), self._settings()
+            found = self._background.run(client.models(endpoint, settings=settings))
+            self._models[endpoint.url] = [Model.from_wire(entry) for entry in found]
+        return list(self._models[endpoint.url])
 
     def parameters(self, **overrides: Any) -> dict[str, Any]:
         """Return the parameters of a turn: what the configuration sets, and `overrides` over it.
@@ -181,12 +196,7 @@ class Session:
 
         The conversation, the settings and the embedded model stay.
         """
-        atexit.unregister(self.close)
-        if self._client is not None:
-            client, loop = self._client
-            self._client = None
-            if loop is self._background.loop():
-                self._background.run(client.aclose())
+        self._client = None
         self._background.close()
 
     def _connected(self) -> Client:
@@ -196,27 +206,24 @@ class Session:
         loop = self._background.loop()
         if self._client is None or self._client[1] is not loop:
             self._client = Client(), loop
-            atexit.register(self.close)
+            self._background.at_close(self._client[0].aclose)
         return self._client[0]
 
     def _request(
         self,
-        prompt: str,
+        prompt: Any,
         system: str | None,
         *,
         stream: bool | None,
         parameters: Mapping[str, Any],
     ) -> Request:
-        if not isinstance(prompt, str):
-            raise UsageError(f"the prompt must be a text, got a {type(prompt).__name__}")
-        if not prompt.strip():
-            raise UsageError("the prompt is empty; write it below the %%chat line, or after %chat")
+        content = parts.content(prompt, limit=self.config.max_attachment_bytes)
         values = self.parameters(**parameters)
         endpoint = self._endpoint()
         from eighty80_jupyter.chat.turn import Request  # noqa: PLC0415  # brings in httpx
 
         return Request(
-            prompt=Message("user", prompt),
+            prompt=Message("user", content),
             parameters=sampling.body_fields(values),
             endpoint=endpoint,
             settings=self._settings(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from eighty80_jupyter.errors import (
     AuthenticationError,
     BadRequestError,
     MissingKeyError,
+    ReplyFormatError,
     UsageError,
 )
 from eighty80_jupyter.session import Session
@@ -22,6 +24,9 @@ from tests.support.replies import (
     chat_reply,
     chunk,
     error_reply,
+    http_reply,
+    json_reply,
+    models_reply,
     sse_reply,
     stream_reply,
     text_chunks,
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from eighty80_jupyter.api.deltas import Event
+    from tests.support.replies import Reply
     from tests.support.scripted import ScriptedServer
 
 KEY = "sk-session-test"
@@ -141,7 +147,7 @@ def test_unusable_prompts_send_nothing(
     server: ScriptedServer, session: Session, prompt: str
 ) -> None:
     """An empty prompt, or what is no text, is refused before anything is sent."""
-    with pytest.raises(UsageError, match="the prompt"):
+    with pytest.raises(UsageError, match="prompt"):
         session.ask(prompt)
     assert not server.requests
 
@@ -227,3 +233,71 @@ def test_repr_shows_no_key(session: Session) -> None:
     """The session's repr names the address and the conversation, never the key."""
     assert KEY not in repr(session)
     assert KEY not in repr(vars(session.config))
+
+
+def test_picture_in_a_prompt(server: ScriptedServer, session: Session) -> None:
+    """A list with a picture is sent as parts, and the history says where it was."""
+    server.queue(stream_reply("A dot."), stream_reply("Yes."))
+    png = base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNgAAAAAgAB4iG8MwAAAABJRU5ErkJggg=="
+    )
+    session.ask(["What is this?", png])
+    text, picture = server.requests[0].json["messages"][0]["content"]
+    assert text == {"type": "text", "text": "What is this?"}
+    assert picture["image_url"]["url"].startswith("data:image/png;base64,iVBOR")
+    session.ask("Sure?")
+    assert server.requests[1].json["messages"][0]["content"] == [text, picture]
+    assert session.conversation[0].prompt == "What is this?\n[image]"
+
+
+def test_models_are_listed_once(server: ScriptedServer, session: Session) -> None:
+    """The list of models is asked for once, and again on demand."""
+    server.route("GET", "/v1/models", models_reply("a", "b"))
+    assert [model.id for model in session.models()] == ["a", "b"]
+    assert [model.id for model in session.models()] == ["a", "b"]
+    assert len(server.requests) == 1
+    server.route("GET", "/v1/models", models_reply("c"))
+    assert [model.id for model in session.models(refresh=True)] == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "ids"),
+    [
+        (http_reply(b""), []),
+        (json_reply(None), []),
+        (json_reply({"object": "list"}), []),
+        (json_reply({"data": [{"id": "x"}, {"name": "y"}, "z", 5, {"id": 7}]}), ["x", "z"]),
+        (json_reply(["a"]), ["a"]),
+        (json_reply({"data": [{"id": "x", "owned_by": 3, "created": "now"}]}), ["x"]),
+        (http_reply(b"<html>"), []),
+    ],
+)
+def test_odd_lists_of_models(
+    server: ScriptedServer, session: Session, answer: Reply, ids: list[str]
+) -> None:
+    """A server that answers oddly breaks nothing: what has a name is listed."""
+    server.route("GET", "/v1/models", answer)
+    assert [model.id for model in session.models()] == ids
+
+
+SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [('{"a": 1}', None), ('{"a": "x"}', "does not fit the schema at a"), ("Sure!", "is no JSON")],
+)
+def test_reply_in_a_form(
+    server: ScriptedServer, session: Session, text: str, problem: str | None
+) -> None:
+    """The reply to a json_schema is checked, whatever the server promised."""
+    server.queue(stream_reply(text))
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}
+    reply = session.ask("x", response_format=form)
+    assert server.requests[0].json["response_format"] == form
+    assert reply.well_formed is (problem is None)
+    if problem is None:
+        assert reply.json() == {"a": 1}
+    else:
+        with pytest.raises(ReplyFormatError, match=problem):
+            reply.json()

@@ -48,10 +48,11 @@ class Message:
 
     @property
     def text(self) -> str:
-        """The text of the message; a part that is no text stands as its type, in brackets."""
+        """The text of the message; a picture stands as `[image]`, a sound as `[audio]`."""
         if self.content is None or isinstance(self.content, str):
             return self.content or ""
+        kinds = {"image_url": "[image]", "input_audio": "[audio]"}
         return "\n".join(
-            part["text"] if part.get("type") == "text" else f"[{part.get('type')}]"
+            part["text"] if part.get("type") == "text" else kinds.get(part["type"], "[part]")
             for part in self.content
         )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from eighty80_jupyter.api.messages import Message, ToolCall
+from eighty80_jupyter.errors import ReplyFormatError
 
 # How a reply ended: whole, cut by the user, or broken off by an error.
 Status = Literal["complete", "interrupted", "error"]
@@ -111,6 +114,46 @@ class Reply:
         if self.usage is None or not self.usage.completion_tokens or self.seconds <= 0:
             return None
         return self.usage.completion_tokens / self.seconds
+
+    def json(self) -> Any:
+        """Return the value that the text holds as JSON.
+
+        Where a `json_schema` was asked for, and the jsonschema library is there, it is checked too.
+        Raises ReplyFormatError.
+        """
+        try:
+            value = json.loads(self.text)
+        except ValueError as error:
+            raise ReplyFormatError(f"the reply is no JSON: {error}") from None
+        wanted = self._response_format.get("json_schema")
+        if isinstance(wanted, Mapping) and find_spec("jsonschema") is not None:
+            from jsonschema import SchemaError, ValidationError, validate  # noqa: PLC0415  # rare
+
+            try:
+                validate(value, wanted.get("schema", {}))
+            except (ValidationError, SchemaError) as error:
+                place = "/".join(str(step) for step in error.absolute_path)
+                at = f" at {place}" if place else ""
+                raise ReplyFormatError(
+                    f"the reply does not fit the schema{at}: {error.message}"
+                ) from None
+        return value
+
+    @property
+    def well_formed(self) -> bool:
+        """Whether the reply has the form that `response_format` asked for; True without one."""
+        if not str(self._response_format.get("type", "")).startswith("json"):
+            return True
+        try:
+            self.json()
+        except ReplyFormatError:
+            return False
+        return True
+
+    @property
+    def _response_format(self) -> Mapping[str, Any]:
+        wanted = self.parameters.get("response_format")
+        return wanted if isinstance(wanted, Mapping) else {}
 
     def __str__(self) -> str:
         return self.text

@@ -1,28 +1,38 @@
-"""The streaming writers: events in, something to see out.
+"""The streaming writer for a notebook: events in, outputs of the cell out.
 
-In a notebook a reply is drawn as HTML. Only its tail is drawn again while it grows; finished
-blocks are frozen as outputs of their own. In a terminal it streams as text.
+JupyterLab draws every update that it gets, one after the other, so what is drawn again and again
+must be small, and there must be few updates. A reply is therefore cut into blocks: a finished one
+is frozen as an output of its own, only the tail is drawn again, and the more has been drawn, the
+more must come before it is drawn once more. Measured by `benchmarks/draw.py`.
 """
 
 from __future__ import annotations
 
-import sys
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from eighty80_jupyter.api.deltas import Event, ReasoningDelta, RefusalDelta, Retrying, TextDelta
+from eighty80_jupyter.notebook.summary import last_line
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from eighty80_jupyter.api.messages import Message
     from eighty80_jupyter.api.reply import Reply
 
 FRAME_SECONDS = 0.1  # at most ten updates a second
-FREEZE_CHARACTERS = 2000
+IDLE_SECONDS = 1.5  # a stream that pauses for so long shows what it has
+FIRST_STEP = 16  # characters that must come before the second drawing
+FREEZE_CHARACTERS = 1600
+MAX_OUTPUTS = 20  # JupyterLab hides what comes after 50, and a cell may hold several replies
+MAX_IDLE_DRAWINGS = 4
 
 QUIET = "color: var(--jp-ui-font-color2, #757575); font-size: 85%"
+SCHEMA = 1
+NAMESPACE = "eighty80_jupyter"  # of the metadata of an output
 
 
 class Writer(Protocol):
@@ -31,8 +41,11 @@ class Writer(Protocol):
     def take(self, events: Sequence[Event]) -> None:
         """Take what has come, and draw when it is time; called often, also with nothing."""
 
-    def finish(self, reply: Reply | None) -> None:
-        """Draw what is left, and the last line; None where there is no reply."""
+    def finish(self, reply: Reply | None, messages: Sequence[Message] = ()) -> None:
+        """Draw what is left, and the last line; None where there is no reply.
+
+        `messages` are those of the turn, for the metadata of the last line.
+        """
 
 
 def has_pages(shell: InteractiveShell) -> bool:
@@ -40,258 +53,277 @@ def has_pages(shell: InteractiveShell) -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-def make_writer(shell: InteractiveShell, *, choices: int = 1) -> Writer:
-    """Return the writer for what the shell is seen through."""
-    if has_pages(shell):
-        return NotebookWriter(shell, choices=choices)
-    return TerminalWriter(sys.stdout.write, choices=choices)
-
-
 class NotebookWriter:
     """Draw a reply into the outputs of the running cell.
 
-    One choice is drawn as frozen blocks and a tail. Several stand one below the other under small
-    headings, each as one output, since outputs cannot be put between others.
+    One answer is drawn as frozen blocks and a tail. Several stand one below the other under small
+    headings, each as one output, since no output can be put between others. `markdown` sends the
+    text as `text/markdown` for the front end to render. `metadata` goes with every output.
     """
 
     def __init__(
         self,
-        shell: InteractiveShell,
+        publish: Callable[..., None],
         *,
         choices: int = 1,
+        allow_images: bool = False,
+        markdown: bool = False,
+        metadata: Mapping[str, Any] | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._shell = shell
         self._now = now
-        self._choices: list[_Choice] = []
+        self._page = _Page(publish, dict(metadata or {}), markdown=markdown, images=allow_images)
         self._several = choices > 1
-        self._note = _Output(shell)
-        self._due = 0.0
-        self._dirty = False
+        self._answers: list[_Answer] = []
+        self._note = _Output(self._page)
+        self._due = self._last_event = 0.0
+        self._idle_drawings = 0
 
     def take(self, events: Sequence[Event]) -> None:
-        """Collect the pieces; draw at most every `FRAME_SECONDS`."""
+        """Collect the pieces; draw at most every `FRAME_SECONDS`, and where enough has come."""
         for event in events:
             match event:
                 case TextDelta() | RefusalDelta():
-                    self._choice(event.choice).text(event.text)
+                    self._answer(event.choice).add_text(event.text)
                 case ReasoningDelta():
-                    self._choice(event.choice).thought(event.text)
+                    self._answer(event.choice).add_thought(event.text)
                 case Retrying():
-                    wait = f"{event.seconds:.1f} s"
-                    self._note.quiet(f"{event.error} - trying again in {wait}")
-                    continue
-                case _:
-                    continue
-            self._dirty = True
-        if self._dirty and self._now() >= self._due:
-            self._draw(final=False)
+                    self._note.quiet(f"{event.error} - trying again in {event.seconds:.1f} s")
+        now = self._now()
+        if events:
+            self._last_event = now
+        if now < self._due:
+            return
+        idle = now - self._last_event >= IDLE_SECONDS and self._idle_drawings < MAX_IDLE_DRAWINGS
+        drawn = [answer.draw(now=idle) for answer in self._answers]
+        if any(drawn):
             self._due = self._now() + FRAME_SECONDS
+            self._idle_drawings += idle
 
-    def finish(self, reply: Reply | None) -> None:
+    def finish(self, reply: Reply | None, messages: Sequence[Message] = ()) -> None:
         """Draw the end of the reply and the quiet line below it."""
         if reply is None:
             return
         for choice in reply.choices:
-            self._choice(choice.index).complete(choice.text or choice.refusal, choice.reasoning)
-        self._draw(final=True)
-        _Output(self._shell).quiet(" · ".join(facts(reply)))
+            answer = self._answer(choice.index)
+            answer.complete(choice.text or choice.refusal, choice.reasoning)
+        for answer in self._answers:
+            answer.draw(final=True)
+        self._page.metadata.update(reply_metadata(reply, messages))
+        _Output(self._page).quiet(last_line(reply))
 
-    def _choice(self, index: int) -> _Choice:
-        while len(self._choices) <= index:
-            self._choices.append(_Choice(self._shell, len(self._choices), several=self._several))
-        return self._choices[index]
-
-    def _draw(self, *, final: bool) -> None:
-        for choice in self._choices:
-            choice.draw(final=final)
-        self._dirty = False
+    def _answer(self, index: int) -> _Answer:
+        while len(self._answers) <= index:
+            number = len(self._answers) + 1 if self._several else None
+            self._answers.append(_Answer(self._page, number))
+        return self._answers[index]
 
 
-class _Choice:
-    """One answer on the page: what was thought, frozen blocks, and the tail."""
+class _Page:
+    """What all outputs of one reply share."""
 
-    def __init__(self, shell: InteractiveShell, index: int, *, several: bool) -> None:
+    def __init__(
+        self,
+        publish: Callable[..., None],
+        metadata: dict[str, Any],
+        *,
+        markdown: bool,
+        images: bool,
+    ) -> None:
+        self.publish = publish
+        self.metadata = metadata
+        self.markdown = markdown
+        self.images = images
+
+
+class _Answer:
+    """One answer on the page: what was thought, frozen blocks, and the tail.
+
+    `number` is None where it is the only one.
+    """
+
+    def __init__(self, page: _Page, number: int | None) -> None:
         from eighty80_jupyter.notebook.markdown import Splitter  # noqa: PLC0415  # the first reply
 
-        self._shell = shell
-        self._heading = f"<h6>Answer {index + 1}</h6>" if several else ""
-        self._several = several
+        self._page = page
+        self._number = number
         self._splitter = Splitter()
         self._thoughts: list[str] = []
-        self._thought_output = _Output(shell)
-        self._tail_output = _Output(shell)
-        self._length = self._thought_length = 0
-        self._text_dirty = self._thought_dirty = False
+        self._thought_output = _Output(page)
+        self._output = _Output(page)
+        self._outputs = 1
+        self._length = self._drawn = 0  # characters of the text, and of it at the last drawing
+        self._thought_length = self._thought_drawn = 0
 
-    def text(self, piece: str) -> None:
+    def add_text(self, piece: str) -> None:
         self._splitter.feed(piece)
         self._length += len(piece)
-        self._text_dirty = True
 
-    def thought(self, piece: str) -> None:
+    def add_thought(self, piece: str) -> None:
         self._thoughts.append(piece)
         self._thought_length += len(piece)
-        self._thought_dirty = True
 
     def complete(self, text: str, reasoning: str) -> None:
         """Take what the events had not brought yet, as after an interrupt."""
         if len(reasoning) > self._thought_length:
-            self.thought(reasoning[self._thought_length :])
+            self.add_thought(reasoning[self._thought_length :])
         if len(text) > self._length:
-            self.text(text[self._length :])
+            self.add_text(text[self._length :])
 
-    def draw(self, *, final: bool) -> None:
-        from eighty80_jupyter.notebook.markdown import render  # noqa: PLC0415  # the first reply
+    def draw(self, *, now: bool = False, final: bool = False) -> bool:
+        """Draw what has changed, if enough has; in any case `now`. Return whether it has drawn."""
+        grown = self._thought_length - self._thought_drawn
+        step = max(FIRST_STEP, self._thought_drawn // 2) if self._thought_drawn else 1
+        thought = grown > 0 and (now or final or grown >= step)
+        grown = self._length - self._drawn
+        text = grown > 0 and (now or final or grown >= self._step())
+        if final:
+            thought, text = bool(self._thoughts), self._length > 0
+        if self._number is not None:
+            if thought or text or not self._output.shown:
+                self._draw_whole(final=final)
+                return True
+            return False
+        if thought:
+            self._draw_thoughts()
+        if text:
+            self._draw_text(final=final)
+        return thought or text
 
-        if self._thought_dirty or (final and self._thoughts):
-            self._draw_thoughts(opened=not final and not self._length)
-        if self._several and not self._length:
-            # Its place: an output cannot be put above those of the answers that began earlier.
-            self._tail_output.show(self._heading, "")
-        if not self._text_dirty and not (final and self._length):
-            return
-        while not self._several:
-            at_least = max(FREEZE_CHARACTERS, self._length // 20)
-            frozen = self._splitter.freeze(at_least)
+    def _step(self) -> int:
+        """Return how many characters must come before the text is drawn again."""
+        if not self._drawn:
+            return 1
+        if self._number is not None or self._outputs >= MAX_OUTPUTS:
+            return max(FIRST_STEP, self._drawn // 2)
+        return max(FIRST_STEP, int(min(0.6 * self._drawn, 0.8 * self._block())))
+
+    def _block(self) -> int:
+        """Return how long a piece must be to be frozen: the longer the text, the longer."""
+        return max(FREEZE_CHARACTERS, self._length // 5)
+
+    def _draw_text(self, *, final: bool) -> None:
+        references = self._splitter.references
+        while self._outputs < MAX_OUTPUTS:
+            block = self._block()
+            frozen = self._splitter.freeze(block, 2 * block)
             if frozen is None:
                 break
-            self._tail_output.show(self._heading + render(frozen), frozen)
-            self._heading = ""
-            self._tail_output = _Output(self._shell)
+            self._output.markdown(frozen, references=references)
+            self._output = _Output(self._page)
+            self._outputs += 1
         tail = self._splitter.tail
         if tail:
-            self._tail_output.show(self._heading + render(tail, partial=not final), tail)
-        self._text_dirty = False
+            self._output.markdown(tail, references=references, partial=not final)
+        self._drawn = self._length
 
-    def _draw_thoughts(self, *, opened: bool) -> None:
-        from eighty80_jupyter.notebook.markdown import render  # noqa: PLC0415  # the first reply
-
-        text = "".join(self._thoughts)
-        self._thought_output.show(
-            f"<details{' open' if opened else ''}><summary style='{QUIET}'>Reasoning</summary>"
-            f"{render(text, partial=opened)}</details>",
-            text,
+    def _draw_thoughts(self) -> None:
+        self._thought_output.html(
+            folded("".join(self._thoughts), images=self._page.images), "".join(self._thoughts)
         )
-        self._thought_dirty = False
+        self._thought_drawn = self._thought_length
+
+    def _draw_whole(self, *, final: bool) -> None:
+        text, thoughts = self._splitter.tail, "".join(self._thoughts)
+        above = f"<h6>Answer {self._number}</h6>"
+        if thoughts:
+            above += folded(thoughts, images=self._page.images)
+        self._output.markdown(text, above=above, partial=not final)
+        self._drawn, self._thought_drawn = self._length, self._thought_length
 
 
 class _Output:
     """One output of the cell, made when first shown and updated in place afterwards."""
 
-    def __init__(self, shell: InteractiveShell) -> None:
-        self._shell = shell
+    def __init__(self, page: _Page) -> None:
+        self._page = page
         self._id = uuid.uuid4().hex
-        self._shown: str | None = None
+        self._last: dict[str, str] = {}
 
-    def show(self, html: str, text: str) -> None:
-        if html == self._shown:
+    @property
+    def shown(self) -> bool:
+        return bool(self._last)
+
+    def markdown(
+        self,
+        text: str,
+        *,
+        above: str = "",
+        partial: bool = False,
+        references: Mapping[str, tuple[str, str]] | None = None,
+    ) -> None:
+        from eighty80_jupyter.notebook.markdown import render  # noqa: PLC0415  # the first reply
+
+        if self._page.markdown:
+            self._show(
+                {"text/markdown": above + "\n\n" + text if above else text, "text/plain": text}
+            )
             return
-        self._shell.display_pub.publish(
-            data={"text/html": html, "text/plain": text},
-            transient={"display_id": self._id},
-            update=self._shown is not None,
-        )
-        self._shown = html
+        html = render(text, partial=partial, allow_images=self._page.images, references=references)
+        if partial:
+            # The source and the metadata go along once, with the last drawing: all would double.
+            self._show({"text/html": above + html}, {})
+        else:
+            self._show({"text/html": above + html, "text/plain": text})
+
+    def html(self, html: str, text: str) -> None:
+        self._show({"text/html": html, "text/plain": text})
 
     def quiet(self, text: str) -> None:
         from eighty80_jupyter.notebook.markdown import escape  # noqa: PLC0415  # the first reply
 
-        self.show(f'<div style="{QUIET}">{escape(text)}</div>', text)
+        self.html(f'<div style="{QUIET}">{escape(text)}</div>', text)
 
-
-class TerminalWriter:
-    """Write a reply to a terminal as it comes.
-
-    Only one answer can stream; further ones are written below it at the end, as is the last line.
-    """
-
-    def __init__(self, write: Callable[[str], Any], *, choices: int = 1) -> None:
-        self._write = write
-        self._several = choices > 1
-        self._written = 0
-        self._thinking = False
-        self._line_open = False
-
-    def take(self, events: Sequence[Event]) -> None:
-        """Write the text of the first answer."""
-        for event in events:
-            match event:
-                case TextDelta(choice=0) | RefusalDelta(choice=0):
-                    if self._thinking:
-                        self._put("\n\n")
-                        self._thinking = False
-                    self._put(event.text)
-                    self._written += len(event.text)
-                case ReasoningDelta(choice=0):
-                    if not self._thinking and not self._written:
-                        self._put("Reasoning: ")
-                        self._thinking = True
-                    self._put(event.text)
-                case Retrying():
-                    self._put(f"{event.error} - trying again in {event.seconds:.1f} s\n")
-        sys.stdout.flush()
-
-    def finish(self, reply: Reply | None) -> None:
-        """Write what is missing, the other answers, and the last line."""
-        if reply is None:
+    def _show(self, data: dict[str, str], metadata: dict[str, Any] | None = None) -> None:
+        if data == self._last:
             return
-        first, *others = reply.choices
-        self._put((first.text or first.refusal)[self._written :])
-        for choice in others:
-            self._end_line()
-            self._put(f"\nAnswer {choice.index + 1}\n{choice.text or choice.refusal}")
-        self._end_line()
-        self._put(f"[{' · '.join(facts(reply))}]\n")
-        sys.stdout.flush()
-
-    def _put(self, text: str) -> None:
-        if text:
-            self._write(text)
-            self._line_open = not text.endswith("\n")
-
-    def _end_line(self) -> None:
-        if self._line_open:
-            self._put("\n")
+        self._page.publish(
+            data=data,
+            metadata={NAMESPACE: dict(self._page.metadata)} if metadata is None else metadata,
+            transient={"display_id": self._id},
+            update=self.shown,
+        )
+        self._last = data
 
 
-def facts(reply: Reply) -> list[str]:
-    """Return the parts of the last line: model, tokens, seconds, rates, and how it ended."""
-    parts = [reply.model or str(reply.parameters.get("model", ""))]
-    usage = reply.usage
-    if usage is not None and usage.completion_tokens is not None:
-        parts.append(_count(usage.completion_tokens, "token"))
-    parts.append(f"{reply.seconds:.2f} s" if reply.seconds < 10 else f"{reply.seconds:.1f} s")  # noqa: PLR2004  # three digits
-    if reply.tokens_per_second:
-        parts.append(f"{_rate(reply.tokens_per_second)} tokens/s")
-    if usage is not None and usage.decode_rate:
-        parts.append(f"{_rate(usage.decode_rate)} tokens/s on the chip")
-    if reply.status == "interrupted":
-        parts.append("interrupted")
-    elif reply.status == "error":
-        parts.append("broken off")
-    elif reply.finish_reason == "length":
-        parts.append("cut at the length limit (length)")
-    elif reply.finish_reason not in ("stop", None):
-        parts.append(f"stopped: {reply.finish_reason}")
-    return [part for part in parts if part]
+def folded(thoughts: str, *, images: bool = False) -> str:
+    """Return what a model thought, closed up, as HTML.
+
+    It is closed from the start: an open one would push the answer down and then let it jump up.
+    """
+    from eighty80_jupyter.notebook.markdown import render  # noqa: PLC0415  # the first reply
+
+    words = len(thoughts.split())
+    return (
+        f'<details><summary style="{QUIET}">Reasoning ({words:,} words)</summary>'
+        f"{render(thoughts, allow_images=images)}</details>"
+    )
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+def reply_metadata(reply: Reply, messages: Sequence[Message]) -> dict[str, Any]:
+    """Return what the last line's output keeps of a turn, so that it can be read back.
 
-
-def _rate(rate: float) -> str:
-    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"  # noqa: PLR2004  # two digits
+    Pictures and sounds stand as their names: the notebook would grow by all of them.
+    """
+    return {
+        "messages": [replace(m, content=m.text).to_wire() for m in messages],
+        "model": reply.model or reply.parameters.get("model", ""),
+        "parameters": dict(reply.parameters),
+        "usage": reply.usage.to_dict() if reply.usage else None,
+        "finish_reason": reply.finish_reason,
+        "status": reply.status,
+        "seconds": round(reply.seconds, 4),
+    }
 
 
 class Progress:
     """A bar for bytes that arrive: `progress(done, total)`. It shows nothing if never called."""
 
     def __init__(self, shell: InteractiveShell, title: str) -> None:
-        self._shell = shell
+        self._page = _Page(shell.display_pub.publish, {}, markdown=False, images=False)
+        self._in_terminal = not has_pages(shell)
         self._title = title
-        self._output = _Output(shell)
+        self._output = _Output(self._page)
         self._due = 0.0
         self._line = ""
 
@@ -299,8 +331,8 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._line and not has_pages(self._shell):
-            sys.stdout.write("\n")
+        if self._line and self._in_terminal:
+            print()  # noqa: T201  # ends the line of the bar
 
     def __call__(self, done: int, total: int) -> None:
         """Draw the bar, at most every `FRAME_SECONDS`, and always when it is full."""
@@ -308,9 +340,8 @@ class Progress:
             return
         self._due = time.monotonic() + FRAME_SECONDS
         self._line = f"{self._title}: {done / 1e6:.0f} of {total / 1e6:.0f} MB"
-        if has_pages(self._shell):
-            bar = f'<progress max="{total}" value="{done}" style="width: 20em"></progress>'
-            self._output.show(f'{bar} <span style="{QUIET}">{self._line}</span>', self._line)
+        if self._in_terminal:
+            print("\r" + self._line, end="", flush=True)  # noqa: T201  # it is the bar
         else:
-            sys.stdout.write("\r" + self._line)
-            sys.stdout.flush()
+            bar = f'<progress max="{total}" value="{done}" style="width: 20em"></progress>'
+            self._output.html(f'{bar} <span style="{QUIET}">{self._line}</span>', self._line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,15 @@ from IPython.core.magic import no_var_expand
 from eighty80_jupyter.api.sampling import shown
 from eighty80_jupyter.errors import APIError, ChatInterrupted, UsageError
 from eighty80_jupyter.notebook.options import OPTIONS, manual, parse
+from eighty80_jupyter.prompt import parts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from tokenize import TokenInfo
 
     from IPython.core.interactiveshell import InteractiveShell
 
+    from eighty80_jupyter.notebook.display import Writer
     from eighty80_jupyter.session import Session
 
 
@@ -77,6 +81,8 @@ class ChatMagic:
         if "reset" in commands:
             self._session.conversation.reset()
             self._say("A new conversation begins.")
+        if "models" in commands:
+            self._models()
         if "history" in commands:
             self._history()
 
@@ -88,15 +94,19 @@ class ChatMagic:
         system: str | None = None,
         into: str | None = None,
         no_stream: bool = False,
+        image: Sequence[str] = (),
+        audio: Sequence[str] = (),
     ) -> None:
-        from eighty80_jupyter.notebook.display import make_writer  # noqa: PLC0415  # when first used
-
+        attached = [
+            *(parts.image(self._named(name), limit=self._limit) for name in image),
+            *(parts.audio(self._named(name), limit=self._limit) for name in audio),
+        ]
         choices = self._session.parameters(**parameters).get("n", 1)
-        writer = make_writer(self._shell, choices=choices)
+        writer = self._writer(choices)
         reply = None
         try:
             reply = self._session.ask(
-                prompt,
+                [prompt, *attached],
                 system=system,
                 stream=False if no_stream else None,
                 listen=writer.take,
@@ -106,9 +116,60 @@ class ChatMagic:
             reply = error.reply
             raise
         finally:
-            writer.finish(reply)
+            turns = [turn for turn in self._session.conversation[-1:] if turn.reply is reply]
+            writer.finish(reply, turns[0].messages if turns else ())
             if into is not None and reply is not None:
                 self._shell.user_ns[into] = reply
+
+    def _writer(self, choices: int) -> Writer:
+        """Return the writer for what the shell is seen through."""
+        from eighty80_jupyter.notebook.display import (  # noqa: PLC0415  # when first used
+            SCHEMA,
+            NotebookWriter,
+            has_pages,
+        )
+
+        if not has_pages(self._shell):
+            from eighty80_jupyter.notebook.terminal import make_terminal_writer  # noqa: PLC0415  # late
+
+            return make_terminal_writer()
+        config, conversation = self._session.config, self._session.conversation
+        markdown = config.output_format == "markdown"
+        if config.output_format == "auto":
+            markdown = "VSCODE_PID" in os.environ
+        return NotebookWriter(
+            self._shell.display_pub.publish,
+            choices=choices,
+            allow_images=config.allow_images,
+            markdown=markdown,
+            metadata={
+                "schema": SCHEMA,
+                "conversation": conversation.name,
+                "turn": len(conversation) + 1,
+                "role": "assistant",
+            },
+        )
+
+    @property
+    def _limit(self) -> int:
+        return int(self._session.config.max_attachment_bytes)
+
+    def _named(self, name: str) -> Any:
+        """Return the variable of that name, or the name itself: a path, or an address."""
+        return self._shell.user_ns.get(name, name) if name.isidentifier() else name
+
+    def _models(self) -> None:
+        from eighty80_jupyter.notebook.views import table_html, table_text  # noqa: PLC0415  # late
+
+        rows = [
+            (model.id, model.owned_by or model.provider or "")
+            for model in self._session.models(refresh=True)
+        ]
+        if rows:
+            heads = ("model", "from")
+            self._show(table_html(rows, heads), table_text(rows))
+        else:
+            self._say(f"{self._session.address} lists no models; name one with -m.")
 
     def _status(self) -> None:
         from eighty80_jupyter.notebook.views import status_html, status_text  # noqa: PLC0415  # late

@@ -21,7 +21,7 @@ class Option:
     """One option. `metavar` names its value, empty where it takes none.
 
     `alone` marks what %chat does instead of asking; `parameter` a request parameter; `optional` a
-    value that may be left out.
+    value that may be left out; `repeat` an option that may be given several times.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Option:
     alone: bool = False
     parameter: bool = False
     optional: bool = False
+    repeat: bool = False
 
     @property
     def usage(self) -> str:
@@ -64,8 +65,23 @@ _TABLE = (
         metavar="TEXT",
         help='the instruction message, from this turn on; "" removes it',
     ),
+    Option(
+        name="image",
+        long="--image",
+        metavar="PATH_OR_NAME",
+        repeat=True,
+        help="send a picture: a file, an https address, or a variable (repeatable)",
+    ),
+    Option(
+        name="audio",
+        long="--audio",
+        metavar="PATH_OR_NAME",
+        repeat=True,
+        help="send a sound: a WAV or MP3 file, or a variable (repeatable)",
+    ),
     Option(name="into", long="--into", metavar="NAME", help="put the reply into this variable"),
     Option(name="no_stream", long="--no-stream", help="wait for the whole reply, then show it"),
+    Option(name="models", long="--models", alone=True, help="list the server's models"),
     Option(name="history", long="--history", alone=True, help="show the conversation"),
     Option(name="reset", long="--reset", alone=True, help="forget the conversation, start anew"),
     Option(name="key", long="--key", alone=True, help="type in the API key; it is not shown"),
@@ -157,7 +173,7 @@ def _store(values: dict[str, Any], option: Option, text: str) -> None:
     if not option.parameter:
         if option.name == "into" and not text.isidentifier():
             raise UsageError(f"--into needs the name of a variable, got {shown(text)}")
-        values[option.name] = text
+        values[option.name] = [*values.get(option.name, ()), text] if option.repeat else text
     elif PARAMETERS[option.name].kind is Kind.STRINGS:
         values[option.name] = check(option.name, [*values.get(option.name, ()), text])
     else:

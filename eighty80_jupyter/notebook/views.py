@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eighty80_jupyter.notebook.display import QUIET, facts
+from eighty80_jupyter.notebook.display import QUIET, folded
 from eighty80_jupyter.notebook.markdown import escape, render
+from eighty80_jupyter.notebook.summary import last_line
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.chat.conversation import Conversation, Turn
     from eighty80_jupyter.session import Session
@@ -21,12 +24,9 @@ def reply_html(reply: Reply) -> str:
         if several:
             parts.append(f"<h6>Answer {choice.index + 1}</h6>")
         if choice.reasoning:
-            parts.append(
-                f'<details><summary style="{QUIET}">Reasoning</summary>'
-                f"{render(choice.reasoning)}</details>"
-            )
+            parts.append(folded(choice.reasoning))
         parts.append(render(choice.text or choice.refusal))
-    parts.append(f'<div style="{QUIET}">{escape(" · ".join(facts(reply)))}</div>')
+    parts.append(f'<div style="{QUIET}">{escape(last_line(reply))}</div>')
     return "\n".join(parts)
 
 
@@ -48,7 +48,7 @@ def conversation_text(conversation: Conversation) -> str:
     parts = [f"Instruction: {conversation.system}"] if conversation.system else []
     for number, turn in enumerate(conversation, 1):
         parts.append(f"{number}. You:\n{turn.prompt}")
-        parts.append(f"Model:\n{turn.reply.text}\n[{' · '.join(facts(turn.reply))}]")
+        parts.append(f"Model:\n{turn.reply.text}\n[{last_line(turn.reply)}]")
     return "\n\n".join(parts)
 
 
@@ -90,15 +90,27 @@ def _status_rows(session: Session) -> list[tuple[str, str]]:
 
 def status_text(session: Session) -> str:
     """Return where you stand, a line for each fact."""
-    rows = _status_rows(session)
-    return "\n".join(f"{name + ':':<14}{value}" for name, value in rows)
+    return table_text(_status_rows(session))
 
 
 def status_html(session: Session) -> str:
     """Return where you stand, as a small table."""
-    rows = "".join(
-        f'<tr><th style="text-align: left">{escape(name)}</th>'
-        f'<td style="text-align: left">{escape(value)}</td></tr>'
-        for name, value in _status_rows(session)
-    )
-    return f"<table>{rows}</table>"
+    return table_html(_status_rows(session))
+
+
+def table_text(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows as lines, the first column padded."""
+    width = max(len(first) for first, *_ in rows)
+    return "\n".join("  ".join([first.ljust(width), *rest]).rstrip() for first, *rest in rows)
+
+
+def table_html(rows: Sequence[Sequence[str]], heads: Sequence[str] = ()) -> str:
+    """Return rows as a table; without heads the first column names the others."""
+    left = ' style="text-align: left"'
+    head = "".join(f"<th{left}>{escape(text)}</th>" for text in heads)
+    lines = [f"<tr>{head}</tr>"] if head else []
+    for first, *rest in rows:
+        tag = "td" if heads else "th"
+        cells = "".join(f"<td{left}>{escape(text)}</td>" for text in rest)
+        lines.append(f"<tr><{tag}{left}>{escape(first)}</{tag}>{cells}</tr>")
+    return f"<table>{''.join(lines)}</table>"

@@ -11,6 +11,7 @@ from eighty80_jupyter.config import DEFAULT_MODEL
 from tests.support.kernel import KernelSession
 from tests.support.replies import (
     Gate,
+    chat_reply,
     chunk,
     error_reply,
     sse_reply,
@@ -21,6 +22,7 @@ from tests.support.scripted import ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.support.kernel import Result
 
@@ -221,7 +223,7 @@ def test_interrupt_keeps_what_had_come(kernel: KernelSession, server: ScriptedSe
     pieces = text_chunks("one two three four", n=4)
     server.queue(sse_reply([*pieces[:3], Gate(gate), *pieces[3:]]))
     result = kernel.submit("%%chat\ncount")
-    kernel.wait_for(lambda: bool(result.data()), what="the first words")
+    kernel.wait_for(lambda: bool(result.data("text/html")), what="the first words")
     kernel.interrupt()
     kernel.finish(result, timeout=10)
     assert failure(result) == "ChatInterrupted: interrupted; what had come is kept"
@@ -322,3 +324,35 @@ def test_settings_from_the_configuration_file(server: ScriptedServer) -> None:
         for code in ("get_ipython().config", "%config ChatConfig", "%chat", "_chat = 1"):
             result = kernel.run(code)
             assert KEY not in result.stdout + "".join(map(str, result.data()))
+
+
+def test_pictures_and_sounds(kernel: KernelSession, server: ScriptedServer, tmp_path: Path) -> None:
+    """--image and --audio take a file, an address or a variable; a missing file sends nothing."""
+    (tmp_path / "p.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    kernel.run("tone = b'ID3'")
+    server.queue(stream_reply("ok"))
+    result = kernel.run(
+        f"%%chat --image {tmp_path}/p.png --image https://x.example/y.png --audio tone\nWhat?"
+    )
+    assert result.ok, result.error
+    kinds = [part["type"] for part in server.requests[0].json["messages"][0]["content"]]
+    assert kinds == ["text", "image_url", "image_url", "input_audio"]
+    assert "cannot read a picture from 'q.png'" in failure(kernel.run("%%chat --image q.png\nx"))
+    assert len(server.requests) == 1
+
+
+def test_models(kernel: KernelSession, server: ScriptedServer) -> None:
+    """--models lists what the server has, as a table."""
+    result = kernel.run("%chat --models")
+    assert result.ok, result.error
+    assert DEFAULT_MODEL in result.data()[0]
+    assert DEFAULT_MODEL in result.data("text/html")[0]
+    assert len(server.requests) == 1
+
+
+def test_not_streamed(kernel: KernelSession, server: ScriptedServer) -> None:
+    """--no-stream waits for the whole reply, as one JSON object."""
+    server.queue(chat_reply("whole **reply**"))
+    result = kernel.run("%%chat --no-stream\nhi")
+    assert "stream" not in server.requests[0].json
+    assert "<strong>reply</strong>" in result.data("text/html")[0]

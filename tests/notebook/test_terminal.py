@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from eighty80_jupyter.api.deltas import ReasoningDelta, Retrying, TextDelta
 from eighty80_jupyter.api.reply import Choice, Reply, Usage
-from eighty80_jupyter.notebook.display import TerminalWriter, facts
+from eighty80_jupyter.notebook.summary import facts
+from eighty80_jupyter.notebook.terminal import TerminalWriter
 from tests.support.environment import child_environment
 from tests.support.replies import stream_reply
 
@@ -37,7 +38,7 @@ def test_ipython_streams_text(server: ScriptedServer, tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     reply = next(n for n, line in enumerate(lines) if line.endswith("Some **text**."))
     assert lines[reply + 1].startswith("[8080/")
-    assert "Conversation: main: 1 turn, 2 messages" in lines
+    assert "Conversation  main: 1 turn, 2 messages" in lines
     assert any(
         line.endswith("UsageError: temperature must be between 0 and 2, got 3") for line in lines
     )
@@ -64,10 +65,10 @@ def test_plain_python(server: ScriptedServer, tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == (f"One. Two. 2{os.linesep}True False{os.linesep}", "")
 
 
-def written(writer_events: list[list[object]], reply: Reply | None, *, choices: int = 1) -> str:
+def written(writer_events: list[list[object]], reply: Reply | None) -> str:
     """Return all that a terminal writer writes for these events."""
     out: list[str] = []
-    writer = TerminalWriter(out.append, choices=choices)
+    writer = TerminalWriter(out.append)
     for events in writer_events:
         writer.take(events)  # type: ignore[arg-type]  # the tests make events of every kind
     writer.finish(reply)
@@ -91,7 +92,7 @@ def test_writer_parts_reasoning_retries_and_further_answers() -> None:
         [ReasoningDelta(0, "hm")],
         [TextDelta(0, "A\n"), TextDelta(1, "B")],
     ]
-    assert written(events, reply, choices=2) == (
+    assert written(events, reply) == (
         "busy - trying again in 0.5 s\nReasoning: hm\n\nA\n\nAnswer 2\nB\n[m · 2.00 s]\n"
     )
 

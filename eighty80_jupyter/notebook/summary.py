@@ -1,0 +1,41 @@
+"""The quiet last line of a reply."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from eighty80_jupyter.api.reply import Reply
+
+
+def facts(reply: Reply) -> list[str]:
+    """Return the parts of the last line: model, tokens, seconds, rates, and how it ended."""
+    parts = [reply.model or str(reply.parameters.get("model", ""))]
+    usage = reply.usage
+    if usage is not None and usage.completion_tokens is not None:
+        parts.append(f"{usage.completion_tokens:,} token" + "s" * (usage.completion_tokens != 1))
+    parts.append(f"{reply.seconds:.2f} s" if reply.seconds < 10 else f"{reply.seconds:.1f} s")  # noqa: PLR2004  # three digits
+    if reply.tokens_per_second:
+        parts.append(f"{_rate(reply.tokens_per_second)} tokens/s")
+    if usage is not None and usage.decode_rate:
+        parts.append(f"{_rate(usage.decode_rate)} tokens/s on the chip")
+    if reply.status == "interrupted":
+        parts.append("interrupted")
+    elif reply.status == "error":
+        parts.append("broken off")
+    elif reply.finish_reason == "length":
+        parts.append("cut at the length limit (length)")
+    elif reply.finish_reason not in ("stop", None):
+        parts.append(f"stopped: {reply.finish_reason}")
+    if reply.status == "complete" and not reply.well_formed:
+        parts.append("not the JSON that was asked for")
+    return [part for part in parts if part]
+
+
+def last_line(reply: Reply) -> str:
+    """Return the last line as one text."""
+    return " · ".join(facts(reply))
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"  # noqa: PLR2004  # two digits

@@ -1,0 +1,161 @@
+"""The streaming writers for a terminal: plain text, or Markdown where rich is installed."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from eighty80_jupyter.api.deltas import Event, ReasoningDelta, RefusalDelta, Retrying, TextDelta
+from eighty80_jupyter.notebook.summary import last_line
+
+if TYPE_CHECKING:
+    from eighty80_jupyter.api.messages import Message
+    from eighty80_jupyter.api.reply import Reply
+
+FRAME_SECONDS = 0.1
+
+
+class TerminalWriter:
+    """Write a reply as it comes; what is written is never taken back.
+
+    Only one answer can stream; further ones are written below it at the end, as is the last line.
+    """
+
+    def __init__(self, write: Callable[[str], Any]) -> None:
+        self._write = write
+        self._written = 0
+        self._thinking = False
+        self._line_open = False
+
+    def take(self, events: Sequence[Event]) -> None:
+        """Write the text of the first answer."""
+        for event in events:
+            match event:
+                case TextDelta(choice=0) | RefusalDelta(choice=0):
+                    if self._thinking:
+                        self._put("\n\n")
+                        self._thinking = False
+                    self._written += len(event.text)
+                    self.text(event.text)
+                case ReasoningDelta(choice=0):
+                    if not self._thinking and not self._written:
+                        self._put("Reasoning: ")
+                        self._thinking = True
+                    self._put(event.text)
+                case Retrying():
+                    self._put(f"{event.error} - trying again in {event.seconds:.1f} s\n")
+        self.tick()
+
+    def finish(self, reply: Reply | None, messages: Sequence[Message] = ()) -> None:
+        """Write what is missing, the other answers, and the last line."""
+        del messages
+        if reply is None:
+            self.end()
+            return
+        first, *others = reply.choices
+        self.text((first.text or first.refusal)[self._written :])
+        self.end()
+        for choice in others:
+            self._put(f"\nAnswer {choice.index + 1}\n")
+            self.text(choice.text or choice.refusal)
+            self.end()
+        self._put(f"[{last_line(reply)}]\n")
+        sys.stdout.flush()
+
+    def text(self, piece: str) -> None:
+        """Take a piece of an answer."""
+        self._put(piece)
+
+    def tick(self) -> None:
+        """Show what has been taken."""
+        sys.stdout.flush()
+
+    def end(self) -> None:
+        """End an answer, so that what follows begins a line."""
+        if self._line_open:
+            self._put("\n")
+
+    def _put(self, text: str) -> None:
+        if text:
+            self._write(text)
+            self._line_open = not text.endswith("\n")
+
+
+class RichWriter(TerminalWriter):
+    """Write a reply as Markdown with rich: a finished block is printed and stays as it is.
+
+    Below it the block that grows is drawn anew, as far as it fits the screen, until it is finished.
+    """
+
+    def __init__(self, write: Callable[[str], Any]) -> None:
+        super().__init__(write)
+        from rich.console import Console  # noqa: PLC0415  # only where it is installed
+
+        from eighty80_jupyter.notebook.markdown import Splitter  # noqa: PLC0415  # the first reply
+
+        self._console = Console()
+        self._new_splitter = Splitter
+        self._splitter = Splitter()
+        self._live: Any = None
+        self._due = 0.0
+
+    def text(self, piece: str) -> None:
+        """Take a piece of an answer."""
+        self._splitter.feed(piece)
+
+    def tick(self) -> None:
+        """Print the blocks that are finished, and draw the one that grows."""
+        if not self._splitter.tail or time.monotonic() < self._due:
+            return
+        self._due = time.monotonic() + FRAME_SECONDS
+        while (block := self._splitter.freeze(1)) is not None:
+            self._print(block)
+        self._draw(self._splitter.tail)
+
+    def end(self) -> None:
+        """Print what is left."""
+        if self._splitter.tail.strip():
+            self._print(self._splitter.tail)
+        self._stop()
+        self._splitter = self._new_splitter()
+        super().end()
+
+    def _print(self, text: str) -> None:
+        from rich.markdown import Markdown  # noqa: PLC0415  # as above
+
+        self._stop()
+        super().end()
+        self._console.print(Markdown(text))
+
+    def _draw(self, text: str) -> None:
+        from rich.live import Live  # noqa: PLC0415  # as above
+        from rich.markdown import Markdown  # noqa: PLC0415  # as above
+
+        if not text.strip():
+            return
+        lines = self._console.render_lines(Markdown(text), pad=False)
+        room = max(1, self._console.size.height - 2)
+        from rich.console import Group  # noqa: PLC0415  # as above
+        from rich.segment import Segments  # noqa: PLC0415  # as above
+
+        shown = Group(*(Segments(line) for line in lines[-room:]))
+        if self._live is None:
+            self._live = Live(shown, console=self._console, transient=True, auto_refresh=False)
+            self._live.start()
+        self._live.update(shown, refresh=True)
+
+    def _stop(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+
+def make_terminal_writer() -> TerminalWriter:
+    """Return the writer for the standard output: rich's on a terminal, where it is installed."""
+    from importlib.util import find_spec  # noqa: PLC0415  # once a turn
+
+    if sys.stdout.isatty() and find_spec("rich") is not None:
+        return RichWriter(sys.stdout.write)
+    return TerminalWriter(sys.stdout.write)

@@ -1,0 +1,211 @@
+"""The notebook writer: what is drawn, how often, and how much."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eighty80_jupyter.api.deltas import ReasoningDelta, Retrying, TextDelta
+from eighty80_jupyter.api.messages import Message
+from eighty80_jupyter.api.reply import Choice, Reply, Usage
+from eighty80_jupyter.notebook.display import NotebookWriter
+from eighty80_jupyter.notebook.markdown import render
+
+PROSE = (
+    "The **median** is the middle value of a sorted list, and the `mean` is the sum divided by "
+    "the count. When $x$ is an outlier, the former is better.\n\n"
+)
+CODE = "```python\nimport statistics\n\n\ndef f(x):\n    return statistics.median(x) + 1\n```\n\n"
+
+
+@dataclass
+class Page:
+    """What a front end makes of the messages: outputs in order, updates applied by id."""
+
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def publish(self, **message: Any) -> None:
+        name = message["transient"]["display_id"]
+        assert message["update"] is (name in self.outputs)
+        self.messages.append(message)
+        self.outputs[name] = message
+
+    def html(self) -> list[str]:
+        return [out["data"]["text/html"] for out in self.outputs.values()]
+
+    def text(self) -> list[str]:
+        return [out["data"]["text/plain"] for out in self.outputs.values()]
+
+    def write(
+        self, text: str, *, per_second: float, piece: int = 4, **settings: Any
+    ) -> NotebookWriter:
+        """Stream `text` through a writer, `per_second` pieces a second."""
+        writer = NotebookWriter(self.publish, now=lambda: self.seconds, **settings)
+        for start in range(0, len(text), piece):
+            self.seconds += 1 / per_second
+            writer.take([TextDelta(0, text[start : start + piece])])
+        return writer
+
+
+def reply(text: str, **more: Any) -> Reply:
+    """Return a whole reply."""
+    return Reply(choices=(Choice(text=text, finish_reason="stop"),), model="m", **more)
+
+
+def long_text(characters: int) -> str:
+    """Return Markdown of about that length: prose, formulas and code."""
+    pieces = [PROSE * 2 + CODE for _ in range(characters // len(PROSE * 2 + CODE) + 1)]
+    return "".join(pieces)[:characters]
+
+
+@pytest.mark.parametrize("speed", [5, 50, 1000, 17000])
+def test_traffic_of_4000_tokens(speed: float) -> None:
+    """At any speed: at most 40 messages, 25 outputs, and three times the bytes of the result."""
+    text, page = long_text(16000), Page()
+    page.write(text, per_second=speed).finish(reply(text))
+    assert len(page.messages) <= 40
+    assert len(page.outputs) <= 25
+    drawn = sum(len(json.dumps(message["data"])) for message in page.messages)
+    assert drawn <= 3 * sum(len(json.dumps(html)) for html in page.html())
+
+
+def test_outputs_of_a_very_long_reply() -> None:
+    """100,000 tokens take no more than 25 outputs, and few drawings."""
+    text, page = long_text(400_000), Page()
+    page.write(text, per_second=1000, piece=64).finish(reply(text))
+    assert len(page.outputs) <= 25
+    assert len(page.messages) <= 150
+    assert "".join(page.text()[:-1]) == text
+
+
+def test_first_words_at_once_then_ten_updates_a_second() -> None:
+    """The first piece is drawn when it comes; after that a tenth of a second passes."""
+    page = Page()
+    writer = NotebookWriter(page.publish, now=lambda: page.seconds)
+    writer.take([TextDelta(0, "First")])
+    assert page.html() == ["<p>First</p>"]
+    writer.take([TextDelta(0, " words that are long enough")])
+    assert len(page.messages) == 1
+    page.seconds += 0.11
+    writer.take([])
+    assert page.html() == ["<p>First words that are long enough</p>"]
+
+
+def test_a_pause_shows_what_has_come() -> None:
+    """When the stream stands still, the last few words do not wait for more."""
+    page = Page()
+    writer = page.write("x" * 400, per_second=1000)
+    writer.take([TextDelta(0, " end")])
+    assert "end" not in page.html()[0]
+    page.seconds += 2
+    writer.take([])
+    assert "end" in page.html()[0]
+
+
+def test_frozen_pieces_are_drawn_once_and_join_to_the_whole() -> None:
+    """The outputs below each other are what drawing the reply once would give."""
+    text, page = long_text(9000), Page()
+    page.write(text, per_second=200).finish(reply(text))
+    assert len(page.outputs) > 3
+    assert "\n".join(page.html()[:-1]) == render(text)
+    assert "".join(page.text()[:-1]) == text
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from([PROSE, CODE, "- a\n- b\n\n", "$", "x\n", "**b"]), max_size=60))
+def test_any_text_ends_whole(pieces: list[str]) -> None:
+    """Whatever was drawn in between, the sources of the outputs join to the reply's text."""
+    text, page = "".join(pieces), Page()
+    page.write(text, per_second=100, piece=7).finish(reply(text))
+    assert "".join(page.text()[:-1]) == text
+
+
+def test_interrupted_reply_is_drawn_whole() -> None:
+    """What the events had not brought to the writer is taken from the reply."""
+    page = Page()
+    writer = page.write("one ", per_second=1)
+    writer.finish(Reply(choices=(Choice(text="one two"),), model="m", status="interrupted"))
+    assert page.text() == ["one two", "m · 0.00 s · interrupted"]
+
+
+def test_nothing_is_drawn_for_no_reply() -> None:
+    """A request that failed leaves no output."""
+    page = Page()
+    NotebookWriter(page.publish).finish(None)
+    assert page.messages == []
+
+
+def test_reasoning_is_folded_above_the_answer() -> None:
+    """What the model thinks is a closed <details> from the start, and the answer stands below."""
+    page = Page()
+    writer = NotebookWriter(page.publish, now=lambda: page.seconds)
+    writer.take([ReasoningDelta(0, "Let me *think*.")])
+    assert page.html()[0].startswith("<details><summary")
+    writer.take([TextDelta(0, "42")])
+    choice = Choice(text="42", reasoning="Let me *think*.", finish_reason="stop")
+    writer.finish(Reply(choices=(choice,), model="m"))
+    assert "<em>think</em>" in page.html()[0]
+    assert page.text() == ["Let me *think*.", "42", "m · 0.00 s"]
+
+
+def test_several_answers_keep_their_places() -> None:
+    """The first answer stands first, though the second one began earlier."""
+    page = Page()
+    writer = NotebookWriter(page.publish, choices=2, now=lambda: page.seconds)
+    writer.take([TextDelta(1, "beta")])
+    writer.take([TextDelta(0, "alpha"), ReasoningDelta(0, "hm")])
+    choices = (Choice(text="alpha", reasoning="hm"), Choice(index=1, text="beta"))
+    writer.finish(Reply(choices=choices, model="m"))
+    first, second, _ = page.html()
+    assert first.startswith("<h6>Answer 1</h6><details>")
+    assert first.endswith("<p>alpha</p>")
+    assert second == "<h6>Answer 2</h6><p>beta</p>"
+
+
+def test_retries_are_told() -> None:
+    """While the client waits for another attempt, a quiet line says why."""
+    page = Page()
+    NotebookWriter(page.publish).take([Retrying(0.5, "busy <now>")])
+    assert "busy &lt;now&gt; - trying again in 0.5 s" in page.html()[0]
+
+
+def test_markdown_for_front_ends_that_render_it() -> None:
+    """With `markdown` the outputs hold the text itself, and no HTML of ours."""
+    page = Page()
+    page.write("**x**", per_second=1, markdown=True).finish(reply("**x**"))
+    first, _ = page.outputs.values()
+    assert first["data"] == {"text/markdown": "**x**", "text/plain": "**x**"}
+
+
+def test_metadata_tells_the_turn() -> None:
+    """Each output names its turn; the last line's holds all that is needed to read it back."""
+    page = Page()
+    where = {"schema": 1, "conversation": "main", "turn": 3, "role": "assistant"}
+    writer = page.write("Hello", per_second=1, metadata=where)
+    messages = (Message("user", "Hi"), Message("assistant", "Hello"))
+    usage = Usage(completion_tokens=2)
+    writer.finish(
+        reply("Hello", usage=usage, parameters={"model": "m", "seed": 1}, seconds=1.5), messages
+    )
+    text, line = (out["metadata"]["eighty80_jupyter"] for out in page.outputs.values())
+    assert text == where
+    assert line == {
+        **where,
+        "model": "m",
+        "parameters": {"model": "m", "seed": 1},
+        "usage": {"completion_tokens": 2},
+        "finish_reason": "stop",
+        "status": "complete",
+        "seconds": 1.5,
+        "messages": [
+            {"role": "user", "content": "Hi"},
+            {"role": "assistant", "content": "Hello"},
+        ],
+    }
