@@ -187,13 +187,13 @@ class Work(Generic[E, T]):
     def __enter__(self) -> Work[E, T]:
         try:
             self._loop = self._background.submit(self._begin)
+            return self  # noqa: TRY300  # an interrupt may come here too
         except BaseException:
             # Interrupted, and perhaps submitted and begun already.
             self._unwanted = True
             with suppress(RuntimeError):
                 self._background.submit(self._cancel)
             raise
-        return self
 
     def __exit__(self, *_: object) -> None:
         if not self._ended.is_set():

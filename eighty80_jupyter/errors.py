@@ -118,6 +118,16 @@ class APIStatusError(APIError):
         self.param = param
         self.retry_after = retry_after
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), str(self), dict(vars(self)))
+
+
+def _restored(kind: type[APIStatusError], text: str, state: dict[str, Any]) -> APIStatusError:
+    """Make an error again that was pickled, with all that it carried."""
+    error = kind(text, status_code=state["status_code"])
+    vars(error).update(state)
+    return error
+
 
 class BadRequestError(APIStatusError):
     """400 or 422: the server refused a parameter or a message."""

@@ -1,61 +1,39 @@
-"""The HTTP client: one request, one stream of deltas. The only file that knows httpx.
-
-httpx gives proxies, certificates and timeouts; its transport is exchanged for aiohttp's parser,
-which is several times as fast for streams of small chunks.
-"""
+"""The client: one request, one stream of deltas, and what is tried again."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import random
 import time
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
     Awaitable,
     Callable,
-    Generator,
-    Iterator,
     Mapping,
     Sequence,
 )
-from contextlib import aclosing, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
-from urllib.parse import urlsplit
 
-import aiohttp
-import httpx
 import orjson
-from httpx_aiohttp import HttpxAiohttpClient
 
 from eighty80_jupyter import errors
 from eighty80_jupyter.api import failures
 from eighty80_jupyter.api.deltas import Event, Retrying
-from eighty80_jupyter.api.endpoint import Endpoint, retry_after, without_secret
+from eighty80_jupyter.api.endpoint import Endpoint, Secret, retry_after
+from eighty80_jupyter.api.faults import WireError, connection_error, strip
+from eighty80_jupyter.api.patience import Settings, wait_before_retry
 from eighty80_jupyter.api.stream import MAX_JSON_BYTES, ReplyReader
+from eighty80_jupyter.api.transport import Answer, Http
 
+__all__ = ["Client", "Settings"]
+
+_CHAT = "/v1/chat/completions"
+_MODELS = "/v1/models"
 _MAX_ERROR_BYTES = 2**20
+_ERROR_SECONDS = 10.0
 _DRAIN_SECONDS = 0.1
-_RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
-_REDIRECTS = frozenset({307, 308})
-_MAX_REDIRECTS = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How patient the client is. Times are in seconds; None means without end.
-
-    `read_timeout` is the longest silence, before the reply and inside it; there is no limit on the
-    whole. `max_retries` counts the attempts after the first; `max_retry_wait` bounds one wait: a
-    server that asks for more ends the attempts.
-    """
-
-    connect_timeout: float | None = 10.0
-    read_timeout: float | None = 300.0
-    max_retries: int = 2
-    max_retry_wait: float = 30.0
 
 
 class Client:
@@ -72,10 +50,7 @@ class Client:
     ) -> None:
         self._sleep = sleep
         self._now = now
-        self._http = HttpxAiohttpClient(
-            headers={"user-agent": "eighty80-jupyter", "accept-encoding": "identity"},
-            limits=httpx.Limits(max_connections=None, keepalive_expiry=300.0),
-        )
+        self._http = Http()
         self._no_stream_options: set[str] = set()
 
     async def aclose(self) -> None:
@@ -92,19 +67,19 @@ class Client:
         in `errors`; whatever was yielded before stays valid.
         """
         fields = dict(body, stream=True) if stream else dict(body)
-        if (
-            stream
-            and "stream_options" not in fields
-            and endpoint.url not in self._no_stream_options
-        ):
+        asks_for_usage = stream and "stream_options" not in body
+        if asks_for_usage and endpoint.url not in self._no_stream_options:
             fields["stream_options"] = {"include_usage": True}
         attempt = 0
         while True:
             begun = False
+            token, headers = endpoint.authorization()
             try:
                 async with (
-                    self._send(endpoint, "/v1/chat/completions", fields, settings) as answer,
-                    aclosing(_read(answer, endpoint)) as batches,
+                    self._send(
+                        endpoint, _CHAT, fields, token, headers, settings=settings
+                    ) as answer,
+                    aclosing(_read(answer, endpoint, token, fields)) as batches,
                 ):
                     async for batch in batches:
                         begun = True
@@ -112,27 +87,37 @@ class Client:
                 return  # noqa: TRY300  # an else would stand far from what it belongs to
             except errors.APIError as error:
                 if begun:
+                    strip(error)
                     raise
-                if self._rejects_stream_options(error, fields) and "stream_options" not in body:
+                if asks_for_usage and _rejects_stream_options(error, fields):
                     self._no_stream_options.add(endpoint.url)
                     del fields["stream_options"]
                     continue
-                wait = self._wait_before_retry(error, attempt, settings)
+                wait = wait_before_retry(error, attempt, settings)
                 if wait is None:
+                    strip(error)
                     raise
                 note = Retrying(seconds=wait, error=str(error))
             attempt += 1
-            yield [note]
-            await self._sleep(note.seconds)
+            if wait:
+                yield [note]
+                await self._sleep(wait)
 
     async def models(self, endpoint: Endpoint, *, settings: Settings) -> list[dict[str, Any]]:
         """Return the server's list of models, each an object with at least an `id`.
 
         An answer of another shape counts as an empty list: a list of names, or entries without an
-        `id`, are used as far as they go.
+        `id`, are used as far as they go. Raises the errors of the tree in `errors`.
         """
-        async with self._send(endpoint, "/v1/models", None, settings) as answer:
-            data = await _read_all(answer, MAX_JSON_BYTES)
+        token, headers = endpoint.authorization()
+        try:
+            async with self._send(
+                endpoint, _MODELS, None, token, headers, settings=settings
+            ) as answer:
+                data = await _read_all(answer, endpoint, token)
+        except errors.APIError as error:
+            strip(error)
+            raise
         try:
             decoded = orjson.loads(data)
         except ValueError:
@@ -148,92 +133,53 @@ class Client:
 
     @asynccontextmanager
     async def _send(
-        self, endpoint: Endpoint, path: str, fields: Mapping[str, Any] | None, settings: Settings
-    ) -> AsyncIterator[httpx.Response]:
+        self,
+        endpoint: Endpoint,
+        path: str,
+        fields: Mapping[str, Any] | None,
+        token: Secret,
+        headers: Mapping[str, str],
+        *,
+        settings: Settings,
+    ) -> AsyncIterator[Answer]:
         """Send one request and check the status before anything is read."""
-        auth = _Bearer(endpoint)
-        with _mapped(endpoint):
-            request = self._http.build_request(
-                "GET" if fields is None else "POST",
-                endpoint.url + path,
-                content=None if fields is None else _encode(fields),
-                headers=None if fields is None else {"content-type": "application/json"},
-                timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout),
-            )
-            response = await self._http.send(request, auth=auth, stream=True)
-            for _ in range(_MAX_REDIRECTS):
-                if not _leads_home(response):
-                    break
-                await response.aclose()
-                assert response.next_request is not None  # noqa: S101  # _leads_home says so
-                response = await self._http.send(response.next_request, auth=auth, stream=True)
         try:
-            if not response.is_success:
-                raise await self._status_error(response, endpoint)
-            yield response
+            answer = await self._http.send(
+                endpoint.url + path,
+                None if fields is None else _encode(fields),
+                token=token,
+                headers=headers,
+                connect_timeout=settings.connect_timeout,
+                read_timeout=settings.read_timeout,
+            )
+        except WireError as error:
+            failure = connection_error(error, endpoint, token)
+            raise failure from failure.__cause__
+        try:
+            if not 200 <= answer.status < 300:  # noqa: PLR2004  # the class of successes
+                raise await self._status_error(answer, endpoint, token)
+            yield answer
         finally:
             # Without it the server would go on answering: nobody else knows this connection.
-            await response.aclose()
+            await answer.aclose()
 
     async def _status_error(
-        self, response: httpx.Response, endpoint: Endpoint
+        self, answer: Answer, endpoint: Endpoint, token: Secret
     ) -> errors.APIStatusError:
-        try:
-            data = await _read_all(response, _MAX_ERROR_BYTES)
-        except Exception:  # noqa: BLE001  # the status tells enough
-            data = b""
-        secret, _ = endpoint.authorization()
+        data = bytearray()
+        # Where the body breaks off or hangs, the status tells enough.
+        with suppress(WireError, TimeoutError):
+            async with asyncio.timeout(_ERROR_SECONDS):
+                while len(data) < _MAX_ERROR_BYTES and (piece := await answer.read()):
+                    data += piece
         return failures.status_error(
-            response.status_code,
-            without_secret(data.decode("utf-8", "replace"), secret),
+            answer.status,
+            bytes(data[:_MAX_ERROR_BYTES]).decode("utf-8", "replace"),
             url=endpoint.url,
-            headers=response.headers,
-            after=retry_after(response.headers.get("retry-after"), self._now()),
+            headers=answer.headers,
+            after=retry_after(answer.headers.get("retry-after"), self._now()),
+            secret=token,
         )
-
-    @staticmethod
-    def _rejects_stream_options(error: errors.APIError, fields: Mapping[str, Any]) -> bool:
-        return (
-            "stream_options" in fields
-            and isinstance(error, errors.BadRequestError)
-            and any(
-                word in f"{error.message} {error.param} {error.body}"
-                for word in ("stream_options", "include_usage")
-            )
-        )
-
-    def _wait_before_retry(
-        self, error: errors.APIError, attempt: int, settings: Settings
-    ) -> float | None:
-        """Return the seconds to wait before another attempt; None: give up."""
-        if attempt >= settings.max_retries:
-            return None
-        asked: float | None = None
-        if isinstance(error, errors.APIStatusError):
-            if error.status_code not in _RETRIED:
-                return None
-            asked = error.retry_after
-        elif not isinstance(error, errors.APIConnectionError) or isinstance(
-            error, errors.APITimeoutError
-        ):
-            return None
-        if asked is not None:
-            return asked if asked <= settings.max_retry_wait else None
-        backoff = min(2.0 ** (attempt - 1), 8.0) * random.uniform(0.75, 1.25)  # noqa: S311  # jitter
-        return min(backoff, settings.max_retry_wait)
-
-
-class _Bearer(httpx.Auth):
-    """Put the credentials on the request at the last moment; its headers' repr hides them."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        token, headers = self._endpoint.authorization()
-        request.headers.update(headers)
-        request.headers["authorization"] = f"Bearer {token.reveal()}"
-        yield request
 
 
 def _encode(fields: Mapping[str, Any]) -> bytes:
@@ -244,125 +190,58 @@ def _encode(fields: Mapping[str, Any]) -> bytes:
         return json.dumps(fields).encode("ascii")
 
 
-def _leads_home(response: httpx.Response) -> bool:
-    """Tell whether a redirect keeps method, body and origin, so that the key may follow it."""
-    target = response.next_request
-    if response.status_code not in _REDIRECTS or target is None:
-        return False
-    here = response.request.url
-    return (here.scheme, here.host, here.port) == (
-        target.url.scheme,
-        target.url.host,
-        target.url.port,
+def _rejects_stream_options(error: errors.APIError, fields: Mapping[str, Any]) -> bool:
+    return (
+        "stream_options" in fields
+        and isinstance(error, errors.BadRequestError)
+        and any(
+            word in f"{error.message} {error.param} {error.body}"
+            for word in ("stream_options", "include_usage")
+        )
     )
 
 
-async def _read(response: httpx.Response, endpoint: Endpoint) -> AsyncGenerator[Sequence[Event]]:
+async def _read(
+    answer: Answer, endpoint: Endpoint, token: Secret, fields: Mapping[str, Any]
+) -> AsyncGenerator[Sequence[Event]]:
     """Yield the deltas of an answer as they arrive, then raise what went wrong."""
-    reader = ReplyReader(endpoint, endpoint.authorization()[0])
-    pieces = _pieces(response)
-    while True:
+    reader = ReplyReader(endpoint, token, choices=fields.get("n") or 1)
+    broken: WireError | None = None
+    piece = b""
+    while not reader.done:
         try:
-            with _mapped(endpoint, inside=reader.started):
-                piece = await anext(pieces, None)
-        except errors.APIError:
-            if reader.finished:
-                return  # all that was promised has come; only the farewell is missing
-            raise
-        batch = reader.finish() if piece is None else reader.feed(piece)
+            piece = await answer.read()
+        except WireError as error:
+            broken = error
+            batch = reader.rescue()
+        else:
+            batch = reader.feed(piece) if piece else reader.finish()
         if batch:
             yield batch
         if reader.failure is not None:
             raise reader.failure
-        if piece is None:
-            return
-        if reader.done:
-            await _drain(pieces)
-            return
+        if broken is not None and not reader.finished:
+            failure = connection_error(broken, endpoint, token, inside=reader.started)
+            raise failure from failure.__cause__
+        if broken is not None or not piece:
+            return  # all that was promised has come; at most the farewell is missing
+    await _drain(answer)
 
 
-def _pieces(response: httpx.Response) -> AsyncIterator[bytes]:
-    # aiter_bytes undoes a content encoding that was not asked for, and costs a little more
-    encoding = response.headers.get("content-encoding", "identity")
-    return response.aiter_raw() if encoding == "identity" else response.aiter_bytes()
-
-
-async def _drain(pieces: AsyncIterator[bytes]) -> None:
+async def _drain(answer: Answer) -> None:
     """Read the end of a reply that is complete, so that its connection can be used again."""
-    try:
+    with suppress(WireError, TimeoutError):
         async with asyncio.timeout(_DRAIN_SECONDS):
-            while await anext(pieces, None) is not None:
+            while await answer.read():
                 pass
-    except Exception:  # noqa: BLE001  # then the connection is not used again, and that is all
-        return
 
 
-async def _read_all(response: httpx.Response, limit: int) -> bytes:
+async def _read_all(answer: Answer, endpoint: Endpoint, token: Secret) -> bytes:
     data = bytearray()
-    async for piece in _pieces(response):
-        data += piece
-        if len(data) > limit:
-            break
-    return bytes(data[:limit])
-
-
-@contextmanager
-def _mapped(endpoint: Endpoint, *, inside: bool = False) -> Iterator[None]:
-    """Turn whatever httpx, aiohttp and the system raise into an APIError.
-
-    `inside` tells that the reply had begun. The foreign exceptions stay in the chain, but without
-    their frames: those hold the request's headers, and with them the key.
-    """
     try:
-        yield
-    except errors.ChatError:
-        raise
-    except Exception as error:  # noqa: BLE001  # nothing but foreign code runs in here
-        text = without_secret(str(error), endpoint.key)
-        mapped = _api_error(error, text, endpoint, inside=inside)
-        raise mapped from _without_frames(error)
-
-
-def _api_error(error: Exception, text: str, endpoint: Endpoint, *, inside: bool) -> errors.APIError:
-    host = urlsplit(endpoint.url).netloc
-    cause = error.__cause__ if isinstance(error, httpx.HTTPError) else error
-    reason = f": {text}" if text else f": {type(cause or error).__name__}"
-    match cause:
-        case aiohttp.SocketTimeoutError():
-            return errors.APITimeoutError(
-                f"nothing came from {host} for longer than ChatConfig.read_timeout; try again, "
-                "or raise it"
-            )
-        case aiohttp.ConnectionTimeoutError():
-            return errors.APITimeoutError(
-                f"no connection to {host} within ChatConfig.connect_timeout; check the address "
-                "(_8080_API_URL) and the network"
-            )
-        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
-            return errors.APIConnectionError(
-                f"the proxy does not connect to {host}{reason}; check HTTPS_PROXY and NO_PROXY"
-            )
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
-            return errors.APIConnectionError(
-                f"no secure connection to {host}{reason}; SSL_CERT_FILE names further certificates"
-            )
-        case aiohttp.ClientConnectorError():
-            return errors.APIConnectionError(
-                f"cannot connect to {host}{reason}; check the address (_8080_API_URL), the network "
-                "and that the server runs"
-            )
-    if inside:
-        return errors.APIStreamError(f"the connection to {host} broke inside the reply{reason}")
-    return errors.APIConnectionError(f"the connection to {host} broke before the reply{reason}")
-
-
-def _without_frames(error: BaseException) -> BaseException:
-    seen: set[int] = set()
-    todo: list[BaseException | None] = [error]
-    while todo:
-        one = todo.pop()
-        if one is not None and id(one) not in seen:
-            seen.add(id(one))
-            one.__traceback__ = None
-            todo += [one.__cause__, one.__context__]
-    return error
+        while (piece := await answer.read()) and len(data) <= MAX_JSON_BYTES:
+            data += piece
+    except WireError as error:
+        failure = connection_error(error, endpoint, token, inside=bool(data))
+        raise failure from failure.__cause__
+    return bytes(data)

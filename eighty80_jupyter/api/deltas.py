@@ -1,12 +1,8 @@
-"""From the chunks of a stream to deltas, and from deltas to the snapshot of a reply. No I/O.
-
-A whole completion (`stream: false`, or a server that does not stream) goes the same way as one
-chunk. Source: the chat-completions contract, "Stream", and what real servers do to it.
-"""
+"""The deltas of a reply, and the snapshot that they add up to. No I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
@@ -57,7 +53,7 @@ class LogprobsDelta:
     """How likely the latest tokens were, as the server wrote it."""
 
     choice: int
-    content: list[Mapping[str, Any]]
+    content: Sequence[Mapping[str, Any]]
 
 
 @dataclass(slots=True)
@@ -106,154 +102,46 @@ class Retrying:
 Event = Delta | Retrying
 
 
-class MalformedChunkError(ValueError):
-    """A chunk is JSON, but not the shape of a completion."""
+_PIECES = 1024
 
 
-@dataclass(slots=True)
-class _Calls:
-    """The tool calls of one choice: which are open, by the server's own index where it has one."""
+class _Text:
+    """A text that grows by pieces; they are joined when somebody asks, and now and then.
 
-    ids: dict[int, str] = field(default_factory=dict)
-    by_index: dict[int, int] = field(default_factory=dict)
-    last: int = -1
-
-    def number(self, index: Any, call_id: str, name: str) -> int:
-        """Return the number of the call that a piece belongs to.
-
-        `index` decides where it is present, except that some servers give every call the index 0:
-        another id together with a name opens another call. Without an index an id opens a call, and
-        a piece without one continues the call opened last.
-        """
-        if isinstance(index, int):
-            known = self.by_index.get(index)
-            if known is None or (name and call_id and self.ids[known] not in ("", call_id)):
-                known = self.by_index[index] = self._open(index)
-        elif call_id and call_id not in self.ids.values():
-            known = self._open()
-        elif call_id:
-            known = next(n for n, other in self.ids.items() if other == call_id)
-        elif name or self.last < 0:
-            known = self._open()
-        else:
-            known = self.last
-        if call_id:
-            self.ids[known] = call_id
-        self.last = known
-        return known
-
-    def _open(self, wanted: int = 0) -> int:
-        # The server's own numbers keep its order, also where they arrive as 0, 2, 1.
-        number = wanted if wanted not in self.ids else max(self.ids) + 1
-        self.ids[number] = ""
-        return number
-
-
-class ChunkDecoder:
-    """Turn the chunks of one stream into deltas.
-
-    Raises MalformedChunkError where a chunk is not an object with choices or usage; unknown fields
-    and fields of an unexpected type are passed over.
+    A small string takes ten times the memory of its characters.
     """
 
-    __slots__ = ("_calls", "_model")
+    __slots__ = ("_blocks", "_pieces")
 
     def __init__(self) -> None:
-        self._calls: dict[int, _Calls] = {}
-        self._model = ""
+        self._blocks: list[str] = []
+        self._pieces: list[str] = []
 
-    def decode(self, chunk: Any) -> list[Delta]:
-        """Return the deltas of one chunk, in order."""
-        if not isinstance(chunk, dict):
-            raise MalformedChunkError(f"expected a JSON object, got {type(chunk).__name__}")
-        deltas: list[Delta] = []
-        choices = chunk.get("choices")
-        if type(choices) is list:
-            model = chunk.get("model")
-            if model != self._model and type(model) is str:
-                self._model = model
-                deltas.append(ModelDelta(model, _text(chunk.get("id"))))
-            for position, choice in enumerate(choices):
-                self._choice(position, choice, deltas)
-        elif choices is not None or not isinstance(chunk.get("usage"), dict):
-            raise MalformedChunkError("expected choices, got " + ", ".join(list(chunk)[:5]))
-        usage = chunk.get("usage")
-        if type(usage) is dict:
-            deltas.append(UsageDelta(Usage.from_wire(usage)))
-        return deltas
+    def append(self, piece: str) -> None:
+        self._pieces.append(piece)
+        if len(self._pieces) >= _PIECES:
+            self._blocks.append("".join(self._pieces))
+            self._pieces.clear()
 
-    def _choice(self, position: int, choice: Any, deltas: list[Delta]) -> None:
-        if not isinstance(choice, dict):
-            raise MalformedChunkError(f"expected an object in choices, got {type(choice).__name__}")
-        index = choice.get("index", position)
-        if type(index) is not int:
-            index = position
-        delta = choice.get("delta")
-        if delta is None:
-            delta = choice.get("message")  # a whole completion
-        if type(delta) is dict:
-            for key in ("reasoning", "reasoning_content"):
-                if thought := _text(delta.get(key)):
-                    deltas.append(ReasoningDelta(index, thought))
-                    break
-            content = delta.get("content")
-            if type(content) is list:
-                content = "".join(_text(p.get("text")) for p in content if isinstance(p, dict))
-            if content and type(content) is str:
-                deltas.append(TextDelta(index, content))
-            if refusal := _text(delta.get("refusal")):
-                deltas.append(RefusalDelta(index, refusal))
-            if calls := delta.get("tool_calls"):
-                deltas.extend(self._tool_calls(index, calls))
-        elif delta is not None:
-            raise MalformedChunkError(f"expected an object as delta, got {type(delta).__name__}")
-        logprobs = choice.get("logprobs")
-        if isinstance(logprobs, dict) and isinstance(logprobs.get("content"), list):
-            content = [entry for entry in logprobs["content"] if isinstance(entry, dict)]
-            deltas.append(LogprobsDelta(index, content))
-        reason = choice.get("finish_reason")
-        if reason and type(reason) is str:
-            deltas.append(ChoiceDone(index, reason))
+    def __bool__(self) -> bool:
+        return bool(self._pieces or self._blocks)
 
-    def _tool_calls(self, choice: int, calls: Any) -> Iterator[ToolCallDelta]:
-        if not isinstance(calls, list):
-            raise MalformedChunkError(f"expected a list of tool_calls, got {type(calls).__name__}")
-        known = self._calls.setdefault(choice, _Calls())
-        for call in calls:
-            if not isinstance(call, dict):
-                raise MalformedChunkError(f"expected an object, got {type(call).__name__}")
-            function = call.get("function")
-            function = function if isinstance(function, dict) else {}
-            call_id, name = _text(call.get("id")), _text(function.get("name"))
-            number = known.number(call.get("index"), call_id, name)
-            yield ToolCallDelta(choice, number, call_id, name, _arguments(function))
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _arguments(function: Mapping[str, Any]) -> str:
-    arguments = function.get("arguments")
-    if isinstance(arguments, (dict, list)):  # some servers send the object itself
-        import json  # noqa: PLC0415  # the rare case pays for it
-
-        return json.dumps(arguments, ensure_ascii=False)
-    return _text(arguments)
+    def __str__(self) -> str:
+        return "".join((*self._blocks, *self._pieces))
 
 
 @dataclass(slots=True)
 class _Call:
     id: str = ""
     name: str = ""
-    arguments: list[str] = field(default_factory=list)
+    arguments: _Text = field(default_factory=_Text)
 
 
 @dataclass(slots=True)
 class _ChoiceState:
-    text: list[str] = field(default_factory=list)
-    reasoning: list[str] = field(default_factory=list)
-    refusal: list[str] = field(default_factory=list)
+    text: _Text = field(default_factory=_Text)
+    reasoning: _Text = field(default_factory=_Text)
+    refusal: _Text = field(default_factory=_Text)
     calls: dict[int, _Call] = field(default_factory=dict)
     logprobs: list[Mapping[str, Any]] = field(default_factory=list)
     finish_reason: str | None = None
@@ -261,14 +149,14 @@ class _ChoiceState:
     def to_choice(self, index: int) -> Choice:
         return Choice(
             index=index,
-            text="".join(self.text),
-            reasoning="".join(self.reasoning),
-            refusal="".join(self.refusal),
+            text=str(self.text),
+            reasoning=str(self.reasoning),
+            refusal=str(self.refusal),
             tool_calls=tuple(
                 ToolCall(
                     id=call.id or f"call_{number}",
                     name=call.name,
-                    arguments="".join(call.arguments),
+                    arguments=str(call.arguments),
                 )
                 for number, call in sorted(self.calls.items())
             ),

@@ -88,16 +88,18 @@ class Endpoint:
         if self.key is not None:
             return self.key, {"x-8080-project-slug": self.project} if self.project else {}
         assert self.token_file is not None  # noqa: S101  # `resolve` sees to it
-        try:
-            token = self.token_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeError) as error:
-            reason = getattr(error, "strerror", None) or type(error).__name__
-            raise MissingKeyError(
-                f"cannot read the token file {self.token_file} named by {ENV_TOKEN_FILE}: {reason}"
-            ) from None
-        return usable(token, f"the token in {self.token_file}"), {
+        return usable(_read_token(self.token_file), f"the token in {self.token_file}"), {
             "x-8080-token-type": "workload-identity"
         }
+
+
+def _read_token(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no UTF-8"
+    # Outside the handler: a UnicodeError holds what it could not decode.
+    raise MissingKeyError(f"cannot read the token file {path} named by {ENV_TOKEN_FILE}: {reason}")
 
 
 def usable(text: str, what: str) -> Secret:
@@ -105,6 +107,7 @@ def usable(text: str, what: str) -> Secret:
     text = text.strip()
     if not _HEADER_VALUE.fullmatch(text):
         came = "nothing" if not text else "a text with spaces or characters beyond ASCII"
+        del text  # it would show in a traceback with locals
         raise MissingKeyError(f"{what} must be one word of ASCII characters, got {came}")
     return Secret(text)
 
@@ -122,6 +125,16 @@ def resolve(
     over plain http to another machine, unless `allow_insecure`. Raises UsageError for an address
     that is none.
     """
+    try:
+        return _resolve(url, key, environ, allow_insecure=allow_insecure)
+    except UsageError as error:
+        del environ  # it would show in a traceback with locals, and the key with it
+        raise error.with_traceback(None) from None
+
+
+def _resolve(
+    url: str | None, key: Secret | None, environ: Mapping[str, str], *, allow_insecure: bool
+) -> Endpoint:
     address = clean_url(url or environ.get(ENV_URL) or DEFAULT_URL)
     project = environ.get(ENV_PROJECT, "").strip() or None
     token_file = environ.get(ENV_TOKEN_FILE, "").strip()
@@ -183,7 +196,10 @@ def is_private(url: str) -> bool:
 
 
 def without_secret(value: Any, secret: Secret | None) -> Any:
-    """Return `value`, a text or decoded JSON, with the secret cut out wherever it is echoed."""
+    """Return `value`, a text or decoded JSON, with the secret cut out wherever it is echoed.
+
+    Raises RecursionError for JSON that is nested a thousand levels deep.
+    """
     word = secret.reveal() if secret else ""
     if len(word) < 4:  # noqa: PLR2004  # too short to be a key, and part of any text
         return value

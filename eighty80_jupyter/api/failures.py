@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from eighty80_jupyter import errors
+from eighty80_jupyter.api.endpoint import Secret, without_secret
 
 _LONG = 300  # characters of a server's message that are shown
 _CONTEXT_CODES = ("context_length_exceeded", "exceed_context_size_error")
@@ -29,15 +30,17 @@ _CONTEXT_LIMIT = (
 )
 
 
-def parse_body(text: str) -> tuple[Any, str, str | None, str | None]:
-    """Return body, message, code and parameter of an error answer.
+def parse_body(text: str, secret: Secret | None = None) -> tuple[Any, str, str | None, str | None]:
+    """Return body, message, code and parameter of an error answer, with `secret` cut out of all.
 
     The message is the first of: `error.message`, `error` as a text, `detail` as a text, `detail` as
     a list, `message`; else the first 200 characters of a text that is no web page.
     """
     try:
-        body = json.loads(text)
-    except ValueError:
+        # Decoded first: an echo of the secret may be written with escapes.
+        body = without_secret(json.loads(text), secret)
+    except (ValueError, RecursionError):
+        text = without_secret(text, secret)
         plain = " ".join(text.split())
         return text, "" if plain.startswith("<") else plain[:200], None, None
     error = body.get("error") if isinstance(body, dict) else None
@@ -54,24 +57,32 @@ def parse_body(text: str) -> tuple[Any, str, str | None, str | None]:
         return body, detail, None, None
     if isinstance(detail, list):
         return body, _details(detail), None, _location(detail[0]) if detail else None
-    message = body.get("message") if isinstance(body, dict) else None
-    return body, _string(message) or " ".join(text.split())[:200], None, None
+    message = _string(body.get("message")) if isinstance(body, dict) else None
+    return body, message or json.dumps(body, ensure_ascii=False)[:200], None, None
 
 
 def status_error(
-    status: int, text: str, *, url: str, headers: Mapping[str, str], after: float | None
+    status: int,
+    text: str,
+    *,
+    url: str,
+    headers: Mapping[str, str],
+    after: float | None,
+    secret: Secret | None = None,
 ) -> errors.APIStatusError:
     """Return the exception for an answer with an error status.
 
-    `text` is the body, `url` the base address, `after` the seconds that Retry-After asks for.
+    `text` is the body, `url` the base address, `after` the seconds that Retry-After asks for, and
+    `secret` what must not show, should the server echo it.
     """
-    body, message, code, param = parse_body(text)
+    body, message, code, param = parse_body(text, secret)
+    request_id = headers.get("x-request-id") or headers.get("request-id")
     host = urlsplit(url).netloc
     said = f": {_cut(message)}" if message else ""
     facts: dict[str, Any] = {
         "status_code": status,
         "message": message,
-        "request_id": headers.get("x-request-id") or headers.get("request-id"),
+        "request_id": without_secret(request_id, secret),
         "body": body,
         "code": code,
         "param": param,
@@ -120,20 +131,19 @@ def status_error(
             f"{host} failed ({status}){said}; nothing is wrong on your side, try again", **facts
         )
     if 300 <= status < 400:  # noqa: PLR2004  # the class of redirections
-        target = urlsplit(headers.get("location", ""))
-        to = f"{target.scheme}://{target.hostname}" if target.hostname else "another address"
+        to = without_secret(_origin(headers.get("location", "")), secret)
         return errors.APIStatusError(
-            f"{host} redirects to {to} ({status}), where the key is not sent; "
+            f"{host} redirects to {to} ({status}), and the key is not sent there; "
             "set _8080_API_URL to the final address",
             **facts,
         )
     return errors.APIStatusError(f"{host} answered with status {status}{said}", **facts)
 
 
-def stream_error(body: Any, *, url: str) -> errors.APIError:
-    """Return the exception for an error object that came inside a stream."""
+def stream_error(body: Any, *, url: str, secret: Secret | None = None) -> errors.APIError:
+    """Return the exception for an error object, or a text, that came inside a stream."""
     text = body if isinstance(body, str) else json.dumps(body)
-    parsed, message, code, _ = parse_body(text)
+    parsed, message, code, param = parse_body(text, secret)
     said = _cut(message) or "no reason given"
     host = urlsplit(url).netloc
     if _is_context(message, code):
@@ -145,6 +155,7 @@ def stream_error(body: Any, *, url: str) -> errors.APIError:
             message=message,
             body=parsed,
             code=code,
+            param=param,
         )
         error.limit = limit
         return error
@@ -164,6 +175,15 @@ def context_limit(body: Any, message: str) -> int | None:
 
 def _is_context(message: str, code: str | None) -> bool:
     return code in _CONTEXT_CODES or bool(_CONTEXT_WORDS.search(message))
+
+
+def _origin(location: str) -> str:
+    """Return the origin of a redirect's target; what else stands in it may be a secret."""
+    try:
+        target = urlsplit(location)
+    except ValueError:
+        return "an address that is none"
+    return f"{target.scheme}://{target.netloc.rpartition('@')[2]}" if target.netloc else "itself"
 
 
 def _string(value: Any) -> str | None:

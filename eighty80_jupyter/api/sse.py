@@ -5,21 +5,14 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-inte
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TypeAlias
 
 MAX_EVENT_BYTES = 16 * 2**20
 _BOM = b"\xef\xbb\xbf"
 
-
-class Event(NamedTuple):
-    """One dispatched event: its data (lines joined by a line feed) and its type."""
-
-    data: str
-    event: str = "message"
-
-
-class EventTooLargeError(ValueError):
-    """More than `MAX_EVENT_BYTES` arrived without the blank line that ends an event."""
+# One dispatched event: its data (UTF-8, lines joined by a line feed) and its type. A plain tuple,
+# because there is one for every token and making a class's instance takes ten times as long.
+Event: TypeAlias = tuple[bytes, str]
 
 
 class Decoder:
@@ -29,67 +22,95 @@ class Decoder:
     line after it; `flush()` returns the last one where a server left that line out, which the
     specification discards and real servers do. Field names other than `data` and `event` have no
     meaning here: nothing ever reconnects.
+
+    `overflow` is set when the lines of one event, finished or not, hold more than `limit` bytes;
+    from then on nothing is kept and nothing is returned.
     """
 
-    __slots__ = ("_after_cr", "_data", "_event", "_limit", "_pending", "_size", "_started")
+    __slots__ = (
+        "_after_cr",
+        "_data",
+        "_limit",
+        "_pending",
+        "_size",
+        "_started",
+        "_type",
+        "overflow",
+    )
 
     def __init__(self, *, limit: int = MAX_EVENT_BYTES) -> None:
         self._limit = limit
         self._pending: list[bytes] = []  # pieces of a line whose end has not come yet
-        self._size = 0  # bytes of the unfinished event, its unfinished line included
-        self._data: list[str] = []
-        self._event = ""
+        self._size = 0  # bytes of the unfinished event, those of its unfinished line included
+        self._data: list[bytes] = []
+        self._type = ""
         self._after_cr = False  # the last byte was a CR: a LF right after it belongs to it
         self._started = False
+        self.overflow = False
 
     def decode(self, chunk: bytes) -> list[Event]:
-        """Return the events that `chunk` completes.
-
-        Raises EventTooLargeError when an event grows past the limit.
-        """
+        """Return the events that `chunk` completes."""
         if not self._started:
             chunk = self._strip_bom(chunk)
         if self._after_cr and chunk:
             self._after_cr = False
-            if chunk[0] == 10:  # noqa: PLR2004  # LF
-                chunk = chunk[1:]
-        lines = (
-            chunk.splitlines()
-        )  # bytes split at CR, LF and CRLF only, as the specification has it
-        if chunk.endswith((b"\n", b"\r")):
-            self._after_cr = chunk.endswith(b"\r")
-            rest = b""
-        else:
-            rest = lines.pop() if lines else b""
+            chunk = chunk.removeprefix(b"\n")
+        # Bytes are split at CR, LF and CRLF only, as the specification has it.
+        lines = chunk.splitlines()
+        rest = b""
+        if chunk.endswith(b"\r"):
+            self._after_cr = True
+        elif lines and not chunk.endswith(b"\n"):
+            rest = lines.pop()
         if lines and self._pending:
             self._size -= sum(map(len, self._pending))
             lines[0] = b"".join((*self._pending, lines[0]))
             self._pending.clear()
-        events: list[Event] = []
-        for line in lines:
-            if line[:6] == b"data: ":  # nearly every line: the general case is below
-                self._data.append(line[6:].decode("utf-8", "replace"))
-                self._size += len(line)
-            elif line:
-                self._field(line)
-            else:
-                self._dispatch(events)
-        if rest:
+        events = self._interpret(lines)
+        if rest and not self.overflow:
             self._pending.append(rest)
             self._size += len(rest)
-        if self._size > self._limit:
-            raise EventTooLargeError(f"an event of more than {self._limit:,} bytes")
+            self._check()
         return events
 
     def flush(self) -> list[Event]:
         """Return the event that the end of the stream left without its blank line, if any."""
+        last = b"".join(self._pending)
+        self._pending.clear()
+        self._size -= len(last)
+        return self._interpret([last, b""] if last else [b""])
+
+    def _interpret(self, lines: list[bytes]) -> list[Event]:
         events: list[Event] = []
-        if self._pending:
-            line = b"".join(self._pending)
-            self._pending.clear()
-            self._field(line)
-        self._dispatch(events)
+        if self.overflow:
+            return events
+        data, size, limit = self._data, self._size, self._limit
+        for line in lines:
+            if line[:6] == b"data: ":  # nearly every line that is not blank
+                data.append(line[6:])
+                size += len(line)
+            elif line:
+                self._field(line)
+                size += len(line)
+            else:
+                if size > limit:
+                    break
+                if data:
+                    events.append(
+                        (data[0] if len(data) == 1 else b"\n".join(data), self._type or "message")
+                    )
+                    data.clear()
+                self._type = ""
+                size = 0
+        self._size = size
+        self._check()
         return events
+
+    def _check(self) -> None:
+        if self._size > self._limit:
+            self.overflow = True
+            self._data.clear()
+            self._pending.clear()
 
     def _strip_bom(self, chunk: bytes) -> bytes:
         """Leave out a byte order mark at the very start, also one that is cut in two."""
@@ -107,15 +128,6 @@ class Decoder:
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
-            self._data.append(value.decode("utf-8", "replace"))
-            self._size += len(line)
+            self._data.append(value)
         elif name == b"event":
-            self._event = value.decode("utf-8", "replace")
-
-    def _dispatch(self, events: list[Event]) -> None:
-        if self._data:
-            data = self._data[0] if len(self._data) == 1 else "\n".join(self._data)
-            events.append(Event(data, self._event or "message"))
-            self._data.clear()
-        self._event = ""
-        self._size = 0
+            self._type = value.decode("utf-8", "replace")

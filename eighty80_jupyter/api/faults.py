@@ -1,0 +1,123 @@
+"""What goes wrong between here and a server, and the exception for it. No I/O."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import ssl
+from enum import Enum
+from urllib.parse import urlsplit
+
+from eighty80_jupyter import errors
+from eighty80_jupyter.api.endpoint import Endpoint, Secret, without_secret
+
+
+class Fault(Enum):
+    """What went wrong with a connection."""
+
+    ADDRESS = "no connection to the server"
+    PROXY = "no connection through the proxy"
+    SECURITY = "no secure connection"
+    CONNECT_TIMEOUT = "no connection in time"
+    SILENCE = "nothing came for too long"
+    BROKEN = "the connection broke"
+    PROTOCOL = "what came is no HTTP"
+
+
+class WireError(Exception):
+    """A connection failed. `fault` is the kind, the text a few words with the reason.
+
+    The cause is the system's own exception, if there was one.
+    """
+
+    def __init__(self, fault: Fault, reason: str) -> None:
+        super().__init__(reason)
+        self.fault = fault
+
+
+def plain_reason(error: BaseException) -> str:
+    """Return what the system says of an error, without addresses and numbers."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return str(error.verify_message)
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return str(error.reason).replace("_", " ").lower()
+    if isinstance(error, socket.gaierror):
+        return str(error.strerror)
+    number = getattr(error, "errno", None)
+    if number is None and (found := re.search(r"\[Errno (\d+)\]", str(error))):
+        number = int(found[1])  # several addresses failed, each with an error of its own
+    return os.strerror(number) if number else str(error) or type(error).__name__
+
+
+def connection_error(
+    error: Exception, endpoint: Endpoint, secret: Secret, *, inside: bool = False
+) -> errors.APIError:
+    """Return the exception for what a connection raised; its cause is a WireError, if that was one.
+
+    `inside` tells that the reply had begun; `secret` is cut out of what the server sent.
+    """
+    host = urlsplit(endpoint.url).netloc
+    reason = without_secret(" ".join(str(error).split()), secret)
+    if not isinstance(error, WireError):
+        return errors.APIConnectionError(
+            f"the request to {host} failed: {type(error).__name__}: {reason}"
+        )
+    mapped = _wire_error(error.fault, host, reason, inside=inside)
+    # A new one, because the old one's text and frames hold what was sent and what came.
+    mapped.__cause__ = WireError(error.fault, reason)
+    mapped.__cause__.__cause__ = error.__cause__
+    return mapped
+
+
+def _wire_error(fault: Fault, host: str, reason: str, *, inside: bool) -> errors.APIError:
+    match fault:
+        case Fault.SILENCE:
+            return errors.APITimeoutError(
+                f"nothing came from {host} for longer than ChatConfig.read_timeout; try again, "
+                "or raise it"
+            )
+        case Fault.CONNECT_TIMEOUT:
+            return errors.APITimeoutError(
+                f"no connection to {host} within ChatConfig.connect_timeout; check the address "
+                "(_8080_API_URL) and the network"
+            )
+        case Fault.PROXY:
+            return errors.APIConnectionError(
+                f"no connection to {host} through the proxy: {reason}; "
+                "check HTTPS_PROXY and NO_PROXY"
+            )
+        case Fault.SECURITY:
+            return errors.APIConnectionError(
+                f"no secure connection to {host}: {reason}; SSL_CERT_FILE names further "
+                "certificates, and a plain http address begins with http://"
+            )
+        case Fault.ADDRESS:
+            return errors.APIConnectionError(
+                f"cannot connect to {host}: {reason}; check the address (_8080_API_URL), the "
+                "network and that the server runs"
+            )
+    if inside:
+        return errors.APIStreamError(
+            f"the connection to {host} broke inside the reply: {reason}; try again"
+        )
+    if fault is Fault.PROTOCOL:
+        return errors.APIConnectionError(
+            f"{host} does not answer as an HTTP server does: {reason}; "
+            "check the address (_8080_API_URL)"
+        )
+    return errors.APIConnectionError(
+        f"the connection to {host} broke before the reply: {reason}; try again"
+    )
+
+
+def strip(error: BaseException) -> None:
+    """Cut off the frames and the foreign exceptions below `error`.
+
+    They hold the request, and the key in it, for whoever prints a traceback with its locals.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        seen.__traceback__ = None
+        seen.__context__ = None
+        seen = seen.__cause__

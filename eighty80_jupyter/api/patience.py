@@ -1,0 +1,54 @@
+"""How patient the client is: timeouts, and which failures are worth another attempt. No I/O."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from eighty80_jupyter.api.faults import Fault, WireError
+from eighty80_jupyter.errors import APIConnectionError, APIError, APIStatusError
+
+_STATUSES = frozenset({408, 409, 429, 500, 502, 503, 504})
+_FAULTS = frozenset({Fault.ADDRESS, Fault.PROXY, Fault.BROKEN})
+_FIRST_WAIT = 0.5
+_LONGEST_WAIT = 8.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How patient the client is. Times are in seconds; None means without end.
+
+    `read_timeout` is the longest silence, before the reply and inside it; there is no limit on the
+    whole. `max_retries` counts the attempts after the first; `max_retry_wait` bounds one wait: a
+    server that asks for more ends the attempts.
+    """
+
+    connect_timeout: float | None = 10.0
+    read_timeout: float | None = 300.0
+    max_retries: int = 2
+    max_retry_wait: float = 30.0
+
+
+def wait_before_retry(error: APIError, attempt: int, settings: Settings) -> float | None:
+    """Return the seconds to wait before another attempt; None: give up.
+
+    `attempt` counts from 0. Only for failures before the first byte of a reply. A server's
+    Retry-After counts; without one the waits double, each of them up to a quarter more or less.
+    """
+    if attempt >= settings.max_retries:
+        return None
+    asked: float | None = None
+    if isinstance(error, APIStatusError):
+        if error.status_code not in _STATUSES:
+            return None
+        asked = error.retry_after
+    elif not (
+        isinstance(error, APIConnectionError)
+        and isinstance(error.__cause__, WireError)
+        and error.__cause__.fault in _FAULTS
+    ):
+        return None
+    if asked is not None:
+        return asked if asked <= settings.max_retry_wait else None
+    jitter = random.uniform(0.75, 1.25)  # noqa: S311  # so that not all clients come at once
+    return min(_FIRST_WAIT * 2.0**attempt * jitter, _LONGEST_WAIT, settings.max_retry_wait)

@@ -1,0 +1,123 @@
+"""Tool calls come in pieces of many shapes; each piece goes to the call that it belongs to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from eighty80_jupyter.api.reply import Reply
+from tests.api.reading import reply_to
+from tests.support.replies import chunk, tool_call, tool_chunks
+
+STOP = chunk(finish_reason="stop")
+
+
+def calls_of(reply: Reply) -> list[tuple[str, str, str]]:
+    """List the calls of the first choice."""
+    return [(call.id, call.name, call.arguments) for call in reply.choices[0].tool_calls]
+
+
+def call_piece(
+    *,
+    index: int | None = None,
+    id: str | None = None,  # noqa: A002  # the field's name
+    name: str | None = None,
+    arguments: str = "",
+) -> dict[str, Any]:
+    """Make a chunk with a piece of a tool call; what is None is absent."""
+    function: dict[str, Any] = {"arguments": arguments}
+    if name is not None:
+        function["name"] = name
+    call = {"index": index, "id": id, "type": "function", "function": function}
+    return chunk({"tool_calls": [{k: v for k, v in call.items() if v is not None}]})
+
+
+@pytest.mark.parametrize("with_index", [True, False])
+def test_tool_calls_with_and_without_an_index(with_index: bool) -> None:  # noqa: FBT001  # a parameter of the test
+    """An id opens a call and pieces without one continue it, with or without the index."""
+    calls = [tool_call("add", {"a": 1, "b": 2}, id="x"), tool_call("now", {}, id="y")]
+    reply = reply_to(*tool_chunks(*calls, n=3, with_index=with_index))
+    assert calls_of(reply) == [("x", "add", '{"a": 1, "b": 2}'), ("y", "now", "{}")]
+    assert reply.finish_reason == "tool_calls"
+
+
+def test_calls_are_keyed_by_their_index() -> None:
+    """Indices that arrive as 0, 2, 1 with their pieces mixed make three calls, in their order."""
+    pieces = [
+        call_piece(index=0, id="a", name="f", arguments="{"),
+        call_piece(index=2, id="c", name="h", arguments="["),
+        call_piece(index=1, id="b", name="g", arguments="("),
+        call_piece(index=2, arguments="]"),
+        call_piece(index=0, arguments="}"),
+        call_piece(index=1, arguments=")"),
+    ]
+    assert calls_of(reply_to(*pieces, STOP)) == [
+        ("a", "f", "{}"),
+        ("b", "g", "()"),
+        ("c", "h", "[]"),
+    ]
+
+
+def test_a_call_may_come_whole_in_one_delta() -> None:
+    """Two whole calls in one delta are two calls, with and without index and id."""
+    whole = [tool_call("f", {"a": 1}, id="x"), tool_call("g", {}, id="y")]
+    assert calls_of(reply_to(chunk({"tool_calls": whole}), STOP)) == [
+        ("x", "f", '{"a": 1}'),
+        ("y", "g", "{}"),
+    ]
+    bare = [{"function": {"name": name, "arguments": "{}"}} for name in "fg"]
+    assert calls_of(reply_to(chunk({"tool_calls": bare}), STOP)) == [
+        ("call_0", "f", "{}"),
+        ("call_1", "g", "{}"),
+    ]
+
+
+def test_an_index_that_is_always_0_does_not_melt_calls() -> None:
+    """Another id with a name opens another call, though the server numbers all of them 0."""
+    pieces = [
+        call_piece(index=0, id="x", name="f", arguments="{"),
+        call_piece(index=0, arguments="}"),
+        call_piece(index=0, id="y", name="g", arguments="[]"),
+        call_piece(index=0, arguments=" "),
+    ]
+    assert calls_of(reply_to(*pieces, STOP)) == [("x", "f", "{}"), ("y", "g", "[] ")]
+
+
+def test_an_id_that_comes_again_continues_its_call() -> None:
+    """Servers that repeat id and name in each piece do not open a call with each."""
+    for index in (None, 0):
+        pieces = [call_piece(index=index, id="x", name="f", arguments=part) for part in ("{", "}")]
+        assert calls_of(reply_to(*pieces, STOP)) == [("x", "f", "{}")]
+
+
+def test_ids_that_come_late_or_never() -> None:
+    """A call whose id comes in a later piece has it; one without gets a number."""
+    late = [call_piece(index=0, name="f"), call_piece(index=0, id="x", arguments="{}")]
+    assert calls_of(reply_to(*late, STOP)) == [("x", "f", "{}")]
+    assert calls_of(reply_to(call_piece(name="f", arguments="{}"), STOP)) == [("call_0", "f", "{}")]
+    assert calls_of(reply_to(call_piece(arguments="{}"), STOP)) == [("call_0", "", "{}")]
+
+
+def test_calls_of_several_choices_stay_apart() -> None:
+    """Each choice numbers its own calls."""
+    pieces = [
+        chunk({"tool_calls": [tool_call(name, {}, id=name)]}, index=index)
+        for index, name in ((1, "g"), (0, "f"))
+    ]
+    reply = reply_to(*pieces)
+    assert [choice.tool_calls[0].name for choice in reply.choices] == ["f", "g"]
+
+
+def test_arguments_may_be_an_object() -> None:
+    """Some servers send the object itself where JSON text is promised."""
+    call = {"id": "x", "function": {"name": "f", "arguments": {"a": "é"}}}
+    assert calls_of(reply_to(chunk({"tool_calls": [call]}), STOP)) == [("x", "f", '{"a": "é"}')]
+
+
+@pytest.mark.parametrize(
+    "call", [{"id": 5, "function": None}, {"function": {"name": None, "arguments": None}}, {}]
+)
+def test_odd_calls_do_no_harm(call: dict[str, Any]) -> None:
+    """Fields of another type count as absent."""
+    assert calls_of(reply_to(chunk({"tool_calls": [call]}), STOP)) == [("call_0", "", "")]
