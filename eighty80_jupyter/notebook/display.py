@@ -9,12 +9,12 @@ more must come before it is drawn once more. Measured by `benchmarks/draw.py`.
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from eighty80_jupyter.api.deltas import Event, ReasoningDelta, RefusalDelta, Retrying, TextDelta
+from eighty80_jupyter.notebook.outputs import QUIET, Output, Page, folded
 from eighty80_jupyter.notebook.summary import last_line
 
 if TYPE_CHECKING:
@@ -30,9 +30,7 @@ FREEZE_CHARACTERS = 1600
 MAX_OUTPUTS = 20  # JupyterLab hides what comes after 50, and a cell may hold several replies
 MAX_IDLE_DRAWINGS = 4
 
-QUIET = "color: var(--jp-ui-font-color2, #757575); font-size: 85%"
 SCHEMA = 1
-NAMESPACE = "eighty80_jupyter"  # of the metadata of an output
 
 
 class Writer(Protocol):
@@ -41,10 +39,16 @@ class Writer(Protocol):
     def take(self, events: Sequence[Event]) -> None:
         """Take what has come, and draw when it is time; called often, also with nothing."""
 
-    def finish(self, reply: Reply | None, messages: Sequence[Message] = ()) -> None:
+    def finish(
+        self,
+        reply: Reply | None,
+        messages: Sequence[Message] = (),
+        notes: Sequence[str] = (),
+    ) -> None:
         """Draw what is left, and the last line; None where there is no reply.
 
-        `messages` are those of the turn, for the metadata of the last line.
+        `messages` are those of the turn, for the metadata of the last line; `notes` tell what was
+        inserted into the prompt.
         """
 
 
@@ -72,10 +76,10 @@ class NotebookWriter:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._now = now
-        self._page = _Page(publish, dict(metadata or {}), markdown=markdown, images=allow_images)
+        self._page = Page(publish, dict(metadata or {}), markdown=markdown, images=allow_images)
         self._several = choices > 1
         self._answers: list[_Answer] = []
-        self._note = _Output(self._page)
+        self._note = Output(self._page)
         self._due = self._last_event = 0.0
         self._idle_drawings = 0
 
@@ -100,7 +104,12 @@ class NotebookWriter:
             self._due = self._now() + FRAME_SECONDS
             self._idle_drawings += idle
 
-    def finish(self, reply: Reply | None, messages: Sequence[Message] = ()) -> None:
+    def finish(
+        self,
+        reply: Reply | None,
+        messages: Sequence[Message] = (),
+        notes: Sequence[str] = (),
+    ) -> None:
         """Draw the end of the reply and the quiet line below it."""
         if reply is None:
             return
@@ -110,7 +119,7 @@ class NotebookWriter:
         for answer in self._answers:
             answer.draw(final=True)
         self._page.metadata.update(reply_metadata(reply, messages))
-        _Output(self._page).quiet(last_line(reply))
+        Output(self._page).quiet(last_line(reply, notes))
 
     def _answer(self, index: int) -> _Answer:
         while len(self._answers) <= index:
@@ -119,38 +128,21 @@ class NotebookWriter:
         return self._answers[index]
 
 
-class _Page:
-    """What all outputs of one reply share."""
-
-    def __init__(
-        self,
-        publish: Callable[..., None],
-        metadata: dict[str, Any],
-        *,
-        markdown: bool,
-        images: bool,
-    ) -> None:
-        self.publish = publish
-        self.metadata = metadata
-        self.markdown = markdown
-        self.images = images
-
-
 class _Answer:
     """One answer on the page: what was thought, frozen blocks, and the tail.
 
     `number` is None where it is the only one.
     """
 
-    def __init__(self, page: _Page, number: int | None) -> None:
+    def __init__(self, page: Page, number: int | None) -> None:
         from eighty80_jupyter.notebook.markdown import Splitter  # noqa: PLC0415  # the first reply
 
         self._page = page
         self._number = number
         self._splitter = Splitter()
         self._thoughts: list[str] = []
-        self._thought_output = _Output(page)
-        self._output = _Output(page)
+        self._thought_output = Output(page)
+        self._output = Output(page)
         self._outputs = 1
         self._length = self._drawn = 0  # characters of the text, and of it at the last drawing
         self._thought_length = self._thought_drawn = 0
@@ -210,7 +202,7 @@ class _Answer:
             if frozen is None:
                 break
             self._output.markdown(frozen, references=references)
-            self._output = _Output(self._page)
+            self._output = Output(self._page)
             self._outputs += 1
         tail = self._splitter.tail
         if tail:
@@ -218,8 +210,9 @@ class _Answer:
         self._drawn = self._length
 
     def _draw_thoughts(self) -> None:
+        thoughts = "".join(self._thoughts)
         self._thought_output.html(
-            folded("".join(self._thoughts), images=self._page.images), "".join(self._thoughts)
+            folded(thoughts, images=self._page.images), f"Reasoning: {thoughts}"
         )
         self._thought_drawn = self._thought_length
 
@@ -228,76 +221,9 @@ class _Answer:
         above = f"<h6>Answer {self._number}</h6>"
         if thoughts:
             above += folded(thoughts, images=self._page.images)
-        self._output.markdown(text, above=above, partial=not final)
+        named = f"Answer {self._number}: {text}"
+        self._output.markdown(text, above=above, partial=not final, plain=named)
         self._drawn, self._thought_drawn = self._length, self._thought_length
-
-
-class _Output:
-    """One output of the cell, made when first shown and updated in place afterwards."""
-
-    def __init__(self, page: _Page) -> None:
-        self._page = page
-        self._id = uuid.uuid4().hex
-        self._last: dict[str, str] = {}
-
-    @property
-    def shown(self) -> bool:
-        return bool(self._last)
-
-    def markdown(
-        self,
-        text: str,
-        *,
-        above: str = "",
-        partial: bool = False,
-        references: Mapping[str, tuple[str, str]] | None = None,
-    ) -> None:
-        from eighty80_jupyter.notebook.markdown import render  # noqa: PLC0415  # the first reply
-
-        if self._page.markdown:
-            self._show(
-                {"text/markdown": above + "\n\n" + text if above else text, "text/plain": text}
-            )
-            return
-        html = render(text, partial=partial, allow_images=self._page.images, references=references)
-        if partial:
-            # The source and the metadata go along once, with the last drawing: all would double.
-            self._show({"text/html": above + html}, {})
-        else:
-            self._show({"text/html": above + html, "text/plain": text})
-
-    def html(self, html: str, text: str) -> None:
-        self._show({"text/html": html, "text/plain": text})
-
-    def quiet(self, text: str) -> None:
-        from eighty80_jupyter.notebook.markdown import escape  # noqa: PLC0415  # the first reply
-
-        self.html(f'<div style="{QUIET}">{escape(text)}</div>', text)
-
-    def _show(self, data: dict[str, str], metadata: dict[str, Any] | None = None) -> None:
-        if data == self._last:
-            return
-        self._page.publish(
-            data=data,
-            metadata={NAMESPACE: dict(self._page.metadata)} if metadata is None else metadata,
-            transient={"display_id": self._id},
-            update=self.shown,
-        )
-        self._last = data
-
-
-def folded(thoughts: str, *, images: bool = False) -> str:
-    """Return what a model thought, closed up, as HTML.
-
-    It is closed from the start: an open one would push the answer down and then let it jump up.
-    """
-    from eighty80_jupyter.notebook.markdown import render  # noqa: PLC0415  # the first reply
-
-    words = len(thoughts.split())
-    return (
-        f'<details><summary style="{QUIET}">Reasoning ({words:,} words)</summary>'
-        f"{render(thoughts, allow_images=images)}</details>"
-    )
 
 
 def reply_metadata(reply: Reply, messages: Sequence[Message]) -> dict[str, Any]:
@@ -320,10 +246,10 @@ class Progress:
     """A bar for bytes that arrive: `progress(done, total)`. It shows nothing if never called."""
 
     def __init__(self, shell: InteractiveShell, title: str) -> None:
-        self._page = _Page(shell.display_pub.publish, {}, markdown=False, images=False)
+        self._page = Page(shell.display_pub.publish, {}, markdown=False, images=False)
         self._in_terminal = not has_pages(shell)
         self._title = title
-        self._output = _Output(self._page)
+        self._output = Output(self._page)
         self._due = 0.0
         self._line = ""
 

@@ -132,9 +132,10 @@ class _Reader:
         start = self._position
         end = self._formulas.end(start, opening)
         if end is None:
-            # The rest of a formula that is on the way is not Markdown.
-            half = self._partial and opening != "$"
-            return half and self._add(self._text[start:], len(self._text))
+            if not (self._partial and math.may_be_half(self._text, start, opening)):
+                return False
+            # What is on the way is drawn when it is whole: nobody reads half a formula's source.
+            return self._add("", len(self._text))
         source = self._text[start:end]
         if math.is_safe(source):
             return self._add(f"{math.START}{source}{math.END}", end)

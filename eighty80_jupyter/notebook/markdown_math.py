@@ -27,6 +27,7 @@ _ENDS = {
     for opening, closing in _CLOSING.items()
 }
 _LIMIT = 5_000  # characters of one formula
+_HALF = 150  # of one that opens with a single dollar and is not closed yet
 _DEPTH = 50  # braces within braces
 # Links, styles, classes, ids, code of its own, and everything that defines or assembles further
 # commands: MathJax keeps definitions for the whole page.
@@ -67,9 +68,9 @@ class Formulas:
                 if not inside.strip() or START in inside:
                     return None
                 after = text[match.end() : match.end() + 1]
-                # As in pandoc: `$5 and $6` is no formula.
+                # As in pandoc: `$5 and $6` is no formula. Nor is what has code in it.
                 if opening == "$" and (
-                    inside[-1].isspace() or (after.isascii() and after.isdigit())
+                    inside[-1].isspace() or (after.isascii() and after.isdigit()) or "`" in inside
                 ):
                     return None
                 return match.end()
@@ -80,6 +81,19 @@ class Formulas:
             elif found == "}":
                 depth = max(depth - 1, 0)
         return None
+
+
+def may_be_half(text: str, start: int, opening: str) -> bool:
+    """Tell whether what `opening` opens at `start` is a formula on its way, up to the text's end.
+
+    A dollar may be a price, or a shell's variable: it is believed for a short while only.
+    """
+    if opening != "$":
+        return len(text) - start <= _LIMIT
+    if len(text) - start > _HALF:
+        return False
+    rest = text[start + 1 :]
+    return not (rest[:1].isspace() or rest[:1].isdigit() or "`" in rest or "$" in rest)
 
 
 def is_safe(formula: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from eighty80_jupyter.api.reply import Reply
 
 
@@ -32,9 +34,9 @@ def facts(reply: Reply) -> list[str]:
     return [part for part in parts if part]
 
 
-def last_line(reply: Reply) -> str:
-    """Return the last line as one text."""
-    return " · ".join(facts(reply))
+def last_line(reply: Reply, notes: Sequence[str] = ()) -> str:
+    """Return the last line as one text; `notes` stand at its end."""
+    return " · ".join([*facts(reply), *notes])
 
 
 def _rate(rate: float) -> str:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
 
 FRAME_SECONDS = 0.1
+# A terminal obeys control characters: they could write to the clipboard, or over what is there.
+_HARMLESS = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
+_HARMLESS[ord("\r")] = ""
 
 
 class TerminalWriter:
@@ -48,7 +51,12 @@ class TerminalWriter:
                     self._put(f"{event.error} - trying again in {event.seconds:.1f} s\n")
         self.tick()
 
-    def finish(self, reply: Reply | None, messages: Sequence[Message] = ()) -> None:
+    def finish(
+        self,
+        reply: Reply | None,
+        messages: Sequence[Message] = (),
+        notes: Sequence[str] = (),
+    ) -> None:
         """Write what is missing, the other answers, and the last line."""
         del messages
         if reply is None:
@@ -61,7 +69,7 @@ class TerminalWriter:
             self._put(f"\nAnswer {choice.index + 1}\n")
             self.text(choice.text or choice.refusal)
             self.end()
-        self._put(f"[{last_line(reply)}]\n")
+        self._put(f"[{last_line(reply, notes)}]\n")
         sys.stdout.flush()
 
     def text(self, piece: str) -> None:
@@ -79,7 +87,7 @@ class TerminalWriter:
 
     def _put(self, text: str) -> None:
         if text:
-            self._write(text)
+            self._write(text.translate(_HARMLESS))
             self._line_open = not text.endswith("\n")
 
 
@@ -103,7 +111,7 @@ class RichWriter(TerminalWriter):
 
     def text(self, piece: str) -> None:
         """Take a piece of an answer."""
-        self._splitter.feed(piece)
+        self._splitter.feed(piece.translate(_HARMLESS))
 
     def tick(self) -> None:
         """Print the blocks that are finished, and draw the one that grows."""
@@ -132,15 +140,13 @@ class RichWriter(TerminalWriter):
     def _draw(self, text: str) -> None:
         from rich.live import Live  # noqa: PLC0415  # as above
         from rich.markdown import Markdown  # noqa: PLC0415  # as above
+        from rich.segment import Segment, Segments  # noqa: PLC0415  # as above
 
         if not text.strip():
             return
         lines = self._console.render_lines(Markdown(text), pad=False)
         room = max(1, self._console.size.height - 2)
-        from rich.console import Group  # noqa: PLC0415  # as above
-        from rich.segment import Segments  # noqa: PLC0415  # as above
-
-        shown = Group(*(Segments(line) for line in lines[-room:]))
+        shown = Segments([s for line in lines[-room:] for s in (*line, Segment.line())][:-1])
         if self._live is None:
             self._live = Live(shown, console=self._console, transient=True, auto_refresh=False)
             self._live.start()

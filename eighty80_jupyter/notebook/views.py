@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eighty80_jupyter.notebook.display import QUIET, folded
 from eighty80_jupyter.notebook.markdown import escape, render
+from eighty80_jupyter.notebook.outputs import QUIET, QUOTED, folded
 from eighty80_jupyter.notebook.summary import last_line
 
 if TYPE_CHECKING:
@@ -53,10 +53,9 @@ def conversation_text(conversation: Conversation) -> str:
 
 
 def _turn_html(number: int, turn: Turn) -> str:
-    border = "border-left: 3px solid var(--jp-border-color1, #bdbdbd); padding-left: 0.8em"
     return (
         f'<div style="{QUIET}">{number} · You</div>'
-        f'<div style="{border}; white-space: pre-wrap">{escape(turn.prompt)}</div>'
+        f'<div style="{QUOTED}; white-space: pre-wrap">{escape(turn.prompt)}</div>'
         f'<div style="{QUIET}">Model</div>{reply_html(turn.reply)}'
     )
 

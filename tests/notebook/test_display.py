@@ -147,12 +147,12 @@ def test_reasoning_is_folded_above_the_answer() -> None:
     page = Page()
     writer = NotebookWriter(page.publish, now=lambda: page.seconds)
     writer.take([ReasoningDelta(0, "Let me *think*.")])
-    assert page.html()[0].startswith("<details><summary")
+    assert page.html()[0].startswith("<details")
     writer.take([TextDelta(0, "42")])
     choice = Choice(text="42", reasoning="Let me *think*.", finish_reason="stop")
     writer.finish(Reply(choices=(choice,), model="m"))
     assert "<em>think</em>" in page.html()[0]
-    assert page.text() == ["Let me *think*.", "42", "m · 0.00 s"]
+    assert page.text() == ["Reasoning: Let me *think*.", "42", "m · 0.00 s"]
 
 
 def test_several_answers_keep_their_places() -> None:
@@ -164,9 +164,10 @@ def test_several_answers_keep_their_places() -> None:
     choices = (Choice(text="alpha", reasoning="hm"), Choice(index=1, text="beta"))
     writer.finish(Reply(choices=choices, model="m"))
     first, second, _ = page.html()
-    assert first.startswith("<h6>Answer 1</h6><details>")
+    assert first.startswith("<h6>Answer 1</h6><details")
     assert first.endswith("<p>alpha</p>")
     assert second == "<h6>Answer 2</h6><p>beta</p>"
+    assert page.text()[:2] == ["Answer 1: alpha", "Answer 2: beta"]
 
 
 def test_retries_are_told() -> None:
@@ -182,6 +183,20 @@ def test_markdown_for_front_ends_that_render_it() -> None:
     page.write("**x**", per_second=1, markdown=True).finish(reply("**x**"))
     first, _ = page.outputs.values()
     assert first["data"] == {"text/markdown": "**x**", "text/plain": "**x**"}
+
+
+def test_markdown_of_several_answers_with_reasoning() -> None:
+    """With `markdown` the headings and what was thought are HTML above the text itself."""
+    page = Page()
+    writer = NotebookWriter(page.publish, choices=2, markdown=True, now=lambda: page.seconds)
+    writer.take([ReasoningDelta(0, "hm <script>"), TextDelta(0, "$a$"), TextDelta(1, "**b**")])
+    writer.finish(
+        Reply(choices=(Choice(text="$a$", reasoning="hm <script>"), Choice(index=1, text="**b**")))
+    )
+    first, second, _ = page.outputs.values()
+    assert first["data"]["text/markdown"].endswith("hm &lt;script&gt;</p></div></details>\n\n$a$")
+    assert second["data"]["text/markdown"] == "<h6>Answer 2</h6>\n\n**b**"
+    assert "text/html" not in first["data"]
 
 
 def test_metadata_tells_the_turn() -> None:

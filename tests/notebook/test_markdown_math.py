@@ -135,14 +135,28 @@ def test_lines_after_an_opening_that_never_closes_are_markdown() -> None:
         assert "<h1>b</h1>" in render(f"{opening} a\n# b\n")
 
 
-def test_an_unfinished_formula_is_plain_text() -> None:
-    """While a formula streams, neither Markdown nor MathJax touches its start."""
-    for source in (r"\(a_1 *b* c", r"\[" + "\n- a\n# b *c* d", "$$\na_1\n- b *c* d"):
-        html = render(source, partial=True)
-        assert not formulas(html)
-        assert "<em>" not in html
-        assert "<li>" not in html
-        assert text_of(html) == source
+@pytest.mark.parametrize(
+    "formula",
+    [r"\(a_1 *b* c", "\\[\n- a\n# b *c* d", "$$\na_1\n- b *c* d", r"$\frac{1}{", "$$", "$", "\\"],
+)
+def test_an_unfinished_formula_is_not_shown(formula: str) -> None:
+    """While a formula streams, there is no trace of it; if it never ends, it is text."""
+    html = render(f"text {formula}", partial=True)
+    assert text_of(html).strip() == "text"
+    assert text_of(render(f"text {formula}")) != "text"
+
+
+@pytest.mark.parametrize("text", ["It costs $5 and", "$ 5", "$PATH is " + 20 * "a variable "])
+def test_a_dollar_is_not_withheld_for_long(text: str) -> None:
+    """A price is shown while it streams, and a shell's variable after a while."""
+    assert text_of(render(text, partial=True)).strip() == text.strip()
+
+
+def test_code_ends_the_search_for_a_formula() -> None:
+    """A price and a variable in code do not make a formula of what stands between them."""
+    html = render("It is $5, not $6, and `code` is `$PATH`, $HOME is `$x`.")
+    assert formulas(html) == []
+    assert html.count("<code>") == 3
 
 
 @pytest.mark.parametrize(

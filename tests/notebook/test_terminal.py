@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+
 from eighty80_jupyter.api.deltas import ReasoningDelta, Retrying, TextDelta
 from eighty80_jupyter.api.reply import Choice, Reply, Usage
 from eighty80_jupyter.notebook.summary import facts
-from eighty80_jupyter.notebook.terminal import TerminalWriter
+from eighty80_jupyter.notebook.terminal import RichWriter, TerminalWriter
 from tests.support.environment import child_environment
 from tests.support.replies import stream_reply
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
     from tests.support.scripted import ScriptedServer
 
@@ -95,6 +100,37 @@ def test_writer_parts_reasoning_retries_and_further_answers() -> None:
     assert written(events, reply) == (
         "busy - trying again in 0.5 s\nReasoning: hm\n\nA\n\nAnswer 2\nB\n[m · 2.00 s]\n"
     )
+
+
+def test_control_characters_are_not_obeyed() -> None:
+    """Nothing that a model writes reaches the clipboard, the title, or what is written already."""
+    text = "a\x1b]52;c;eA==\x07b\x1b[2Jc\r\nd\x08\x9b2Je\tf"
+    reply = Reply(choices=(Choice(text=text + "\x1b[1m"),), model="m", seconds=1.0)
+    out = written([[ReasoningDelta(0, "\x1b[1m")], [TextDelta(0, text)]], reply)
+    assert all(character.isprintable() or character in "\t\n" for character in out)
+    assert "c\nd" in out
+
+
+def test_rich_draws_the_block_that_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long block shows its last lines below each other, and is printed whole at the end."""
+    screen = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", screen)
+    writer = RichWriter(screen.write)
+    writer._console = Console(file=screen, force_terminal=True, width=40, height=10)
+    code = "".join(f"x = {number}\n" for number in range(30))
+    text = f"Done.\n\n```\n{code}\x1b[2J"
+    writer.take([TextDelta(0, text)])
+    plain = Console(file=io.StringIO(), width=40)
+    plain.print(writer._live.renderable)
+    growing = plain.file.getvalue().splitlines()  # type: ignore[attr-defined]  # a StringIO
+    drawn = [line.strip() for line in growing if line.strip()]
+    assert drawn[-3:] == ["x = 28", "x = 29", "\ufffd[2J"]
+    assert len(growing) <= 10
+    assert "\x1b[2J" not in screen.getvalue()
+    writer.finish(Reply(choices=(Choice(text=f"{text}\n```\n\nEnd."),), model="m"))
+    *_, end, last = screen.getvalue().splitlines()
+    assert "x = 0" in screen.getvalue()
+    assert (end.strip(), last) == ("End.", "[m · 0.00 s]")
 
 
 def test_last_line() -> None:

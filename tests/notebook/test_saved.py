@@ -1,0 +1,146 @@
+"""What is kept of a conversation: in a saved notebook, and in what nbconvert makes of it."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter, LatexExporter, MarkdownExporter
+
+from eighty80_jupyter.notebook.markdown import render
+from tests.data.markdown_checks import faults
+from tests.data.rich_reply import rich_reply
+from tests.support.environment import child_environment
+from tests.support.jupyter import make_notebook
+from tests.support.replies import chunk, sse_reply, stream_reply, text_chunks
+from tests.support.scripted import ScriptedServer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = "sk-not-to-be-saved"
+SECTIONS = 4
+CELLS = (
+    "%load_ext eighty80_jupyter",
+    "%%chat -t 0.25\nWhat is the mean?",
+    "%%capture kept\n%chat A captured question",
+    "kept.show()",
+    "%chat --history",
+)
+CAPTURED = "A **captured** answer."
+
+
+@pytest.fixture(scope="module", name="saved")
+def _saved(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Give a notebook that nbclient has run, without any front end, and that was saved."""
+    home: Path = tmp_path_factory.mktemp("saved")
+    notebook: Any = nbformat.from_dict(make_notebook(*CELLS))  # type: ignore[no-untyped-call]  # nbformat is half typed
+    thought = chunk({"reasoning": "The user wants *the mean*."})
+    with ScriptedServer() as server:
+        server.queue(
+            sse_reply([thought, *text_chunks(rich_reply(SECTIONS))], per_second=4000),
+            stream_reply(CAPTURED),
+        )
+        env = child_environment(home, {"_8080_API_URL": server.url, "_8080_API_KEY": KEY})
+        NotebookClient(notebook, timeout=60).execute(env=env, cwd=str(home))
+    nbformat.validate(notebook)
+    return notebook
+
+
+def shown(saved: Any, cell: int) -> list[Any]:
+    """Return the displays of a cell."""
+    return [out for out in saved.cells[cell].outputs if out.output_type == "display_data"]
+
+
+def test_html_and_source_are_saved(saved: Any) -> None:
+    """Each piece is saved as safe HTML with its source beside it, and all join to the reply."""
+    thought, *pieces, last = shown(saved, 1)
+    assert all(set(piece.data) == {"text/html", "text/plain"} for piece in pieces)
+    assert "".join(piece.data["text/plain"] for piece in pieces) == rich_reply(SECTIONS)
+    whole = "\n".join(piece.data["text/html"] for piece in pieces)
+    assert whole == render(rich_reply(SECTIONS))
+    assert not faults(whole)
+    assert "<details" in thought.data["text/html"]
+    assert last.data["text/plain"].startswith("8080/taalas/llama3.1-8b-instruct · ")
+
+
+def test_metadata_is_enough_to_read_a_conversation_back(saved: Any) -> None:
+    """Every output names its turn, the last one has the messages and how they came about."""
+    kept = [out.metadata["eighty80_jupyter"] for out in shown(saved, 1)]
+    where = {"schema": 1, "conversation": "main", "turn": 1, "role": "assistant"}
+    assert all(where.items() <= entry.items() for entry in kept)
+    assert kept[-1]["messages"] == [
+        {"role": "user", "content": "What is the mean?"},
+        {"role": "assistant", "content": rich_reply(SECTIONS)},
+    ]
+    assert kept[-1]["parameters"]["temperature"] == 0.25
+    assert kept[-1]["usage"]["completion_tokens"] > 0
+    assert (kept[-1]["finish_reason"], kept[-1]["status"]) == ("stop", "complete")
+    assert shown(saved, 3)[-1].metadata["eighty80_jupyter"]["turn"] == 2
+
+
+def test_no_secret_is_saved(saved: Any) -> None:
+    """Neither the key nor the server's address (which may hold credentials) is in the file."""
+    text = json.dumps(saved)
+    assert KEY not in text
+    assert "127.0.0.1" not in text
+
+
+def test_capture(saved: Any) -> None:
+    """`%%capture` takes the whole reply, and its `show()` gives it back."""
+    assert saved.cells[2].outputs == []
+    reply, last = shown(saved, 3)
+    assert reply.data["text/html"] == "<p>A <strong>captured</strong> answer.</p>"
+    assert reply.data["text/plain"] == CAPTURED
+    assert "tokens" in last.data["text/plain"]
+
+
+def test_nothing_but_outputs_is_left(saved: Any) -> None:
+    """No cell has an empty output, an error, or a piece that is there twice."""
+    outputs = [out for cell in saved.cells for out in cell.outputs]
+    assert {out.output_type for out in outputs} == {"display_data"}
+    sources = [out.data["text/plain"] for out in shown(saved, 1)]
+    assert all(source.strip() for source in sources)
+    assert len(set(sources)) == len(sources)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_as_html(saved: Any, theme: str) -> None:
+    """The page has the reply once, with coloured code, formulas for MathJax, and the last line."""
+    page, _ = HTMLExporter(theme=theme).from_notebook_node(saved)  # type: ignore[no-untyped-call]  # as above
+    body = page.partition("<body")[2]
+    own = body.partition("kept")[0]
+    assert own.count("Part 3: the mean</h2>") == 1
+    assert own.count("color:var(--jp-mirror-editor-keyword-color") >= SECTIONS
+    assert own.count(r"\sigma^2 = \frac{1}{n}") == SECTIONS
+    assert r"\( \bar{x}" in own
+    assert "tokens/s" in own
+    assert "MathJax" in page
+    assert "captured</strong>" in body
+    assert f'data-jp-theme-light="{str(theme == "light").lower()}"' in body
+
+
+def test_as_markdown(saved: Any) -> None:
+    """The document has the reply once, as HTML that Markdown lets through, formulas included."""
+    text, _ = MarkdownExporter().from_notebook_node(saved)  # type: ignore[no-untyped-call]  # as above
+    own = text.partition("kept")[0]
+    assert own.count("Part 3: the mean") == 1
+    assert html.unescape(re.sub(r"<[^>]*>", "", own)).count("def mean(values: list[float])") == 4
+    assert own.count(r"\sigma^2 = \frac{1}{n}") == SECTIONS
+    assert "tokens/s" in own
+
+
+def test_as_latex(saved: Any) -> None:
+    """The document has the reply's source once, verbatim, with its code, formulas and last line."""
+    text, _ = LatexExporter().from_notebook_node(saved)  # type: ignore[no-untyped-call]  # as above
+    own = text.partition(r"\begin{document}")[2].partition("kept")[0]
+    assert own.count("Part 3: the mean") == 1
+    assert own.count("def mean(values: list[float])") == SECTIONS
+    assert own.count(r"\PYZbs{}sigma") + own.count(r"\textbackslash{}sigma") == SECTIONS
+    assert "tokens/s" in own
+    assert "Reasoning: The user wants" in own
