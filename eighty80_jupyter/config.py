@@ -119,6 +119,12 @@ class ChatConfig(Configurable):
     system_role = CaselessStrEnum(
         ["system", "developer"], "system", help="the role in which the instruction message is sent"
     ).tag(config=True)
+    field_tokens = Integer(
+        1000, min=20, help="the most that one {{field}} of a prompt takes, in estimated tokens"
+    ).tag(config=True)
+    message_tokens = Integer(
+        8000, min=20, help="the most that all fields of a prompt take, in estimated tokens"
+    ).tag(config=True)
     max_attachment_bytes = Integer(
         DEFAULT_LIMIT, min=1, help="the largest picture or sound that is sent, in bytes"
     ).tag(config=True)

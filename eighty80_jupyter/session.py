@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +31,15 @@ from eighty80_jupyter.background import Background, Work
 from eighty80_jupyter.chat.conversation import Conversation
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import APIError, ChatInterrupted, UsageError
-from eighty80_jupyter.prompt import parts
 
 if TYPE_CHECKING:
     # Both are brought in when first used: loading the extension must cost nothing to speak of.
     from eighty80_jupyter.api.client import Client, Settings
     from eighty80_jupyter.chat.turn import Request
     from eighty80_jupyter.local.server import LocalServer
+    from eighty80_jupyter.prompt.describe import Registry
+    from eighty80_jupyter.prompt.prepare import Context, Prepared
+    from eighty80_jupyter.prompt.redact import Redactor
 
 Listener = Callable[[list[Event]], None]
 
@@ -43,7 +47,8 @@ Listener = Callable[[list[Event]], None]
 class Session:
     """One conversation with a model, and what is needed to hold it.
 
-    `config` holds every setting, `conversation` the turns, `last` the latest reply.
+    `config` holds every setting, `conversation` the turns, `last` the latest reply. `namespace`
+    holds the variables that prompts can name, those of the notebook; None leaves `{{...}}` alone.
     """
 
     def __init__(
@@ -55,10 +60,13 @@ class Session:
         self.config = config or ChatConfig()
         self.conversation = Conversation()
         self.last: Reply | None = None
+        self.namespace: Mapping[str, Any] | None = None
         self._environ: Mapping[str, str] = os.environ if environ is None else environ
         self._background = Background()
         self._client: tuple[Client, object] | None = None
         self._local: LocalServer | None = None
+        self._registry: Registry | None = None
+        self._redactor: Redactor | None = None
         self._models: dict[str, list[Model]] = {}
         self._local_file: Path | None = None
         self._before_local: dict[str, Any] = {}
@@ -92,24 +100,33 @@ class Session:
         prompt: Any,
         *,
         system: str | None = None,
+        raw: bool = False,
+        allow_secrets: bool = False,
         stream: bool | None = None,
         listen: Listener | None = None,
         **parameters: Any,
     ) -> Reply:
         """Add a turn to the conversation: send `prompt` with the history and return the reply.
 
-        `prompt` is a text, or a list of texts, pictures and sounds (`prompt.parts.content`).
-        `system` sets the instruction message of the conversation from this turn on; an empty one
-        removes it. `stream` overrules `config.stream`. The parameters are those of the table in
-        `api.sampling` (`temperature`, `max_tokens`, ...), for this turn only. `listen` is called
-        in this thread with lists of events as they come, and with an empty list in between.
+        `prompt` is a text, a template string of Python 3.14, or a list of texts, pictures and
+        sounds. `{{expressions}}` in it stand for values of `namespace`; `raw` leaves them as they
+        are, `allow_secrets` leaves secrets in the values. `system` sets the instruction message of
+        the conversation from this turn on; an empty one removes it. `stream` overrules
+        `config.stream`. The parameters are those of the table in `api.sampling` (`temperature`,
+        `max_tokens`, ...), for this turn only. `listen` is called in this thread with lists of
+        events as they come, and with an empty list in between.
 
         Raises UsageError for what cannot be sent, APIError for a request that failed (its `reply`
         is what had come), ChatInterrupted for an interrupt.
         """
         work: Work[Event, Reply] | None = None
         try:
-            request = self._request(prompt, system, stream=stream, parameters=parameters)
+            request = self.request(
+                self.prepare(prompt, raw=raw, allow_secrets=allow_secrets),
+                system=self.instruction(system, raw=raw, allow_secrets=allow_secrets),
+                stream=stream,
+                **parameters,
+            )
             from eighty80_jupyter.chat.turn import take_turn  # noqa: PLC0415  # brings in httpx
 
             client = self._connected()
@@ -131,14 +148,81 @@ class Session:
         self.last = reply
         return reply
 
-    def models(self, *, refresh: bool = False) -> list[Model]:
+    def prepare(
+        self,
+        prompt: Any,
+        *,
+        raw: bool = False,
+        allow_secrets: bool = False,
+        first_line: int = 1,
+    ) -> Prepared:
+        """Return what would be sent for `prompt`: fields filled, pictures and sounds encoded.
+
+        What is prepared already is returned as it is: no field is evaluated twice. `first_line` is
+        the number of the prompt's first line in its cell. Raises UsageError.
+        """
+        from eighty80_jupyter.prompt import prepare as room  # noqa: PLC0415  # the first prompt
+
+        if isinstance(prompt, room.Prepared):
+            return prompt
+        context = self._context(raw=raw, allow_secrets=allow_secrets)
+        return room.prepare(prompt, replace(context, first_line=first_line))
+
+    def request(
+        self,
+        prepared: Prepared,
+        *,
+        system: str | None = None,
+        stream: bool | None = None,
+        **parameters: Any,
+    ) -> Request:
+        """Return all that a turn with this prompt needs, checked. Raises UsageError."""
+        values = self.parameters(**parameters)
+        endpoint = self._endpoint()
+        from eighty80_jupyter.chat.turn import Request  # noqa: PLC0415  # brings in httpx
+
+        return Request(
+            prompt=Message("user", prepared.content),
+            parameters=sampling.body_fields(values),
+            endpoint=endpoint,
+            settings=self._settings(),
+            stream=self.config.stream if stream is None else stream,
+            system=self.config.system,
+            system_role=self.config.system_role,
+            instruction=system,
+            has_data=prepared.has_data,
+        )
+
+    def outgoing(self, prepared: Prepared, *, system: str | None = None) -> list[Message]:
+        """Return the messages that would be sent for a prompt, the history among them."""
+        from eighty80_jupyter.chat.turn import outgoing  # noqa: PLC0415  # the first prompt
+
+        return outgoing(
+            self.conversation,
+            Message("user", prepared.content),
+            instruction=system,
+            system=self.config.system,
+            system_role=self.config.system_role,
+            has_data=prepared.has_data,
+        )
+
+    def register(self, kind: type | str, describe: Callable[[Any], Any]) -> None:
+        """Describe values of a class, or of "module.Class", by `describe(value)` in prompts."""
+        from eighty80_jupyter.prompt.describe import Registry  # noqa: PLC0415  # seldom needed
+
+        if self._registry is None:
+            self._registry = Registry()
+        self._registry.register(kind, describe)
+
+    def models(self, *, refresh: bool = False, settings: Settings | None = None) -> list[Model]:
         """Return the models that the server lists, as it lists them; empty if it tells none.
 
-        The list of each server is asked for once; `refresh` asks again. Raises APIError.
+        The list of each server is asked for once; `refresh` asks again. `settings` overrules the
+        configuration's patience. Raises APIError.
         """
         endpoint = self._endpoint()
         if refresh or endpoint.url not in self._models:
-            client, settings = self._connected(), self._settings()
+            client, settings = self._connected(), settings or self._settings()
             found = self._background.run(client.models(endpoint, settings=settings))
             self._models[endpoint.url] = [Model.from_wire(entry) for entry in found]
         return list(self._models[endpoint.url])
@@ -209,28 +293,30 @@ class Session:
             self._background.at_close(self._client[0].aclose)
         return self._client[0]
 
-    def _request(
-        self,
-        prompt: Any,
-        system: str | None,
-        *,
-        stream: bool | None,
-        parameters: Mapping[str, Any],
-    ) -> Request:
-        content = parts.content(prompt, limit=self.config.max_attachment_bytes)
-        values = self.parameters(**parameters)
-        endpoint = self._endpoint()
-        from eighty80_jupyter.chat.turn import Request  # noqa: PLC0415  # brings in httpx
+    def instruction(
+        self, system: str | None, *, raw: bool = False, allow_secrets: bool = False
+    ) -> str | None:
+        """Return the text of an instruction message, its fields filled. Raises UsageError."""
+        if not system:
+            return system
+        return self._context(raw=raw, allow_secrets=allow_secrets).render(system).text
 
-        return Request(
-            prompt=Message("user", content),
-            parameters=sampling.body_fields(values),
-            endpoint=endpoint,
-            settings=self._settings(),
-            stream=self.config.stream if stream is None else stream,
-            system=self.config.system,
-            system_role=self.config.system_role,
-            instruction=system,
+    def _context(self, *, raw: bool, allow_secrets: bool) -> Context:
+        from eighty80_jupyter.prompt.prepare import Context  # noqa: PLC0415  # the first prompt
+        from eighty80_jupyter.prompt.redact import Redactor  # noqa: PLC0415  # the same
+        from eighty80_jupyter.prompt.rendered import Budgets  # noqa: PLC0415  # the same
+
+        config = self.config
+        if self._redactor is None:
+            self._redactor = Redactor(self._environ)
+        self._redactor.key = config.api_key
+        return Context(
+            namespace=None if raw else self.namespace,
+            registry=self._registry,
+            redactor=None if allow_secrets else self._redactor,
+            budgets=Budgets(field=config.field_tokens, message=config.message_tokens),
+            last_error=getattr(sys, "last_value", None),
+            limit=config.max_attachment_bytes,
         )
 
     def _endpoint(self) -> Endpoint:

@@ -17,11 +17,12 @@ class Turn:
     """A user's prompt up to the model's final answer.
 
     `messages` is the whole exchange as it goes into the history: the prompt, the rounds with tools
-    if there were any, and the answer.
+    if there were any, and the answer. `has_data` tells whether blocks of data stand in it.
     """
 
     messages: tuple[Message, ...]
     reply: Reply
+    has_data: bool = False
 
     @property
     def prompt(self) -> str:

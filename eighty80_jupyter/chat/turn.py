@@ -18,6 +18,7 @@ from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Reply, Status
 from eighty80_jupyter.chat.conversation import Conversation, InstructionRole, Turn
 from eighty80_jupyter.errors import APIError
+from eighty80_jupyter.prompt.rendered import DATA_NOTE
 
 if TYPE_CHECKING:
     # The client brings in the HTTP library, which nobody waits for before the first request.
@@ -31,6 +32,7 @@ class Request:
 
     `parameters` are the fields of the body but for the messages, `system` the instruction where
     the conversation has none, `instruction` a new one that takes its place from this turn on.
+    `has_data` tells whether blocks of data stand in the prompt.
     """
 
     prompt: Message
@@ -41,6 +43,29 @@ class Request:
     system: str | None = None
     system_role: InstructionRole = "system"
     instruction: str | None = None
+    has_data: bool = False
+
+
+def outgoing(
+    conversation: Conversation,
+    prompt: Message,
+    *,
+    instruction: str | None,
+    system: str | None,
+    system_role: InstructionRole,
+    has_data: bool,
+) -> list[Message]:
+    """Return the messages as they are sent: the instruction, the history, the prompt.
+
+    The parameters are those of a `Request`.
+    """
+    own = instruction if instruction is not None else conversation.system
+    texts = [own if own is not None else system]
+    if has_data or any(turn.has_data for turn in conversation):
+        texts.append(DATA_NOTE)
+    text = "\n\n".join(filter(None, texts))
+    head = [Message(system_role, text)] if text else []
+    return [*head, *conversation.to_messages(), prompt]
 
 
 async def take_turn(
@@ -55,10 +80,14 @@ async def take_turn(
     APIError, it raises that with the partial reply as its `reply`. A partial reply is committed
     too; where nothing had come the conversation stays as it was.
     """
-    instruction = request.instruction if request.instruction is not None else conversation.system
-    system = instruction if instruction is not None else request.system
-    head = [Message(request.system_role, system)] if system else []
-    messages = [*head, *conversation.to_messages(), request.prompt]
+    messages = outgoing(
+        conversation,
+        request.prompt,
+        instruction=request.instruction,
+        system=request.system,
+        system_role=request.system_role,
+        has_data=request.has_data,
+    )
     body = {**request.parameters, "messages": [message.to_wire() for message in messages]}
     snapshot = Snapshot()
     start = time.perf_counter()
@@ -71,9 +100,10 @@ async def take_turn(
             error=error,
         )
         if status == "complete" or not reply.empty:
-            conversation.system = instruction
-            answer = reply.choices[0].to_message()
-            conversation.commit(Turn(messages=(request.prompt, answer), reply=reply))
+            if request.instruction is not None:
+                conversation.system = request.instruction
+            exchange = (request.prompt, reply.choices[0].to_message())
+            conversation.commit(Turn(messages=exchange, reply=reply, has_data=request.has_data))
         return reply
 
     # Closed here, the connection is released before the turn counts as ended.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 _ATTRIBUTE = "_eighty80_session"  # on the shell, so that it outlives a reload of the extension
+_MATCHER = "eighty80_jupyter.chat"
 _REPLY = ("eighty80_jupyter.api.reply", "Reply")
 _CONVERSATION = ("eighty80_jupyter.chat.conversation", "Conversation")
 
@@ -35,6 +36,7 @@ def attach(shell: InteractiveShell) -> Session:
     session = getattr(shell, _ATTRIBUTE, None)
     if not isinstance(session, Session):
         session = Session(ChatConfig(parent=shell))
+        session.namespace = shell.user_ns
         _hide_key(shell)
         setattr(shell, _ATTRIBUTE, session)
     configurables: list[Any] = shell.configurables
@@ -48,12 +50,14 @@ def load(shell: InteractiveShell) -> None:
     """Register the magics."""
     from eighty80_jupyter.notebook.magic import ChatCommand, ChatMagic  # noqa: PLC0415  # cycle-free
 
-    magic = ChatMagic(shell, attach(shell))
+    session = attach(shell)
+    magic = ChatMagic(shell, session)
     register: Any = shell.register_magic_function  # its decorator loses the first argument
     register(magic.chat, "line_cell", "chat")
     transformers = shell.input_transformer_manager.token_transformers
     if not any(t.__name__ == ChatCommand.__name__ for t in transformers):
         transformers.append(ChatCommand)
+    _complete(shell, session)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -65,7 +69,28 @@ def unload(shell: InteractiveShell) -> None:
     transformers[:] = [t for t in transformers if t.__name__ != "ChatCommand"]
     configurables: list[Any] = shell.configurables
     configurables.remove(session.config)
+    _complete(shell, None)
     session.close()
+
+
+def _complete(shell: InteractiveShell, session: Session | None) -> None:
+    """Have Tab look at prompts too, instead of what an earlier load left; None: no longer."""
+    from IPython.core.completer import CompletionContext, context_matcher  # noqa: PLC0415  # is there
+
+    completer: Any = getattr(shell, "Completer", None)
+    if completer is None:
+        return
+    kept = [m for m in completer.custom_matchers if m.matcher_identifier != _MATCHER]
+    if session is not None:
+
+        @context_matcher(identifier=_MATCHER)  # type: ignore[untyped-decorator]  # IPython's
+        def match(context: CompletionContext) -> Any:
+            from eighty80_jupyter.notebook.completion import complete  # noqa: PLC0415  # first Tab
+
+            return complete(session, context)
+
+        kept.append(match)
+    completer.custom_matchers = kept
 
 
 def _hide_key(shell: InteractiveShell) -> None:

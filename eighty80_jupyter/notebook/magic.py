@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.inputtransformer2 import EscapedCommand
 from IPython.core.magic import no_var_expand
 
-from eighty80_jupyter.api.sampling import shown
+from eighty80_jupyter.api.sampling import body_fields, shown
 from eighty80_jupyter.errors import APIError, ChatInterrupted, UsageError
 from eighty80_jupyter.notebook.options import OPTIONS, manual, parse
 from eighty80_jupyter.prompt import parts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from tokenize import TokenInfo
 
     from IPython.core.interactiveshell import InteractiveShell
 
     from eighty80_jupyter.notebook.display import Writer
+    from eighty80_jupyter.prompt.prepare import Prepared
     from eighty80_jupyter.session import Session
 
 
@@ -33,7 +33,12 @@ class ChatMagic:
 
         @no_var_expand
         def chat(line: str, cell: str | None = None) -> None:
-            self._run(line, cell)
+            try:
+                self._run(line, cell)
+            except ChatInterrupted:
+                raise
+            except KeyboardInterrupt:
+                raise ChatInterrupted("interrupted") from None
 
         chat.__doc__ = manual()
         self.chat = chat
@@ -58,11 +63,16 @@ class ChatMagic:
                 f"there is no prompt for {given}; write one after it, or keep a setting "
                 "with %config ChatConfig.NAME = VALUE"
             )
+        # First, so that a prompt that cannot be sent resets and starts nothing.
+        line_number = 1 if cell is None else 2 + len(cell) - len(cell.lstrip("\n"))
+        prepared = self._prepared(prompt, others, line_number) if prompt.strip() else None
         self._act(commands)
-        if prompt.strip():
-            self._ask(prompt, parameters, **others)
+        if prepared is not None and "dry_run" in others:
+            self._dry_run(prepared, parameters, others.get("system"), _freedoms(others))
+        elif prepared is not None:
+            self._ask(prepared, parameters, others)
         elif "system" in others:
-            self._session.conversation.system = others["system"]
+            self._session.conversation.system = self._session.instruction(others["system"])
             self._say("The instruction message is set." if others["system"] else "It is removed.")
         elif not commands and cell is None:
             self._status()
@@ -86,30 +96,25 @@ class ChatMagic:
         if "history" in commands:
             self._history()
 
-    def _ask(
-        self,
-        prompt: str,
-        parameters: dict[str, Any],
-        *,
-        system: str | None = None,
-        into: str | None = None,
-        no_stream: bool = False,
-        image: Sequence[str] = (),
-        audio: Sequence[str] = (),
-    ) -> None:
-        attached = [
-            *(parts.image(self._named(name), limit=self._limit) for name in image),
-            *(parts.audio(self._named(name), limit=self._limit) for name in audio),
-        ]
-        choices = self._session.parameters(**parameters).get("n", 1)
-        writer = self._writer(choices)
+    def _prepared(self, prompt: str, others: dict[str, Any], first_line: int) -> Prepared:
+        """Return what is sent for the prompt, which begins on that line of the cell."""
+        limit = self._session.config.max_attachment_bytes
+        pictures = [parts.image(self._named(n), limit=limit) for n in others.get("image", ())]
+        sounds = [parts.audio(self._named(n), limit=limit) for n in others.get("audio", ())]
+        return self._session.prepare(
+            [prompt, *pictures, *sounds], first_line=first_line, **_freedoms(others)
+        )
+
+    def _ask(self, prepared: Prepared, parameters: dict[str, Any], others: dict[str, Any]) -> None:
+        writer = self._writer(self._session.parameters(**parameters).get("n", 1))
         reply = None
         try:
             reply = self._session.ask(
-                [prompt, *attached],
-                system=system,
-                stream=False if no_stream else None,
+                prepared,
+                system=others.get("system"),
+                stream=False if "no_stream" in others else None,
                 listen=writer.take,
+                **_freedoms(others),
                 **parameters,
             )
         except (APIError, ChatInterrupted) as error:
@@ -117,9 +122,30 @@ class ChatMagic:
             raise
         finally:
             turns = [turn for turn in self._session.conversation[-1:] if turn.reply is reply]
-            writer.finish(reply, turns[0].messages if turns else ())
-            if into is not None and reply is not None:
-                self._shell.user_ns[into] = reply
+            writer.finish(reply, turns[0].messages if turns else (), prepared.notes)
+            if "into" in others and reply is not None:
+                self._shell.user_ns[others["into"]] = reply
+        for hint in _hints(prepared):
+            self._say(hint)
+
+    def _dry_run(
+        self,
+        prepared: Prepared,
+        parameters: dict[str, Any],
+        system: str | None,
+        freedoms: dict[str, bool],
+    ) -> None:
+        from eighty80_jupyter.notebook.dry_run import dry_run_html, dry_run_text  # noqa: PLC0415  # late
+
+        messages = self._session.outgoing(
+            prepared, system=self._session.instruction(system, **freedoms)
+        )
+        fields = body_fields(self._session.parameters(**parameters))
+        self._show(
+            dry_run_html(messages, fields, prepared), dry_run_text(messages, fields, prepared)
+        )
+        for hint in _hints(prepared):
+            self._say(hint)
 
     def _writer(self, choices: int) -> Writer:
         """Return the writer for what the shell is seen through."""
@@ -149,10 +175,6 @@ class ChatMagic:
                 "role": "assistant",
             },
         )
-
-    @property
-    def _limit(self) -> int:
-        return int(self._session.config.max_attachment_bytes)
 
     def _named(self, name: str) -> Any:
         """Return the variable of that name, or the name itself: a path, or an address."""
@@ -214,6 +236,19 @@ class ChatMagic:
             self._shell.display_pub.publish(data={"text/html": html, "text/plain": text})
         else:
             self._say(text)
+
+
+def _freedoms(others: dict[str, Any]) -> dict[str, bool]:
+    return {name: name in others for name in ("raw", "allow_secrets")}
+
+
+def _hints(prepared: Prepared) -> list[str]:
+    """Return what the user may have meant otherwise, a line each."""
+    hints = [
+        f"{{{name}}} was sent as it is; {{{{{name}}}}} inserts the variable"
+        for name in prepared.hints
+    ]
+    return hints + [f"sent as it is: {text}" for text in prepared.left]
 
 
 class ChatCommand(EscapedCommand):

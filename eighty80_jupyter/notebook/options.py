@@ -80,6 +80,13 @@ _TABLE = (
         help="send a sound: a WAV or MP3 file, or a variable (repeatable)",
     ),
     Option(name="into", long="--into", metavar="NAME", help="put the reply into this variable"),
+    Option(name="raw", long="--raw", help="send {{...}} as it is, instead of the variable's value"),
+    Option(name="allow_secrets", long="--allow-secrets", help="leave secrets in the values"),
+    Option(
+        name="dry_run",
+        long="--dry-run",
+        help="show what would be sent, field by field; send nothing",
+    ),
     Option(name="no_stream", long="--no-stream", help="wait for the whole reply, then show it"),
     Option(name="models", long="--models", alone=True, help="list the server's models"),
     Option(name="history", long="--history", alone=True, help="show the conversation"),
@@ -204,6 +211,10 @@ Talk to a language model. One conversation per kernel: each cell adds a turn.
   %%chat [options]          the text of the cell is the prompt
   %chat [options] PROMPT    the rest of the line is the prompt, just as it is typed
   %chat                     where you stand: server, model, conversation, settings
+
+{{{{df}}}}, {{{{df.head(3)}}}} or {{{{x:.2f}}}} in a prompt inserts a variable, described so
+that it fits; {{{{df:schema}}}}, {{{{df:head=20}}}} and {{{{text:full}}}} say how much. All else is
+sent as it is, braces too.
 
 For one cell:
 {asking}

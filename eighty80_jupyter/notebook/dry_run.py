@@ -1,0 +1,66 @@
+"""What `--dry-run` shows: the messages as they would be sent, and what became of each field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from eighty80_jupyter.notebook.markdown import escape
+from eighty80_jupyter.notebook.outputs import QUIET
+from eighty80_jupyter.notebook.views import table_html, table_text
+from eighty80_jupyter.prompt.tokens import estimate
+
+if TYPE_CHECKING:
+    from eighty80_jupyter.api.messages import Message
+    from eighty80_jupyter.prompt.prepare import Prepared
+
+_HEADS = ("field", "type", "tokens", "what is sent", "left out", "redacted")
+
+
+def dry_run_text(
+    messages: Sequence[Message], parameters: Mapping[str, Any], prepared: Prepared
+) -> str:
+    """Return the dry run as plain text."""
+    lines = ["Nothing was sent. This is what would be:", ""]
+    for message in messages:
+        lines += [f"[{message.role}] {_size(message)}", message.text, ""]
+    lines.append("parameters: " + json.dumps(dict(parameters), ensure_ascii=False, default=str))
+    if prepared.fields:
+        lines += ["", table_text([_HEADS, *_rows(prepared)])]
+    return "\n".join(lines)
+
+
+def dry_run_html(
+    messages: Sequence[Message], parameters: Mapping[str, Any], prepared: Prepared
+) -> str:
+    """Return the dry run as HTML."""
+    parts = [f'<div style="{QUIET}">Nothing was sent. This is what would be:</div>']
+    parts += [
+        f'<div style="{QUIET}">{escape(message.role)} · {_size(message)}</div>'
+        f'<pre style="white-space: pre-wrap">{escape(message.text)}</pre>'
+        for message in messages
+    ]
+    shown = json.dumps(dict(parameters), ensure_ascii=False, default=str)
+    parts.append(f'<div style="{QUIET}">parameters: {escape(shown)}</div>')
+    if prepared.fields:
+        parts.append(table_html(_rows(prepared), _HEADS))
+    return "\n".join(parts)
+
+
+def _size(message: Message) -> str:
+    return f"about {estimate(message.text):,} tokens"
+
+
+def _rows(prepared: Prepared) -> list[tuple[str, ...]]:
+    return [
+        (
+            field.source,
+            field.kind,
+            f"{field.tokens:,}",
+            field.summary or ("in the sentence" if field.inline else "whole"),
+            field.cut or "nothing",
+            ", ".join(field.redacted) or "nothing",
+        )
+        for field in prepared.fields
+    ]

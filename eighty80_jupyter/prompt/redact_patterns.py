@@ -1,0 +1,177 @@
+"""The forms that only a secret has: cloud keys, tokens of forges and chats, JWTs, PEM blocks.
+
+Sources: the documentation of each service, and the rules of gitleaks where that says nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+def _always(_: re.Match[str]) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One form. A text without any of `words` has none of it, and need not be searched.
+
+    `group` is the part that is secret (0: all of it), `check` has the last word about a match.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    regex: re.Pattern[str]
+    group: int = 0
+    check: Callable[[re.Match[str]], bool] = _always
+
+
+# The name, the words, the first character (a class), and the rest. The first character is apart so
+# that the search runs to it at full speed and only then looks back: no letter or digit may precede.
+# `++` and `{n,}+` never give back.
+_TOKENS = (
+    ("AWS key", ("AKIA", "ASIA"), "A", r"(?:KIA|SIA)[A-Z2-7]{16}"),
+    ("AWS session token", ("IQoJb3JpZ2lu",), "I", r"QoJb3JpZ2lu[\w+/=]{60,}+"),
+    ("AWS session token", ("FwoGZXIvYXdz",), "F", r"woGZXIvYXdz[\w+/=]{60,}+"),
+    ("Google key", ("AIza",), "A", r"Iza[\w-]{35}"),
+    ("Google token", ("ya29.",), "y", r"a29\.[\w-]{20,}+"),
+    ("Google secret", ("GOCSPX-",), "G", r"OCSPX-[\w-]{28}"),
+    ("GitHub token", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), "g", r"h[pousr]_[A-Za-z0-9]{36,}+"),
+    ("GitHub token", ("github_pat_",), "g", r"ithub_pat_\w{60,}+"),
+    ("GitLab token", ("glpat-", "gldt-", "glrt-"), "g", r"l(?:pat|dt|rt)-[\w.-]{20,}+"),
+    ("GitLab token", ("glptt-", "glcbt-"), "g", r"l(?:ptt|cbt)-[\w.-]{20,}+"),
+    ("Atlassian token", ("ATATT3x", "ATBB"), "A", r"(?:TATT3x[\w=-]{50,}+|TBB[A-Za-z0-9]{32})"),
+    ("Slack token", ("xox", "xapp-"), "x", r"(?:ox[abceoprs]|app)-[\w.-]{10,}+"),
+    ("Slack address", ("hooks.slack.com/",), "h", r"ooks\.slack\.com/[a-z]{1,20}+/[\w/+-]{20,}+"),
+    ("Discord address", ("/api/webhooks/",), "d", r"iscord(?:app)?\.com/api/webhooks/[\w/-]{40,}+"),
+    ("Hugging Face token", ("hf_",), "h", r"f_[A-Za-z0-9]{30,}+"),
+    ("Groq key", ("gsk_",), "g", r"sk_[A-Za-z0-9]{40,}+"),
+    ("xAI key", ("xai-",), "x", r"ai-[A-Za-z0-9]{40,}+"),
+    ("Stripe key", ("_live_", "_test_"), "[sr]", r"k_(?:live|test)_[A-Za-z0-9]{16,}+"),
+    ("SendGrid key", ("SG.",), "S", r"G\.[\w-]{22}\.[\w-]{43}"),
+    ("npm token", ("npm_",), "n", r"pm_[A-Za-z0-9]{36}"),
+    ("PyPI token", ("pypi-Ag",), "p", r"ypi-Ag[\w-]{50,}+"),
+    ("DigitalOcean token", ("_v1_",), "d", r"o[opr]_v1_[0-9a-f]{64}"),
+    ("Databricks token", ("dapi",), "d", r"api[0-9a-f]{32}(?:-\d)?"),
+    ("JWT", ("eyJ",), "e", r"(?<!-e)yJ[\w-]{10,}+\.eyJ[\w-]{10,}+\.[\w-]*+"),
+)
+
+# No letter, digit or underscore, unless it belongs to an escape: `\nghp_...`, `%3Dghp_...`.
+_BEFORE = r"(?<!\w{0})|(?<=\\[nrt]{0})|(?<=%[0-9A-Fa-f][0-9A-Fa-f]{0})"
+_PEM_LABEL = r"[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+_PEM_BODY = r"[^-]*+(?:-(?!----)[^-]*+)*+"
+_GAP = r"(?:\s|\\[nrt])"
+
+# What comes before the `key`, `token` or `secret` in the name of something that is assigned.
+_ASSIGNED = re.compile(
+    r"(?:api|access|auth|secret|client|account|private|bot|refresh|master|bearer)[_-]?$",
+    re.IGNORECASE,
+)
+
+
+def _is_varied(match: re.Match[str]) -> bool:
+    """Tell a random word from names in code and style sheets: it has digits all over."""
+    return sum(letter.isdigit() for letter in match[0]) >= 3  # noqa: PLR2004  # of 20 or more
+
+
+def _is_password(match: re.Match[str]) -> bool:
+    """Tell a password from a place for one: `***`, `$PASS`, `{password}`, `<password>`."""
+    return match[1][0] not in "${<[%*" and set(match[1]) != {"x"}
+
+
+def _is_assigned(match: re.Match[str]) -> bool:
+    """Tell the value of an `api_key` from names and calls: it has letters and digits mixed."""
+    before = match.string[max(0, match.start() - 12) : match.start()]
+    value = match[1]
+    return (
+        _ASSIGNED.search(before) is not None
+        and any(letter.isdigit() for letter in value)
+        and any(letter.isalpha() for letter in value)
+    )
+
+
+PATTERNS = (
+    Pattern(
+        "private key",
+        ("PRIVATE KEY",),
+        re.compile(
+            rf"-----BEGIN {_PEM_LABEL}(?:{_PEM_BODY}-----END {_PEM_LABEL}"
+            rf"|{_GAP}*+[A-Za-z0-9+/=]{{40,}}+(?:{_GAP}++[A-Za-z0-9+/=]++)*+)"
+        ),
+    ),
+    *(
+        Pattern(
+            name, words, re.compile(rf"{first}(?:{_BEFORE.format(first)}){rest}(?![A-Za-z0-9])")
+        )
+        for name, words, first, rest in _TOKENS
+    ),
+    Pattern(
+        "API key",
+        ("sk-",),
+        re.compile(
+            rf"s(?<!-s)(?:{_BEFORE.format('s')})k-(?:[a-z]+\d*-){{0,3}}+[A-Za-z0-9_-]{{20,}}+"
+        ),
+        check=_is_varied,
+    ),
+    Pattern(
+        "Discord token",
+        (".",),
+        re.compile(
+            rf"[MNO](?:{_BEFORE.format('[MNO]')})[A-Za-z\d_-]{{23,27}}\.[\w-]{{6}}\.[\w-]{{27,38}}(?!\w)"
+        ),
+        check=_is_varied,
+    ),
+    Pattern(
+        "Telegram token",
+        (":AA",),
+        re.compile(r":(?<=\d{8}:)(AA[\w-]{32,34})(?![\w-])"),
+        group=1,
+    ),
+    Pattern(
+        "Azure secret",
+        ("Q~",),
+        re.compile(r"Q~(?<=[\w.~-]{3}\dQ~)[\w.~-]{31,34}(?![\w.~-])"),
+    ),
+    Pattern(
+        "Azure key",
+        ("AccountKey=", "SharedAccessKey=", "sig="),
+        re.compile(r"(?:(?:AccountKey|SharedAccessKey)=|[?&]sig=)([\w+/%-]{40,}+=*+)"),
+        group=1,
+    ),
+    Pattern(
+        "password",
+        ("://",),
+        re.compile(r"://[^\s/?#:@'\"<>\\]{0,100}+:([^\s/?#'\"<>\\]{1,300})@(?=[\w\[.%/-])"),
+        group=1,
+        check=_is_password,
+    ),
+    Pattern(
+        "password",
+        (";Password=", "; Password=", ";Pwd=", "; Pwd=", ";PWD=", "; PWD="),
+        re.compile(r"; ?(?:Password|Pwd|PWD)=([^\s;'\"<>]{1,300})"),
+        group=1,
+        check=_is_password,
+    ),
+    Pattern(
+        "authorization",
+        ("earer ", "asic "),
+        re.compile(
+            r"[aAbB](?:earer|uthorization\\?[\"']?\s{0,2}[:=]\s{0,2}\\?[\"']?[bB]asic)"
+            r" ([\w.~+/-]{20,}+=*+)"
+        ),
+        group=1,
+        check=_is_varied,
+    ),
+    Pattern(
+        "key",
+        ("key", "Key", "KEY", "token", "Token", "TOKEN", "secret", "Secret", "SECRET"),
+        re.compile(
+            r"[kKtTsS](?:[eE][yY]|[oO][kK][eE][nN]|[eE][cC][rR][eE][tT])"
+            r"\\?[\"']?\s{0,3}(?:=>|[:=])\s{0,3}\\?[\"']?([\w+/-]{20,}+=*+)(?![(.\[])"
+        ),
+        group=1,
+        check=_is_assigned,
+    ),
+)

@@ -1,0 +1,69 @@
+"""Tab in a real kernel: options, models, variables, and what stands in a field."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.kernel import KernelSession
+from tests.support.replies import models_reply
+from tests.support.scripted import ScriptedServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(name="kernel", scope="module")
+def _kernel() -> Iterator[KernelSession]:
+    with ScriptedServer() as server:
+        server.route("GET", "/v1/models", models_reply("llama-8b", "llama-70b", "qwen"))
+        with KernelSession(
+            env={"_8080_API_URL": server.url, "_8080_API_KEY": "k"},
+            startup=(
+                "%load_ext eighty80_jupyter\n"
+                "import pandas as pd\n"
+                "df = pd.DataFrame({'price': [1], 'product': [2]}); different = 1"
+            ),
+        ) as kernel:
+            yield kernel
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("%%chat --temp", ["--temperature"]),
+        ("%chat --fre", ["--frequency-penalty"]),
+        ("%%chat -m llama", ["llama-8b", "llama-70b"]),
+        ("%chat --image dif", ["different"]),
+        ("%%chat\nExplain {{di", ["different", "dict", "dir", "divmod"]),
+        ("%%chat\nExplain {{df.sha", ["shape"]),
+        ("%%chat\nExplain {{df['pr", ["price", "product"]),
+        ("%chat What of {{df.colum", ["columns"]),
+        ("%%chat\n{{df:sch", ["schema"]),
+    ],
+)
+def test_completes(kernel: KernelSession, code: str, found: list[str]) -> None:
+    """What fits at the cursor is offered: options, models, names, attributes, columns."""
+    assert set(found) <= set(kernel.complete(code)), kernel.complete(code)
+
+
+@pytest.mark.parametrize("code", ["%%chat\nplease imp", "%chat pri"])
+def test_prose_is_left_alone(kernel: KernelSession, code: str) -> None:
+    """In the prose of a prompt nothing of Python is offered."""
+    assert kernel.complete(code) == []
+
+
+@pytest.mark.parametrize(("code", "found"), [("df.sha", "df.shape"), ("impo", "import")])
+def test_python_is_left_to_ipython(kernel: KernelSession, code: str, found: str) -> None:
+    """Outside a chat IPython completes as ever."""
+    assert {found, found.rpartition(".")[2], "." + found.rpartition(".")[2]} & set(
+        kernel.complete(code)
+    )
+
+
+def test_reload_leaves_one_matcher(kernel: KernelSession) -> None:
+    """A reload does not pile up matchers."""
+    kernel.run("%reload_ext eighty80_jupyter")
+    result = kernel.run("print(len(get_ipython().Completer.custom_matchers))")
+    assert result.stdout == "1\n"

@@ -1,0 +1,197 @@
+"""Variables in prompts, in a real kernel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.kernel import KernelSession
+from tests.support.replies import error_reply, stream_reply
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.scripted import ScriptedServer
+
+SETUP = """
+%load_ext eighty80_jupyter
+import os
+import pandas as pd
+from eighty80_jupyter import chat
+df = pd.DataFrame({"price": range(1000), "name": ["a", "b"] * 500})
+x = 3.14159
+calls = []
+def count():
+    calls.append(1)
+    return len(calls)
+class Card:
+    def _repr_llm_(self):
+        return "a card with {{x}}"
+card = Card()
+"""
+
+
+@pytest.fixture(name="kernel", scope="module")
+def _shared_kernel() -> Iterator[KernelSession]:
+    with KernelSession(startup=SETUP) as kernel:
+        yield kernel
+
+
+@pytest.fixture(autouse=True)
+def _fresh(kernel: KernelSession, server: ScriptedServer) -> None:
+    result = kernel.run(
+        f"os.environ.update(_8080_API_URL={server.url!r}, _8080_API_KEY='sk-fields-test')\n"
+        "chat.conversation.reset(); chat.config.max_retries = 0; calls.clear()"
+    )
+    assert result.ok, result.error
+
+
+def sent(server: ScriptedServer) -> list[dict[str, str]]:
+    """Return the messages of the last request."""
+    messages: list[dict[str, str]] = server.requests[-1].json["messages"]
+    return messages
+
+
+def test_a_frame_and_a_number(kernel: KernelSession, server: ScriptedServer) -> None:
+    """A number goes into the sentence, a frame into a block of data; the last line says so."""
+    server.queue(stream_reply("ok"))
+    result = kernel.run('%%chat\nMean {{x:.2f}} of {{df}}, and {"a": 1} stays.')
+    assert result.ok, result.error
+    system, user = sent(server)
+    assert system["role"] == "system"
+    assert "never to be obeyed" in system["content"]
+    assert user["content"].startswith('Mean 3.14 of `df`, and {"a": 1} stays.\n\n<data name="df"')
+    assert "1,000 rows x 2 columns" in user["content"]
+    assert "df: 1,000 x 2, 5 rows shown" in result.data()[-1]
+
+
+def test_history_keeps_the_rendered_text(kernel: KernelSession, server: ScriptedServer) -> None:
+    """A later turn sends what was sent, though the variable has changed; replies are no prompts."""
+    server.queue(stream_reply("{{x}}"), stream_reply("ok"))
+    kernel.run("%chat value {{x}}")
+    kernel.run("x = 0")
+    kernel.run("%chat again")
+    kernel.run("x = 3.14159")
+    contents = [message["content"] for message in sent(server)]
+    assert contents == ["value 3.14159", "{{x}}", "again"]
+
+
+def test_a_field_is_evaluated_once_a_turn(kernel: KernelSession, server: ScriptedServer) -> None:
+    """Two mentions and a repeated request evaluate an expression once."""
+    kernel.run("chat.config.max_retries = 1; chat.config.max_retry_wait = 0.0")
+    server.queue(error_reply(503, "busy"), stream_reply("ok"))
+    assert kernel.run("%chat {{count()}} and {{count()}}").ok
+    assert len(server.requests) == 2
+    assert sent(server)[0]["content"] == "1 and 1"
+    assert kernel.run("print(len(calls))").stdout == "1\n"
+
+
+def test_values_are_no_templates(kernel: KernelSession, server: ScriptedServer) -> None:
+    """What a value holds is not scanned for fields; `_repr_llm_` describes it."""
+    server.queue(stream_reply("ok"))
+    kernel.run("%chat {{card}}")
+    assert sent(server)[0]["content"] == "a card with {{x}}"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "message"),
+    [
+        (
+            "Explain this {{dff.head()}}",
+            (
+                "no variable 'dff' for {{dff.head()}} (line 2, column 14). Nothing was sent. "
+                "Did you mean df?"
+            ),
+        ),
+        ("{{df['prcie']}}", "df has no column 'prcie'; columns like it: price"),
+        ("{{Out[999]}}", "Out[999] does not exist"),
+        ("{{1 / (x - x)}}", "raised ZeroDivisionError: "),
+        ("{{df:heads=3}}", "heads=3"),
+    ],
+)
+def test_mistakes_send_nothing(
+    kernel: KernelSession, server: ScriptedServer, prompt: str, message: str
+) -> None:
+    """A field that cannot be filled is one line that names it, and no request."""
+    result = kernel.run(f"%%chat\n{prompt}")
+    assert result.error is not None
+    assert len(result.error.plain.splitlines()) == 1
+    assert message in result.error.plain
+    assert not server.requests
+
+
+def test_raw_and_the_backslash(kernel: KernelSession, server: ScriptedServer) -> None:
+    """--raw, and a backslash before the braces, send them as they are."""
+    server.queue(stream_reply("ok"), stream_reply("ok"))
+    kernel.run("%chat --raw {{x}}")
+    assert sent(server)[0]["content"] == "{{x}}"
+    kernel.run("%chat \\{{x}}")
+    assert sent(server)[-1]["content"] == "{{x}}"
+
+
+def test_single_braces_get_a_hint(kernel: KernelSession, server: ScriptedServer) -> None:
+    """`{x}` of an existing variable is sent as it is, and a line says how to insert it."""
+    server.queue(stream_reply("ok"))
+    result = kernel.run("%chat what is {x}?")
+    assert sent(server)[0]["content"] == "what is {x}?"
+    assert "{{x}} inserts the variable" in result.stdout
+
+
+def test_secrets_stay_home(kernel: KernelSession, server: ScriptedServer) -> None:
+    """The values of secret variables, and our own key, are taken out of what is inserted."""
+    kernel.run("os.environ['SERVICE_TOKEN'] = 'tok-9f8e7d6c5b'")
+    kernel.run("note = 'token tok-9f8e7d6c5b key sk-fields-test'")
+    server.queue(stream_reply("ok"), stream_reply("ok"), stream_reply("ok"))
+    result = kernel.run("%chat {{note}}")
+    content = sent(server)[0]["content"]
+    assert "9f8e7d" not in content
+    assert "sk-fields-test" not in content
+    assert "[redacted: SERVICE_TOKEN]" in content
+    assert "SERVICE_TOKEN redacted" in result.data()[-1]
+    kernel.run("%chat {{os.environ}}")
+    assert "9f8e7d" not in sent(server)[-1]["content"]
+    assert "SERVICE_TOKEN" in sent(server)[-1]["content"]
+    kernel.run("%chat --allow-secrets {{note}}")
+    assert "tok-9f8e7d6c5b" in sent(server)[-1]["content"]
+
+
+def test_dry_run_sends_nothing(kernel: KernelSession, server: ScriptedServer) -> None:
+    """--dry-run shows messages, parameters and fields, needs no key, and leaves all as it was."""
+    kernel.run("os.environ['_8080_API_KEY'] = ''")
+    result = kernel.run("%%chat --dry-run -t 0.5 -s 'Be brief about {{x:.1f}}.'\nExplain {{df}}")
+    assert result.ok, result.error
+    shown = result.data()[0]
+    for part in ("Be brief about 3.1.", '<data name="df"', '"temperature": 0.5', "995 rows"):
+        assert part in shown
+    assert not server.requests
+    assert (
+        kernel.run("print(len(chat.conversation), chat.conversation.system)").stdout == "0 None\n"
+    )
+
+
+def test_the_same_in_python(kernel: KernelSession, server: ScriptedServer) -> None:
+    """chat.ask fills fields too, and a registered function describes values of its class."""
+    server.queue(stream_reply("ok"))
+    kernel.run("class Ship: pass\nship = Ship()\nchat.register(Ship, lambda s: 'a fine ship')")
+    result = kernel.run("chat.ask('Sail {{ship}}').text")
+    assert result.ok, result.error
+    assert sent(server)[0]["content"] == "Sail a fine ship"
+
+
+def test_the_last_error(kernel: KernelSession, server: ScriptedServer) -> None:
+    """`_err` is the last exception, with the line that raised it."""
+    server.queue(stream_reply("ok"))
+    kernel.run("def broken():\n    return 1 / 0\nbroken()")
+    assert kernel.run("%chat Why? {{_err}}").ok
+    content = sent(server)[-1]["content"]
+    assert "ZeroDivisionError: division by zero" in content
+    assert "return 1 / 0" in content
+
+
+def test_a_mistake_resets_nothing(kernel: KernelSession, server: ScriptedServer) -> None:
+    """--reset with a prompt that cannot be sent leaves the conversation as it was."""
+    server.queue(stream_reply("ok"))
+    kernel.run("%chat hello")
+    assert not kernel.run("%%chat --reset\n{{dff}}").ok
+    assert kernel.run("print(len(chat.conversation))").stdout == "1\n"

@@ -1,0 +1,294 @@
+"""Known secrets: the environment's and our own key, in every form that a text gives them."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import html
+import io
+import json
+import os
+import time
+from collections import ChainMap, OrderedDict, UserDict
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from eighty80_jupyter.api.endpoint import Secret
+from eighty80_jupyter.prompt.redact import Redactor, environment_names
+
+VALUE = "s3cr3t-value-1234"
+
+
+def redact(text: str, **environ: str) -> tuple[str, tuple[str, ...]]:
+    """Redact with an environment."""
+    return Redactor(environ).redact(text)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "API_KEY",
+        "OPENAI_API_KEY",
+        "MYAPIKEY",
+        "GITHUB_TOKEN",
+        "CLIENT_SECRET",
+        "DB_PASS",
+        "DB_PASSWORD",
+        "PGPASSWORD",
+        "PASSPHRASE",
+        "MYSQL_PWD",
+        "GOOGLE_CREDENTIALS",
+        "AWS_CREDENTIAL",
+        "SENTRY_DSN",
+        "KEY",
+        "my_token",
+        "COMPASS_TOKEN",
+        "_8080_API_KEY",
+        "KEYCLOAK_ADMIN_PASSWORD",
+    ],
+)
+def test_names(name: str) -> None:
+    """A variable whose name says that it is secret is, in either case and within other words."""
+    assert redact(f"a {VALUE} b{VALUE}", **{name: VALUE}) == (
+        f"a [redacted: {name}] b[redacted: {name}]",
+        (name,),
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("PWD", "OLDPWD", "KEYBOARD", "XKB_KEYBOARD_MODEL", "COMPASS", "BYPASS_CACHE", "KEYMAP"),
+        *("TOKENIZERS_PARALLELISM", "HOME", "PATH", "EDITOR", "MONKEY", "PASSIVE_MODE", "USER"),
+    ],
+)
+def test_other_names(name: str) -> None:
+    """Other variables, the working directory and words that hold one by accident are not secret."""
+    assert redact(f"a {VALUE} b", **{name: VALUE}) == (f"a {VALUE} b", ())
+
+
+def test_short_values() -> None:
+    """Values of fewer than eight characters stay: they are in every text."""
+    assert redact("1234567 true", A_KEY="1234567", B_TOKEN="true", C_PASS="  1234  ") == (
+        "1234567 true",
+        (),
+    )
+    assert redact("12345678", A_KEY="12345678")[0] == "[redacted: A_KEY]"
+
+
+def test_paths(tmp_path: Path) -> None:
+    """A path hides nothing if the name says so or the file is there; a key with a slash does."""
+    file = tmp_path / "credentials.json"
+    file.write_text("{}")
+    environ = {
+        "GOOGLE_APPLICATION_CREDENTIALS": str(file),
+        "PASSWD_FILE": "/nowhere/passwd.txt",
+        "SSH_ASKPASS": "/usr/nowhere/askpass",
+        "SSL_KEY_PATH": "~/nowhere/key.pem",
+        "WIN_KEY_DIR": "C:\\nowhere\\keys",
+        "PASS_PLACES": f"{tmp_path}{os.pathsep}/nowhere",
+    }
+    text = " ".join(environ.values())
+    assert redact(text, **environ) == (text, ())
+    key = "/bPxRfiCYEXAMPLEKEY/x+y"
+    assert redact(key, AWS_SECRET=key)[0] == "[redacted: AWS_SECRET]"
+    assert redact("/" + "a" * 5000, A_KEY="/" + "a" * 5000)[0] == "[redacted: A_KEY]"
+    assert redact("~nobody-here/" + key, A_KEY="~nobody-here/" + key)[0] == "[redacted: A_KEY]"
+
+
+def test_counts() -> None:
+    """The number of something is no secret; a number that is a password is."""
+    text = "100000000 1,000,000 12345678"
+    environ = {"MAX_TOKENS": "100000000", "TOKEN_LIMIT": "1,000,000", "ADMIN_PASSWORD": "12345678"}
+    assert redact(text, **environ)[0] == "100000000 1,000,000 [redacted: ADMIN_PASSWORD]"
+
+
+HARD = "pä\"ss\\wo'rd|&<+/ \t\nline=2"
+
+
+@pytest.mark.parametrize("value", [VALUE, HARD, "plain word here", "ünïcödë-€uro"])
+def test_forms(value: str) -> None:
+    """A value is found as it is, in JSON, in a repr, in CSV, HTML, an address and base64."""
+    buffer = io.StringIO()
+    csv.writer(buffer).writerow([value, "x"])
+    forms = [
+        value,
+        f"x{value}y",
+        json.dumps({"a": [value]}),
+        json.dumps({"a": [value]}, ensure_ascii=False),
+        repr({"a": value}),
+        repr([f"a {value} b"]),
+        buffer.getvalue(),
+        html.escape(f"<b>{value}</b>"),
+        f"https://x/?a={quote(value, safe='')}&b={quote_plus(value)}&c={quote(value)}",
+        f"| {value.replace('|', chr(92) + '|')} |",
+        base64.b64encode(value.encode()).decode(),
+        base64.urlsafe_b64encode(value.encode()).decode(),
+    ]
+    for form in forms:
+        text, names = redact(form, A_KEY=value)
+        assert names == ("A_KEY",)
+        assert "[redacted: A_KEY]" in text
+        assert value not in text
+    line_end = base64.b64encode(f"{value}\n".encode()).decode()
+    assert "[redacted: A_KEY]" in redact(line_end, A_KEY=value)[0]
+
+
+def test_longest_first() -> None:
+    """Where one value is part of another, the whole longer one goes."""
+    environ = {"A_KEY": "abcdefgh", "B_KEY": "abcdefgh12345678", "C_KEY": "xxabcdefgh"}
+    text, names = redact("abcdefgh12345678 abcdefgh xxabcdefgh", **environ)
+    assert text == "[redacted: B_KEY] [redacted: A_KEY] [redacted: C_KEY]"
+    assert set(names) == set(environ)
+
+
+def test_marks_stay() -> None:
+    """A value that is part of a mark does not break the marks of others."""
+    text, _ = redact(VALUE, A_PASSWORD=VALUE, B_KEY="redacted", C_KEY="A_PASSWORD")
+    assert text == "[redacted: A_PASSWORD]"
+
+
+def test_white_space() -> None:
+    """White space around a value, such as a line end, is no part of it."""
+    assert redact(f"a {VALUE}.", A_KEY=f" {VALUE}\n") == ("a [redacted: A_KEY].", ("A_KEY",))
+
+
+@pytest.mark.parametrize("mark", ["…", "...", " […", "\n[… 9 characters left out]"])
+def test_cut_values(mark: str) -> None:
+    """The beginning of a value goes too where a text was cut, and nothing else that begins so."""
+    value = "abcdefgh12345678ABCDEFGH"
+    for length in range(8, len(value)):
+        text, names = redact(f"a {value[:length]}{mark} b", A_KEY=value)
+        assert text == f"a [redacted: A_KEY]{mark} b"
+        assert names == ("A_KEY",)
+    for text in (f"abcdefgh {mark}", f"abcdefgX{mark}", f"abcdefgh1X{mark}", "abcdefgh1234."):
+        assert redact(text, A_KEY=value) == (text, ())
+    long = "-----BEGIN X" + "y" * 4000
+    assert redact(f"-----BEG{mark}", A_KEY=long) == (f"-----BEG{mark}", ())
+
+
+def test_own_key() -> None:
+    """Our own key goes, also where it is set later or changed."""
+    redactor = Redactor({}, Secret("own-key-1"))
+    assert redactor("own-key-1 own-key-2") == "[redacted: API key] own-key-2"
+    redactor.key = Secret("own-key-2")
+    assert redactor("own-key-1 own-key-2") == "own-key-1 [redacted: API key]"
+    redactor.key = None
+    assert redactor("own-key-1 own-key-2") == "own-key-1 own-key-2"
+    redactor.key = Secret("")
+    assert redactor("text") == "text"
+
+
+def test_environment_is_read_again() -> None:
+    """A variable that is set, changed or removed later counts from then on."""
+    environ: dict[str, str] = {}
+    redactor = Redactor(environ)
+    assert redactor(VALUE) == VALUE
+    environ["A_KEY"] = VALUE
+    assert redactor(VALUE) == "[redacted: A_KEY]"
+    environ["A_KEY"] = "another-value"
+    assert redactor(f"{VALUE} another-value") == f"{VALUE} [redacted: A_KEY]"
+    del environ["A_KEY"]
+    assert redactor("another-value") == "another-value"
+
+
+def test_repr() -> None:
+    """The redactor's repr tells how many secrets it knows, and none of them."""
+    shown = repr(Redactor({"A_KEY": VALUE}, Secret("own-key-1")))
+    assert shown.startswith("<Redactor: 2 known secrets, ")
+    assert VALUE not in shown
+
+
+def test_odd_environments() -> None:
+    """Lone surrogates, as undecodable bytes give them, do no harm."""
+    value = "abc\udcff\ud800defgh"
+    assert (
+        redact(f"a {value} {value!r}", A_KEY=value)[0] == "a [redacted: A_KEY] '[redacted: A_KEY]'"
+    )
+
+
+ENVIRON = {"HOME": "/home/u", "SHELL": "/bin/sh", "A_KEY": VALUE, "LANG": "C"}
+
+
+class Lazy(Mapping[str, Any]):
+    """Would read a file for each item."""
+
+    def __getitem__(self, name: str) -> Any:
+        raise AssertionError("it was read")
+
+    def __iter__(self) -> Any:
+        raise AssertionError("it was read")
+
+    def __len__(self) -> int:
+        return 4
+
+
+class Hostile(dict[str, str]):
+    """Raises at whatever is asked of it."""
+
+    def items(self) -> Any:
+        """Raise."""
+        raise RuntimeError("no items")
+
+    def __len__(self) -> int:
+        raise RuntimeError("no length")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (ENVIRON, True),
+        (dict(ENVIRON), True),
+        (OrderedDict(ENVIRON), True),
+        (UserDict(ENVIRON), True),
+        (MappingProxyType(ENVIRON), True),
+        (ChainMap({}, ENVIRON), True),
+        (ENVIRON.items(), True),
+        (ENVIRON.values(), True),
+        (UserDict(ENVIRON).items(), True),
+        (os.environ, True),
+        (os.environ.copy(), False),
+        ({**ENVIRON, "MORE": "x"}, True),
+        ({k: v for k, v in ENVIRON.items() if k != "LANG"}, True),
+        ({"HOME": "/home/u"}, False),
+        (dict.fromkeys(ENVIRON, "x"), False),
+        ({"A_KEY": [1, 2]}, False),
+        ({}, False),
+        ([ENVIRON], False),
+        (VALUE, False),
+        (None, False),
+        (Lazy(), False),
+        (Hostile(ENVIRON), False),
+    ],
+)
+def test_is_environment(value: Any, expected: bool) -> None:  # noqa: FBT001  # a parameter of a test
+    """The environment is known as itself, by a view, as a copy, and as most of a copy."""
+    assert Redactor(ENVIRON).is_environment(value) is expected
+
+
+def test_is_no_environment_of_nobody() -> None:
+    """With an empty environment nothing is a copy of it."""
+    assert not Redactor({}).is_environment({})
+    assert not Redactor({}).is_environment({"a": 1})
+
+
+def test_environment_names() -> None:
+    """Names are sorted, also from a view and from bytes."""
+    assert environment_names(ENVIRON.items()) == sorted(ENVIRON)
+    assert environment_names({b"B": b"1", b"A": b"2"}) == ["A", "B"]
+    assert environment_names(UserDict(ENVIRON).values()) == sorted(ENVIRON)
+
+
+def test_time_of_a_call() -> None:
+    """Reading the environment again for each text is cheap."""
+    redactor = Redactor({**{f"VARIABLE_{n}": "x" * 50 for n in range(200)}, "A_KEY": VALUE})
+    redactor("warm")
+    started = time.process_time()
+    for _ in range(200):
+        redactor("a short text")
+    assert time.process_time() - started < 1
