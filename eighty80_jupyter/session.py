@@ -31,6 +31,7 @@ from eighty80_jupyter.background import Background, Work
 from eighty80_jupyter.chat.conversation import Conversation
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import APIError, ChatInterrupted, UsageError
+from eighty80_jupyter.prompt.tokens import Calibration, estimate
 
 if TYPE_CHECKING:
     # Both are brought in when first used: loading the extension must cost nothing to speak of.
@@ -49,6 +50,7 @@ class Session:
 
     `config` holds every setting, `conversation` the turns, `last` the latest reply. `namespace`
     holds the variables that prompts can name, those of the notebook; None leaves `{{...}}` alone.
+    `calibration` corrects the estimate of tokens by what the server counts.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Session:
         self.conversation = Conversation()
         self.last: Reply | None = None
         self.namespace: Mapping[str, Any] | None = None
+        self.calibration = Calibration()
         self._environ: Mapping[str, str] = os.environ if environ is None else environ
         self._background = Background()
         self._client: tuple[Client, object] | None = None
@@ -120,6 +123,7 @@ class Session:
         is what had come), ChatInterrupted for an interrupt.
         """
         work: Work[Event, Reply] | None = None
+        first = not self.conversation
         try:
             request = self.request(
                 self.prepare(prompt, raw=raw, allow_secrets=allow_secrets),
@@ -146,6 +150,10 @@ class Session:
         if reply.status == "interrupted":  # by the end of the loop, not by this thread
             raise self._interrupted(work)
         self.last = reply
+        if first and reply.usage is not None and reply.usage.prompt_tokens:
+            # Only what a first turn sends is known without looking through the history again.
+            sent = [request.instruction or request.system or "", request.prompt.text]
+            self.calibration.learn(sum(map(estimate, sent)), reply.usage.prompt_tokens)
         return reply
 
     def prepare(
@@ -314,7 +322,10 @@ class Session:
             namespace=None if raw else self.namespace,
             registry=self._registry,
             redactor=None if allow_secrets else self._redactor,
-            budgets=Budgets(field=config.field_tokens, message=config.message_tokens),
+            budgets=Budgets(
+                field=int(config.field_tokens / self.calibration.ratio),
+                message=int(config.message_tokens / self.calibration.ratio),
+            ),
             last_error=getattr(sys, "last_value", None),
             limit=config.max_attachment_bytes,
         )

@@ -301,3 +301,15 @@ def test_reply_in_a_form(
     else:
         with pytest.raises(ReplyFormatError, match=problem):
             reply.json()
+
+
+def test_estimates_learn_from_the_server(server: ScriptedServer, session: Session) -> None:
+    """What the server counts for a first prompt corrects the estimate, and the budgets with it."""
+    text = "word " * 400
+    assert session.calibration.tokens(text) == 400
+    server.queue(chat_reply("ok", usage={"prompt_tokens": 600, "completion_tokens": 1}))
+    session.ask(text, stream=False)
+    assert session.calibration.tokens(text) == 600
+    server.queue(chat_reply("ok", usage={"prompt_tokens": 9999, "completion_tokens": 1}))
+    session.ask("and now?", stream=False)
+    assert session.calibration.tokens(text) == 600

@@ -9,22 +9,25 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.notebook.markdown import escape
 from eighty80_jupyter.notebook.outputs import QUIET
 from eighty80_jupyter.notebook.views import table_html, table_text
-from eighty80_jupyter.prompt.tokens import estimate
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import Message
     from eighty80_jupyter.prompt.prepare import Prepared
+    from eighty80_jupyter.prompt.tokens import Calibration
 
 _HEADS = ("field", "type", "tokens", "what is sent", "left out", "redacted")
 
 
 def dry_run_text(
-    messages: Sequence[Message], parameters: Mapping[str, Any], prepared: Prepared
+    messages: Sequence[Message],
+    parameters: Mapping[str, Any],
+    prepared: Prepared,
+    calibration: Calibration,
 ) -> str:
     """Return the dry run as plain text."""
     lines = ["Nothing was sent. This is what would be:", ""]
     for message in messages:
-        lines += [f"[{message.role}] {_size(message)}", message.text, ""]
+        lines += [f"[{message.role}] {_size(message, calibration)}", message.text, ""]
     lines.append("parameters: " + json.dumps(dict(parameters), ensure_ascii=False, default=str))
     if prepared.fields:
         lines += ["", table_text([_HEADS, *_rows(prepared)])]
@@ -32,12 +35,15 @@ def dry_run_text(
 
 
 def dry_run_html(
-    messages: Sequence[Message], parameters: Mapping[str, Any], prepared: Prepared
+    messages: Sequence[Message],
+    parameters: Mapping[str, Any],
+    prepared: Prepared,
+    calibration: Calibration,
 ) -> str:
     """Return the dry run as HTML."""
     parts = [f'<div style="{QUIET}">Nothing was sent. This is what would be:</div>']
     parts += [
-        f'<div style="{QUIET}">{escape(message.role)} · {_size(message)}</div>'
+        f'<div style="{QUIET}">{escape(message.role)} · {_size(message, calibration)}</div>'
         f'<pre style="white-space: pre-wrap">{escape(message.text)}</pre>'
         for message in messages
     ]
@@ -48,8 +54,8 @@ def dry_run_html(
     return "\n".join(parts)
 
 
-def _size(message: Message) -> str:
-    return f"about {estimate(message.text):,} tokens"
+def _size(message: Message, calibration: Calibration) -> str:
+    return f"about {calibration.tokens(message.text):,} tokens"
 
 
 def _rows(prepared: Prepared) -> list[tuple[str, ...]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.inputtransformer2 import EscapedCommand
 from IPython.core.magic import no_var_expand
 
-from eighty80_jupyter.api.sampling import body_fields, shown
+from eighty80_jupyter.api import sampling
 from eighty80_jupyter.errors import APIError, ChatInterrupted, UsageError
 from eighty80_jupyter.notebook.options import OPTIONS, manual, parse
 from eighty80_jupyter.prompt import parts
@@ -47,7 +47,7 @@ class ChatMagic:
         values, rest = parse(line)
         if cell is not None and rest:
             raise UsageError(
-                f"the %%chat line takes options only, got {shown(rest)}; "
+                f"the %%chat line takes options only, got {sampling.shown(rest)}; "
                 "write the prompt into the cell below it"
             )
         if "help" in values:
@@ -140,10 +140,9 @@ class ChatMagic:
         messages = self._session.outgoing(
             prepared, system=self._session.instruction(system, **freedoms)
         )
-        fields = body_fields(self._session.parameters(**parameters))
-        self._show(
-            dry_run_html(messages, fields, prepared), dry_run_text(messages, fields, prepared)
-        )
+        fields = sampling.body_fields(self._session.parameters(**parameters))
+        shown = (messages, fields, prepared, self._session.calibration)
+        self._show(dry_run_html(*shown), dry_run_text(*shown))
         for hint in _hints(prepared):
             self._say(hint)
 

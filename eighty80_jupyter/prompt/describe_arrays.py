@@ -77,7 +77,8 @@ def range_of(array: Any) -> Range:
     """
     numpy: Any = sys.modules["numpy"]
     sample = None
-    if array.size > _WHOLE or (is_a(array, "numpy", "memmap") and array.size > _RUN * _RUNS):
+    whole = _WHOLE // 5 if array.dtype == "float16" else _WHOLE  # which no processor counts with
+    if array.size > whole or (is_a(array, "numpy", "memmap") and array.size > _RUN * _RUNS):
         # Some runs of neighbours, the same each time: of a file only their pages are read.
         rng = random.Random(0)  # noqa: S311  # no secret
         starts = sorted(rng.randrange(array.size - _RUN) for _ in range(_RUNS))

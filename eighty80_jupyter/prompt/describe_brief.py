@@ -43,7 +43,9 @@ LAZY = (
     ("pyspark.pandas", ("DataFrame", "Series")),
     ("pyarrow.dataset", ("Dataset",)),
     ("pyarrow", ("RecordBatchReader",)),
-    ("ibis.expr.types", ("Table",)),
+    ("ibis.expr.types", ("Table", "Value")),
+    ("bigframes.dataframe", ("DataFrame",)),
+    ("django.db.models.query", ("QuerySet",)),
 )
 _TABLES = (
     ("pandas", ("DataFrame",)),
@@ -272,7 +274,8 @@ def _file(value: Any) -> str:
 
 def _array(value: Any) -> str:
     shape = "x".join(f"{size}" for size in tuple(value.shape)) or "scalar"
-    return f"<{kind_of(value)} {shape} {value.dtype}>"
+    kind = "jax.Array" if is_a(value, "jax", "Array") else kind_of(value)
+    return f"<{kind} {shape} {value.dtype}>"
 
 
 def _integer(value: int) -> str:

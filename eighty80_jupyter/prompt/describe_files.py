@@ -22,10 +22,10 @@ def is_users(file: str) -> bool:
     parts = Path(file).parts
     if "site-packages" in parts or "dist-packages" in parts:
         return False
-    return not any(file.startswith(place) for place in _python())
+    return not any(Path(file).is_relative_to(place) for place in _python())
 
 
 @cache
-def _python() -> tuple[str, ...]:
+def _python() -> frozenset[str]:
     paths = sysconfig.get_paths()
-    return tuple(paths[name] + "/" for name in ("stdlib", "platstdlib") if paths.get(name))
+    return frozenset(paths[name] for name in ("stdlib", "platstdlib") if paths.get(name))

@@ -98,7 +98,13 @@ def _arrow(value: Any) -> Schema:
 
 
 def _ibis(value: Any) -> Schema:
-    return [(name, str(dtype)) for name, dtype in value.schema().items()]
+    if is_a(value, "ibis.expr.types", "Table"):
+        return [(name, str(dtype)) for name, dtype in value.schema().items()]
+    return [(value.get_name(), str(value.type()))]
+
+
+def _django(value: Any) -> Schema:
+    return [(field.name, type(field).__name__) for field in value.model._meta.fields]  # noqa: SLF001  # Django's public API
 
 
 def _of(module: str, *names: str) -> Callable[[Any], bool]:
@@ -114,5 +120,7 @@ _READERS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Schema]], ...] = (
     (_of("pyspark.pandas", "DataFrame", "Series"), _pandas_on_spark),
     (_of("pyarrow.dataset", "Dataset"), _arrow),
     (_of("pyarrow", "RecordBatchReader"), _arrow),
-    (_of("ibis.expr.types", "Table"), _ibis),
+    (_of("ibis.expr.types", "Table", "Value"), _ibis),
+    (_of("bigframes.dataframe", "DataFrame"), _pandas_on_spark),
+    (_of("django.db.models.query", "QuerySet"), _django),
 )

@@ -82,11 +82,11 @@ class Writer:
             return self._quoted(text_of(value))
         if issubclass(type(value), (bytes, bytearray)):
             return self._other(brief.head_of_bytes(value))
-        if (text := brief.scalar(value)) is not None:
+        if (text := attempt(brief.scalar, value, default=None)) is not None:
             return self._scalar(value, text)
         if id(value) in self._inside:
             return self._other("<itself>")
-        shape = shape_of(value)
+        shape = attempt(shape_of, value, default=None)
         if shape is None:
             text = None
             if type(value) not in self.request.unknown:

@@ -357,3 +357,34 @@ def test_not_streamed(kernel: KernelSession, server: ScriptedServer) -> None:
     result = kernel.run("%%chat --no-stream\nhi")
     assert "stream" not in server.requests[0].json
     assert "<strong>reply</strong>" in result.data("text/html")[0]
+
+
+def test_a_key_is_typed_in(kernel: KernelSession, server: ScriptedServer) -> None:
+    """--key asks for a key without echo, uses it, and shows it nowhere; else one line says why."""
+    line = failure(kernel.run("%chat --key"))
+    assert "_8080_API_KEY" in line
+    result = kernel.run(
+        "import getpass as g; g.getpass = lambda prompt: 'sk-typed-in'\n"
+        "%chat --key"  # in the same cell: ipykernel puts its own in place for each one
+    )
+    assert result.ok, result.error
+    server.queue(stream_reply("ok"))
+    kernel.run("%chat hi")
+    assert server.requests[0].headers["authorization"] == "Bearer sk-typed-in"
+    for code in ("%chat", "%config ChatConfig", "%config ChatConfig.api_key", "_chat.config"):
+        shown = kernel.run(code)
+        assert "sk-typed-in" not in shown.stdout + "".join(map(str, shown.data()))
+    kernel.run("%config ChatConfig.api_key = None")
+
+
+def test_queued_cells_do_not_run_after_a_failure(
+    kernel: KernelSession, server: ScriptedServer
+) -> None:
+    """A cell that fails ends a "Run all": the cells behind it are not run."""
+    server.queue(error_reply(400, "no"))
+    first = kernel.submit("%chat hi")
+    second = kernel.submit("print('ran')")
+    kernel.finish(first)
+    kernel.finish(second)
+    assert first.status == "error"
+    assert second.status == "aborted"

@@ -65,6 +65,14 @@ STAND_INS: dict[str, tuple[str, type]] = {
         "pyspark.pandas",
         lazy_class("DataFrame", dtypes=Types(["int64", "float64"]), columns=["id", "price"]),
     ),
+    "ibis series": (
+        "ibis.expr.types",
+        lazy_class("Value", get_name=lambda self: "price", type=lambda self: "float64"),  # noqa: ARG005  # methods
+    ),
+    "bigframes": (
+        "bigframes.dataframe",
+        lazy_class("DataFrame", dtypes=Types(["int64", "float64"]), columns=["id", "price"]),
+    ),
     "ibis": (
         "ibis.expr.types",
         lazy_class("Table", schema=lambda self: dict(SCHEMA), columns=["id", "price"]),  # noqa: ARG005  # a method
@@ -105,6 +113,17 @@ def test_stand_ins_inside(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
 def test_names_of_stand_ins(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Columns of a lazy frame are suggested without computing it."""
     assert names_like(stand_in(monkeypatch, name), "prcie") == ["price"]
+
+
+def test_django(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A QuerySet of Django tells the fields of its model, and asks no database."""
+    place = types.ModuleType("django.db.models.query")
+    field = type("CharField", (), {"name": "title"})()
+    model = types.SimpleNamespace(_meta=types.SimpleNamespace(fields=[field]))
+    cls = lazy_class("QuerySet", model=model)
+    place.QuerySet = cls  # type: ignore[attr-defined]  # a stand-in
+    monkeypatch.setitem(sys.modules, place.__name__, place)
+    assert describe(cls(), name="x").text.endswith("1 column\n- title: CharField")
 
 
 def test_polars() -> None:
