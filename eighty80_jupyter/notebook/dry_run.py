@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from eighty80_jupyter.prompt.prepare import Prepared
     from eighty80_jupyter.prompt.tokens import Calibration
 
+# JupyterLab would break lines within words.
+_PROSE = "white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; margin: 0 0 1em 1em"
 _HEADS = ("field", "type", "tokens", "what is sent", "left out", "redacted")
 
 
@@ -44,7 +46,7 @@ def dry_run_html(
     parts = [f'<div style="{QUIET}">Nothing was sent. This is what would be:</div>']
     parts += [
         f'<div style="{QUIET}">{escape(message.role)} · {_size(message, calibration)}</div>'
-        f'<pre style="white-space: pre-wrap">{escape(message.text)}</pre>'
+        f'<pre style="{_PROSE}">{escape(message.text)}</pre>'
         for message in messages
     ]
     shown = json.dumps(dict(parameters), ensure_ascii=False, default=str)

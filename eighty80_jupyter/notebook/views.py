@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from eighty80_jupyter.session import Session
 
 
+# As it was typed: in a <pre> MathJax takes no two dollars for a formula. It looks like text.
+_PROSE = (
+    "white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; margin: 0.3em 0; "
+    "font-family: var(--jp-content-font-family, inherit)"
+)
+
+
 def reply_html(reply: Reply) -> str:
     """Return a reply as it looks in a cell: every answer, and the quiet line."""
     several = len(reply.choices) > 1
@@ -55,7 +62,7 @@ def conversation_text(conversation: Conversation) -> str:
 def _turn_html(number: int, turn: Turn) -> str:
     return (
         f'<div style="{QUIET}">{number} · You</div>'
-        f'<div style="{QUOTED}; white-space: pre-wrap">{escape(turn.prompt)}</div>'
+        f'<pre style="{QUOTED}; {_PROSE}">{escape(turn.prompt)}</pre>'
         f'<div style="{QUIET}">Model</div>{reply_html(turn.reply)}'
     )
 

@@ -388,3 +388,11 @@ def test_queued_cells_do_not_run_after_a_failure(
     kernel.finish(second)
     assert first.status == "error"
     assert second.status == "aborted"
+
+
+def test_loading_brings_in_nothing_heavy() -> None:
+    """%load_ext imports neither the HTTP library nor the Markdown stack nor ipywidgets."""
+    with KernelSession(startup=LOAD) as fresh:
+        heavy = "{'httpx', 'aiohttp', 'markdown', 'nh3', 'ipywidgets'}"
+        result = fresh.run(f"import sys; print(sorted(n for n in {heavy} if n in sys.modules))")
+        assert result.stdout == "[]\n"
