@@ -30,6 +30,8 @@ from tests.support.replies import (
     sse_reply,
     stream_reply,
     text_chunks,
+    tool_call,
+    tool_chunks,
 )
 
 if TYPE_CHECKING:
@@ -313,3 +315,12 @@ def test_estimates_learn_from_the_server(server: ScriptedServer, session: Sessio
     server.queue(chat_reply("ok", usage={"prompt_tokens": 9999, "completion_tokens": 1}))
     session.ask("and now?", stream=False)
     assert session.calibration.tokens(text) == 600
+
+
+def test_calls_that_nobody_asked_for(server: ScriptedServer, session: Session) -> None:
+    """A tool call without a tool stays on the reply, but not in the history, which stays valid."""
+    server.queue(sse_reply(tool_chunks(tool_call("f", {"x": 1}))), stream_reply("ok"))
+    reply = session.ask("x")
+    assert reply.choices[0].tool_calls[0].name == "f"
+    session.ask("y")
+    assert server.requests[1].json["messages"][1] == {"role": "assistant", "content": ""}

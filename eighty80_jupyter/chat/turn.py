@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api.deltas import Event, Retrying, Snapshot
@@ -102,7 +102,9 @@ async def take_turn(
         if status == "complete" or not reply.empty:
             if request.instruction is not None:
                 conversation.system = request.instruction
-            exchange = (request.prompt, reply.choices[0].to_message())
+            # No tool was offered, and a call that nobody answers would make the history invalid.
+            answer = replace(reply.choices[0], tool_calls=()).to_message()
+            exchange = (request.prompt, answer)
             conversation.commit(Turn(messages=exchange, reply=reply, has_data=request.has_data))
         return reply
 
