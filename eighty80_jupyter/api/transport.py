@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Generator, Mapping
 from contextvars import ContextVar
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import aiohttp
 import httpx
+from aiohttp.client_proto import ResponseHandler
 from httpx_aiohttp import AiohttpTransport, HttpxAiohttpClient
 
 from eighty80_jupyter.api.endpoint import Secret
@@ -159,6 +161,10 @@ class _Transport(AiohttpTransport):
         connector = aiohttp.TCPConnector(
             ssl=self.ssl_context, limit=0, keepalive_timeout=_IDLE_SECONDS
         )
+        # There is no public way to name the protocol.
+        connector._factory = partial(  # type: ignore[assignment]  # noqa: SLF001  # see above
+            _Protocol, loop=asyncio.get_running_loop()
+        )
         trace = aiohttp.TraceConfig()
         trace.on_connection_reuseconn.append(_note_reuse)
         return aiohttp.ClientSession(
@@ -179,6 +185,21 @@ class _Transport(AiohttpTransport):
         body = _Body(answer, request.extensions["timeout"]["read"])
         response.stream = response.extensions["body"] = body
         return response
+
+
+class _Protocol(ResponseHandler):
+    """aiohttp's protocol, which parses the head of an answer apart from what follows it.
+
+    In one piece with a body whose framing is wrong, such as a Content-Length that is too short,
+    aiohttp drops the head too, and all that came with it.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has come."""
+        head, end, rest = data.partition(b"\r\n\r\n")
+        super().data_received(head + end)
+        if rest:
+            super().data_received(rest)
 
 
 class _Body(httpx.AsyncByteStream):

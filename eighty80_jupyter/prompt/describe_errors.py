@@ -64,7 +64,9 @@ def _chain(error: BaseException) -> Iterator[tuple[str, BaseException]]:
 def _one(error: BaseException, request: Request, *, full: bool) -> str:
     lines = [_message(error, request, full=full)]
     frames = list(_frames(error.__traceback__))
-    shown = [frame for frame in frames if is_users(frame[0].co_filename)] or frames[-1:]
+    shown = [frame for frame in frames if is_users(frame[0].co_filename)]
+    if not shown and not isinstance(error, SyntaxError):  # whose place is in its message
+        shown = frames[-1:]
     if len(shown) > _FRAMES and not full:
         half = _FRAMES // 2
         left = len(shown) - 2 * half
@@ -84,6 +86,8 @@ def _one(error: BaseException, request: Request, *, full: bool) -> str:
 
 def _message(error: BaseException, request: Request, *, full: bool) -> str:
     text = brief.foreign(error, request, 0, function=str)
+    if isinstance(error, SyntaxError) and isinstance(error.msg, str):
+        text = f"{error.msg} (line {error.lineno})"
     text = text if full else request.shorten(text, _MESSAGE)
     line = f"{kind_of(error)}: {text}" if text else kind_of(error)
     if isinstance(error, SyntaxError) and isinstance(error.text, str):

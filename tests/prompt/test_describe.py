@@ -290,6 +290,10 @@ class Dog(Animal):
     """A more specific one."""
 
 
+class Puppy(Dog):
+    """A still more specific one."""
+
+
 def test_registered_functions() -> None:
     """The function for the most specific class is used, for objects of subclasses too."""
     registry = Registry()
@@ -297,6 +301,7 @@ def test_registered_functions() -> None:
     assert describe(Dog(), name="x", registry=registry).text == "an animal: Dog"
     registry.register(Dog, lambda value: "a dog")  # noqa: ARG005  # the value does not matter
     assert describe(Dog(), name="x", registry=registry).text == "a dog"
+    assert describe(Puppy(), name="x", registry=registry).text == "a dog"
     assert describe(Animal(), name="x", registry=registry).text == "an animal: Animal"
     assert repr(registry) == "Registry(2 types)"
 

@@ -260,7 +260,7 @@ def test_groups_and_notes() -> None:
 def test_syntax_errors() -> None:
     """A syntax error shows the line and the place."""
     text = described(raised(compile, "x = (1,\ny = 2", "cell", "exec")).text
-    assert text.startswith("SyntaxError: '(' was never closed")
+    assert text.startswith("SyntaxError: '(' was never closed (line 1)")
     assert "    x = (1,\n        ^" in text
 
 

@@ -122,6 +122,16 @@ def test_tail(frame: Any) -> None:
     assert [row[:2] for row in rows[1:]] == [["998", "998"], ["999", "999"]]
 
 
+def test_which_rows_go_first(frame: Any) -> None:
+    """Where not all rows fit, the first of `head` and the last of `tail` stay."""
+    rows = rows_of(described(frame, "tail=300", budget=400).text)
+    assert rows[-1][0] == "999"
+    assert 2 < len(rows) < 60
+    rows = rows_of(described(frame, "head=300", budget=400).text)
+    assert rows[1][0] == "0"
+    assert 2 < len(rows) < 60
+
+
 def test_head_and_tail(frame: Any) -> None:
     """`head` and `tail` go together."""
     found = described(frame, "head=2,tail=2")
