@@ -194,9 +194,20 @@ class _Protocol(ResponseHandler):
     aiohttp drops the head too, and all that came with it.
     """
 
+    _head_is_due = True
+
+    def set_response_params(self, **settings: Any) -> None:
+        """Get ready for the answer to another request."""
+        self._head_is_due = True
+        super().set_response_params(**settings)
+
     def data_received(self, data: bytes) -> None:
         """Take what has come."""
+        if not self._head_is_due:
+            super().data_received(data)
+            return
         head, end, rest = data.partition(b"\r\n\r\n")
+        self._head_is_due = not end
         super().data_received(head + end)
         if rest:
             super().data_received(rest)
