@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FRAME_SECONDS = 0.1  # at most ten updates a second
 IDLE_SECONDS = 1.5  # a stream that pauses for so long shows what it has
+QUICK_DRAWINGS = 2  # after these half as many: at the chip's speed drawing is what takes the time
 FIRST_STEP = 16  # characters that must come before the second drawing
 FREEZE_CHARACTERS = 1600
 MAX_OUTPUTS = 20  # JupyterLab hides what comes after 50, and a cell may hold several replies
@@ -81,7 +82,7 @@ class NotebookWriter:
         self._answers: list[_Answer] = []
         self._note = Output(self._page)
         self._due = self._last_event = 0.0
-        self._idle_drawings = 0
+        self._idle_drawings = self._drawings = 0
 
     def take(self, events: Sequence[Event]) -> None:
         """Collect the pieces; draw at most every `FRAME_SECONDS`, and where enough has come."""
@@ -101,7 +102,9 @@ class NotebookWriter:
         idle = now - self._last_event >= IDLE_SECONDS and self._idle_drawings < MAX_IDLE_DRAWINGS
         drawn = [answer.draw(now=idle) for answer in self._answers]
         if any(drawn):
-            self._due = self._now() + FRAME_SECONDS
+            self._drawings += 1
+            frames = 1 if self._drawings <= QUICK_DRAWINGS else 2
+            self._due = self._now() + frames * FRAME_SECONDS
             self._idle_drawings += idle
 
     def finish(
