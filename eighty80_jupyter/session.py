@@ -201,12 +201,14 @@ class Session:
             has_data=prepared.has_data,
         )
 
-    def outgoing(self, prepared: Prepared, *, system: str | None = None) -> list[Message]:
-        """Return the messages that would be sent for a prompt, the history among them."""
+    def outgoing(
+        self, prepared: Prepared, *, system: str | None = None, anew: bool = False
+    ) -> list[Message]:
+        """Return the messages that would be sent for a prompt; `anew`: without the history."""
         from eighty80_jupyter.chat.turn import outgoing  # noqa: PLC0415  # the first prompt
 
         return outgoing(
-            self.conversation,
+            Conversation() if anew else self.conversation,
             Message("user", prepared.content),
             instruction=system,
             system=self.config.system,

@@ -66,10 +66,11 @@ class ChatMagic:
         # First, so that a prompt that cannot be sent resets and starts nothing.
         line_number = 1 if cell is None else 2 + len(cell) - len(cell.lstrip("\n"))
         prepared = self._prepared(prompt, others, line_number) if prompt.strip() else None
-        self._act(commands)
         if prepared is not None and "dry_run" in others:
-            self._dry_run(prepared, parameters, others.get("system"), _freedoms(others))
-        elif prepared is not None:
+            self._dry_run(prepared, parameters, others, anew="reset" in commands)
+            return  # and what stands before the prompt is not done either
+        self._act(commands)
+        if prepared is not None:
             self._ask(prepared, parameters, others)
         elif "system" in others:
             self._session.conversation.system = self._session.instruction(others["system"])
@@ -132,13 +133,16 @@ class ChatMagic:
         self,
         prepared: Prepared,
         parameters: dict[str, Any],
-        system: str | None,
-        freedoms: dict[str, bool],
+        others: dict[str, Any],
+        *,
+        anew: bool,
     ) -> None:
         from eighty80_jupyter.notebook.dry_run import dry_run_html, dry_run_text  # noqa: PLC0415  # late
 
         messages = self._session.outgoing(
-            prepared, system=self._session.instruction(system, **freedoms)
+            prepared,
+            system=self._session.instruction(others.get("system"), **_freedoms(others)),
+            anew=anew,
         )
         fields = sampling.body_fields(self._session.parameters(**parameters))
         shown = (messages, fields, prepared, self._session.calibration)

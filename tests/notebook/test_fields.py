@@ -195,3 +195,12 @@ def test_a_mistake_resets_nothing(kernel: KernelSession, server: ScriptedServer)
     kernel.run("%chat hello")
     assert not kernel.run("%%chat --reset\n{{dff}}").ok
     assert kernel.run("print(len(chat.conversation))").stdout == "1\n"
+
+
+def test_dry_run_resets_nothing(kernel: KernelSession, server: ScriptedServer) -> None:
+    """--dry-run --reset shows a prompt without the history, and the history stays."""
+    server.queue(stream_reply("an earlier answer"))
+    kernel.run("%chat hello")
+    assert "an earlier answer" in kernel.run("%chat --dry-run again").data()[0]
+    assert "an earlier answer" not in kernel.run("%chat --dry-run --reset again").data()[0]
+    assert kernel.run("print(len(chat.conversation))").stdout == "1\n"
