@@ -167,16 +167,21 @@ class Work(Generic[E, T]):
     Used as a context manager: it starts there, and leaving it early, by an interrupt or an error of
     the consumer, cancels the coroutine and waits until it has ended. Iterating gives lists of
     events as they come, and an empty list at least every `TICK_SECONDS`, so that the consumer can
-    do what is due. The producer never waits for the consumer.
+    do what is due. The producer never waits for the consumer. `at_end` is called on the loop when
+    all is over, also where the coroutine never began; `start` and `cancel` do without a thread that
+    waits.
     """
 
     def __init__(
         self,
         background: Background,
         make: Callable[[Callable[[E], None]], Coroutine[Any, Any, T]],
+        *,
+        at_end: Callable[[BaseException | None], None] = lambda _error: None,
     ) -> None:
         self._background = background
         self._make = make
+        self._at_end = at_end
         self._events: queue.SimpleQueue[E | None] = queue.SimpleQueue()
         self._ended = threading.Event()
         self._unwanted = False
@@ -184,9 +189,20 @@ class Work(Generic[E, T]):
         self._task: asyncio.Task[T] | None = None
         self._outcome: tuple[T] | BaseException | None = None
 
+    def start(self) -> None:
+        """Start the coroutine and return at once."""
+        self._loop = self._background.submit(self._begin)
+
+    def cancel(self) -> None:
+        """Cancel the coroutine, if it has not ended, and return at once; from any thread."""
+        self._unwanted = True
+        if self._loop is not None and not self._ended.is_set():
+            with suppress(RuntimeError):  # the loop has ended, and with it the task
+                self._loop.call_soon_threadsafe(self._cancel)
+
     def __enter__(self) -> Work[E, T]:
         try:
-            self._loop = self._background.submit(self._begin)
+            self.start()
             return self  # noqa: TRY300  # an interrupt may come here too
         except BaseException:
             # Interrupted, and perhaps submitted and begun already.
@@ -197,9 +213,7 @@ class Work(Generic[E, T]):
 
     def __exit__(self, *_: object) -> None:
         if not self._ended.is_set():
-            assert self._loop is not None  # noqa: S101  # __enter__ saw to it
-            with suppress(RuntimeError):  # the loop has ended, and with it the task
-                self._loop.call_soon_threadsafe(self._cancel)
+            self.cancel()
             self._ended.wait(_STOP_SECONDS)
 
     def __iter__(self) -> Iterator[list[E]]:
@@ -249,5 +263,8 @@ class Work(Generic[E, T]):
 
     def _end(self, outcome: tuple[T] | BaseException) -> None:
         self._outcome = outcome
-        self._ended.set()
-        self._events.put(None)
+        try:
+            self._at_end(outcome if isinstance(outcome, BaseException) else None)
+        finally:
+            self._ended.set()
+            self._events.put(None)

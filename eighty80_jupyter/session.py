@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -29,14 +29,16 @@ from eighty80_jupyter.api.models import Model
 from eighty80_jupyter.api.reply import Reply
 from eighty80_jupyter.background import Background, Work
 from eighty80_jupyter.chat.conversation import Conversation
+from eighty80_jupyter.chat.conversations import Conversations
 from eighty80_jupyter.config import ChatConfig
-from eighty80_jupyter.errors import APIError, ChatInterrupted, UsageError
+from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.prompt.tokens import Calibration, estimate
 
 if TYPE_CHECKING:
     # Both are brought in when first used: loading the extension must cost nothing to speak of.
     from eighty80_jupyter.api.client import Client, Settings
-    from eighty80_jupyter.chat.turn import Request
+    from eighty80_jupyter.chat.feed import Feed, SessionWatcher
+    from eighty80_jupyter.chat.turn import Place, Request, Running
     from eighty80_jupyter.local.server import LocalServer
     from eighty80_jupyter.prompt.describe import Registry
     from eighty80_jupyter.prompt.prepare import Context, Prepared
@@ -46,9 +48,10 @@ Listener = Callable[[list[Event]], None]
 
 
 class Session:
-    """One conversation with a model, and what is needed to hold it.
+    """The conversations with a model in one kernel, and what is needed to hold them.
 
-    `config` holds every setting, `conversation` the turns, `last` the latest reply. `namespace`
+    `config` holds every setting, `conversations` the conversations by their names, `conversation`
+    is the current one, `session[name]` another; `last` is the latest reply. `namespace`
     holds the variables that prompts can name, those of the notebook; None leaves `{{...}}` alone.
     `calibration` corrects the estimate of tokens by what the server counts.
     """
@@ -60,7 +63,7 @@ class Session:
         environ: MutableMapping[str, str] | None = None,
     ) -> None:
         self.config = config or ChatConfig()
-        self.conversation = Conversation()
+        self.conversations = Conversations()
         self.last: Reply | None = None
         self.namespace: Mapping[str, Any] | None = None
         self.calibration = Calibration()
@@ -73,9 +76,19 @@ class Session:
         self._models: dict[str, list[Model]] = {}
         self._local_file: Path | None = None
         self._before_local: dict[str, Any] = {}
+        self._events: Feed | None = None
 
     def __repr__(self) -> str:
         return f"<Session at {self.address}: {self.conversation!r}>"
+
+    def __getitem__(self, name: str) -> Conversation:
+        """Return the conversation of that name. Raises UsageError."""
+        return self.conversations[name]
+
+    @property
+    def conversation(self) -> Conversation:
+        """The current conversation."""
+        return self.conversations.current
 
     @property
     def address(self) -> str:
@@ -107,6 +120,8 @@ class Session:
         allow_secrets: bool = False,
         stream: bool | None = None,
         listen: Listener | None = None,
+        conversation: str | Conversation | None = None,
+        place: Place | None = None,
         **parameters: Any,
     ) -> Reply:
         """Add a turn to the conversation: send `prompt` with the history and return the reply.
@@ -117,44 +132,130 @@ class Session:
         the conversation from this turn on; an empty one removes it. `stream` overrules
         `config.stream`. The parameters are those of the table in `api.sampling` (`temperature`,
         `max_tokens`, ...), for this turn only. `listen` is called in this thread with lists of
-        events as they come, and with an empty list in between.
+        events as they come, and with an empty list in between. `conversation` is another one than
+        the current, `place` says where in it the turn stands.
 
         Raises UsageError for what cannot be sent, APIError for a request that failed (its `reply`
         is what had come), ChatInterrupted for an interrupt.
         """
-        work: Work[Event, Reply] | None = None
-        first = not self.conversation
+        work: Work[Sequence[Event], Reply] | None = None
         try:
-            request = self.request(
+            running = self._running(
+                conversation,
+                self.request(
+                    self.prepare(prompt, raw=raw, allow_secrets=allow_secrets),
+                    system=self.instruction(system, raw=raw, allow_secrets=allow_secrets),
+                    stream=stream,
+                    place=place,
+                    **parameters,
+                ),
+            )
+            work = self._work(running)
+            with work:
+                for batches in work:
+                    if listen is not None:
+                        listen([event for batch in batches for event in batch])
+            reply = work.result()
+        except (KeyboardInterrupt, asyncio.CancelledError):  # or the end of the loop
+            raise _interrupted(work) from None
+        if reply.status == "interrupted":  # by the end of the loop, not by this thread
+            raise _interrupted(work)
+        return reply
+
+    def start(
+        self,
+        prompt: Any,
+        *,
+        system: str | None = None,
+        raw: bool = False,
+        allow_secrets: bool = False,
+        stream: bool | None = None,
+        conversation: str | Conversation | None = None,
+        place: Place | None = None,
+        **parameters: Any,
+    ) -> Running:
+        """Begin a turn and return at once; `ask` explains the parameters.
+
+        What happens is told to those who `watch`, and stands in what is returned. Raises UsageError
+        for what cannot be sent.
+        """
+        running = self._running(
+            conversation,
+            self.request(
                 self.prepare(prompt, raw=raw, allow_secrets=allow_secrets),
                 system=self.instruction(system, raw=raw, allow_secrets=allow_secrets),
                 stream=stream,
+                place=place,
                 **parameters,
-            )
-            from eighty80_jupyter.chat.turn import take_turn  # noqa: PLC0415  # brings in httpx
+            ),
+        )
+        work = self._work(running)
+        running.cancel = work.cancel
+        work.start()
+        return running
 
-            client = self._connected()
-            work = Work(
-                self._background, lambda emit: take_turn(self.conversation, request, client, emit)
-            )
-            with work:
-                for events in work:
-                    if listen is not None:
-                        listen(events)
-            reply = work.result()
-        except APIError as error:
-            self.last = error.reply or self.last
-            raise
-        except (KeyboardInterrupt, asyncio.CancelledError):  # or the end of the loop
-            raise self._interrupted(work) from None
-        if reply.status == "interrupted":  # by the end of the loop, not by this thread
-            raise self._interrupted(work)
-        self.last = reply
+    def watch(self, watcher: SessionWatcher) -> Callable[[], None]:
+        """Call `watcher` with all that happens to the turns; returns the function that ends this.
+
+        It is called in the thread where it happens, which is mostly the loop's: it must return at
+        once. See `chat.feed` for the events.
+        """
+        return self._feed.watch(watcher)
+
+    @property
+    def _feed(self) -> Feed:
+        from eighty80_jupyter.chat.feed import ConversationChanged, Feed  # noqa: PLC0415  # brings in httpx
+
+        if self._events is None:
+            feed = self._events = Feed()
+            self.conversations.watch(lambda changed: feed.tell(ConversationChanged(changed)))
+        return self._events
+
+    def _running(self, conversation: str | Conversation | None, request: Request) -> Running:
+        from eighty80_jupyter.chat.turn import Running  # noqa: PLC0415  # brings in httpx
+
+        if conversation is None:
+            conversation = self.conversation
+        elif isinstance(conversation, str):
+            conversation = self.conversations[conversation]
+        return Running(conversation, request)
+
+    def _work(self, running: Running) -> Work[Sequence[Event], Reply]:
+        """Return the work of a turn, which tells the feed what happens."""
+        from eighty80_jupyter.chat import feed  # noqa: PLC0415  # brings in httpx
+        from eighty80_jupyter.chat.turn import take_turn  # noqa: PLC0415  # the same
+
+        client, tell = self._connected(), self._feed.tell
+        first = not running.conversation
+
+        async def take(put: Callable[[Sequence[Event]], None]) -> Reply:
+            def emit(events: Sequence[Event]) -> None:
+                put(events)
+                tell(feed.TurnEvents(running, events))
+
+            tell(feed.TurnBegan(running))
+            return await take_turn(running, client, emit)
+
+        def at_end(error: BaseException | None) -> None:
+            running.done = True
+            if running.error is None and isinstance(error, Exception):
+                running.error = error
+            self._learn(running, first=first)
+            tell(feed.TurnEnded(running))
+
+        return Work(self._background, take, at_end=at_end)
+
+    def _learn(self, running: Running, *, first: bool) -> None:
+        """Keep what a turn brought besides its place in the conversation."""
+        reply, request = running.reply, running.request
+        if reply is None:
+            return
+        if reply.status == "complete" or not reply.empty:
+            self.last = reply
         if first and reply.usage is not None and reply.usage.prompt_tokens:
             # Only what a first turn sends is known without looking through the history again.
             sent = [request.instruction or request.system or "", request.prompt.text]
             self.calibration.learn(sum(map(estimate, sent)), reply.usage.prompt_tokens)
-        return reply
 
     def prepare(
         self,
@@ -182,12 +283,13 @@ class Session:
         *,
         system: str | None = None,
         stream: bool | None = None,
+        place: Place | None = None,
         **parameters: Any,
     ) -> Request:
         """Return all that a turn with this prompt needs, checked. Raises UsageError."""
         values = self.parameters(**parameters)
         endpoint = self._endpoint()
-        from eighty80_jupyter.chat.turn import Request  # noqa: PLC0415  # brings in httpx
+        from eighty80_jupyter.chat.turn import Place, Request  # noqa: PLC0415  # brings in httpx
 
         return Request(
             prompt=Message("user", prepared.content),
@@ -199,21 +301,29 @@ class Session:
             system_role=self.config.system_role,
             instruction=system,
             has_data=prepared.has_data,
+            source=prepared.source,
+            place=place or Place(),
         )
 
     def outgoing(
-        self, prepared: Prepared, *, system: str | None = None, anew: bool = False
+        self,
+        prepared: Prepared,
+        *,
+        system: str | None = None,
+        conversation: Conversation | None = None,
+        place: Place | None = None,
     ) -> list[Message]:
-        """Return the messages that would be sent for a prompt; `anew`: without the history."""
-        from eighty80_jupyter.chat.turn import outgoing  # noqa: PLC0415  # the first prompt
+        """Return the messages that would be sent for a prompt at that place."""
+        from eighty80_jupyter.chat.turn import Place, outgoing  # noqa: PLC0415  # the first prompt
 
         return outgoing(
-            Conversation() if anew else self.conversation,
+            self.conversation if conversation is None else conversation,
             Message("user", prepared.content),
             instruction=system,
             system=self.config.system,
             system_role=self.config.system_role,
             has_data=prepared.has_data,
+            place=place or Place(),
         )
 
     def register(self, kind: type | str, describe: Callable[[Any], Any]) -> None:
@@ -351,12 +461,12 @@ class Session:
             max_retry_wait=config.max_retry_wait,
         )
 
-    def _interrupted(self, work: Work[Event, Reply] | None) -> ChatInterrupted:
-        reply = None
-        # An error that came at the same moment, or a turn that had not begun, left no reply.
-        with suppress(Exception, asyncio.CancelledError):
-            reply = work.result() if work is not None else None
-        if reply is None or reply.empty:
-            return ChatInterrupted("interrupted; nothing had come yet")
-        self.last = reply
-        return ChatInterrupted("interrupted; what had come is kept", reply=reply)
+
+def _interrupted(work: Work[Sequence[Event], Reply] | None) -> ChatInterrupted:
+    reply = None
+    # An error that came at the same moment, or a turn that had not begun, left no reply.
+    with suppress(Exception, asyncio.CancelledError):
+        reply = work.result() if work is not None else None
+    if reply is None or reply.empty:
+        return ChatInterrupted("interrupted; nothing had come yet")
+    return ChatInterrupted("interrupted; what had come is kept", reply=reply)

@@ -1,46 +1,99 @@
-"""A conversation: its turns, and the messages that carry it to the server."""
+"""A conversation: its turns with their alternatives, and the messages that carry it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Literal, overload
 
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Reply
+from eighty80_jupyter.errors import UsageError
 
 InstructionRole = Literal["system", "developer"]
+Watcher = Callable[["Conversation"], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """A user's prompt up to the model's final answer.
+class Exchange:
+    """A prompt and all that answered it: what stands in the history for one turn.
 
-    `messages` is the whole exchange as it goes into the history: the prompt, the rounds with tools
-    if there were any, and the answer. `has_data` tells whether blocks of data stand in it.
+    `messages` begins with the prompt and ends with the answer; between them are the rounds with
+    tools, if there were any. `has_data` tells whether blocks of data stand in it. `source` is the
+    prompt as it was typed, before its fields were filled.
     """
 
     messages: tuple[Message, ...]
     reply: Reply
     has_data: bool = False
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A user's prompt up to the model's final answer, and the alternatives to it.
+
+    Asking again adds an alternative; `chosen` is the index of the one that counts, and whose
+    `messages`, `reply`, `prompt` and `source` the turn shows. `id` names the turn for good; `cell`
+    is the notebook's name for the cell that asked, or empty.
+    """
+
+    alternatives: tuple[Exchange, ...]
+    chosen: int = 0
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    cell: str = ""
+
+    @property
+    def exchange(self) -> Exchange:
+        """The chosen alternative."""
+        return self.alternatives[self.chosen]
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The messages that go into the history."""
+        return self.exchange.messages
+
+    @property
+    def reply(self) -> Reply:
+        """The chosen answer."""
+        return self.exchange.reply
+
+    @property
+    def has_data(self) -> bool:
+        """Whether blocks of data stand in the messages."""
+        return self.exchange.has_data
 
     @property
     def prompt(self) -> str:
         """The text of the user's message."""
         return self.messages[0].text
 
+    @property
+    def source(self) -> str:
+        """The prompt as it was typed; its text where that is not known."""
+        return self.exchange.source or self.prompt
+
 
 class Conversation:
-    """A list of turns that grows, and the instruction that stands before them.
+    """A list of turns, and the instruction that stands before them.
 
     Indexing, iteration and `len` are over turns. `system` is the instruction message of this
-    conversation; None leaves it to the configuration.
+    conversation; None leaves it to the configuration. Every change is whole when it is seen, from
+    whatever thread it comes, and is told to the watchers.
     """
 
-    def __init__(self, name: str = "main") -> None:
+    def __init__(
+        self, name: str = "main", turns: Iterable[Turn] = (), *, system: str | None = None
+    ) -> None:
         self.name = name
-        self.system: str | None = None
-        self._turns: list[Turn] = []
+        self._system = system
+        self._turns = list(turns)
+        self._places = {turn.id: index for index, turn in enumerate(self._turns)}
+        self._data_turns = sum(turn.has_data for turn in self._turns)
+        self._lock = threading.RLock()
+        self._watchers: list[Watcher] = []
 
     def __len__(self) -> int:
         return len(self._turns)
@@ -59,15 +112,143 @@ class Conversation:
         turns = "1 turn" if len(self) == 1 else f"{len(self)} turns"
         return f"<Conversation {self.name!r}: {turns}>"
 
+    @property
+    def system(self) -> str | None:
+        """The instruction message; None leaves it to the configuration, empty removes it."""
+        return self._system
+
+    @system.setter
+    def system(self, text: str | None) -> None:
+        self._system = text
+        self._tell()
+
+    @property
+    def has_data(self) -> bool:
+        """Whether blocks of data stand in any turn."""
+        return self._data_turns > 0
+
+    def find(self, turn_id: str) -> int | None:
+        """Return the index of the turn with that id, or None if it is not there (any more)."""
+        return self._places.get(turn_id)
+
+    def numbered(self, number: int) -> Turn:
+        """Return turn `number`, counted from 1 as the history shows them; from the end if negative.
+
+        Raises UsageError if there is none.
+        """
+        with self._lock:
+            count = len(self._turns)
+            if number == 0 or abs(number) > count:
+                have = f"there are {count}, counted from 1" if count else "it has none yet"
+                raise UsageError(f"the conversation {self.name} has no turn {number}: {have}")
+            return self._turns[number - 1 if number > 0 else number]
+
     def commit(self, turn: Turn) -> None:
         """Add a turn at the end."""
-        self._turns.append(turn)
+        with self._lock:
+            self._places[turn.id] = len(self._turns)
+            self._turns.append(turn)
+            self._data_turns += turn.has_data
+        self._tell()
+
+    def add_alternative(self, turn_id: str, exchange: Exchange) -> Turn:
+        """Add another answer to a turn and choose it; a turn that is gone is added anew."""
+        with self._lock:
+            index = self._places.get(turn_id)
+            if index is None:
+                turn = Turn(alternatives=(exchange,), id=turn_id)
+                self.commit(turn)
+                return turn
+            old = self._turns[index]
+            turn = replace(
+                old, alternatives=(*old.alternatives, exchange), chosen=len(old.alternatives)
+            )
+            self._put(index, turn)
+        self._tell()
+        return turn
+
+    def choose(self, turn_id: str, alternative: int) -> Turn:
+        """Let another alternative count, `alternative` from 0. Raises UsageError."""
+        with self._lock:
+            index = self._places.get(turn_id)
+            if index is None:
+                raise UsageError("this turn is no longer in the conversation")
+            old = self._turns[index]
+            count = len(old.alternatives)
+            if not 0 <= alternative < count:
+                has = "1 alternative" if count == 1 else f"{count} alternatives"
+                raise UsageError(f"turn {index + 1} has {has}, got number {alternative + 1}")
+            turn = replace(old, chosen=alternative)
+            self._put(index, turn)
+        self._tell()
+        return turn
+
+    def undo(self, count: int = 1) -> list[Turn]:
+        """Take the last `count` turns away and return them, the oldest first. Raises UsageError."""
+        with self._lock:
+            if not 1 <= count <= len(self._turns):
+                have = "1 turn" if len(self._turns) == 1 else f"{len(self._turns)} turns"
+                raise UsageError(f"cannot undo {count}: the conversation {self.name} has {have}")
+            gone = self._turns[-count:]
+            del self._turns[-count:]
+            for turn in gone:
+                del self._places[turn.id]
+                self._data_turns -= turn.has_data
+        self._tell()
+        return gone
 
     def reset(self) -> None:
         """Forget all turns and the instruction."""
-        self._turns.clear()
-        self.system = None
+        self.restore((), system=None)
 
-    def to_messages(self) -> list[Message]:
-        """Return the messages of all turns, in order; the instruction is not among them."""
-        return [message for turn in self._turns for message in turn.messages]
+    def restore(self, turns: Iterable[Turn], *, system: str | None) -> None:
+        """Hold these turns and this instruction from now on instead of what it held."""
+        with self._lock:
+            self._turns = list(turns)
+            self._places = {turn.id: index for index, turn in enumerate(self._turns)}
+            self._data_turns = sum(turn.has_data for turn in self._turns)
+            self._system = system
+        self._tell()
+
+    def fork(self, name: str, *, at: int | None = None) -> Conversation:
+        """Return another conversation with the first `at` turns of this one, or with all.
+
+        Raises UsageError where there are not so many.
+        """
+        with self._lock:
+            count = len(self._turns)
+            if at is not None and not 0 <= at <= count:
+                raise UsageError(
+                    f"cannot fork at turn {at}: the conversation {self.name} has {count}"
+                )
+            return Conversation(name, self._turns[:at], system=self._system)
+
+    def to_messages(self, *, before: str | None = None) -> list[Message]:
+        """Return the messages of all turns, or of those before the turn with the id `before`.
+
+        They are in order; the instruction is not among them.
+        """
+        with self._lock:
+            turns = self._turns[: None if before is None else self._places.get(before)]
+        return [message for turn in turns for message in turn.messages]
+
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        """Have `watcher` called after every change, in the thread that made it.
+
+        Returns the function that ends this.
+        """
+        self._watchers.append(watcher)
+
+        def end() -> None:
+            if watcher in self._watchers:
+                self._watchers.remove(watcher)
+
+        return end
+
+    def _put(self, index: int, turn: Turn) -> None:
+        self._data_turns += turn.has_data - self._turns[index].has_data
+        self._turns[index] = turn
+
+    def _tell(self) -> None:
+        for watcher in tuple(self._watchers):
+            watcher(self)

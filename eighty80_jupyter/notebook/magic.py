@@ -10,6 +10,7 @@ from IPython.core.inputtransformer2 import EscapedCommand
 from IPython.core.magic import no_var_expand
 
 from eighty80_jupyter.api import sampling
+from eighty80_jupyter.chat.conversation import Conversation
 from eighty80_jupyter.errors import APIError, ChatInterrupted, UsageError
 from eighty80_jupyter.notebook.options import OPTIONS, manual, parse
 from eighty80_jupyter.prompt import parts
@@ -115,7 +116,8 @@ class ChatMagic:
                 system=others.get("system"),
                 stream=False if "no_stream" in others else None,
                 listen=writer.take,
-                **_freedoms(others),
+                raw="raw" in others,
+                allow_secrets="allow_secrets" in others,
                 **parameters,
             )
         except (APIError, ChatInterrupted) as error:
@@ -142,7 +144,7 @@ class ChatMagic:
         messages = self._session.outgoing(
             prepared,
             system=self._session.instruction(others.get("system"), **_freedoms(others)),
-            anew=anew,
+            conversation=Conversation() if anew else None,
         )
         fields = sampling.body_fields(self._session.parameters(**parameters))
         shown = (messages, fields, prepared, self._session.calibration)

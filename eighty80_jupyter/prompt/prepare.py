@@ -23,7 +23,8 @@ class Prepared:
 
     `content` is the content of the user's message. `fields` has one report for each field,
     `has_data` tells whether any stands as a block of data, `left` are the `{{...}}` that stayed as
-    they are, each with the reason, and `hints` the variables that stand in single braces.
+    they are, each with the reason, and `hints` the variables that stand in single braces. `source`
+    is the text as it was typed.
     """
 
     content: str | tuple[Part, ...]
@@ -31,6 +32,7 @@ class Prepared:
     has_data: bool = False
     left: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
+    source: str = ""
 
     @property
     def notes(self) -> list[str]:
@@ -96,11 +98,14 @@ def prepare(prompt: Any, context: Context) -> Prepared:
     done: list[Rendered] = []
     items: list[Any] = []
     hints: tuple[str, ...] = ()
+    typed: list[str] = []
     for item in [prompt] if single else prompt:
         if isinstance(item, str) or is_template(item):
             rendered = context.render(item)
             done.append(rendered)
             items += [rendered.text, *rendered.parts]
+            if isinstance(item, str):
+                typed.append(item)
             if isinstance(item, str) and context.namespace is not None and "{" in item:
                 from eighty80_jupyter.prompt.fields import suggestions  # noqa: PLC0415  # see above
 
@@ -113,4 +118,5 @@ def prepare(prompt: Any, context: Context) -> Prepared:
         has_data=any(rendered.has_data for rendered in done),
         left=tuple(text for rendered in done for text in rendered.left),
         hints=hints,
+        source="\n".join(typed),
     )

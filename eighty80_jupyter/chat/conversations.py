@@ -1,0 +1,116 @@
+"""The conversations of a session, by name; one of them is the current one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+
+from eighty80_jupyter.api.sampling import unknown
+from eighty80_jupyter.chat.conversation import Conversation, Watcher
+from eighty80_jupyter.errors import UsageError
+
+MAIN = "main"
+_LONGEST_NAME = 100
+
+
+class Conversations(Mapping[str, Conversation]):
+    """Named conversations, in the order in which they began. `current` is the one that cells use.
+
+    Watchers are told of every change of a conversation, and of another one becoming current.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._watchers: list[Watcher] = []
+        self._all: dict[str, Conversation] = {}
+        self.current = self._take(Conversation(MAIN))
+
+    def __getitem__(self, name: str) -> Conversation:
+        try:
+            return self._all[name]
+        except KeyError:
+            raise UsageError(
+                f"{unknown('conversation', name, self._all)}; "
+                f"there are: {', '.join(self._all)}; %chat --new {name} begins it"
+            ) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._all
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._all))
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __repr__(self) -> str:
+        return f"<Conversations {', '.join(self._all)}; current: {self.current.name}>"
+
+    def use(self, name: str) -> Conversation:
+        """Make the conversation of that name the current one. Raises UsageError."""
+        self.current = self[name]
+        self._tell(self.current)
+        return self.current
+
+    def new(self, name: str | None = None) -> Conversation:
+        """Begin a conversation and make it the current one; without a name it gets a free one.
+
+        Raises UsageError for a name that is taken or cannot be one.
+        """
+        return self.add(Conversation(self._free(name)))
+
+    def fork(self, name: str | None = None, *, at: int | None = None) -> Conversation:
+        """Go on from the current conversation, up to turn `at`, under another name.
+
+        Raises UsageError.
+        """
+        return self.add(self.current.fork(self._free(name, self.current.name), at=at))
+
+    def add(self, conversation: Conversation) -> Conversation:
+        """Take in a conversation, in place of one of its name, and make it the current one."""
+        with self._lock:
+            self.current = self._take(conversation)
+        self._tell(conversation)
+        return conversation
+
+    def free_name(self, like: str = "chat") -> str:
+        """Return a name that is not taken: `like`, or `like-2` and so on."""
+        if like not in self._all:
+            return like
+        number = 2
+        while f"{like}-{number}" in self._all:
+            number += 1
+        return f"{like}-{number}"
+
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        """Have `watcher(conversation)` called after every change; returns what ends this."""
+        self._watchers.append(watcher)
+
+        def end() -> None:
+            if watcher in self._watchers:
+                self._watchers.remove(watcher)
+
+        return end
+
+    def _free(self, name: str | None, like: str = "chat") -> str:
+        if name is None:
+            return self.free_name(like)
+        name = name.strip()
+        if not name or len(name) > _LONGEST_NAME or not name.isprintable():
+            raise UsageError(
+                f"a conversation's name is a line of 1 to {_LONGEST_NAME} characters, got {name!r}"
+            )
+        if name in self._all:
+            raise UsageError(
+                f"there is a conversation {name} already; %chat --use {name} goes on with it"
+            )
+        return name
+
+    def _take(self, conversation: Conversation) -> Conversation:
+        self._all[conversation.name] = conversation
+        conversation.watch(self._tell)
+        return conversation
+
+    def _tell(self, conversation: Conversation) -> None:
+        for watcher in tuple(self._watchers):
+            watcher(conversation)

@@ -1,0 +1,107 @@
+"""Conversations, their turns, and the alternatives to them."""
+
+from __future__ import annotations
+
+import pytest
+
+from eighty80_jupyter.api.messages import Message
+from eighty80_jupyter.api.reply import Choice, Reply
+from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
+from eighty80_jupyter.chat.conversations import Conversations
+from eighty80_jupyter.errors import UsageError
+
+
+def exchange(prompt: str, answer: str, *, has_data: bool = False) -> Exchange:
+    return Exchange(
+        messages=(Message("user", prompt), Message("assistant", answer)),
+        reply=Reply(choices=(Choice(text=answer),)),
+        has_data=has_data,
+    )
+
+
+def turn(prompt: str, answer: str, *, has_data: bool = False) -> Turn:
+    return Turn(alternatives=(exchange(prompt, answer, has_data=has_data),))
+
+
+def texts(conversation: Conversation) -> list[str]:
+    return [message.text for message in conversation.to_messages()]
+
+
+def test_another_alternative_takes_the_place_of_the_first_and_can_be_changed_back() -> None:
+    conversation = Conversation(turns=[turn("a", "1"), turn("b", "2")])
+    first = conversation[0]
+    changed = conversation.add_alternative(first.id, exchange("a", "one"))
+    assert (changed.chosen, texts(conversation)) == (1, ["a", "one", "b", "2"])
+    conversation.choose(first.id, 0)
+    assert texts(conversation) == ["a", "1", "b", "2"]
+    assert [a.reply.text for a in conversation[0].alternatives] == ["1", "one"]
+    with pytest.raises(UsageError, match="turn 1 has 2 alternatives, got number 3"):
+        conversation.choose(first.id, 2)
+
+
+def test_an_answer_to_a_turn_that_is_gone_is_kept_as_a_turn() -> None:
+    conversation = Conversation(turns=[turn("a", "1")])
+    (gone,) = conversation.undo()
+    conversation.add_alternative(gone.id, exchange("a", "one"))
+    assert texts(conversation) == ["a", "one"]
+
+
+def test_undo_gives_back_what_it_took_and_refuses_more_than_there_is() -> None:
+    conversation = Conversation(turns=[turn("a", "1"), turn("b", "2", has_data=True)])
+    had_data = conversation.has_data
+    with pytest.raises(UsageError, match="cannot undo 3: the conversation main has 2 turns"):
+        conversation.undo(3)
+    assert [t.prompt for t in conversation.undo(1)] == ["b"]
+    assert (had_data, conversation.has_data) == (True, False)
+    assert conversation.find(conversation[0].id) == 0
+
+
+def test_what_stands_before_a_turn() -> None:
+    conversation = Conversation(turns=[turn("a", "1"), turn("b", "2")])
+    assert [m.text for m in conversation.to_messages(before=conversation[1].id)] == ["a", "1"]
+    assert conversation.numbered(2) is conversation[1]
+    assert conversation.numbered(-2) is conversation[0]
+    with pytest.raises(UsageError, match="has no turn 3: there are 2"):
+        conversation.numbered(3)
+
+
+def test_a_fork_goes_its_own_way() -> None:
+    conversations = Conversations()
+    conversations.current.commit(turn("a", "1"))
+    conversations.current.commit(turn("b", "2"))
+    fork = conversations.fork(at=1)
+    assert (fork.name, conversations.current) == ("main-2", fork)
+    fork.commit(turn("c", "3"))
+    assert texts(fork) == ["a", "1", "c", "3"]
+    assert texts(conversations["main"]) == ["a", "1", "b", "2"]
+    with pytest.raises(UsageError, match="cannot fork at turn 9"):
+        conversations.fork(at=9)
+
+
+@pytest.mark.parametrize("name", ["", "two\nlines", "x" * 101, "main"])
+def test_a_name_that_cannot_be_one_is_refused_and_nothing_changes(name: str) -> None:
+    conversations = Conversations()
+    with pytest.raises(UsageError):
+        conversations.new(name)
+    assert list(conversations) == ["main"]
+    with pytest.raises(UsageError, match="did you mean main"):
+        conversations.use("mian")
+
+
+def test_watchers_are_told_of_every_change_until_they_end_it() -> None:
+    conversations = Conversations()
+    seen: list[tuple[str, int]] = []
+    end = conversations.watch(lambda c: seen.append((c.name, len(c))))
+    main = conversations.current
+    main.commit(turn("a", "1"))
+    main.add_alternative(main[0].id, exchange("a", "one"))
+    main.choose(main[0].id, 0)
+    main.system = "Be brief."
+    conversations.new("other")
+    conversations.use("main")
+    main.undo()
+    main.reset()
+    assert seen == [("main", 1)] * 4 + [("other", 0), ("main", 1), ("main", 0), ("main", 0)]
+    end()
+    main.commit(turn("b", "2"))
+    assert len(seen) == 8
