@@ -1,0 +1,186 @@
+"""One call that a model asks for: prepared, run, and its result as a message.
+
+    prepared = prepare_call(tools, call)           # a ToolResult: nothing is there to be run
+    result = run_tool(*prepared, call=call, timeout=30)
+    result.to_message()
+
+Whatever goes wrong is a result that the model can act on. Only a KeyboardInterrupt is raised.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from eighty80_jupyter.api.messages import Message, ToolCall
+from eighty80_jupyter.chat.tool_result import ToolSettings, cleaned, error_text, result_text
+from eighty80_jupyter.chat.tool_run import GivenUpError, execute
+from eighty80_jupyter.chat.tools import Tool, unknown_tool
+from eighty80_jupyter.errors import UsageError
+
+__all__ = [
+    "ToolResult",
+    "ToolSettings",
+    "ToolStatus",
+    "error_text",
+    "execute",
+    "not_run",
+    "prepare_call",
+    "result_text",
+    "run_tool",
+    "shown_call",
+]
+
+ToolStatus = Literal["done", "failed", "refused", "unknown", "invalid", "timeout", "stopped"]
+
+_PARSED = 20_000  # characters of arguments; longer ones are shown as they are
+_NAME = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolResult:
+    """What became of a call.
+
+    `text` is what the model reads. `status`: "done"; "failed": the function raised; "refused": the
+    user said no, or it must not run here; "unknown": there is no such tool; "invalid": the
+    arguments do not fit; "timeout"; "stopped": given up for another reason. `seconds` is how long
+    it ran. `value` is what the function returned, for display only.
+    """
+
+    call: ToolCall
+    text: str
+    status: ToolStatus
+    seconds: float = 0.0
+    value: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the function ran to its end."""
+        return self.status == "done"
+
+    def to_message(self) -> Message:
+        """Return the message that answers the call."""
+        return Message("tool", self.text, tool_call_id=self.call.id)
+
+
+def prepare_call(
+    tools: Mapping[str, Tool] | Sequence[Tool],
+    call: ToolCall,
+    settings: ToolSettings | None = None,
+) -> tuple[Tool, dict[str, Any]] | ToolResult:
+    """Return the tool and the keyword arguments of a call, or the result that says why not.
+
+    `tools` are those that the model was offered. The status is then "unknown" or "invalid".
+    """
+    known = tools if isinstance(tools, Mapping) else {tool.name: tool for tool in tools}
+    tool = known.get(call.name)
+    if tool is None:
+        return not_run(call, "unknown", unknown_tool(call.name[:_NAME], list(known)), settings)
+    try:
+        return tool, tool.arguments(call.arguments)
+    except UsageError as error:
+        text = f"invalid arguments for {call.name}: {error}"
+        return not_run(call, "invalid", text, settings)
+
+
+def not_run(
+    call: ToolCall, status: ToolStatus, text: str, settings: ToolSettings | None = None
+) -> ToolResult:
+    """Return the result of a call that was not made; `text` says why, for the model."""
+    settings = settings or ToolSettings()
+    text = cleaned(text, settings.budget, settings.redactor)
+    return ToolResult(call=call, text=text, status=status)
+
+
+def run_tool(
+    tool: Tool,
+    arguments: Mapping[str, Any],
+    *,
+    call: ToolCall,
+    timeout: float | None = None,
+    settings: ToolSettings | None = None,
+    stop: threading.Event | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> ToolResult:
+    """Run a tool with prepared arguments and return the result, whatever happens.
+
+    `timeout` in seconds is the limit where the tool has none (None: no limit); `stop`, once set,
+    gives the call up. See `execute` for the threads and for what these can stop. A tool that needs
+    the main thread is refused in any other. KeyboardInterrupt is raised; nothing else is.
+    """
+    settings = settings or ToolSettings()
+    if tool.main_thread and threading.current_thread() is not threading.main_thread():
+        text = (
+            f"not run: {tool.name} runs only in the kernel's main thread, which is free for it in "
+            "a cell (%%chat) and not here"
+        )
+        return not_run(call, "refused", text, settings)
+    start = clock()
+
+    def ended(status: ToolStatus, text: str, value: Any = None) -> ToolResult:
+        seconds = clock() - start
+        return ToolResult(call=call, text=text, status=status, seconds=seconds, value=value)
+
+    try:
+        value = execute(tool, arguments, timeout=timeout, stop=stop)
+    except KeyboardInterrupt:
+        raise
+    except GivenUpError as error:
+        return ended("stopped" if error.timeout is None else "timeout", _given_up(error))
+    except BaseException as error:  # noqa: BLE001  # SystemExit and polars' panics are results, too
+        return ended("failed", error_text(error, settings))
+    try:
+        text = result_text(value, settings)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  # a value's own code may raise anything
+        text = f"a {type(value).__name__}, which cannot be shown ({type(error).__name__})"
+    return ended("done", text, value)
+
+
+def shown_call(name: str, arguments: str, limit: int = 80) -> str:
+    """Return a call on one line, as `get_weather(city='Paris')`, cut to `limit` characters.
+
+    `arguments` is the JSON text that the model wrote; what is no JSON object stands as it is.
+    Control characters are escaped.
+    """
+    name = _escaped(name[: limit + 1])
+    inner = _keywords(arguments)
+    if inner is None:
+        inner = _escaped(arguments[: limit + 1])
+    text = f"{name}({inner})"
+    return text if len(text) <= limit else f"{text[: max(limit - 2, 0)]}…)"
+
+
+def _keywords(text: str) -> str | None:
+    if len(text) > _PARSED:
+        return None
+    try:
+        values = json.loads(text, strict=False) if text.strip() else {}
+        values = {} if values is None else values
+        if not isinstance(values, dict):
+            return None
+        return ", ".join(
+            f"{key if key.isidentifier() else _escaped(repr(key))}={_escaped(repr(value))}"
+            for key, value in values.items()
+        )
+    except (ValueError, RecursionError):
+        return None
+
+
+def _escaped(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
+
+
+def _given_up(error: GivenUpError) -> str:
+    text = "stopped" if error.timeout is None else f"timeout: no result after {error.timeout:g} s"
+    return f"{text}; it may still be running" if error.running else f"{text}; it was cancelled"

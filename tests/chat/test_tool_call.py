@@ -1,0 +1,431 @@
+"""One call: prepared, run in the right thread for as long as it may, its result as a message."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import itertools
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eighty80_jupyter.api.messages import Message, ToolCall
+from eighty80_jupyter.chat.tool_call import (
+    ToolResult,
+    ToolSettings,
+    execute,
+    not_run,
+    prepare_call,
+    run_tool,
+    shown_call,
+)
+from eighty80_jupyter.chat.tool_run import MOST_ITEMS, FirstItems, GivenUpError
+from eighty80_jupyter.chat.tools import Tool, ToolBox, make_tool
+from eighty80_jupyter.prompt.redact import Redactor
+
+
+def get_weather(city: str) -> str:
+    """Tell the weather."""
+    return f"fine in {city}"
+
+
+def call_of(name: str = "get_weather", arguments: str = '{"city": "Paris"}') -> ToolCall:
+    """Make a call."""
+    return ToolCall(id="c1", name=name, arguments=arguments)
+
+
+def box() -> ToolBox:
+    """Make a registry of one tool."""
+    tools = ToolBox()
+    tools.tool(get_weather)
+    return tools
+
+
+def ran(function: Callable[..., Any], *, timeout: float | None = None, **settings: Any) -> Any:
+    """Run a function as a tool and return the result."""
+    tool = make_tool(function, name="it", **settings)
+    return run_tool(tool, {}, call=call_of("it", ""), timeout=timeout)
+
+
+def test_a_call() -> None:
+    """A call is prepared from a registry or a selection, run, and answered."""
+    tools = box()
+    for known in (tools, tools.select("all"), {"get_weather": tools["get_weather"]}):
+        prepared = prepare_call(known, call_of())
+        assert prepared == (tools["get_weather"], {"city": "Paris"})
+    ticks = itertools.count()
+    assert not isinstance(prepared, ToolResult)
+    result = run_tool(*prepared, call=call_of(), clock=lambda: float(next(ticks)))
+    assert result == ToolResult(call=call_of(), text="fine in Paris", status="done", seconds=1.0)
+    assert (result.ok, result.value) == (True, "fine in Paris")
+    assert result.to_message() == Message("tool", "fine in Paris", tool_call_id="c1")
+
+
+INVALID = "invalid arguments for get_weather: "
+PARAMETERS = "The parameters are: city"
+
+
+@pytest.mark.parametrize(
+    ("call", "status", "text"),
+    [
+        (
+            call_of("get_wether"),
+            "unknown",
+            "unknown tool get_wether; did you mean get_weather?; the tools are: get_weather",
+        ),
+        (call_of("</data>"), "unknown", r"unknown tool <\/data>; the tools are: get_weather"),
+        (
+            call_of(arguments='{"town": 1}'),
+            "invalid",
+            f"{INVALID}unknown parameter town; city is required and missing. {PARAMETERS}",
+        ),
+        (
+            call_of(arguments='{"city": ["<|im_end|>"]}'),
+            "invalid",
+            INVALID + r"city should be a valid string, got ['<\|im_end|>']",
+        ),
+        (
+            call_of(arguments='{"city": ["s3cr3t-value"]}'),
+            "invalid",
+            f"{INVALID}city should be a valid string, got ['[redacted: A_TOKEN]']",
+        ),
+    ],
+)
+def test_not_prepared(call: ToolCall, status: str, text: str) -> None:
+    """A call that cannot be made is a result that says what would work."""
+    settings = ToolSettings(redactor=Redactor({"A_TOKEN": "s3cr3t-value"}))
+    result = prepare_call(box(), call, settings)
+    assert isinstance(result, ToolResult)
+    assert (result.status, result.text, result.ok) == (status, text, False)
+    assert result.to_message().tool_call_id == "c1"
+
+
+def test_no_tools() -> None:
+    """Without any tool that is said."""
+    result = prepare_call((), call_of())
+    assert isinstance(result, ToolResult)
+    assert result.text.startswith("unknown tool get_weather: there are no tools")
+
+
+def test_not_run() -> None:
+    """A refusal is a result."""
+    result = not_run(call_of(), "refused", "the user said no")
+    assert (result.status, result.ok, result.seconds) == ("refused", False, 0.0)
+
+
+@given(st.text(), st.text())
+def test_any_call(name: str, arguments: str) -> None:
+    """Whatever a model asks for is prepared or answered, and shown on one line."""
+    for known in ("get_weather", name):
+        call = call_of(known, arguments)
+        prepared = prepare_call(TOOLS, call)
+        assert isinstance(prepared, (tuple, ToolResult))
+        shown = shown_call(known, arguments)
+        assert shown.isprintable()
+        assert len(shown) <= 80
+
+
+TOOLS = box()
+
+
+def test_failures() -> None:
+    """An exception is a result, SystemExit and those of no library's making too."""
+
+    def fails(error: BaseException) -> Callable[[], None]:
+        def function() -> None:
+            raise error
+
+        return function
+
+    class Panic(BaseException):
+        """Is no Exception, as in polars."""
+
+    for error, text in (
+        (ValueError("no such city"), "ValueError: no such city"),
+        (SystemExit(2), "SystemExit: 2"),
+        (GeneratorExit(), "GeneratorExit"),
+        (Panic("at the disco"), "Panic: at the disco"),
+        (TimeoutError("mine"), "TimeoutError: mine"),
+        (asyncio.CancelledError(), "CancelledError"),
+        (StopIteration(), "StopIteration"),
+    ):
+        for timeout in (None, 60):
+            result = ran(fails(error), timeout=timeout)
+            assert (result.status, result.text, result.value) == ("failed", text, None)
+
+
+def test_async_failures() -> None:
+    """The same of async functions, where SystemExit would end the loop."""
+
+    async def leave() -> None:
+        raise SystemExit(3)
+
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    async def late() -> None:
+        raise TimeoutError
+
+    for timeout in (None, 60):
+        assert ran(leave, timeout=timeout).text == "SystemExit: 3"
+        assert ran(cancelled, timeout=timeout).text == "CancelledError"
+        assert ran(late, timeout=timeout).status == "failed"
+
+
+def test_value_that_cannot_be_shown() -> None:
+    """A value whose own code fails is named."""
+
+    class Worse(BaseException):
+        """Goes through."""
+
+    class Odd:
+        """Cannot be looked at."""
+
+        def _repr_llm_(self) -> str:
+            raise Worse
+
+        def __repr__(self) -> str:
+            raise Worse
+
+    result = ran(Odd)
+    assert result.status == "done"
+    assert "Odd" in result.text
+
+
+def test_threads() -> None:
+    """Without a limit a function runs here, with one in a thread that has the same context."""
+    variable: contextvars.ContextVar[int] = contextvars.ContextVar("variable")
+    variable.set(5)
+
+    def where() -> tuple[bool, int]:
+        return threading.current_thread() is threading.main_thread(), variable.get()
+
+    async def later() -> tuple[bool, int]:
+        await asyncio.sleep(0)
+        return where()
+
+    assert ran(where).value == (True, 5)
+    assert ran(where, timeout=60).value == (False, 5)
+    assert ran(where, timeout=60, main_thread=True).value == (True, 5)
+    assert ran(where, main_thread=True).status == "done"
+    assert ran(later).value == (True, 5)
+    assert ran(later, timeout=60).value == (False, 5)
+
+    def wrapped() -> Any:
+        return later()
+
+    async def within_a_loop() -> list[Any]:
+        return [ran(where).value, ran(later).value, ran(wrapped).value]
+
+    assert asyncio.run(within_a_loop()) == [(True, 5), (False, 5), (False, 5)]
+
+
+def test_main_thread_elsewhere() -> None:
+    """A tool that needs the main thread is refused in another, and told why."""
+    results = []
+    tool = make_tool(get_weather, main_thread=True)
+    thread = threading.Thread(
+        target=lambda: results.append(run_tool(tool, {"city": "a"}, call=call_of()))
+    )
+    thread.start()
+    thread.join()
+    assert results[0].status == "refused"
+    assert "runs only in the kernel's main thread" in results[0].text
+
+
+def test_timeout_of_a_function() -> None:
+    """A function that takes too long is left behind, and that is said."""
+    release, ended = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        release.wait(60)
+        ended.set()
+
+    result = ran(slow, timeout=0.05)
+    assert result.status == "timeout"
+    assert result.text == "timeout: no result after 0.05 s; it may still be running"
+    assert not ended.is_set()
+    release.set()
+    assert ended.wait(60)
+
+
+def test_timeout_of_a_coroutine() -> None:
+    """A coroutine is cancelled, and its own clean-up runs; the tool's timeout comes first."""
+    cleaned = threading.Event()
+
+    async def slow() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cleaned.set()
+
+    result = ran(slow, timeout=0.05)
+    assert result.text == "timeout: no result after 0.05 s; it was cancelled"
+    assert cleaned.is_set()
+    assert ran(slow, timeout=0.05).status == "timeout"
+
+    async def quick() -> int:
+        await asyncio.sleep(0.02)
+        return 5
+
+    tool = make_tool(quick, timeout=60)
+    assert run_tool(tool, {}, call=call_of(), timeout=0.001).text == "5"
+
+
+def test_coroutine_that_does_not_end() -> None:
+    """One that takes no notice of being cancelled is left behind."""
+    release = threading.Event()
+
+    async def stubborn() -> None:
+        while not release.is_set():
+            try:
+                await asyncio.sleep(0.01)
+            except asyncio.CancelledError:
+                continue
+
+    result = ran(stubborn, timeout=0.05)
+    release.set()
+    assert result.text.endswith("it may still be running")
+
+
+def test_stop() -> None:
+    """A call is given up as soon as it is stopped from elsewhere."""
+    stop = threading.Event()
+
+    async def slow() -> None:
+        stop.set()
+        await asyncio.sleep(60)
+
+    tool = make_tool(slow)
+    result = run_tool(tool, {}, call=call_of(), stop=stop)
+    assert (result.status, result.text) == ("stopped", "stopped; it was cancelled")
+    with pytest.raises(GivenUpError):
+        execute(tool, {}, stop=stop)
+
+
+@pytest.mark.parametrize("timeout", [None, 60])
+def test_interrupt(timeout: float | None) -> None:
+    """A KeyboardInterrupt is not a result: it is raised."""
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    async def later() -> None:
+        raise KeyboardInterrupt
+
+    for function in (interrupted, later):
+        with pytest.raises(KeyboardInterrupt):
+            ran(function, timeout=timeout)
+
+
+def test_interrupt_while_waiting() -> None:
+    """An interrupt of the thread that waits for a coroutine cancels it."""
+    cancelled = threading.Event()
+
+    async def slow() -> None:
+        # As ctrl-C does it, once the main thread waits.
+        threading.Timer(0.05, functools.partial(_interrupt_main)).start()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    with pytest.raises(KeyboardInterrupt):
+        ran(slow, timeout=60)
+    assert cancelled.wait(60)
+
+
+def _interrupt_main() -> None:
+    import _thread  # noqa: PLC0415  # for this only
+
+    _thread.interrupt_main()
+
+
+def test_generators() -> None:
+    """What a generator yields is the result, as much of it as anybody would read."""
+    closed = threading.Event()
+
+    def count() -> Iterator[int]:
+        try:
+            yield from itertools.count()
+        finally:
+            closed.set()
+
+    async def later() -> AsyncIterator[int]:
+        for number in range(MOST_ITEMS + 5):
+            await asyncio.sleep(0)
+            yield number
+
+    async def inner() -> Iterator[int]:
+        return (number for number in range(3))
+
+    for timeout in (None, 60):
+        assert ran(lambda: iter([1])).status == "done"
+        assert ran(lambda: map(str, (1, 2)), timeout=timeout).text == '["1","2"]'
+        assert ran(inner, timeout=timeout).value == [0, 1, 2]
+        for function in (count, later):
+            result = ran(function, timeout=timeout)
+            assert result.value == FirstItems(range(MOST_ITEMS))
+            assert result.text.endswith("[… more: only the first 1,000 items were taken]")
+        assert closed.is_set()
+
+
+def test_many_at_once() -> None:
+    """Calls run side by side where threads call them."""
+    together = threading.Barrier(10, timeout=60)
+
+    async def meet() -> str:
+        await asyncio.to_thread(together.wait)
+        return "met"
+
+    results: list[str] = []
+    threads = [threading.Thread(target=lambda: results.append(ran(meet).text)) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == ["met"] * 10
+
+
+def test_by_hand() -> None:
+    """A tool that was made by hand is run like any other."""
+    tool = Tool(name="sum", parameters={"type": "object"}, function=lambda **values: values)
+    prepared = prepare_call([tool], call_of("sum", '{"a": 1}'))
+    assert not isinstance(prepared, ToolResult)
+    assert run_tool(*prepared, call=call_of("sum")).text == '{"a":1}'
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "expected"),
+    [
+        ("get_weather", '{"city": "Paris"}', "get_weather(city='Paris')"),
+        (
+            "f",
+            '{"a": 1, "b": [true, null], "c": {"d": 0.5}}',
+            "f(a=1, b=[True, None], c={'d': 0.5})",
+        ),
+        ("now", "", "now()"),
+        ("now", "null", "now()"),
+        ("now", "{}", "now()"),
+        ("f", '{"a": ', 'f({"a": )'),
+        ("f", "[1]", "f([1])"),
+        ("f", '{"a b": 1}', "f('a b'=1)"),
+        ("f", '{"a": "x\\ny\\u001b[31m"}', r"f(a='x\ny\x1b[31m')"),
+        ("f", "\x1b[31m\n", r"f(\x1b[31m\n)"),
+        ("a\u202eb", "{}", r"a\u202eb()"),
+        ("f", '{"a": "' + "x" * 100 + '"}', "f(a='" + "x" * 73 + "…)"),
+        ("f", '{"a": "' + "x" * 50_000 + '"}', 'f({"a": "' + "x" * 69 + "…)"),
+        ("f", "[" * 10_000, "f(" + "[" * 76 + "…)"),
+        ("n" * 200, "{}", "n" * 78 + "…)"),
+    ],
+)
+def test_shown(name: str, arguments: str, expected: str) -> None:
+    """A call is shown as Python has it, on one line and not too long."""
+    assert shown_call(name, arguments) == expected
+    assert len(shown_call(name, arguments, 20)) <= 20

@@ -1,0 +1,639 @@
+"""The registry, what cannot be registered, and a model's arguments as Python values."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import contextlib
+import datetime as dt
+import functools
+import json
+import subprocess
+import sys
+import uuid
+from collections import abc, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from eighty80_jupyter.chat.tools import Tool, ToolBox, ToolInputError, make_tool
+from eighty80_jupyter.errors import UsageError
+
+
+class Color(Enum):
+    """A colour."""
+
+    RED = "red"
+    BLUE = "blue"
+
+
+class Place(TypedDict, total=False):
+    """A place."""
+
+    lat: float
+
+
+class Pair(NamedTuple):
+    """A pair."""
+
+    x: int
+    y: str = "a"
+
+
+@dataclass
+class Point:
+    """A point."""
+
+    x: int
+    at: dict[str, float] | None = None
+
+
+class Strict(BaseModel):
+    """Takes nothing but what its fields say."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+    day: dt.date
+    tags: set[str] = set()
+
+
+class Raising(BaseModel):
+    """Has a validator that is broken."""
+
+    value: int
+
+    @field_validator("value")
+    @classmethod
+    def check(cls, value: int) -> int:
+        """Raise what pydantic does not expect."""
+        raise KeyError(value)
+
+
+@dataclass
+class WithFrame:
+    """Holds what JSON cannot."""
+
+    frame: pd.DataFrame
+
+
+def tool_of(kind: Any, *default: Any) -> Tool:
+    """Make a tool of one parameter."""
+
+    def function(value: Any) -> Any:
+        return value
+
+    function.__annotations__["value"] = kind
+    function.__defaults__ = default or None
+    return make_tool(function)
+
+
+CONVERSIONS: dict[str, tuple[Any, str, Any]] = {
+    "str": (str, '"a"', "a"),
+    "text that looks like JSON": (str, '"[1]"', "[1]"),
+    "int": (int, "5", 5),
+    "int in a text": (int, '"5"', 5),
+    "whole float": (int, "5.0", 5),
+    "large int": (int, str(2**70), 2**70),
+    "float": (float, "5", 5.0),
+    "float in a text": (float, '"1e3"', 1000.0),
+    "bool": (bool, "true", True),
+    "bool in a text": (bool, '"false"', False),
+    "none": (None, "null", None),
+    "none in a text": (int | None, '"null"', None),
+    "date": (dt.date, '"2026-01-02"', dt.date(2026, 1, 2)),
+    "datetime": (
+        dt.datetime,
+        '"2026-01-02T03:04:05Z"',
+        dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC),
+    ),
+    "time": (dt.time, '"12:30"', dt.time(12, 30)),
+    "duration": (dt.timedelta, '"PT90S"', dt.timedelta(seconds=90)),
+    "seconds": (dt.timedelta, "90", dt.timedelta(seconds=90)),
+    "uuid": (uuid.UUID, f'"{uuid.UUID(int=7)}"', uuid.UUID(int=7)),
+    "path": (Path, '"a/b.txt"', Path("a/b.txt")),
+    "decimal": (Decimal, '"1.10"', Decimal("1.10")),
+    "decimal number": (Decimal, "1.5", Decimal("1.5")),
+    "bytes": (bytes, '"ab"', b"ab"),
+    "enum": (Color, '"blue"', Color.BLUE),
+    "literal": (Literal["a", 1], "1", 1),
+    "list": (list[int], '[1, "2"]', [1, 2]),
+    "list in a text": (list[int], '"[1, 2]"', [1, 2]),
+    "dict": (dict[str, int], '{"a": 1}', {"a": 1}),
+    "dict in a text": (dict[str, int], '"{\\"a\\": 1}"', {"a": 1}),
+    "number keys": (dict[int, str], '{"1": "a"}', {1: "a"}),
+    "tuple": (tuple[int, str], '[1, "a"]', (1, "a")),
+    "set": (set[int], "[1, 1, 2]", {1, 2}),
+    "frozenset": (frozenset[str], '["a"]', frozenset({"a"})),
+    "sequence": (abc.Sequence[int], "[1]", [1]),
+    "iterable": (abc.Iterable[int], "[1]", [1]),
+    "deque": (deque[int], "[1]", deque([1])),
+    "typed dict": (Place, '{"lat": 1}', {"lat": 1.0}),
+    "named tuple": (Pair, "[1]", Pair(1)),
+    "named tuple by name": (Pair, '{"x": 1, "y": "b"}', Pair(1, "b")),
+    "dataclass": (Point, '{"x": 1, "at": {"lat": 2}}', Point(1, {"lat": 2.0})),
+    "dataclass in a text": (Point | None, '"{\\"x\\": 1}"', Point(1)),
+    "strict model": (
+        Strict,
+        '{"day": "2026-01-02", "tags": ["a"]}',
+        Strict(day=dt.date(2026, 1, 2), tags={"a"}),
+    ),
+    "union": (int | str, '"5"', "5"),
+    "union of containers": (list[int] | dict[str, int], '{"a": 1}', {"a": 1}),
+    "any": (Any, '{"a": [null]}', {"a": [None]}),
+    "line end in a text": (str, '"a\nb"', "a\nb"),
+}
+
+
+@pytest.mark.parametrize("row", CONVERSIONS)
+def test_conversions(row: str) -> None:
+    """JSON in, Python values out."""
+    kind, text, expected = CONVERSIONS[row]
+    value = tool_of(kind).arguments(f'{{"value": {text}}}')["value"]
+    assert value == expected
+    assert type(value) is type(expected)
+
+
+REFUSED: dict[str, tuple[Any, str, str]] = {
+    "no integer": (int, '"x"', "value should be a valid integer"),
+    "half": (int, '"5.5"', "value should be a valid integer"),
+    "half number": (int, "5.5", "value should be a valid integer"),
+    "null": (int, "null", "value should be a valid integer, got None"),
+    "text for a list": (list[str], '"a"', "value should be a valid array, got 'a'"),
+    "wrong list in a text": (list[int], '"[\\"x\\"]"', "value should be a valid array"),
+    "number for a text": (str, "5", "value should be a valid string, got 5"),
+    "literal": (Literal["a", "b"], '"c"', "value should be 'a' or 'b', got 'c'"),
+    "enum": (Color, '"green"', "value should be 'red' or 'blue', got 'green'"),
+    "item": (list[int], '[1, "x"]', "value[1] should be a valid integer"),
+    "key": (Point, "{}", "value.x is required and missing"),
+    "deep": (Point, '{"x": 1, "at": {"lat": "n"}}', "value.at.lat should be a valid number"),
+    "union": (int | list[int], '"x"', "value should be a valid integer"),
+    "union's second": (int | list[int], '"x"', " or a valid array, got 'x'"),
+    "bound": (Annotated[int, Field(ge=1)], "0", "value should be greater than or equal to 1"),
+    "date": (dt.date, '"tomorrow"', "value should be a valid date"),
+    "extra": (Strict, '{"day": "2026-01-02", "x": 1}', "value.x: Extra inputs"),
+    "broken validator": (Raising, '{"value": 1}', "value: KeyError: 1"),
+    "half a pair": (str, '"\\ud800"', "value"),
+    "long": (int, f'"{"x" * 500}"', "..."),
+    "tuple": (tuple[int, int], "[1]", "value[1] is required and missing"),
+}
+
+
+@pytest.mark.parametrize("row", REFUSED)
+def test_refused_values(row: str) -> None:
+    """What is wrong is said: the parameter, what was expected, what came."""
+    kind, text, expected = REFUSED[row]
+    with pytest.raises(ToolInputError) as caught:
+        tool_of(kind).arguments(f'{{"value": {text}}}')
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+def weather(city: str, days: int = 3, *, unit: Literal["C", "F"] = "C") -> str:
+    """Tell the weather."""
+    return f"{city} {days} {unit}"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "city is required and missing. The parameters are: city, days (opt"),
+        ("null", "city is required and missing"),
+        ("{}", "city is required and missing"),
+        ('{"city": "a", "day": 1}', "unknown parameter day; did you mean days?. The parameters"),
+        ('{"city": 1, "days": "x"}', "city should be a valid string, got 1; days should be"),
+        ("[1]", "must be one JSON object of names and values, got [1]"),
+        ("5", "must be one JSON object"),
+        ('{"city": ', "no valid JSON (Expecting value"),
+        ("{'city': 'a'}", "no valid JSON"),
+        ("city=a", "no valid JSON"),
+        ('"x"', "no valid JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"city": ' + "[" * 100_000, "nested too deeply"),
+        ('"' + "x" * 10_000_001, "send less"),
+        (json.dumps({f"p{n}": n for n in range(100)}), "and 96 more"),
+    ],
+)
+def test_refused_arguments(text: str, expected: str) -> None:
+    """Arguments that fit no call are refused with what would."""
+    with pytest.raises(ToolInputError) as caught:
+        make_tool(weather).arguments(text)
+    assert expected in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize(
+    "text", ['{"city": "a"}', '  {"city": "a"}\n', '"{\\"city\\": \\"a\\"}"', '{"city":"a"}']
+)
+def test_arguments(text: str) -> None:
+    """A JSON object is taken, also one that was written as a text; defaults are the function's."""
+    assert make_tool(weather).arguments(text) == {"city": "a"}
+
+
+TOOL = make_tool(weather)
+
+
+@given(st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
+def test_any_text(text: str) -> None:
+    """No text raises anything but ToolInputError."""
+    try:
+        assert "city" in TOOL.arguments(text)
+    except ToolInputError as error:
+        assert "\n" not in str(error)  # noqa: PT017  # it need not be raised
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+TOOLS = [
+    tool_of(kind)
+    for kind in (list[int] | None, dict[str, float], Point, set[str], Color, Strict, dt.date, Pair)
+]
+
+
+@given(st.sampled_from(TOOLS), JSON_VALUES)
+def test_any_value(tool: Tool, value: Any) -> None:
+    """No JSON value raises anything but ToolInputError."""
+    with contextlib.suppress(ToolInputError):
+        tool.arguments(json.dumps({"value": value}))
+
+
+KINDS = {
+    "int": (int, st.integers()),
+    "float": (float, st.floats(allow_nan=False)),
+    "str": (str, st.text(st.characters(exclude_categories=["Cs"]))),
+    "bool": (bool, st.booleans()),
+    "dates": (list[dt.date], st.lists(st.dates())),
+    "uuid": (uuid.UUID, st.uuids()),
+    "map": (
+        dict[str, int | None],
+        st.dictionaries(
+            st.text(st.characters(exclude_categories=["Cs"])), st.none() | st.integers()
+        ),
+    ),
+    "set": (frozenset[int], st.frozensets(st.integers())),
+    "tuple": (tuple[int, bool], st.tuples(st.integers(), st.booleans())),
+    "enum": (Color, st.sampled_from(Color)),
+    "dataclass": (Point, st.builds(Point, x=st.integers(), at=st.just({"lat": 1.5}))),
+    "time": (dt.time, st.times()),
+}
+ADAPTED = {name: tool_of(kind) for name, (kind, _) in KINDS.items()}
+
+
+@given(st.data())
+def test_round_trip(data: st.DataObject) -> None:
+    """A value written as JSON fits the schema, and comes back as it was."""
+    name = data.draw(st.sampled_from(sorted(KINDS)))
+    value, tool = data.draw(KINDS[name][1]), ADAPTED[name]
+    assert tool.inputs is not None
+    plain = tool.inputs.items[0].adapter.dump_python(value, mode="json")
+    Draft202012Validator(tool.parameters).validate({"value": plain})
+    assert tool.arguments(json.dumps({"value": plain})) == {"value": value}
+
+
+def no_type(a: int, b) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001  # the test
+    """Lack a type."""
+
+
+def typed_in_words(a) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001  # the test
+    """Have a type in the docstring only.
+
+    Args:
+        a (int): a number
+    """
+
+
+def positional(a: int, /, b: int) -> None:
+    """Have a positional-only parameter."""
+
+
+def many(*names: str) -> None:
+    """Take any number."""
+
+
+def any_keyword(**names: str) -> None:
+    """Take any keyword."""
+
+
+def frame(df: pd.DataFrame) -> None:
+    """Take a table."""
+
+
+def frames(df: list[pd.DataFrame] | None) -> None:
+    """Take tables."""
+
+
+def with_frame(it: WithFrame) -> None:
+    """Take what holds a table."""
+
+
+def call(f: Callable[[int], int]) -> None:
+    """Take a function."""
+
+
+def maybe_call(f: int | Callable[[int], int]) -> None:
+    """Take a number or a function."""
+
+
+class Corner(Enum):
+    """Has values that no JSON value equals."""
+
+    LEFT = (0, 0)
+
+
+def of_corner(corner: Corner) -> None:
+    """Take an odd Enum."""
+
+
+@dataclass
+class Visit:
+    """Holds a TypedDict."""
+
+    place: Place
+
+
+def visit(it: Visit) -> None:
+    """Take what holds a TypedDict."""
+
+
+def of_class(kind: type[int]) -> None:
+    """Take a class."""
+
+
+def undefined(a: Missing) -> None:  # type: ignore[name-defined]  # noqa: F821  # the test
+    """Name a type that is not there."""
+
+
+def nonsense(a: 5) -> None:  # type: ignore[valid-type]  # the test
+    """Have no type but a value."""
+
+
+def größe(a: int) -> None:  # noqa: PLC2401  # the test
+    """Have a name that the API does not take."""
+
+
+class Service:
+    """Has methods of each kind."""
+
+    def method(self, city: str) -> str:
+        """Tell of a city."""
+        return f"{city}!"
+
+    async def later(self, city: str) -> str:
+        """Tell later."""
+        return f"{city}?"
+
+    @classmethod
+    def of_class(cls, city: str) -> str:
+        """Tell of a class."""
+        return cls.__name__ + city
+
+    @staticmethod
+    def static(city: str) -> str:
+        """Tell without an object."""
+        return city
+
+    def __call__(self, city: str) -> str:
+        """Tell when called."""
+        return city * 2
+
+
+UNREGISTERED: dict[str, tuple[Any, str]] = {
+    "no type": (no_type, "no_type cannot be a tool: its parameter b has no type; annotate it, su"),
+    "docstring": (typed_in_words, "its parameter a has no type"),
+    "positional": (positional, "its parameter a is positional-only; remove the `/`"),
+    "args": (many, "its parameter names takes any number of values; write one parameter with a"),
+    "kwargs": (any_keyword, "its parameter names takes any keywords; write a parameter for each"),
+    "frame": (frame, "parameter df has the type pandas.DataFrame, which has no JSON form; take"),
+    "frames": (frames, "parameter df has the type list[pandas.DataFrame] | None, which has"),
+    "field": (with_frame, "WithFrame, which has no JSON form"),
+    "callable": (call, "which has no JSON form"),
+    "union": (maybe_call, "which has no JSON form"),
+    "enum": (of_corner, "its parameter corner has the type"),
+    "class": (of_class, "its parameter kind has the type type[int], which has no JSON form"),
+    "undefined": (undefined, "its parameter a names Missing, which is not defined; define or imp"),
+    "nonsense": (nonsense, "its parameter a"),
+    "name": (größe, "1 to 64 ASCII letters, digits, _ or -, got 'größe'; give another with name="),
+    "lambda": (lambda: 1, 'a lambda has no name; give one with name="..."'),
+    "unbound": (Service.method, "make an object and register its bound method: chat.tool(obj.me"),
+    "unbound class": (
+        Service.__dict__["of_class"].__func__,
+        "of_class is a method without its object (its first parameter is cls)",
+    ),
+    "classmethod": (Service.__dict__["of_class"], "register the bound method"),
+    "builtin": (print, "print"),
+    "no signature": (builtins.type, "type has no signature that Python can read"),
+    "text": ("weather", "a tool must be a function, got a text; write tool(name='weather')"),
+    "number": (5, "a tool must be a function, got a int"),
+    "lambda's parameter": (functools.partial(lambda a: a), "a lambda has no name"),
+}
+
+
+@pytest.mark.parametrize("row", UNREGISTERED)
+def test_unregistered(row: str) -> None:
+    """What cannot be described is refused in one line that names it and says how to mend it."""
+    function, expected = UNREGISTERED[row]
+    tools = ToolBox()
+    with pytest.raises(UsageError) as caught:
+        tools.tool(function)
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+    assert not tools
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="pydantic takes it there")
+def test_typed_dict_of_typing() -> None:
+    """Within a class, Python before 3.12 needs another TypedDict; the error says which."""
+    with pytest.raises(UsageError, match="import TypedDict from typing_extensions"):
+        make_tool(visit)
+
+
+def test_methods() -> None:
+    """Bound methods, class and static methods, partials and callable objects are tools."""
+    service, tools = Service(), ToolBox()
+    for function, name, words in (
+        (service.method, "method", "Tell of a city."),
+        (service.later, "later", "Tell later."),
+        (Service.of_class, "of_class", "Tell of a class."),
+        (Service.static, "static", "Tell without an object."),
+        (Service.__dict__["static"], "static", "Tell without an object."),
+        (service, "Service", "Tell when called."),
+        (functools.partial(service.method), "method", "Tell of a city."),
+    ):
+        assert tools.tool(function) is function
+        assert (tools[name].description, list(tools[name].parameters["properties"])) == (
+            words,
+            ["city"],
+        )
+        assert tools[name].is_async is (name == "later")
+    assert tools["Service"].function(**tools["Service"].arguments('{"city": "a"}')) == "aa"
+    assert asyncio.run(tools["later"].function(city="a")) == "a?"
+
+
+def test_is_async() -> None:
+    """Async functions, generators, partials and objects are known as such."""
+
+    async def wait(seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def stream(count: int) -> Any:
+        for number in range(count):
+            yield number
+
+    class Later:
+        """Is called and waits."""
+
+        async def __call__(self, city: str) -> str:
+            return city
+
+    for function in (wait, stream, functools.partial(wait), Later()):
+        assert make_tool(function).is_async
+    assert not make_tool(weather).is_async
+
+
+def test_decorator() -> None:
+    """The decorator works bare and with settings, and gives the function back."""
+    tools = ToolBox()
+
+    @tools.tool
+    def one(a: int) -> int:
+        """Do one."""
+        return a
+
+    @tools.tool(name="second", description="Do two.", safe=True, timeout=5, strict=True)
+    def two(a: int) -> int:
+        return 2 * a
+
+    tools.tool(lambda: 1, name="third", confirm=False)
+    assert (one(1), two(1)) == (1, 2)
+    assert list(tools) == ["one", "second", "third"]
+    wire = tools["second"].to_wire()["function"]
+    assert (wire["name"], wire["description"], wire["strict"]) == ("second", "Do two.", True)
+    assert "description" not in tools["third"].to_wire()["function"]
+    assert [tool.asks for tool in tools.values()] == [True, False, False]
+    assert make_tool(one, safe=True, confirm=True).asks
+    assert repr(tools) == "<ToolBox: one, second, third>"
+    assert repr(ToolBox()) == "<ToolBox: no tools>"
+
+
+def test_registry() -> None:
+    """Tools are found by name, replaced by the same name, and taken out."""
+    tools = ToolBox()
+    with pytest.raises(UsageError, match=r"unknown tool x: there are no tools; write @chat\.tool"):
+        tools.select("x")
+    assert tools.select("all") == tools.select([]) == tools.select("") == ()
+    tools.tool(weather)
+    tools.tool(weather, name="forecast")
+    tools.tool(weather, description="new")
+    assert list(tools) == ["weather", "forecast"]
+    assert len(tools) == 2
+    assert tools["weather"].description == "new"
+    assert ("weather" in tools, "x" in tools, tools.get("x"), object() in tools) == (
+        True,
+        False,
+        None,
+        False,
+    )
+    both = (tools["weather"], tools["forecast"])
+    assert tools.select("all") == tools.select(["weather", "forecast"]) == both
+    assert tools.select(" forecast, weather,forecast ") == both[::-1]
+    for action in (tools.select, tools.__getitem__, tools.remove):
+        with pytest.raises(UsageError) as caught:
+            action("wether")
+        assert str(caught.value) == (
+            "unknown tool wether; did you mean weather?; the tools are: weather, forecast"
+        )
+    tools.remove("weather")
+    assert list(tools) == ["forecast"]
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}, "days": {"type": "integer", "minimum": 1}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+
+
+WORKING: dict[str, Any] = {"name": "x", "parameters": SCHEMA, "function": dict}
+
+
+def by_hand(schema: dict[str, Any]) -> Tool:
+    """Make a tool that came from elsewhere."""
+    return Tool(name="by-hand", parameters=schema, function=dict)
+
+
+def test_by_hand() -> None:
+    """A tool with any schema and callable is checked by the schema and called with keywords."""
+    tool = by_hand(SCHEMA)
+    assert tool.arguments('{"city": "a", "days": 2}') == {"city": "a", "days": 2}
+    for text, expected in (
+        ("", "'city' is a required property"),
+        ('{"city": "a", "days": 0}', "days: 0 is less than the minimum of 1"),
+        ('{"city": "a", "x": 0}', "'x' was unexpected"),
+        (json.dumps({"city": ["a" * 5_000]}), "is not of type 'string'"),
+        ("[]", "one JSON object"),
+    ):
+        with pytest.raises(ToolInputError) as caught:
+            tool.arguments(text)
+        assert expected in str(caught.value)
+        assert len(str(caught.value)) < 300
+
+
+def test_by_hand_without_a_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without jsonschema, or with a schema that it cannot use, an object is all that is needed."""
+    for schema in (
+        SCHEMA | {"properties": {"city": {"type": "stuff"}}},
+        SCHEMA | {"properties": {"city": {"$ref": "http://127.0.0.1:9/x"}}},
+        SCHEMA | {"properties": 5},
+    ):
+        assert by_hand(schema).arguments('{"city": 1}') == {"city": 1}
+    monkeypatch.setitem(sys.modules, "jsonschema", None)
+    assert by_hand(SCHEMA).arguments('{"days": 0}') == {"days": 0}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"name": "a b"}, "1 to 64 ASCII letters"),
+        ({"name": "a" * 65}, "1 to 64 ASCII letters"),
+        ({"name": ""}, "1 to 64 ASCII letters"),
+        ({"name": "a\n"}, "1 to 64 ASCII letters"),
+        ({"function": 5}, "must have a function to call, got a int"),
+        ({"parameters": {"type": "array"}}, "must be the JSON Schema of an object"),
+        ({"parameters": []}, "must be the JSON Schema of an object"),
+        ({"timeout": 0}, "must be seconds above 0, or None, got 0"),
+        ({"timeout": "5"}, "must be seconds above 0"),
+        ({"timeout": True}, "must be seconds above 0"),
+        ({"main_thread": True, "function": asyncio.sleep}, "is async, so it runs in an event loop"),
+    ],
+)
+def test_wrong_settings(settings: dict[str, Any], expected: str) -> None:
+    """A tool that could not be offered or run is refused as it is made."""
+    with pytest.raises(UsageError) as caught:
+        Tool(**{**WORKING, **settings})
+    assert expected in str(caught.value)
+
+
+def test_late_import() -> None:
+    """The registry is imported without pydantic and without what describes values."""
+    code = (
+        "import sys, eighty80_jupyter.chat.tools, eighty80_jupyter.chat.tool_call\n"
+        "names = ('pydantic', 'docstring_parser', 'jsonschema', 'pydantic_core')\n"
+        "names += ('eighty80_jupyter.prompt.describe', 'eighty80_jupyter.prompt.compose')\n"
+        "print([name for name in names if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
