@@ -7,12 +7,15 @@ from typing import Any
 from traitlets import (
     Bool,
     CaselessStrEnum,
+    Dict,
     Float,
     HasTraits,
     Integer,
+    List,
     TraitError,
     TraitType,
     Unicode,
+    Union,
 )
 from traitlets.config import Config, Configurable
 
@@ -130,15 +133,58 @@ class ChatConfig(Configurable):
     ).tag(config=True)
     stream = Bool(default_value=True, help="show the reply while it is written").tag(config=True)
 
+    autosave = Bool(
+        default_value=False,
+        help="write all that happens to a journal in your own state directory, as it happens; "
+        "%chat --recover reads back what a killed kernel had",
+    ).tag(config=True)
+
     output_format = CaselessStrEnum(
         ["auto", "html", "markdown"],
         "auto",
         help="how replies are put into a notebook: as HTML that was made safe, or as Markdown for "
         "the front end to render, which trusts it; auto: Markdown in VS Code, else HTML",
     ).tag(config=True)
+    replace_on_rerun = Bool(
+        default_value=True,
+        help="a cell that runs again right after its turn answers that turn anew; False: it adds "
+        "another turn",
+    ).tag(config=True)
     allow_images = Bool(
         default_value=False,
         help="load the images in a reply; whoever wrote their addresses learns that you read it",
+    ).tag(config=True)
+    tools = Union(
+        [Unicode(), List(Unicode())],
+        default_value=None,
+        allow_none=True,
+        help='the tools that every prompt offers: names, or "all"; None: those of --tools only',
+    ).tag(config=True)
+    tool_rounds = Integer(
+        10, min=1, help="how often a model may call tools before it must answer"
+    ).tag(config=True)
+    tool_timeout = Float(
+        None,
+        min=0.001,
+        allow_none=True,
+        help="seconds that a tool may take which has no timeout of its own; None: no limit",
+    ).tag(config=True)
+    tool_result_tokens = Integer(
+        2000, min=20, help="the most that the result of a tool takes, in estimated tokens"
+    ).tag(config=True)
+    context_limit = Union(
+        [Integer(min=64), Dict(value_trait=Integer(min=64), key_trait=Unicode())],
+        default_value=None,
+        allow_none=True,
+        help="how many tokens a model takes for prompt and answer together: a number, or a "
+        "dictionary by model; None: unknown, and learned from the server's own error",
+    ).tag(config=True)
+    context_policy = CaselessStrEnum(
+        ["error", "trim", "summarize"],
+        "error",
+        help="what happens when a conversation grows longer than the model takes. error: it is "
+        "not sent; trim: old data is left out, then the oldest turns; summarize: the model "
+        "condenses what would be left out",
     ).tag(config=True)
     base_url = UrlTrait(
         help="the address of the server; None: the environment variable _8080_API_URL, "

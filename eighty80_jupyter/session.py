@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import sys
+from collections import ChainMap
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api import sampling
-from eighty80_jupyter.api.deltas import Event
 from eighty80_jupyter.api.endpoint import (
     DEFAULT_URL,
     ENV_KEY,
@@ -27,24 +25,41 @@ from eighty80_jupyter.api.endpoint import (
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.models import Model
 from eighty80_jupyter.api.reply import Reply
-from eighty80_jupyter.background import Background, Work
+from eighty80_jupyter.assembly import (
+    context_settings,
+    filling,
+    make_hands,
+    make_offer,
+    patience,
+)
 from eighty80_jupyter.chat.conversation import Conversation
 from eighty80_jupyter.chat.conversations import Conversations
+from eighty80_jupyter.chat.tools import ToolBox
 from eighty80_jupyter.config import ChatConfig
+from eighty80_jupyter.embedded import Embedded
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.prompt.tokens import Calibration, estimate
+from eighty80_jupyter.turns import Turns
 
 if TYPE_CHECKING:
-    # Both are brought in when first used: loading the extension must cost nothing to speak of.
-    from eighty80_jupyter.api.client import Client, Settings
-    from eighty80_jupyter.chat.feed import Feed, SessionWatcher
+    # Brought in when first used: loading the extension must cost nothing to speak of.
+    import asyncio
+
+    from eighty80_jupyter.api.client import Settings
+    from eighty80_jupyter.chat.context import ContextSettings
+    from eighty80_jupyter.chat.feed import SessionWatcher
+    from eighty80_jupyter.chat.journal import Journal
+    from eighty80_jupyter.chat.tool_hands import Hands
+    from eighty80_jupyter.chat.tool_loop import Confirmer, Offer
+    from eighty80_jupyter.chat.tools import Tool
     from eighty80_jupyter.chat.turn import Place, Request, Running
     from eighty80_jupyter.local.server import LocalServer
     from eighty80_jupyter.prompt.describe import Registry
     from eighty80_jupyter.prompt.prepare import Context, Prepared
     from eighty80_jupyter.prompt.redact import Redactor
+    from eighty80_jupyter.turns import Listener
 
-Listener = Callable[[list[Event]], None]
+    Tools = str | bool | Sequence[str | Tool | Callable[..., Any]]
 
 
 class Session:
@@ -53,7 +68,9 @@ class Session:
     `config` holds every setting, `conversations` the conversations by their names, `conversation`
     is the current one, `session[name]` another; `last` is the latest reply. `namespace`
     holds the variables that prompts can name, those of the notebook; None leaves `{{...}}` alone.
-    `calibration` corrects the estimate of tokens by what the server counts.
+    `calibration` corrects the estimate of tokens by what the server counts. `tools` holds the tools
+    that a turn can offer; `@session.tool` adds a function. `confirmer` asks the user before a call;
+    None: what must be asked about is refused.
     """
 
     def __init__(
@@ -67,16 +84,19 @@ class Session:
         self.last: Reply | None = None
         self.namespace: Mapping[str, Any] | None = None
         self.calibration = Calibration()
+        self.tools = ToolBox()
+        self.tool = self.tools.tool
+        self.confirmer: Confirmer | None = None
+        self._always: dict[str, Callable[..., Any]] = {}  # tools that need no more confirmation
         self._environ: Mapping[str, str] = os.environ if environ is None else environ
-        self._background = Background()
-        self._client: tuple[Client, object] | None = None
-        self._local: LocalServer | None = None
+        self._turns = Turns(self.conversations, self._learn)
+        self._embedded = Embedded(self.config)
         self._registry: Registry | None = None
         self._redactor: Redactor | None = None
         self._models: dict[str, list[Model]] = {}
-        self._local_file: Path | None = None
-        self._before_local: dict[str, Any] = {}
-        self._events: Feed | None = None
+        self._context_limits: dict[tuple[str, str], int] = {}  # by address and model, as learned
+        self._journal: Journal | None = None
+        self.config.observe(self._set_autosave, "autosave")
 
     def __repr__(self) -> str:
         return f"<Session at {self.address}: {self.conversation!r}>"
@@ -100,9 +120,14 @@ class Session:
             return "an address that cannot be used"
 
     @property
+    def is_local(self) -> bool:
+        """Whether it talks to the embedded model."""
+        return self._embedded.active
+
+    @property
     def key_source(self) -> str:
         """Where the key comes from, in words; the key itself is never told."""
-        if self._local is not None:
+        if self._embedded.active:
             return "not needed for the embedded model"
         if self.config.api_key:
             return "set for this kernel"
@@ -122,6 +147,8 @@ class Session:
         listen: Listener | None = None,
         conversation: str | Conversation | None = None,
         place: Place | None = None,
+        tools: Tools | None = None,
+        confirmer: Confirmer | None = None,
         **parameters: Any,
     ) -> Reply:
         """Add a turn to the conversation: send `prompt` with the history and return the reply.
@@ -135,10 +162,14 @@ class Session:
         events as they come, and with an empty list in between. `conversation` is another one than
         the current, `place` says where in it the turn stands.
 
+        `tools` are what the model may call: "all", names ("a,b" or a list), functions, False for
+        none; None: what `config.tools` says. They run in this thread. `confirmer` asks before a
+        call; None: `session.confirmer`. With tools there are two parameters more: `tool_choice`
+        ("auto", "none", "required" or a name) and `parallel_tool_calls`.
+
         Raises UsageError for what cannot be sent, APIError for a request that failed (its `reply`
         is what had come), ChatInterrupted for an interrupt.
         """
-        work: Work[Sequence[Event], Reply] | None = None
         try:
             running = self._running(
                 conversation,
@@ -147,20 +178,14 @@ class Session:
                     system=self.instruction(system, raw=raw, allow_secrets=allow_secrets),
                     stream=stream,
                     place=place,
+                    tools=tools,
                     **parameters,
                 ),
             )
-            work = self._work(running)
-            with work:
-                for batches in work:
-                    if listen is not None:
-                        listen([event for batch in batches for event in batch])
-            reply = work.result()
-        except (KeyboardInterrupt, asyncio.CancelledError):  # or the end of the loop
-            raise _interrupted(work) from None
-        if reply.status == "interrupted":  # by the end of the loop, not by this thread
-            raise _interrupted(work)
-        return reply
+            hands = self._hands(running, confirmer or self.confirmer, allow_secrets=allow_secrets)
+        except KeyboardInterrupt:
+            raise ChatInterrupted("interrupted; nothing had come yet") from None
+        return self._turns.run(running, hands, listen or (lambda _events: None))
 
     def start(
         self,
@@ -172,12 +197,15 @@ class Session:
         stream: bool | None = None,
         conversation: str | Conversation | None = None,
         place: Place | None = None,
+        tools: Tools | None = None,
+        confirmer: Confirmer | None = None,
         **parameters: Any,
     ) -> Running:
         """Begin a turn and return at once; `ask` explains the parameters.
 
-        What happens is told to those who `watch`, and stands in what is returned. Raises UsageError
-        for what cannot be sent.
+        What happens is told to those who `watch`, and stands in what is returned. Tools run, and
+        the `confirmer` is asked, in a thread of their own; None: nobody can be asked. Raises
+        UsageError for what cannot be sent.
         """
         running = self._running(
             conversation,
@@ -186,12 +214,11 @@ class Session:
                 system=self.instruction(system, raw=raw, allow_secrets=allow_secrets),
                 stream=stream,
                 place=place,
+                tools=tools,
                 **parameters,
             ),
         )
-        work = self._work(running)
-        running.cancel = work.cancel
-        work.start()
+        self._turns.begin(running, self._hands(running, confirmer, allow_secrets=allow_secrets))
         return running
 
     def watch(self, watcher: SessionWatcher) -> Callable[[], None]:
@@ -200,59 +227,80 @@ class Session:
         It is called in the thread where it happens, which is mostly the loop's: it must return at
         once. See `chat.feed` for the events.
         """
-        return self._feed.watch(watcher)
+        return self._turns.feed.watch(watcher)
 
     @property
-    def _feed(self) -> Feed:
-        from eighty80_jupyter.chat.feed import ConversationChanged, Feed  # noqa: PLC0415  # brings in httpx
+    def secrets(self) -> tuple[Secret, ...]:
+        """The keys of this session, which must stand in no file."""
+        words = [self.config.api_key, self._embedded.key_before]
+        words.append(Secret(self._environ.get(ENV_KEY, "").strip()))
+        with suppress(UsageError):  # no key, or a token file that cannot be read
+            words.append(self._endpoint().authorization()[0])
+        return tuple({word.reveal(): word for word in words if word}.values())
 
-        if self._events is None:
-            feed = self._events = Feed()
-            self.conversations.watch(lambda changed: feed.tell(ConversationChanged(changed)))
-        return self._events
+    def _set_autosave(self, _change: object = None) -> None:
+        """Begin the journal or end it, as the setting says."""
+        if self.config.autosave and self._journal is None:
+            from eighty80_jupyter.chat.journal import Journal  # noqa: PLC0415  # for those who want it
+
+            self._journal = Journal(
+                self.conversations, self._turns.feed, secrets=lambda: self.secrets
+            )
+        elif not self.config.autosave and self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    def on_loop(self, callback: Callable[[], None]) -> asyncio.AbstractEventLoop:
+        """Have the loop thread call `callback` soon, and return the loop; from any thread.
+
+        The callback must return at once. It can set timers: `get_running_loop().call_later`.
+        """
+        return self._turns.background.submit(callback)
 
     def _running(self, conversation: str | Conversation | None, request: Request) -> Running:
         from eighty80_jupyter.chat.turn import Running  # noqa: PLC0415  # brings in httpx
 
+        self._set_autosave()  # a configuration file may have set it
         if conversation is None:
             conversation = self.conversation
         elif isinstance(conversation, str):
             conversation = self.conversations[conversation]
+        if request.place.keep:
+            from eighty80_jupyter.chat.tool_hands import waits_for_tool  # noqa: PLC0415  # late
+
+            if waits_for_tool(conversation):
+                raise UsageError(
+                    f"a tool cannot add a turn to the conversation {conversation.name}, which "
+                    "waits for it; ask in another, or with place=Place(keep=False)"
+                )
         return Running(conversation, request)
 
-    def _work(self, running: Running) -> Work[Sequence[Event], Reply]:
-        """Return the work of a turn, which tells the feed what happens."""
-        from eighty80_jupyter.chat import feed  # noqa: PLC0415  # brings in httpx
-        from eighty80_jupyter.chat.turn import take_turn  # noqa: PLC0415  # the same
+    def _hands(
+        self, running: Running, confirmer: Confirmer | None, *, allow_secrets: bool
+    ) -> Hands | None:
+        """Return what runs the calls of a turn; None where it offers no tools."""
+        return make_hands(
+            self.config,
+            running.request.offer,
+            conversation=running.conversation,
+            confirmer=confirmer,
+            always=self._always,
+            registry=self._registry,
+            redactor=self._scrubber(allow_secrets=allow_secrets),
+            ratio=self.calibration.ratio,
+        )
 
-        client, tell = self._connected(), self._feed.tell
-        first = not running.conversation
-
-        async def take(put: Callable[[Sequence[Event]], None]) -> Reply:
-            def emit(events: Sequence[Event]) -> None:
-                put(events)
-                tell(feed.TurnEvents(running, events))
-
-            tell(feed.TurnBegan(running))
-            return await take_turn(running, client, emit)
-
-        def at_end(error: BaseException | None) -> None:
-            running.done = True
-            if running.error is None and isinstance(error, Exception):
-                running.error = error
-            self._learn(running, first=first)
-            tell(feed.TurnEnded(running))
-
-        return Work(self._background, take, at_end=at_end)
-
-    def _learn(self, running: Running, *, first: bool) -> None:
+    def _learn(self, running: Running, first: bool) -> None:  # noqa: FBT001  # called by place
         """Keep what a turn brought besides its place in the conversation."""
         reply, request = running.reply, running.request
         if reply is None:
             return
-        if reply.status == "complete" or not reply.empty:
+        # A turn answered again and not kept is a trial, which counts only once somebody adopts it.
+        trial = request.place.again is not None and not request.place.keep
+        if not trial and (reply.status == "complete" or not reply.empty):
             self.last = reply
-        if first and reply.usage is not None and reply.usage.prompt_tokens:
+        alone = first and request.offer is None  # the tools take tokens, too
+        if alone and reply.usage is not None and reply.usage.prompt_tokens:
             # Only what a first turn sends is known without looking through the history again.
             sent = [request.instruction or request.system or "", request.prompt.text]
             self.calibration.learn(sum(map(estimate, sent)), reply.usage.prompt_tokens)
@@ -264,17 +312,22 @@ class Session:
         raw: bool = False,
         allow_secrets: bool = False,
         first_line: int = 1,
+        values: Mapping[str, Any] | None = None,
     ) -> Prepared:
         """Return what would be sent for `prompt`: fields filled, pictures and sounds encoded.
 
         What is prepared already is returned as it is: no field is evaluated twice. `first_line` is
-        the number of the prompt's first line in its cell. Raises UsageError.
+        the number of the prompt's first line in its cell. `values` are variables that only this
+        prompt can name. Raises UsageError.
         """
         from eighty80_jupyter.prompt import prepare as room  # noqa: PLC0415  # the first prompt
 
         if isinstance(prompt, room.Prepared):
             return prompt
         context = self._context(raw=raw, allow_secrets=allow_secrets)
+        if values:
+            known = ChainMap(dict(values), dict(context.namespace or {}))
+            context = replace(context, namespace=known)
         return room.prepare(prompt, replace(context, first_line=first_line))
 
     def request(
@@ -284,10 +337,19 @@ class Session:
         system: str | None = None,
         stream: bool | None = None,
         place: Place | None = None,
+        tools: Tools | None = None,
+        tool_choice: str | None = None,
+        parallel_tool_calls: bool | None = None,
         **parameters: Any,
     ) -> Request:
         """Return all that a turn with this prompt needs, checked. Raises UsageError."""
         values = self.parameters(**parameters)
+        offer = self.offer(
+            tools,
+            choice=tool_choice,
+            parallel=parallel_tool_calls,
+            answers=values.get("n", 1),
+        )
         endpoint = self._endpoint()
         from eighty80_jupyter.chat.turn import Place, Request  # noqa: PLC0415  # brings in httpx
 
@@ -295,7 +357,7 @@ class Session:
             prompt=Message("user", prepared.content),
             parameters=sampling.body_fields(values),
             endpoint=endpoint,
-            settings=self._settings(),
+            settings=patience(self.config),
             stream=self.config.stream if stream is None else stream,
             system=self.config.system,
             system_role=self.config.system_role,
@@ -303,6 +365,24 @@ class Session:
             has_data=prepared.has_data,
             source=prepared.source,
             place=place or Place(),
+            context=self._limits(endpoint.url, values),
+            offer=offer,
+        )
+
+    def offer(
+        self,
+        tools: Tools | None = None,
+        *,
+        choice: str | None = None,
+        parallel: bool | None = None,
+        answers: int = 1,
+    ) -> Offer | None:
+        """Return the tools that a turn offers, as `ask` names them; None: no tools.
+
+        Raises UsageError for what is not known, and where there shall be several `answers`.
+        """
+        return make_offer(
+            self.config, self.tools, tools, choice=choice, parallel=parallel, answers=answers
         )
 
     def outgoing(
@@ -312,19 +392,32 @@ class Session:
         system: str | None = None,
         conversation: Conversation | None = None,
         place: Place | None = None,
+        **parameters: Any,
     ) -> list[Message]:
-        """Return the messages that would be sent for a prompt at that place."""
-        from eighty80_jupyter.chat.turn import Place, outgoing  # noqa: PLC0415  # the first prompt
+        """Return the messages that would be sent for a prompt at that place.
 
-        return outgoing(
-            self.conversation if conversation is None else conversation,
-            Message("user", prepared.content),
+        What the model would have to condense first is left out. Raises UsageError, and
+        ContextLengthError for what is too long.
+        """
+        from eighty80_jupyter.chat.turn import Place, head, make_context  # noqa: PLC0415  # late
+
+        conversation = self.conversation if conversation is None else conversation
+        place, values = place or Place(), self.parameters(**parameters)
+
+        async def nobody(_messages: Sequence[Message]) -> str:
+            return ""
+
+        limits = self._limits(self.address, values)
+        before = head(
+            conversation,
             instruction=system,
             system=self.config.system,
             system_role=self.config.system_role,
             has_data=prepared.has_data,
-            place=place or Place(),
+            place=place,
         )
+        context = make_context(conversation, place, limits, nobody)
+        return context.fitted(before, [Message("user", prepared.content)])
 
     def register(self, kind: type | str, describe: Callable[[Any], Any]) -> None:
         """Describe values of a class, or of "module.Class", by `describe(value)` in prompts."""
@@ -342,8 +435,10 @@ class Session:
         """
         endpoint = self._endpoint()
         if refresh or endpoint.url not in self._models:
-            client, settings = self._connected(), settings or self._settings()
-            found = self._background.run(client.models(endpoint, settings=settings))
+            settings = settings or patience(self.config)
+            found = self._turns.background.run(
+                self._turns.client().models(endpoint, settings=settings)
+            )
             self._models[endpoint.url] = [Model.from_wire(entry) for entry in found]
         return list(self._models[endpoint.url])
 
@@ -371,47 +466,18 @@ class Session:
         cache, with `progress(done, total)` called in bytes. Raises LocalModelError, and then
         everything stays as it was.
         """
-        from eighty80_jupyter.local import start  # noqa: PLC0415  # seldom needed
-
-        file = Path(path).expanduser().resolve() if path else None
-        if self._local is not None and self._local.alive and file == self._local_file:
-            return self._local
-        server = start(file, progress=progress)
-        self.use_remote()
-        self._local_file = file
-        names = ("base_url", "api_key", "model")
-        self._before_local = {name: getattr(self.config, name) for name in names}
-        self._local = server
-        self.config.base_url = server.url
-        self.config.api_key = Secret(server.api_key)
-        self.config.model = server.model
-        return server
+        return self._embedded.use(path, progress=progress)
 
     def use_remote(self) -> None:
         """Stop the embedded model and go back to the server that was used before."""
-        if self._local is not None:
-            self._local.close()
-            self._local = None
-            for name, value in self._before_local.items():
-                setattr(self.config, name, value)
+        self._embedded.leave()
 
     def close(self) -> None:
         """Close the connections and end the loop thread; the next request opens them again.
 
         The conversation, the settings and the embedded model stay.
         """
-        self._client = None
-        self._background.close()
-
-    def _connected(self) -> Client:
-        """Return the client that belongs to the running loop."""
-        from eighty80_jupyter.api.client import Client  # noqa: PLC0415  # brings in httpx
-
-        loop = self._background.loop()
-        if self._client is None or self._client[1] is not loop:
-            self._client = Client(), loop
-            self._background.at_close(self._client[0].aclose)
-        return self._client[0]
+        self._turns.close()
 
     def instruction(
         self, system: str | None, *, raw: bool = False, allow_secrets: bool = False
@@ -422,25 +488,21 @@ class Session:
         return self._context(raw=raw, allow_secrets=allow_secrets).render(system).text
 
     def _context(self, *, raw: bool, allow_secrets: bool) -> Context:
-        from eighty80_jupyter.prompt.prepare import Context  # noqa: PLC0415  # the first prompt
-        from eighty80_jupyter.prompt.redact import Redactor  # noqa: PLC0415  # the same
-        from eighty80_jupyter.prompt.rendered import Budgets  # noqa: PLC0415  # the same
-
-        config = self.config
-        if self._redactor is None:
-            self._redactor = Redactor(self._environ)
-        self._redactor.key = config.api_key
-        return Context(
+        return filling(
+            self.config,
             namespace=None if raw else self.namespace,
             registry=self._registry,
-            redactor=None if allow_secrets else self._redactor,
-            budgets=Budgets(
-                field=int(config.field_tokens / self.calibration.ratio),
-                message=int(config.message_tokens / self.calibration.ratio),
-            ),
-            last_error=getattr(sys, "last_value", None),
-            limit=config.max_attachment_bytes,
+            redactor=self._scrubber(allow_secrets=allow_secrets),
+            ratio=self.calibration.ratio,
         )
+
+    def _scrubber(self, *, allow_secrets: bool) -> Redactor | None:
+        from eighty80_jupyter.prompt.redact import Redactor  # noqa: PLC0415  # the first prompt
+
+        if self._redactor is None:
+            self._redactor = Redactor(self._environ)
+        self._redactor.key = self.config.api_key
+        return None if allow_secrets else self._redactor
 
     def _endpoint(self) -> Endpoint:
         return resolve(
@@ -450,23 +512,6 @@ class Session:
             allow_insecure=self.config.allow_insecure_http,
         )
 
-    def _settings(self) -> Settings:
-        from eighty80_jupyter.api.client import Settings  # noqa: PLC0415  # brings in httpx
-
-        config = self.config
-        return Settings(
-            connect_timeout=config.connect_timeout,
-            read_timeout=config.read_timeout,
-            max_retries=config.max_retries,
-            max_retry_wait=config.max_retry_wait,
-        )
-
-
-def _interrupted(work: Work[Sequence[Event], Reply] | None) -> ChatInterrupted:
-    reply = None
-    # An error that came at the same moment, or a turn that had not begun, left no reply.
-    with suppress(Exception, asyncio.CancelledError):
-        reply = work.result() if work is not None else None
-    if reply is None or reply.empty:
-        return ChatInterrupted("interrupted; nothing had come yet")
-    return ChatInterrupted("interrupted; what had come is kept", reply=reply)
+    def _limits(self, url: str, values: Mapping[str, Any]) -> ContextSettings:
+        learned, ratio = self._context_limits, self.calibration.ratio
+        return context_settings(self.config, learned, url, values, ratio)

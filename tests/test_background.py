@@ -304,7 +304,7 @@ from eighty80_jupyter.session import Session
 session = Session(ChatConfig(base_url=sys.argv[1], api_key="sk-test"), environ={})
 print(session.ask("Hi").text)
 if sys.argv[2] == "busy":
-    session._background.start(asyncio.Event().wait())
+    session._turns.background.start(asyncio.Event().wait())
 if sys.argv[2] == "close":
     session.close()
 """

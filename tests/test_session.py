@@ -37,7 +37,7 @@ from tests.support.replies import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from eighty80_jupyter.api.deltas import Event
+    from eighty80_jupyter.chat.events import TurnEvent
     from tests.support.replies import Reply
     from tests.support.scripted import ScriptedServer
 
@@ -125,10 +125,10 @@ def test_events_reach_the_listener_in_the_asking_thread(
 ) -> None:
     """The listener sees every piece, in order, in the thread that asked."""
     server.queue(stream_reply("one two three", tokens_per_second=1000))
-    seen: list[Event] = []
+    seen: list[TurnEvent] = []
     threads = set()
 
-    def listen(events: list[Event]) -> None:
+    def listen(events: list[TurnEvent]) -> None:
         threads.add(threading.current_thread())
         seen.extend(events)
 

@@ -176,6 +176,11 @@ class Snapshot:
         self.id = ""
         self.usage: Usage | None = None
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing of an answer has come."""
+        return not self._choices
+
     def apply(self, delta: Delta) -> None:
         """Add one delta."""
         match delta:

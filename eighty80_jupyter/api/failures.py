@@ -21,6 +21,10 @@ _CONTEXT_WORDS = re.compile(
     r"prompt is too long|max_model_len|max_seq_len",
     re.IGNORECASE,
 )
+_SHORTER = (
+    "send less, start anew with %chat --new, or let old turns go: "
+    "%config ChatConfig.context_policy = 'trim'"
+)
 _CONTEXT_LIMIT = (
     re.compile(
         r"(?:context|sequence)[\w ]*?(?:length|size|window)\D{0,20}?([\d,]{3,})", re.IGNORECASE
@@ -94,8 +98,7 @@ def status_error(
             f"it takes {limit:,} tokens" if limit else "the server did not say how many it takes"
         )
         context = errors.ContextLengthError(
-            f"the conversation is too long for the model ({tells}){said}; start anew with "
-            "%chat --reset, or send less",
+            f"the conversation is too long for the model ({tells}){said}; {_SHORTER}",
             **facts,
         )
         context.limit = limit
@@ -149,8 +152,7 @@ def stream_error(body: Any, *, url: str, secret: Secret | None = None) -> errors
     if _is_context(message, code):
         limit = context_limit(parsed, message)
         error = errors.ContextLengthError(
-            f"the conversation is too long for the model: {said}; start anew with %chat --reset, "
-            "or send less",
+            f"the conversation is too long for the model: {said}; {_SHORTER}",
             status_code=200,
             message=message,
             body=parsed,

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.errors import ReplyFormatError
 
+if TYPE_CHECKING:
+    from eighty80_jupyter.api.code_blocks import CodeBlock
+
 # How a reply ended: whole, cut by the user, or broken off by an error.
 Status = Literal["complete", "interrupted", "error"]
+# Why a model was made to answer without tools: too many rounds, or the same call again and again.
+Stopped = Literal["", "rounds", "repeated"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +52,23 @@ class Usage:
         """Return what was reported, without the rest."""
         return {n: v for n in self.__slots__ if (v := getattr(self, n)) is not None}
 
+    def __add__(self, other: Usage) -> Usage:
+        """Return the counts and times of two requests together, and their mean rates."""
+        values: dict[str, Any] = {}
+        for name in self.__slots__:
+            pair = [v for v in (getattr(self, name), getattr(other, name)) if v is not None]
+            if pair and not name.endswith("_rate"):
+                values[name] = sum(pair)
+        for kind in ("prefill", "decode"):
+            pairs = [
+                (getattr(u, f"{kind}_tokens"), getattr(u, f"{kind}_rate")) for u in (self, other)
+            ]
+            known = [(tokens, rate) for tokens, rate in pairs if tokens and rate and rate > 0]
+            if known:
+                seconds = sum(tokens / rate for tokens, rate in known)
+                values[f"{kind}_rate"] = sum(tokens for tokens, _ in known) / seconds
+        return Usage(**values)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
@@ -70,13 +92,34 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """What became of a tool call: `shown` is the call on one line, `seconds` how long it ran.
+
+    `status` is "done", "failed", "refused", "unknown", "invalid", "timeout" or "stopped". By `id`
+    the arguments and the result are found among the messages; `round` counts from 1.
+    """
+
+    id: str
+    name: str
+    shown: str
+    status: str
+    seconds: float = 0.0
+    round: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """What the model answered.
 
     `choices` holds one answer or more; `text`, `reasoning` and `finish_reason` are the first one's.
     `seconds` runs from the request to the end of the reply, as the user felt it. `status` tells
     whether the reply is whole, was interrupted, or broke off with the error in `error`.
-    `parameters` is what was sent besides the messages.
+    `parameters` is what was sent besides the messages, `notes` say what the user should know of it,
+    such as what of the history was left out.
+
+    With tools there may be several `rounds`, a request each: the answer is that of the last one,
+    `usage` the sum. `calls` are the tool calls in order, `tool_seconds` is what they and the user's
+    decisions took, `stopped` tells why the model was made to answer without further calls.
     """
 
     choices: tuple[Choice, ...] = (Choice(),)
@@ -87,6 +130,11 @@ class Reply:
     status: Status = "complete"
     error: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    rounds: int = 1
+    calls: tuple[CallRecord, ...] = ()
+    tool_seconds: float = 0.0
+    stopped: Stopped = ""
 
     @property
     def text(self) -> str:
@@ -106,14 +154,55 @@ class Reply:
     @property
     def empty(self) -> bool:
         """Whether there is nothing in it that would be missed."""
-        return not any(c.text or c.reasoning or c.refusal or c.tool_calls for c in self.choices)
+        return not self.calls and not any(
+            c.text or c.reasoning or c.refusal or c.tool_calls for c in self.choices
+        )
 
     @property
     def tokens_per_second(self) -> float | None:
-        """Completion tokens over the seconds that the user waited, or None if not reported."""
-        if self.usage is None or not self.usage.completion_tokens or self.seconds <= 0:
+        """Completion tokens over the seconds that the user waited, or None if not reported.
+
+        The time that tools took is not the model's, and does not count.
+        """
+        seconds = self.seconds - self.tool_seconds
+        if self.usage is None or not self.usage.completion_tokens or seconds <= 0:
             return None
-        return self.usage.completion_tokens / self.seconds
+        return self.usage.completion_tokens / seconds
+
+    @property
+    def code_blocks(self) -> list[CodeBlock]:
+        """The fenced blocks of code in the text of the first answer, in order."""
+        from eighty80_jupyter.api.code_blocks import code_blocks  # noqa: PLC0415  # seldom asked
+
+        return code_blocks(self.text)
+
+    def joined(self, later: Reply) -> Reply:
+        """Return this reply with the first answer of `later` added to its own, as one reply.
+
+        Words that `later` says again are left out. Times and counts are those of both; how it ended
+        is told by `later`.
+        """
+        from eighty80_jupyter.api.seam import overlap  # noqa: PLC0415  # seldom needed
+
+        first, then = self.choices[0], later.choices[0]
+        begun, rest = first.text or first.refusal, then.text or then.refusal
+        choice = replace(
+            then,
+            text=begun + rest[overlap(begun, rest) :],
+            reasoning=first.reasoning + then.reasoning,
+            refusal="",
+            logprobs=(*first.logprobs, *then.logprobs),
+        )
+        both = [usage for usage in (self.usage, later.usage) if usage is not None]
+        return replace(
+            later,
+            choices=(choice,),
+            usage=both[0] + both[1] if len(both) > 1 else None,
+            seconds=self.seconds + later.seconds,
+            rounds=self.rounds + later.rounds,
+            calls=(*self.calls, *later.calls),
+            tool_seconds=self.tool_seconds + later.tool_seconds,
+        )
 
     def json(self) -> Any:
         """Return the value that the text holds as JSON.

@@ -6,7 +6,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Reply
@@ -14,6 +14,7 @@ from eighty80_jupyter.errors import UsageError
 
 InstructionRole = Literal["system", "developer"]
 Watcher = Callable[["Conversation"], None]
+_SHOWN = 60  # characters of a prompt in a repr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,24 @@ class Exchange:
     has_data: bool = False
     source: str = ""
 
+    def __repr__(self) -> str:
+        return f"<Exchange {_start(self.source or self.messages[0].text)} -> {self.reply!r}>"
+
+    def joined(self, later: Exchange) -> Exchange:
+        """Return this exchange with the answer of `later` added to its own.
+
+        The prompt of `later`, which asked to go on, is left out.
+        """
+        reply = self.reply.joined(later.reply)
+        rounds = (*self.messages[:-1], *later.messages[1:-1])
+        answer = replace(reply.choices[0], tool_calls=()).to_message()
+        return replace(
+            self,
+            messages=(*rounds, answer),
+            reply=reply,
+            has_data=self.has_data or later.has_data,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
@@ -44,6 +63,11 @@ class Turn:
     chosen: int = 0
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     cell: str = ""
+
+    def __repr__(self) -> str:
+        count = len(self.alternatives)
+        several = "" if count == 1 else f", answer {self.chosen + 1} of {count}"
+        return f"<Turn {_start(self.source)} -> {self.reply!r}{several}>"
 
     @property
     def exchange(self) -> Exchange:
@@ -76,18 +100,31 @@ class Turn:
         return self.exchange.source or self.prompt
 
 
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What the model wrote of the oldest turns, sent in their place where they no longer fit.
+
+    `covers` names them: the id of each, and the index of the alternative that was chosen.
+    """
+
+    text: str
+    covers: tuple[tuple[str, int], ...]
+
+
 class Conversation:
     """A list of turns, and the instruction that stands before them.
 
     Indexing, iteration and `len` are over turns. `system` is the instruction message of this
-    conversation; None leaves it to the configuration. Every change is whole when it is seen, from
-    whatever thread it comes, and is told to the watchers.
+    conversation; None leaves it to the configuration. `summary` stands for the oldest turns where
+    the model had to condense them. Every change is whole when it is seen, from whatever thread it
+    comes, and is told to the watchers.
     """
 
     def __init__(
         self, name: str = "main", turns: Iterable[Turn] = (), *, system: str | None = None
     ) -> None:
         self.name = name
+        self.summary: Summary | None = None
         self._system = system
         self._turns = list(turns)
         self._places = {turn.id: index for index, turn in enumerate(self._turns)}
@@ -131,6 +168,12 @@ class Conversation:
         """Return the index of the turn with that id, or None if it is not there (any more)."""
         return self._places.get(turn_id)
 
+    def turn(self, turn_id: str | None) -> Turn | None:
+        """Return the turn with that id, or None."""
+        with self._lock:
+            index = None if turn_id is None else self._places.get(turn_id)
+            return None if index is None else self._turns[index]
+
     def numbered(self, number: int) -> Turn:
         """Return turn `number`, counted from 1 as the history shows them; from the end if negative.
 
@@ -138,9 +181,13 @@ class Conversation:
         """
         with self._lock:
             count = len(self._turns)
+            if not count:
+                raise UsageError(f"the conversation {self.name} has no turn yet")
             if number == 0 or abs(number) > count:
-                have = f"there are {count}, counted from 1" if count else "it has none yet"
-                raise UsageError(f"the conversation {self.name} has no turn {number}: {have}")
+                raise UsageError(
+                    f"the conversation {self.name} has no turn {number}: "
+                    f"there are {count}, counted from 1"
+                )
             return self._turns[number - 1 if number > 0 else number]
 
     def commit(self, turn: Turn) -> None:
@@ -208,6 +255,7 @@ class Conversation:
             self._places = {turn.id: index for index, turn in enumerate(self._turns)}
             self._data_turns = sum(turn.has_data for turn in self._turns)
             self._system = system
+            self.summary = None
         self._tell()
 
     def fork(self, name: str, *, at: int | None = None) -> Conversation:
@@ -221,16 +269,31 @@ class Conversation:
                 raise UsageError(
                     f"cannot fork at turn {at}: the conversation {self.name} has {count}"
                 )
-            return Conversation(name, self._turns[:at], system=self._system)
+            fork = Conversation(name, self._turns[:at], system=self._system)
+            fork.summary = self.summary
+            return fork
+
+    def turns(self, *, before: str | None = None) -> list[Turn]:
+        """Return all turns, or those before the turn with the id `before`, the oldest first."""
+        with self._lock:
+            return self._turns[: None if before is None else self._places.get(before)]
 
     def to_messages(self, *, before: str | None = None) -> list[Message]:
         """Return the messages of all turns, or of those before the turn with the id `before`.
 
         They are in order; the instruction is not among them.
         """
-        with self._lock:
-            turns = self._turns[: None if before is None else self._places.get(before)]
-        return [message for turn in turns for message in turn.messages]
+        return [message for turn in self.turns(before=before) for message in turn.messages]
+
+    def to_dataframe(self) -> Any:
+        """Return a pandas DataFrame with a row for each message of the turns.
+
+        Its columns are turn (from 1), role, text, model, parameters, tokens and seconds. Raises
+        UsageError where pandas is not installed.
+        """
+        from eighty80_jupyter.chat.frame import to_dataframe  # noqa: PLC0415  # seldom asked
+
+        return to_dataframe(self)
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Have `watcher` called after every change, in the thread that made it.
@@ -252,3 +315,7 @@ class Conversation:
     def _tell(self) -> None:
         for watcher in tuple(self._watchers):
             watcher(self)
+
+
+def _start(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "...")

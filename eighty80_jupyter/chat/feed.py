@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from eighty80_jupyter.api.deltas import Event
 from eighty80_jupyter.chat.conversation import Conversation
+from eighty80_jupyter.chat.events import TurnEvent
 from eighty80_jupyter.chat.turn import Running
 
 _log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class TurnEvents:
     """Something has come for a turn; its snapshot holds it already."""
 
     running: Running
-    events: Sequence[Event]
+    events: Sequence[TurnEvent]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,20 @@
 
 Without a limit a function runs in the calling thread, so that what it prints and shows goes where
 that thread's goes. With one it runs in a daemon thread with the caller's context variables, while
-the caller waits in short steps, open to interrupts.
+the caller waits in short steps, open to interrupts. Coroutines share one event loop in a thread of
+its own, so that they can share locks, connections and clients from one call to the next.
 """
 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextvars
 import inspect
+import os
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 from types import GeneratorType
@@ -24,6 +27,7 @@ MOST_ITEMS = 1_000  # that are taken from a generator
 
 _STEP = 0.1  # seconds between two looks at the clock, and at an interrupt on Windows
 _GRACE = 0.3  # seconds for a cancelled coroutine to end
+_THREADS = 32  # for what async tools hand over to threads
 _STREAMS = (GeneratorType, map, filter, zip, enumerate, reversed)
 
 
@@ -52,9 +56,8 @@ def execute(
 ) -> Any:
     """Return what the tool's function returns for these keyword arguments.
 
-    A coroutine is run to its end in an event loop of its own (in a thread of its own, where one
-    runs in this thread). Of a generator, or an async one, the list of up to `MOST_ITEMS` items is
-    returned, as FirstItems if there are more.
+    A coroutine is run to its end in the event loop of all async tools. Of a generator, or an async
+    one, the list of up to `MOST_ITEMS` items is returned, as FirstItems if there are more.
 
     `timeout` in seconds is the limit where the tool has none; None: no limit. `stop`, once set,
     ends the waiting as well. A coroutine is then cancelled; a function goes on in its thread, and
@@ -65,14 +68,7 @@ def execute(
     limit = tool.timeout if tool.timeout is not None else timeout
     if not tool.main_thread and (limit is not None or stop is not None):
         return _Worker(lambda: tool.function(**arguments)).result(limit, stop)
-    if not _in_loop():
-        return _settled(tool.function(**arguments))
-    if tool.is_async:
-        return _Worker(lambda: tool.function(**arguments)).result(None, None)
-    value = tool.function(**arguments)
-    if inspect.isawaitable(value) or isinstance(value, AsyncIterator):
-        return _Worker(lambda: value).result(None, None)
-    return _settled(value)
+    return _settled(tool.function(**arguments))
 
 
 class _Worker:
@@ -98,6 +94,8 @@ class _Worker:
                 if over or (stop is not None and stop.is_set()):
                     self._give_up()
                     ended = self._ended.wait(_GRACE if self._cancel is not None else 0)
+                    if not ended and self._cancel is not None:
+                        _Loop.forget()  # a coroutine that blocks it must not block all others
                     raise GivenUpError(timeout=limit if over else None, running=not ended)
         except KeyboardInterrupt:
             self._give_up()
@@ -130,12 +128,45 @@ def _step(deadline: float | None) -> float:
     return _STEP if deadline is None else max(0.0, min(_STEP, deadline - time.monotonic()))
 
 
-def _in_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
+class _Loop:
+    """The event loop of all async tools of this process, in a daemon thread of its own."""
+
+    _lock = threading.Lock()
+    _known: tuple[int, asyncio.AbstractEventLoop] | None = None  # with the process that has it
+
+    @classmethod
+    def run(cls, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Run `coroutine` to its end; a KeyboardInterrupt cancels it."""
+        future = asyncio.run_coroutine_threadsafe(_caught(coroutine), cls._running())
+        try:
+            while not concurrent.futures.wait([future], _STEP).done:
+                pass
+        except KeyboardInterrupt:
+            future.cancel()
+            raise
+        outcome = future.result()
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome[0]
+
+    @classmethod
+    def forget(cls) -> None:
+        """Use another loop from now on; what runs in this one goes on."""
+        with cls._lock:
+            cls._known = None
+
+    @classmethod
+    def _running(cls) -> asyncio.AbstractEventLoop:
+        with cls._lock:
+            if cls._known is None or cls._known[0] != os.getpid():
+                loop = asyncio.new_event_loop()
+                # Python's own choice is 6 threads on two cores, and tools mostly wait.
+                threads = concurrent.futures.ThreadPoolExecutor(_THREADS, "eighty80-tool-thread")
+                loop.set_default_executor(threads)
+                name = "eighty80-async-tools"
+                threading.Thread(target=loop.run_forever, name=name, daemon=True).start()
+                cls._known = os.getpid(), loop
+            return cls._known[1]
 
 
 def _settled(value: Any, started: Callable[..., None] | None = None) -> Any:
@@ -143,8 +174,16 @@ def _settled(value: Any, started: Callable[..., None] | None = None) -> Any:
     if isinstance(value, _STREAMS):
         return _taken(value)
     if inspect.isawaitable(value) or isinstance(value, AsyncIterator):
-        return asyncio.run(_awaited(value, started))
+        return _Loop.run(_awaited(value, started))
     return value
+
+
+async def _caught(coroutine: Coroutine[Any, Any, Any]) -> tuple[Any] | BaseException:
+    """Return what `coroutine` raises: a SystemExit would end the loop of all others."""
+    try:
+        return (await coroutine,)
+    except BaseException as error:  # noqa: BLE001  # it is raised where the tool was called
+        return error
 
 
 async def _awaited(

@@ -15,11 +15,14 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.api.deltas import Event, Retrying, Snapshot
+from eighty80_jupyter.api.deltas import Retrying, Snapshot
 from eighty80_jupyter.api.messages import Message
-from eighty80_jupyter.api.reply import Reply, Status
+from eighty80_jupyter.api.reply import Reply, Status, Stopped
+from eighty80_jupyter.chat.context import Ask, Context, ContextSettings
 from eighty80_jupyter.chat.conversation import Conversation, Exchange, InstructionRole, Turn
-from eighty80_jupyter.errors import APIError
+from eighty80_jupyter.chat.events import RoundBegan, TurnEvent
+from eighty80_jupyter.chat.tool_loop import Offer, Round, RunCalls, ToolLoop
+from eighty80_jupyter.errors import APIError, ContextLengthError
 from eighty80_jupyter.prompt.rendered import DATA_NOTE
 
 if TYPE_CHECKING:
@@ -33,11 +36,13 @@ class Place:
     """Where a turn stands in its conversation.
 
     `again` is the id of a turn that is answered once more: what stands before it is sent, and the
-    answer becomes its chosen alternative. Without `history` nothing that stands before is sent,
-    without `keep` nothing is committed. `cell` is the notebook's name for the cell that asks.
+    answer becomes its chosen alternative. With `join` that turn is sent too, and what comes is
+    added to its answer. Without `history` nothing that stands before is sent, without `keep`
+    nothing is committed. `cell` is the notebook's name for the cell that asks.
     """
 
     again: str | None = None
+    join: bool = False
     history: bool = True
     keep: bool = True
     cell: str = ""
@@ -49,7 +54,9 @@ class Request:
 
     `parameters` are the fields of the body but for the messages, `system` the instruction where
     the conversation has none, `instruction` a new one that takes its place from this turn on.
-    `has_data` tells whether blocks of data stand in the prompt, `source` is the prompt as typed.
+    `has_data` tells whether blocks of data stand in the prompt, `source` is the prompt as typed,
+    `context` says what happens where the model takes less than all. `offer` are the tools that the
+    model may call; None: it gets none.
     """
 
     prompt: Message
@@ -63,14 +70,18 @@ class Request:
     has_data: bool = False
     source: str = ""
     place: Place = Place()
+    context: ContextSettings = field(default_factory=ContextSettings)
+    offer: Offer | None = None
 
 
 @dataclass(slots=True, eq=False)
 class Running:
     """A turn that is under way. It changes on the loop thread; other threads may look.
 
-    `snapshot` is what has come of the present round. `reply` is set when the turn has ended with
-    one, `error` when it failed; `done` tells that it has ended. `cancel` stops it from any thread.
+    `rounds` are those that ended in tool calls, `snapshot` is what has come of the present one.
+    `tool_seconds` is what the calls took, `stopped` why there will be no more. `reply` is set when
+    the turn has ended with one, `error` when it failed; `note` says what of the history was not
+    sent; `done` tells that it has ended. `cancel` stops it from any thread.
     """
 
     conversation: Conversation
@@ -79,16 +90,24 @@ class Running:
     snapshot: Snapshot = field(default_factory=Snapshot)
     reply: Reply | None = None
     error: Exception | None = None
+    note: str = ""
     done: bool = False
     cancel: Callable[[], object] = lambda: None
+    rounds: list[Round] = field(default_factory=list)
+    tool_seconds: float = 0.0
+    stopped: Stopped = ""
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The prompt, and the rounds so far with the results that are there."""
+        return (self.request.prompt, *(m for done in self.rounds for m in done.messages()))
 
 
-Emit = Callable[[Sequence[Event]], None]
+Emit = Callable[[Sequence[TurnEvent]], None]
 
 
-def outgoing(
+def head(
     conversation: Conversation,
-    prompt: Message,
     *,
     instruction: str | None,
     system: str | None,
@@ -96,7 +115,7 @@ def outgoing(
     has_data: bool,
     place: Place,
 ) -> list[Message]:
-    """Return the messages as they are sent: the instruction, the history, the prompt.
+    """Return the instruction message that stands before all others, or nothing.
 
     The parameters are those of a `Request`.
     """
@@ -105,14 +124,25 @@ def outgoing(
     if has_data or (place.history and conversation.has_data):
         texts.append(DATA_NOTE)
     text = "\n\n".join(filter(None, texts))
-    head = [Message(system_role, text)] if text else []
-    history = conversation.to_messages(before=place.again) if place.history else []
-    return [*head, *history, prompt]
+    return [Message(system_role, text)] if text else []
 
 
-async def take_turn(running: Running, client: Client, emit: Emit) -> Reply:
+def make_context(
+    conversation: Conversation, place: Place, settings: ContextSettings, ask: Ask
+) -> Context:
+    """Return what decides which of the messages before that place are sent."""
+    turns = conversation.turns(before=place.again) if place.history else []
+    if place.join and (begun := conversation.turn(place.again)) is not None:
+        turns.append(begun)
+    return Context(conversation, turns, settings, ask)
+
+
+async def take_turn(
+    running: Running, client: Client, emit: Emit, run_calls: RunCalls | None = None
+) -> Reply:
     """Send the prompt with the history, emit what comes, commit the turn and return the reply.
 
+    `run_calls` runs the tool calls and emits what happens to them; None: no tools are offered.
     Turns of one conversation wait for each other. Cancelled, it returns what had come as a reply
     with the status `interrupted`. Broken off by an APIError, it raises that with the partial reply
     as its `reply`. A partial reply is committed too; where nothing had come the conversation stays
@@ -121,7 +151,7 @@ async def take_turn(running: Running, client: Client, emit: Emit) -> Reply:
     start = time.perf_counter()
     try:
         async with _in_order(running):
-            await _round(running, client, emit)
+            await _rounds(running, client, emit, run_calls)
     except asyncio.CancelledError:
         return _end(running, start, "interrupted")
     except APIError as error:
@@ -132,19 +162,72 @@ async def take_turn(running: Running, client: Client, emit: Emit) -> Reply:
     return _end(running, start, "complete")
 
 
-async def _round(running: Running, client: Client, emit: Emit) -> None:
-    """Send one request and take in all that answers it."""
-    request, snapshot = running.request, running.snapshot
-    messages = outgoing(
+async def _rounds(running: Running, client: Client, emit: Emit, run_calls: RunCalls | None) -> None:
+    """Send requests and run the calls that they bring, until the model has answered."""
+    offer = running.request.offer
+    if offer is None or run_calls is None:
+        await _round(running, client, emit, {})
+        return
+    loop = ToolLoop(offer, running.rounds, emit, run_calls)
+    while not running.stopped:
+        emit([RoundBegan(loop.number)])
+        await _round(running, client, emit, offer.fields(loop.number))
+        called = loop.take(running.snapshot)
+        if called is None:
+            return
+        model, running.snapshot = running.snapshot.model, Snapshot()
+        running.snapshot.model = model
+        start = time.perf_counter()
+        try:
+            running.stopped = await loop.answer(called)
+        finally:
+            running.tool_seconds += time.perf_counter() - start
+    # Without the tools it can only answer.
+    emit([RoundBegan(loop.number)])
+    await _round(running, client, emit, {})
+
+
+async def _round(running: Running, client: Client, emit: Emit, fields: Mapping[str, Any]) -> None:
+    """Send one request and take in all that answers it; once more where it was too long.
+
+    `fields` go into the body besides the parameters.
+    """
+    request = running.request
+
+    async def ask(messages: Sequence[Message]) -> str:
+        return await _plain_answer(messages, request, client)
+
+    context = make_context(running.conversation, request.place, request.context, ask)
+    before = head(
         running.conversation,
-        request.prompt,
         instruction=request.instruction,
         system=request.system,
         system_role=request.system_role,
         has_data=request.has_data,
         place=request.place,
     )
-    body = {**request.parameters, "messages": [message.to_wire() for message in messages]}
+    while True:
+        messages = await context.messages(before, running.messages)
+        running.note = context.note
+        try:
+            await _send(running, messages, client, emit, fields)
+        except ContextLengthError as error:
+            if not running.snapshot.empty or not context.learn(error, messages):
+                raise
+        else:
+            return
+
+
+async def _send(
+    running: Running,
+    messages: Sequence[Message],
+    client: Client,
+    emit: Emit,
+    fields: Mapping[str, Any],
+) -> None:
+    request, snapshot = running.request, running.snapshot
+    wire = [message.to_wire() for message in messages]
+    body = {**request.parameters, **fields, "messages": wire}
     # Closed here, the connection is released before the turn counts as ended.
     stream = client.complete(
         request.endpoint, body, stream=request.stream, settings=request.settings
@@ -157,25 +240,44 @@ async def _round(running: Running, client: Client, emit: Emit) -> None:
             emit(batch)
 
 
+async def _plain_answer(messages: Sequence[Message], request: Request, client: Client) -> str:
+    """Return what the model answers to `messages`, shown to nobody."""
+    snapshot = Snapshot()
+    body = {
+        "model": request.parameters.get("model"),
+        "messages": [message.to_wire() for message in messages],
+    }
+    stream = client.complete(request.endpoint, body, stream=False, settings=request.settings)
+    async with aclosing(stream):
+        async for batch in stream:
+            for event in batch:
+                if not isinstance(event, Retrying):
+                    snapshot.apply(event)
+    return snapshot.to_reply(seconds=0, parameters=body).text
+
+
 def _end(running: Running, start: float, status: Status, error: str = "") -> Reply:
     """Commit the exchange, if there is one, and return the reply."""
     request, conversation = running.request, running.conversation
-    reply = running.snapshot.to_reply(
-        seconds=time.perf_counter() - start,
-        parameters=request.parameters,
-        status=status,
-        error=error,
-    )
+    for done in running.rounds:
+        done.close()
+    reply = _reply(running, start, status, error)
+    if running.note:
+        reply = replace(reply, notes=(running.note,))
     running.reply = reply
     if request.place.keep and (status == "complete" or not reply.empty):
-        # No tool was offered, and a call that nobody answers would make the history invalid.
+        # No tool was offered any more, or the call is not whole: nobody answers it, so that it
+        # would make the history invalid.
         answer = replace(reply.choices[0], tool_calls=()).to_message()
         exchange = Exchange(
-            messages=(request.prompt, answer),
+            messages=(*running.messages, answer),
             reply=reply,
             has_data=request.has_data,
             source=request.source,
         )
+        if request.place.join and (begun := conversation.turn(request.place.again)) is not None:
+            exchange = begun.exchange.joined(exchange)
+            reply = running.reply = exchange.reply
         if request.instruction is not None:
             conversation.system = request.instruction
         if request.place.again is not None:
@@ -185,6 +287,28 @@ def _end(running: Running, start: float, status: Status, error: str = "") -> Rep
                 Turn(alternatives=(exchange,), id=running.id, cell=request.place.cell)
             )
     return reply
+
+
+def _reply(running: Running, start: float, status: Status, error: str) -> Reply:
+    """Return what has come in the last round, with the sums over all of them."""
+    reply = running.snapshot.to_reply(
+        seconds=time.perf_counter() - start,
+        parameters=running.request.parameters,
+        status=status,
+        error=error,
+    )
+    if not running.rounds:
+        return reply
+    counts = [done.usage for done in running.rounds] + [reply.usage]
+    known = [usage for usage in counts if usage is not None]
+    return replace(
+        reply,
+        usage=sum(known[1:], known[0]) if known else None,
+        rounds=len(running.rounds) + (status == "complete" or not reply.empty),
+        calls=tuple(record for done in running.rounds for record in done.records()),
+        tool_seconds=running.tool_seconds,
+        stopped=running.stopped,
+    )
 
 
 # A lock belongs to one loop, and a conversation may see several.

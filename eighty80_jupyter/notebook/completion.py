@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.session import Session
 
 _MAGIC = re.compile(r"\s*%?%chat\b")
-_VARIABLES = ("--image", "--audio", "--into")
+_PAIR = re.compile(r"[A-Za-z_]\w*=")
 _FIELD_OPTIONS = ("csv", "full", "head=", "image", "json", "md", "sample=", "schema", "tail=")
 _PATIENCE = Settings(connect_timeout=1.0, read_timeout=1.0, max_retries=0)
 
@@ -41,19 +41,38 @@ def complete(session: Session, context: CompletionContext) -> SimpleMatcherResul
 
 def _on_the_line(session: Session, line: str, namespace: Iterable[str]) -> SimpleMatcherResult:
     *before, word = line.split(" ")
-    flag = before[-1] if before else ""
-    if flag in ("-m", "--model"):
-        found, kind = _models(session), "model"
-    elif flag in _VARIABLES:
-        found, kind = [name for name in namespace if not name.startswith("_")], "variable"
-    elif word.startswith("-"):
-        found, kind = (
-            [flag for o in OPTIONS.values() for flag in (o.long, o.short) if flag],
-            "option",
-        )
+    found: Iterable[str]
+    if word.startswith("-"):
+        found, kind = [flag for o in OPTIONS.values() for flag in (o.long, o.short) if flag], ""
     else:
-        return _result([], word, "text")
-    return _result([text for text in found if text.startswith(word)], word, kind)
+        kind = _takes(before)
+        match kind:
+            case "model":
+                found = _models(session)
+            case "variable":
+                found = [name for name in namespace if not name.startswith("_")]
+            case "tool":
+                found = [*session.tools, "all"]
+            case "conversation":
+                found = session.conversations
+            case "setting":
+                names = sorted(session.config.trait_names(config=True))
+                found = [f"{name}=" for name in names if name != "api_key"]
+            case _:
+                found = []
+    return _result([text for text in found if text.startswith(word)], word, kind or "option")
+
+
+def _takes(before: list[str]) -> str:
+    """Return what kind of value is due after these words of a line."""
+    words = list(before)
+    while words and _PAIR.match(words[-1]):  # several pairs may follow one option
+        words.pop()
+    flag = words[-1] if words else ""
+    option = next((o for o in OPTIONS.values() if flag and flag in (o.short, o.long)), None)
+    if option is None or (len(words) < len(before) and not option.pairs):
+        return ""
+    return option.takes
 
 
 def _models(session: Session) -> list[str]:

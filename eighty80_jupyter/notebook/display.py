@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from eighty80_jupyter.api.deltas import Event, ReasoningDelta, RefusalDelta, Retrying, TextDelta
-from eighty80_jupyter.notebook.outputs import QUIET, Output, Page, folded
+from eighty80_jupyter.api.deltas import ReasoningDelta, RefusalDelta, Retrying, TextDelta
+from eighty80_jupyter.chat.events import CallBegan, CallEnded, CallWritten, RoundBegan, TurnEvent
+from eighty80_jupyter.notebook.answer import Answer
+from eighty80_jupyter.notebook.outputs import QUIET, Output, Page
 from eighty80_jupyter.notebook.summary import last_line
+from eighty80_jupyter.notebook.tool_display import CallGroup, show_figures
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -26,10 +29,8 @@ if TYPE_CHECKING:
 FRAME_SECONDS = 0.1  # at most ten updates a second
 IDLE_SECONDS = 1.5  # a stream that pauses for so long shows what it has
 QUICK_DRAWINGS = 2  # after these half as many: at the chip's speed drawing is what takes the time
-FIRST_STEP = 16  # characters that must come before the second drawing
-FREEZE_CHARACTERS = 1600
-MAX_OUTPUTS = 20  # JupyterLab hides what comes after 50, and a cell may hold several replies
 MAX_IDLE_DRAWINGS = 4
+ROUND_OUTPUTS = 24  # from then on further rounds are drawn in the outputs of the last one
 
 SCHEMA = 1
 
@@ -37,7 +38,7 @@ SCHEMA = 1
 class Writer(Protocol):
     """Shows a reply while it comes."""
 
-    def take(self, events: Sequence[Event]) -> None:
+    def take(self, events: Sequence[TurnEvent]) -> None:
         """Take what has come, and draw when it is time; called often, also with nothing."""
 
     def finish(
@@ -45,11 +46,12 @@ class Writer(Protocol):
         reply: Reply | None,
         messages: Sequence[Message] = (),
         notes: Sequence[str] = (),
+        kept: Mapping[str, Any] | None = None,
     ) -> None:
         """Draw what is left, and the last line; None where there is no reply.
 
-        `messages` are those of the turn, for the metadata of the last line; `notes` tell what was
-        inserted into the prompt.
+        `messages` are those of the turn, for the metadata of the last line, as is what else is
+        `kept` of it; `notes` tell what was inserted into the prompt.
         """
 
 
@@ -64,6 +66,9 @@ class NotebookWriter:
     One answer is drawn as frozen blocks and a tail. Several stand one below the other under small
     headings, each as one output, since no output can be put between others. `markdown` sends the
     text as `text/markdown` for the front end to render. `metadata` goes with every output.
+
+    The calls of a round stand in one output below what the model said before them, and those of
+    the next round with them, unless it said something in between.
     """
 
     def __init__(
@@ -79,12 +84,14 @@ class NotebookWriter:
         self._now = now
         self._page = Page(publish, dict(metadata or {}), markdown=markdown, images=allow_images)
         self._several = choices > 1
-        self._answers: list[_Answer] = []
+        self._answers: list[Answer] = []
+        self._calls: CallGroup | None = None
+        self._written: frozenset[str] = frozenset()
         self._note = Output(self._page)
         self._due = self._last_event = 0.0
         self._idle_drawings = self._drawings = 0
 
-    def take(self, events: Sequence[Event]) -> None:
+    def take(self, events: Sequence[TurnEvent]) -> None:
         """Collect the pieces; draw at most every `FRAME_SECONDS`, and where enough has come."""
         for event in events:
             match event:
@@ -94,11 +101,15 @@ class NotebookWriter:
                     self._answer(event.choice).add_thought(event.text)
                 case Retrying():
                     self._note.quiet(f"{event.error} - trying again in {event.seconds:.1f} s")
+                case RoundBegan() | CallWritten() | CallBegan() | CallEnded():
+                    self._take_tool_event(event)
         now = self._now()
         if events:
             self._last_event = now
         if now < self._due:
             return
+        if self._calls is not None:
+            self._calls.tick()
         idle = now - self._last_event >= IDLE_SECONDS and self._idle_drawings < MAX_IDLE_DRAWINGS
         drawn = [answer.draw(now=idle) for answer in self._answers]
         if any(drawn):
@@ -112,121 +123,69 @@ class NotebookWriter:
         reply: Reply | None,
         messages: Sequence[Message] = (),
         notes: Sequence[str] = (),
+        kept: Mapping[str, Any] | None = None,
     ) -> None:
         """Draw the end of the reply and the quiet line below it."""
+        if self._calls is not None:
+            self._calls.finish()
         if reply is None:
             return
+        if any(answer.used_again for answer in self._answers):
+            # What the tools have shown stands below these outputs, and the answer belongs last.
+            for answer in self._answers:
+                answer.restart()
+            self._answers = []
         for choice in reply.choices:
             answer = self._answer(choice.index)
             answer.complete(choice.text or choice.refusal, choice.reasoning)
         for answer in self._answers:
             answer.draw(final=True)
         self._page.metadata.update(reply_metadata(reply, messages))
+        self._page.metadata.update(kept or {})
         Output(self._page).quiet(last_line(reply, notes))
 
-    def _answer(self, index: int) -> _Answer:
+    def _take_tool_event(self, event: RoundBegan | CallWritten | CallBegan | CallEnded) -> None:
+        match event:
+            case RoundBegan():
+                self._begin_round()
+            case CallWritten():
+                self._written = frozenset(call.id for call in event.calls)
+                for answer in self._answers:
+                    answer.withdraw()
+            case CallBegan():
+                self._group().begin(event, written=event.call.id in self._written)
+            case CallEnded():
+                if self._calls is not None:
+                    self._calls.end(event)
+                show_figures(event.value)
+
+    def _group(self) -> CallGroup:
+        """Return the output for the calls of this round, below what was said before them."""
+        for answer in self._answers:
+            answer.draw(final=True)
+        said = any(answer.shown for answer in self._answers)
+        if self._calls is None or (said and self._page.count < ROUND_OUTPUTS):
+            if self._calls is not None:
+                self._calls.finish()
+            self._calls = CallGroup(self._page, self._now)
+            self._answers = []
+        return self._calls
+
+    def _begin_round(self) -> None:
+        if self._calls is not None and self._page.count >= ROUND_OUTPUTS:
+            for answer in self._answers:
+                if said := answer.restart():
+                    self._calls.add_text(said)
+        else:
+            for answer in self._answers:
+                answer.draw(final=True)
+            self._answers = []
+
+    def _answer(self, index: int) -> Answer:
         while len(self._answers) <= index:
             number = len(self._answers) + 1 if self._several else None
-            self._answers.append(_Answer(self._page, number))
+            self._answers.append(Answer(self._page, number))
         return self._answers[index]
-
-
-class _Answer:
-    """One answer on the page: what was thought, frozen blocks, and the tail.
-
-    `number` is None where it is the only one.
-    """
-
-    def __init__(self, page: Page, number: int | None) -> None:
-        from eighty80_jupyter.notebook.markdown import Splitter  # noqa: PLC0415  # the first reply
-
-        self._page = page
-        self._number = number
-        self._splitter = Splitter()
-        self._thoughts: list[str] = []
-        self._thought_output = Output(page)
-        self._output = Output(page)
-        self._outputs = 1
-        self._length = self._drawn = 0  # characters of the text, and of it at the last drawing
-        self._thought_length = self._thought_drawn = 0
-
-    def add_text(self, piece: str) -> None:
-        self._splitter.feed(piece)
-        self._length += len(piece)
-
-    def add_thought(self, piece: str) -> None:
-        self._thoughts.append(piece)
-        self._thought_length += len(piece)
-
-    def complete(self, text: str, reasoning: str) -> None:
-        """Take what the events had not brought yet, as after an interrupt."""
-        if len(reasoning) > self._thought_length:
-            self.add_thought(reasoning[self._thought_length :])
-        if len(text) > self._length:
-            self.add_text(text[self._length :])
-
-    def draw(self, *, now: bool = False, final: bool = False) -> bool:
-        """Draw what has changed, if enough has; in any case `now`. Return whether it has drawn."""
-        grown = self._thought_length - self._thought_drawn
-        step = max(FIRST_STEP, self._thought_drawn // 2) if self._thought_drawn else 1
-        thought = grown > 0 and (now or final or grown >= step)
-        grown = self._length - self._drawn
-        text = grown > 0 and (now or final or grown >= self._step())
-        if final:
-            thought, text = bool(self._thoughts), self._length > 0
-        if self._number is not None:
-            if thought or text or not self._output.shown:
-                self._draw_whole(final=final)
-                return True
-            return False
-        if thought:
-            self._draw_thoughts()
-        if text:
-            self._draw_text(final=final)
-        return thought or text
-
-    def _step(self) -> int:
-        """Return how many characters must come before the text is drawn again."""
-        if not self._drawn:
-            return 1
-        if self._number is not None or self._outputs >= MAX_OUTPUTS:
-            return max(FIRST_STEP, self._drawn // 2)
-        return max(FIRST_STEP, int(min(0.6 * self._drawn, 0.8 * self._block())))
-
-    def _block(self) -> int:
-        """Return how long a piece must be to be frozen: the longer the text, the longer."""
-        return max(FREEZE_CHARACTERS, self._length // 5)
-
-    def _draw_text(self, *, final: bool) -> None:
-        references = self._splitter.references
-        while self._outputs < MAX_OUTPUTS:
-            block = self._block()
-            frozen = self._splitter.freeze(block, 2 * block)
-            if frozen is None:
-                break
-            self._output.markdown(frozen, references=references)
-            self._output = Output(self._page)
-            self._outputs += 1
-        tail = self._splitter.tail
-        if tail:
-            self._output.markdown(tail, references=references, partial=not final)
-        self._drawn = self._length
-
-    def _draw_thoughts(self) -> None:
-        thoughts = "".join(self._thoughts)
-        self._thought_output.html(
-            folded(thoughts, images=self._page.images), f"Reasoning: {thoughts}"
-        )
-        self._thought_drawn = self._thought_length
-
-    def _draw_whole(self, *, final: bool) -> None:
-        text, thoughts = self._splitter.tail, "".join(self._thoughts)
-        above = f"<h6>Answer {self._number}</h6>"
-        if thoughts:
-            above += folded(thoughts, images=self._page.images)
-        named = f"Answer {self._number}: {text}"
-        self._output.markdown(text, above=above, partial=not final, plain=named)
-        self._drawn, self._thought_drawn = self._length, self._thought_length
 
 
 def reply_metadata(reply: Reply, messages: Sequence[Message]) -> dict[str, Any]:
@@ -242,6 +201,7 @@ def reply_metadata(reply: Reply, messages: Sequence[Message]) -> dict[str, Any]:
         "finish_reason": reply.finish_reason,
         "status": reply.status,
         "seconds": round(reply.seconds, 4),
+        **({"calls": [asdict(call) for call in reply.calls]} if reply.calls else {}),
     }
 
 

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.config import ChatConfig
+from eighty80_jupyter.notebook.confirm import InputConfirmer
 from eighty80_jupyter.session import Session
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 _ATTRIBUTE = "_eighty80_session"  # on the shell, so that it outlives a reload of the extension
 _MATCHER = "eighty80_jupyter.chat"
 _REPLY = ("eighty80_jupyter.api.reply", "Reply")
+_TURN = ("eighty80_jupyter.chat.conversation", "Turn")
 _CONVERSATION = ("eighty80_jupyter.chat.conversation", "Conversation")
 
 
@@ -28,7 +30,9 @@ def current_session() -> Session:
 
 @cache
 def _process_session() -> Session:
-    return Session()
+    session = Session()
+    session.confirmer = InputConfirmer(in_kernel=False)
+    return session
 
 
 def attach(shell: InteractiveShell) -> Session:
@@ -37,6 +41,7 @@ def attach(shell: InteractiveShell) -> Session:
     if not isinstance(session, Session):
         session = Session(ChatConfig(parent=shell))
         session.namespace = shell.user_ns
+        session.confirmer = InputConfirmer(in_kernel=getattr(shell, "kernel", None) is not None)
         _hide_key(shell)
         setattr(shell, _ATTRIBUTE, session)
     configurables: list[Any] = shell.configurables
@@ -48,7 +53,11 @@ def attach(shell: InteractiveShell) -> Session:
 
 def load(shell: InteractiveShell) -> None:
     """Register the magics."""
-    from eighty80_jupyter.notebook.magic import ChatCommand, ChatMagic  # noqa: PLC0415  # cycle-free
+    from eighty80_jupyter.notebook.magic import (  # noqa: PLC0415  # cycle-free
+        ChatCommand,
+        ChatMagic,
+        chat_without_cell,
+    )
 
     session = attach(shell)
     magic = ChatMagic(shell, session)
@@ -57,6 +66,9 @@ def load(shell: InteractiveShell) -> None:
     transformers = shell.input_transformer_manager.token_transformers
     if not any(t.__name__ == ChatCommand.__name__ for t in transformers):
         transformers.append(ChatCommand)
+    cleanup = shell.input_transformer_manager.cleanup_transforms
+    if not any(map(_is_ours, cleanup)):
+        cleanup.append(chat_without_cell)
     _complete(shell, session)
 
 
@@ -67,10 +79,16 @@ def unload(shell: InteractiveShell) -> None:
         shell.magics_manager.magics[kind].pop("chat", None)
     transformers = shell.input_transformer_manager.token_transformers
     transformers[:] = [t for t in transformers if t.__name__ != "ChatCommand"]
+    cleanup = shell.input_transformer_manager.cleanup_transforms
+    cleanup[:] = [t for t in cleanup if not _is_ours(t)]
     configurables: list[Any] = shell.configurables
     configurables.remove(session.config)
     _complete(shell, None)
     session.close()
+
+
+def _is_ours(transform: object) -> bool:
+    return getattr(transform, "__name__", "") == "chat_without_cell"
 
 
 def _complete(shell: InteractiveShell, session: Session | None) -> None:
@@ -107,6 +125,7 @@ def _register_displays(shell: InteractiveShell) -> None:
     html = formatter.formatters["text/html"]
     html.for_type_by_name(*_REPLY, _reply_html)
     html.for_type_by_name(*_CONVERSATION, _conversation_html)
+    html.for_type_by_name(*_TURN, _turn_html)
 
 
 def _reply_html(reply: Any) -> str:
@@ -119,3 +138,9 @@ def _conversation_html(conversation: Any) -> str:
     from eighty80_jupyter.notebook.views import conversation_html  # noqa: PLC0415  # the same
 
     return conversation_html(conversation)
+
+
+def _turn_html(turn: Any) -> str:
+    from eighty80_jupyter.notebook.views import turn_html  # noqa: PLC0415  # the same
+
+    return turn_html(None, turn)

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import os
+import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from IPython.core.inputtransformer2 import EscapedCommand
 from IPython.core.magic import no_var_expand
 
 from eighty80_jupyter.api import sampling
-from eighty80_jupyter.chat.conversation import Conversation
-from eighty80_jupyter.errors import APIError, ChatInterrupted, UsageError
-from eighty80_jupyter.notebook.options import OPTIONS, manual, parse
-from eighty80_jupyter.prompt import parts
+from eighty80_jupyter.errors import ChatInterrupted, UsageError
+from eighty80_jupyter.notebook.desk import Desk, Reruns, running_cell
+from eighty80_jupyter.notebook.manual import manual
+from eighty80_jupyter.notebook.options import OPTIONS
+from eighty80_jupyter.notebook.parsing import parse
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from tokenize import TokenInfo
+    from typing import Any
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from eighty80_jupyter.notebook.display import Writer
-    from eighty80_jupyter.prompt.prepare import Prepared
     from eighty80_jupyter.session import Session
+
+_ONLY_OPTIONS = re.compile(r"%%chat[ \t]+-")
 
 
 class ChatMagic:
@@ -31,18 +34,34 @@ class ChatMagic:
     def __init__(self, shell: InteractiveShell, session: Session) -> None:
         self._shell = shell
         self._session = session
+        self._reruns = Reruns()
+        # An error of a magic is none of the user's code, and takes its place as the last one.
+        self._own: BaseException | None = None
+        self._failure: BaseException | None = None
 
         @no_var_expand
         def chat(line: str, cell: str | None = None) -> None:
+            self._note_failure()
             try:
                 self._run(line, cell)
-            except ChatInterrupted:
+            except ChatInterrupted as error:
+                self._own = error
                 raise
             except KeyboardInterrupt:
-                raise ChatInterrupted("interrupted") from None
+                self._own = ChatInterrupted("interrupted")
+                raise self._own from None
+            except Exception as error:
+                self._own = error
+                raise
 
         chat.__doc__ = manual()
         self.chat = chat
+
+    def _note_failure(self) -> None:
+        """Remember the last exception that none of these magics raised."""
+        last = getattr(sys, "last_value", None)
+        if last is None or last is not self._own:
+            self._failure = last
 
     def _run(self, line: str, cell: str | None) -> None:
         values, rest = parse(line)
@@ -55,205 +74,104 @@ class ChatMagic:
             print(manual())  # noqa: T201  # what was asked for
             return
         prompt = rest if cell is None else cell.strip("\n").rstrip()
-        parameters = {name: v for name, v in values.items() if OPTIONS[name].parameter}
-        commands = {name: v for name, v in values.items() if OPTIONS[name].alone}
-        others = {name: v for name, v in values.items() if name not in {**parameters, **commands}}
-        if not prompt.strip() and (parameters or others.keys() - {"system"}):
-            given = ", ".join(OPTIONS[name].long for name in values if name not in commands)
-            raise UsageError(
-                f"there is no prompt for {given}; write one after it, or keep a setting "
-                "with %config ChatConfig.NAME = VALUE"
-            )
-        # First, so that a prompt that cannot be sent resets and starts nothing.
-        line_number = 1 if cell is None else 2 + len(cell) - len(cell.lstrip("\n"))
-        prepared = self._prepared(prompt, others, line_number) if prompt.strip() else None
-        if prepared is not None and "dry_run" in others:
-            self._dry_run(prepared, parameters, others, anew="reset" in commands)
-            return  # and what stands before the prompt is not done either
-        self._act(commands)
-        if prepared is not None:
-            self._ask(prepared, parameters, others)
-        elif "system" in others:
-            self._session.conversation.system = self._session.instruction(others["system"])
-            self._say("The instruction message is set." if others["system"] else "It is removed.")
-        elif not commands and cell is None:
-            self._status()
-        elif not commands:
+        asks = bool(prompt.strip()) or any(OPTIONS[name].asks for name in values)
+        _check(values, asks=asks)
+        desk = Desk(
+            shell=self._shell,
+            session=self._session,
+            conversations=self._session.conversations,
+            values=values,
+            cell=running_cell(self._shell),
+            reruns=self._reruns,
+            failure=self._failure,
+        )
+        if asks:
+            self._ask(desk, prompt, 1 if cell is None else 2 + len(cell) - len(cell.lstrip("\n")))
+        elif "system" in values:
+            self._act(desk)
+            desk.conversation.system = self._session.instruction(values["system"])
+            desk.say("The instruction message is set." if values["system"] else "It is removed.")
+        elif values:
+            self._act(desk)
+        elif cell is not None:
             raise UsageError("the prompt is empty; write it below the %%chat line")
-
-    def _act(self, commands: dict[str, Any]) -> None:
-        """Do what stands instead of a prompt, or before one."""
-        if "remote" in commands:
-            self._session.use_remote()
-            self._say(f"Talking to {self._session.address}.")
-        if "local" in commands:
-            self._start_local(commands["local"])
-        if "key" in commands:
-            self._ask_for_key()
-        if "reset" in commands:
-            self._session.conversation.reset()
-            self._say("A new conversation begins.")
-        if "models" in commands:
-            self._models()
-        if "history" in commands:
-            self._history()
-
-    def _prepared(self, prompt: str, others: dict[str, Any], first_line: int) -> Prepared:
-        """Return what is sent for the prompt, which begins on that line of the cell."""
-        limit = self._session.config.max_attachment_bytes
-        pictures = [parts.image(self._named(n), limit=limit) for n in others.get("image", ())]
-        sounds = [parts.audio(self._named(n), limit=limit) for n in others.get("audio", ())]
-        return self._session.prepare(
-            [prompt, *pictures, *sounds], first_line=first_line, **_freedoms(others)
-        )
-
-    def _ask(self, prepared: Prepared, parameters: dict[str, Any], others: dict[str, Any]) -> None:
-        writer = self._writer(self._session.parameters(**parameters).get("n", 1))
-        reply = None
-        try:
-            reply = self._session.ask(
-                prepared,
-                system=others.get("system"),
-                stream=False if "no_stream" in others else None,
-                listen=writer.take,
-                raw="raw" in others,
-                allow_secrets="allow_secrets" in others,
-                **parameters,
-            )
-        except (APIError, ChatInterrupted) as error:
-            reply = error.reply
-            raise
-        finally:
-            turns = [turn for turn in self._session.conversation[-1:] if turn.reply is reply]
-            writer.finish(reply, turns[0].messages if turns else (), prepared.notes)
-            if "into" in others and reply is not None:
-                self._shell.user_ns[others["into"]] = reply
-        for hint in _hints(prepared):
-            self._say(hint)
-
-    def _dry_run(
-        self,
-        prepared: Prepared,
-        parameters: dict[str, Any],
-        others: dict[str, Any],
-        *,
-        anew: bool,
-    ) -> None:
-        from eighty80_jupyter.notebook.dry_run import dry_run_html, dry_run_text  # noqa: PLC0415  # late
-
-        messages = self._session.outgoing(
-            prepared,
-            system=self._session.instruction(others.get("system"), **_freedoms(others)),
-            conversation=Conversation() if anew else None,
-        )
-        fields = sampling.body_fields(self._session.parameters(**parameters))
-        shown = (messages, fields, prepared, self._session.calibration)
-        self._show(dry_run_html(*shown), dry_run_text(*shown))
-        for hint in _hints(prepared):
-            self._say(hint)
-
-    def _writer(self, choices: int) -> Writer:
-        """Return the writer for what the shell is seen through."""
-        from eighty80_jupyter.notebook.display import (  # noqa: PLC0415  # when first used
-            SCHEMA,
-            NotebookWriter,
-            has_pages,
-        )
-
-        if not has_pages(self._shell):
-            from eighty80_jupyter.notebook.terminal import make_terminal_writer  # noqa: PLC0415  # late
-
-            return make_terminal_writer()
-        config, conversation = self._session.config, self._session.conversation
-        markdown = config.output_format == "markdown"
-        if config.output_format == "auto":
-            markdown = "VSCODE_PID" in os.environ
-        return NotebookWriter(
-            self._shell.display_pub.publish,
-            choices=choices,
-            allow_images=config.allow_images,
-            markdown=markdown,
-            metadata={
-                "schema": SCHEMA,
-                "conversation": conversation.name,
-                "turn": len(conversation) + 1,
-                "role": "assistant",
-            },
-        )
-
-    def _named(self, name: str) -> Any:
-        """Return the variable of that name, or the name itself: a path, or an address."""
-        return self._shell.user_ns.get(name, name) if name.isidentifier() else name
-
-    def _models(self) -> None:
-        from eighty80_jupyter.notebook.views import table_html, table_text  # noqa: PLC0415  # late
-
-        rows = [
-            (model.id, model.owned_by or model.provider or "")
-            for model in self._session.models(refresh=True)
-        ]
-        if rows:
-            heads = ("model", "from")
-            self._show(table_html(rows, heads), table_text(rows))
         else:
-            self._say(f"{self._session.address} lists no models; name one with -m.")
+            from eighty80_jupyter.notebook.commands_see import where  # noqa: PLC0415  # late
 
-    def _status(self) -> None:
-        from eighty80_jupyter.notebook.views import status_html, status_text  # noqa: PLC0415  # late
+            where(desk)
 
-        self._show(status_html(self._session), status_text(self._session))
+    def _act(self, desk: Desk) -> None:
+        """Do all that stands instead of a prompt; the conversations change together or not."""
+        from eighty80_jupyter.notebook.commands import act  # noqa: PLC0415  # when first used
 
-    def _history(self) -> None:
-        from eighty80_jupyter.notebook.views import (  # noqa: PLC0415  # the Markdown stack
-            conversation_html,
-            conversation_text,
-        )
+        names = _commands(desk.values)
+        if len(names) > 1:
+            act(desk.rehearsal(), _commands(desk.values, branches=True))
+        act(desk, names)
 
-        conversation = self._session.conversation
-        self._show(conversation_html(conversation), conversation_text(conversation))
+    def _ask(self, desk: Desk, prompt: str, first_line: int) -> None:
+        """Do what stands before the prompt, ask, and do what comes after the answer.
 
-    def _ask_for_key(self) -> None:
-        from getpass import getpass  # noqa: PLC0415  # ipykernel replaces it at the start
+        All is tried first, so that a prompt that cannot be sent changes and starts nothing.
+        """
+        from eighty80_jupyter.notebook.asking import ask, dry_run  # noqa: PLC0415  # first prompt
+        from eighty80_jupyter.notebook.commands import act  # noqa: PLC0415  # when first used
+        from eighty80_jupyter.notebook.questions import question, settled  # noqa: PLC0415  # same
 
-        try:
-            key = getpass("API key (it is not shown): ")
-        except (EOFError, NotImplementedError, RuntimeError):
-            raise UsageError(
-                "nobody can type a key in here; set the environment variable _8080_API_KEY"
-            ) from None
-        self._session.set_key(key)
-        self._say("The key is set for this kernel.")
-
-    def _start_local(self, path: str) -> None:
-        from eighty80_jupyter.notebook.display import Progress  # noqa: PLC0415  # when first used
-
-        with Progress(self._shell, "Fetching the embedded model") as progress:
-            server = self._session.use_local(path or None, progress=progress)
-        self._say(f"Talking to {server.model} on this machine ({server.url}). No key is needed.")
-
-    def _say(self, text: str) -> None:
-        sys.stdout.write(text + "\n")
-
-    def _show(self, html: str, text: str) -> None:
-        from eighty80_jupyter.notebook.display import has_pages  # noqa: PLC0415  # when first used
-
-        if has_pages(self._shell):
-            self._shell.display_pub.publish(data={"text/html": html, "text/plain": text})
-        else:
-            self._say(text)
+        tried = desk
+        before = _commands(desk.values, branches=True)
+        if before or "in" in desk.values:
+            tried = desk.rehearsal()
+            act(tried, before)
+        asked = question(tried, prompt, first_line=first_line)
+        if "dry_run" in desk.values:
+            dry_run(desk, asked)  # and what stands before the prompt is not done either
+            return
+        act(desk, _commands(desk.values, after=False))
+        ask(desk, settled(desk, asked))
+        act(desk, _commands(desk.values, after=True))
 
 
-def _freedoms(others: dict[str, Any]) -> dict[str, bool]:
-    return {name: name in others for name in ("raw", "allow_secrets")}
-
-
-def _hints(prepared: Prepared) -> list[str]:
-    """Return what the user may have meant otherwise, a line each."""
-    hints = [
-        f"{{{name}}} was sent as it is; {{{{{name}}}}} inserts the variable"
-        for name in prepared.hints
+def _commands(
+    values: Mapping[str, Any], *, branches: bool | None = None, after: bool | None = None
+) -> list[str]:
+    """Return the options that are commands, in the order of the table, of one kind or of all."""
+    return [
+        name
+        for name, option in OPTIONS.items()
+        if name in values
+        and option.alone
+        and branches in (None, option.branches)
+        and after in (None, option.after)
     ]
-    return hints + [f"sent as it is: {text}" for text in prepared.left]
+
+
+def _check(values: Mapping[str, Any], *, asks: bool) -> None:
+    """Refuse options that stand alone but cannot."""
+    for name in values:
+        others = OPTIONS[name].goes_with
+        if others and not any(other in values for other in others):
+            wanted = " or ".join(OPTIONS[other].long for other in others)
+            raise UsageError(f"{OPTIONS[name].long} goes with {wanted}")
+    needy = [name for name in values if not OPTIONS[name].alone]
+    if not asks and needy and needy != ["system"]:
+        given = ", ".join(OPTIONS[name].long for name in needy)
+        raise UsageError(
+            f"there is no prompt for {given}; write one after it, or keep a setting "
+            "with %chat --set NAME=VALUE"
+        )
+    if asks and values.get("code") is not None:
+        raise UsageError(
+            "--code N shows the code of an earlier reply and stands alone; "
+            "-- before a prompt lets it begin with a number"
+        )
+
+
+def chat_without_cell(lines: list[str]) -> list[str]:
+    """Read `%%chat --continue` with nothing below it as `%chat`; IPython would refuse it."""
+    if lines and _ONLY_OPTIONS.match(lines[0]) and not any(line.strip() for line in lines[1:]):
+        return [lines[0].lstrip()[1:]]
+    return lines
 
 
 class ChatCommand(EscapedCommand):

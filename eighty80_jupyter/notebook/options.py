@@ -1,38 +1,61 @@
-"""The options of %chat and %%chat: one table, its parser, and the manual made from it.
+"""The options of %chat and %%chat: one table.
 
-The leading options are parsed, the rest of the line is the prompt and stays as it was typed.
+`parsing` reads a line by it, `manual` shows it, `completion` offers it. What stands instead of a
+prompt is done by the function of the same name in a module `commands_*`, listed in `commands`.
 """
 
 from __future__ import annotations
 
-import re
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Literal
 
-from eighty80_jupyter.api.sampling import PARAMETERS, Kind, check, from_text, shown, unknown
-from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.api.sampling import PARAMETERS, Kind
+
+# The headings of the manual, in its order.
+Group = Literal["ask", "parameters", "see", "correct", "branch", "notebook", "keep", "set"]
+# What Tab offers for the value.
+Takes = Literal["", "conversation", "model", "setting", "tool", "variable"]
+
+NUMBER = r"[0-9]+"
+RANGE = r"[0-9]+(?:-[0-9]*)?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
     """One option. `metavar` names its value, empty where it takes none.
 
-    `alone` marks what %chat does instead of asking; `parameter` a request parameter; `optional` a
-    value that may be left out; `repeat` an option that may be given several times.
+    `alone` marks what %chat does instead of asking, or before it, in the order of the table;
+    `after` what it does after it where there is a prompt; `branches` what changes nothing but the
+    conversations of the desk, so that it can be tried on a copy of them. `asks` marks what needs no
+    prompt as it has one of its own. `parameter` marks a request parameter. `goes_with` are the
+    options of which one must stand beside it.
+
+    `optional` is a value that may be left out; `pattern` is what a value must look like (an
+    optional one that does not is none, and begins the prompt); `number` one that is kept as a
+    number; `repeat` an option that may be given several times; `pairs` values NAME=VALUE, several
+    of them, kept as a dictionary of texts.
     """
 
     name: str
     long: str
     help: str
+    group: Group
     short: str | None = None
     metavar: str = ""
     alone: bool = False
+    after: bool = False
+    branches: bool = False
+    asks: bool = False
     parameter: bool = False
+    goes_with: tuple[str, ...] = ()
     optional: bool = False
+    pattern: str = ""
+    number: bool = False
     repeat: bool = False
+    pairs: bool = False
+    takes: Takes = ""
 
     @property
     def usage(self) -> str:
@@ -50,7 +73,9 @@ def _parameters() -> list[Option]:
             short=p.short,
             metavar="" if p.kind is Kind.FLAG else p.metavar or "N",
             help=p.help,
+            group="parameters",
             parameter=True,
+            takes="model" if p.name == "model" else "",
         )
         for p in PARAMETERS.values()
     ]
@@ -58,173 +83,385 @@ def _parameters() -> list[Option]:
 
 _TABLE = (
     *_parameters(),
+    # For one cell
     Option(
         name="system",
         long="--system",
         short="-s",
         metavar="TEXT",
+        group="ask",
         help='the instruction message, from this turn on; "" removes it',
     ),
     Option(
         name="image",
         long="--image",
         metavar="PATH_OR_NAME",
+        group="ask",
         repeat=True,
+        takes="variable",
         help="send a picture: a file, an https address, or a variable (repeatable)",
     ),
     Option(
         name="audio",
         long="--audio",
         metavar="PATH_OR_NAME",
+        group="ask",
         repeat=True,
+        takes="variable",
         help="send a sound: a WAV or MP3 file, or a variable (repeatable)",
     ),
-    Option(name="into", long="--into", metavar="NAME", help="put the reply into this variable"),
-    Option(name="raw", long="--raw", help="send {{...}} as it is, instead of the variable's value"),
-    Option(name="allow_secrets", long="--allow-secrets", help="leave secrets in the values"),
+    Option(
+        name="into",
+        long="--into",
+        metavar="NAME",
+        group="ask",
+        takes="variable",
+        help="put the reply into this variable",
+    ),
+    Option(
+        name="raw",
+        long="--raw",
+        group="ask",
+        help="send {{...}} as it is, instead of the variable's value",
+    ),
+    Option(
+        name="allow_secrets",
+        long="--allow-secrets",
+        group="ask",
+        help="leave secrets in the values",
+    ),
+    Option(
+        name="tools",
+        long="--tools",
+        metavar="NAME,NAME",
+        group="ask",
+        repeat=True,
+        takes="tool",
+        help="offer these functions to the model, which may call them: names, or all",
+    ),
+    Option(
+        name="no_tools",
+        long="--no-tools",
+        group="ask",
+        help="offer none, though the setting tools names some",
+    ),
+    Option(
+        name="tool_choice",
+        long="--tool-choice",
+        metavar="WHICH",
+        group="ask",
+        takes="tool",
+        help="auto, none, required, or the name of the tool that must be called first",
+    ),
+    Option(
+        name="parallel_tools",
+        long="--parallel-tools",
+        group="ask",
+        help="ask for several calls at once (parallel_tool_calls)",
+    ),
+    Option(
+        name="no_parallel_tools",
+        long="--no-parallel-tools",
+        group="ask",
+        help="ask for one call at a time",
+    ),
     Option(
         name="dry_run",
         long="--dry-run",
+        group="ask",
         help="show what would be sent, field by field; send nothing",
     ),
-    Option(name="no_stream", long="--no-stream", help="wait for the whole reply, then show it"),
-    Option(name="models", long="--models", alone=True, help="list the server's models"),
-    Option(name="history", long="--history", alone=True, help="show the conversation"),
-    Option(name="reset", long="--reset", alone=True, help="forget the conversation, start anew"),
-    Option(name="key", long="--key", alone=True, help="type in the API key; it is not shown"),
+    Option(
+        name="no_stream",
+        long="--no-stream",
+        group="ask",
+        help="wait for the whole reply, then show it",
+    ),
+    Option(
+        name="once",
+        long="--once",
+        group="ask",
+        help="ask aside: the conversation is neither sent nor gone on with",
+    ),
+    Option(
+        name="in",
+        long="--in",
+        metavar="NAME",
+        group="ask",
+        takes="conversation",
+        help="ask in this conversation, for one cell; it begins if there is none of the name",
+    ),
+    # Servers and settings: what comes after them meets them as they are set
+    Option(
+        name="remote",
+        long="--remote",
+        group="set",
+        alone=True,
+        help="stop the embedded model, and talk to the server again",
+    ),
     Option(
         name="local",
         long="--local",
         metavar="PATH.gguf",
+        group="set",
         optional=True,
         alone=True,
         help="start the embedded model, or another model file, and talk to it",
     ),
     Option(
-        name="remote", long="--remote", alone=True, help="stop it, and talk to the server again"
+        name="key",
+        long="--key",
+        group="set",
+        alone=True,
+        help="type in the API key; it is not shown",
     ),
-    Option(name="help", long="--help", short="-h", alone=True, help="show this manual"),
+    Option(
+        name="set",
+        long="--set",
+        metavar="NAME=VALUE...",
+        group="set",
+        optional=True,
+        pairs=True,
+        alone=True,
+        takes="setting",
+        help="change settings for this kernel (NAME=default: back again); alone: show them",
+    ),
+    # Found again
+    Option(
+        name="load",
+        long="--load",
+        metavar="PATH",
+        group="keep",
+        alone=True,
+        branches=True,
+        help="go on with a conversation that --save wrote",
+    ),
+    Option(
+        name="restore",
+        long="--restore",
+        metavar="NOTEBOOK",
+        group="keep",
+        optional=True,
+        alone=True,
+        branches=True,
+        help="go on where a notebook stands, as it was last saved; without a name: this one",
+    ),
+    Option(
+        name="recover",
+        long="--recover",
+        metavar="N",
+        group="keep",
+        optional=True,
+        pattern=NUMBER,
+        number=True,
+        alone=True,
+        branches=True,
+        help="go on with what a killed kernel had (ChatConfig.autosave), or the N-th latest",
+    ),
+    # Branching
+    Option(
+        name="use",
+        long="--use",
+        metavar="NAME",
+        group="branch",
+        alone=True,
+        branches=True,
+        takes="conversation",
+        help="go on with this conversation",
+    ),
+    Option(
+        name="new",
+        long="--new",
+        metavar="NAME",
+        group="branch",
+        optional=True,
+        alone=True,
+        branches=True,
+        help="begin a conversation; the others stay",
+    ),
+    Option(
+        name="fork",
+        long="--fork",
+        metavar="NAME",
+        group="branch",
+        optional=True,
+        alone=True,
+        branches=True,
+        help="go on in a copy of the conversation",
+    ),
+    Option(
+        name="at",
+        long="--at",
+        metavar="N",
+        group="branch",
+        alone=True,
+        number=True,
+        goes_with=("fork",),
+        help="with --fork: copy the first N turns only",
+    ),
+    Option(
+        name="list",
+        long="--list",
+        group="branch",
+        alone=True,
+        help="list the conversations",
+    ),
+    # Correcting
+    Option(
+        name="reset",
+        long="--reset",
+        group="correct",
+        alone=True,
+        branches=True,
+        help="forget the conversation, start anew",
+    ),
+    Option(
+        name="undo",
+        long="--undo",
+        metavar="N",
+        group="correct",
+        optional=True,
+        pattern=NUMBER,
+        number=True,
+        alone=True,
+        branches=True,
+        help="take the last turn away, or the last N turns",
+    ),
+    Option(
+        name="alternative",
+        long="--alternative",
+        metavar="K",
+        group="correct",
+        number=True,
+        alone=True,
+        branches=True,
+        help="let answer K of the last turn count, and show it",
+    ),
+    Option(
+        name="retry",
+        long="--retry",
+        metavar="N",
+        group="correct",
+        optional=True,
+        pattern=NUMBER,
+        number=True,
+        asks=True,
+        help="ask the last prompt again, or that of turn N; the earlier answer is kept",
+    ),
+    Option(
+        name="continue",
+        long="--continue",
+        group="correct",
+        asks=True,
+        help="have the last answer go on where it was cut",
+    ),
+    Option(
+        name="again",
+        long="--again",
+        metavar="N",
+        group="correct",
+        number=True,
+        help="ask this prompt in place of turn N; the earlier one is kept as an alternative",
+    ),
+    Option(
+        name="edit",
+        long="--edit",
+        metavar="N",
+        group="correct",
+        optional=True,
+        pattern=NUMBER,
+        number=True,
+        alone=True,
+        help="put the last prompt, or that of turn N, into a new cell that asks it anew",
+    ),
+    # Helping with the notebook
+    Option(
+        name="fix",
+        long="--fix",
+        group="notebook",
+        asks=True,
+        help="send the last error and the code of its cell; a prompt may say more",
+    ),
+    Option(
+        name="code",
+        long="--code",
+        metavar="K",
+        group="notebook",
+        optional=True,
+        pattern=NUMBER,
+        number=True,
+        alone=True,
+        after=True,
+        help="put the reply's code into a new cell, not run; alone: of the last turn, or turn K",
+    ),
+    # Keeping
+    Option(
+        name="save",
+        long="--save",
+        metavar="PATH",
+        group="keep",
+        alone=True,
+        after=True,
+        help="save the conversation to a file, as JSON; several kernels may share one",
+    ),
+    Option(
+        name="export",
+        long="--export",
+        metavar="PATH",
+        group="keep",
+        alone=True,
+        after=True,
+        help="export it as .md or .html to read, .ipynb to run, .jsonl to train on",
+    ),
+    Option(
+        name="without",
+        long="--without",
+        metavar="KINDS",
+        group="keep",
+        alone=True,
+        goes_with=("save", "export"),
+        help="with --save and --export: leave out data,images,tools or some of them",
+    ),
+    # Seeing
+    Option(
+        name="models",
+        long="--models",
+        group="see",
+        alone=True,
+        help="list the server's models",
+    ),
+    Option(
+        name="history",
+        long="--history",
+        metavar="N-M",
+        group="see",
+        optional=True,
+        pattern=RANGE,
+        alone=True,
+        help="show the conversation: its last turns, or those from N to M",
+    ),
+    Option(
+        name="tools_list",
+        long="--tools-list",
+        group="see",
+        alone=True,
+        help="list the tools: the functions under @chat.tool",
+    ),
+    Option(
+        name="status",
+        long="--status",
+        group="see",
+        alone=True,
+        help="show versions and settings as a text for a bug report; no key, no prompt",
+    ),
+    Option(
+        name="help",
+        long="--help",
+        short="-h",
+        group="see",
+        alone=True,
+        help="show this manual",
+    ),
 )
 
 OPTIONS: Mapping[str, Option] = MappingProxyType({o.name: o for o in _TABLE})
-_BY_FLAG = {flag: o for o in _TABLE for flag in (o.short, o.long) if flag}
-_WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+""")
-_NUMBER = re.compile(r"-\.?\d")
-
-
-def parse(line: str) -> tuple[dict[str, Any], str]:
-    """Return the options that `line` begins with, and the rest of it untouched.
-
-    Values may be quoted as in a shell. `--` ends the options. Raises UsageError for an option that
-    does not exist, lacks its value, or has one out of bounds.
-    """
-    values: dict[str, Any] = {}
-    rest = line.lstrip()
-    while rest.startswith("-") and not _NUMBER.match(rest):
-        flag = rest.split(maxsplit=1)[0]
-        if flag == "--":
-            return values, rest[2:].lstrip()
-        flag, equals, _ = flag.partition("=")
-        option = _BY_FLAG.get(flag)
-        if option is None and (short := _BY_FLAG.get(flag[:2])) and short.metavar and not equals:
-            flag, equals, option = flag[:2], "", short  # -t0.5
-        if option is None:
-            raise UsageError(
-                unknown("option", flag, _BY_FLAG)
-                + "; %%chat? shows them all, and -- before a prompt lets it begin with a dash"
-            )
-        rest = rest[len(flag) + len(equals) :]
-        if option.metavar:
-            text, rest = _value(option, rest, attached=bool(equals))
-            _store(values, option, text)
-        elif equals:
-            raise UsageError(f"{flag} takes no value")
-        else:
-            values[option.name] = True
-            rest = rest.lstrip()
-    return values, rest
-
-
-def _value(option: Option, rest: str, *, attached: bool) -> tuple[str, str]:
-    """Return the value that `rest` begins with, and what comes after it."""
-    text = rest if attached else rest.lstrip()
-    nothing = not text or (attached and text[0].isspace())
-    if option.optional and (nothing or text.startswith("-")):
-        return "", text
-    if nothing:
-        raise UsageError(f"{option.long} needs a value: {option.usage}")
-    if text[0] in "{[":
-        end = _json_end(text)
-    else:
-        found = _WORD.match(text)
-        end = found.end() if found else 0
-    word = text[:end]
-    if end == 0 or (end < len(text) and not text[end].isspace()):
-        raise UsageError(f"{option.long} has a quote that is not closed: {shown(text)}")
-    if word[0] not in "{[":
-        word = shlex.split(word)[0]
-    return word, text[end:].lstrip()
-
-
-def _json_end(text: str) -> int:
-    """Return where the JSON value that `text` begins with ends; 0 if it does not."""
-    from json import JSONDecoder  # noqa: PLC0415  # only such options pay for it
-
-    try:
-        return JSONDecoder().raw_decode(text)[1]
-    except ValueError:
-        return len(text.split(maxsplit=1)[0])  # refused with its own message by the table
-
-
-def _store(values: dict[str, Any], option: Option, text: str) -> None:
-    if not option.parameter:
-        if option.name == "into" and not text.isidentifier():
-            raise UsageError(f"--into needs the name of a variable, got {shown(text)}")
-        values[option.name] = [*values.get(option.name, ()), text] if option.repeat else text
-    elif PARAMETERS[option.name].kind is Kind.STRINGS:
-        values[option.name] = check(option.name, [*values.get(option.name, ()), text])
-    else:
-        values[option.name] = from_text(option.name, text)
-
-
-def manual() -> str:
-    """Return the text that `%%chat?` shows."""
-    return _MANUAL.format(
-        asking=_rows([o for o in _TABLE if not o.alone and not o.parameter]),
-        parameters=_rows([o for o in _TABLE if o.parameter]),
-        alone=_rows([o for o in _TABLE if o.alone]),
-    )
-
-
-def _rows(options: Sequence[Option]) -> str:
-    lines = []
-    for option in options:
-        left = f"  {option.usage}"
-        gap = "\n" + " " * 28 if len(left) > 26 else " " * (28 - len(left))  # noqa: PLR2004  # column
-        lines.append(left + gap + option.help)
-    return "\n".join(lines)
-
-
-_MANUAL = """\
-Talk to a language model. One conversation per kernel: each cell adds a turn.
-
-  %%chat [options]          the text of the cell is the prompt
-  %chat [options] PROMPT    the rest of the line is the prompt, just as it is typed
-  %chat                     where you stand: server, model, conversation, settings
-
-{{{{df}}}}, {{{{df.head(3)}}}} or {{{{x:.2f}}}} in a prompt inserts a variable, described so
-that it fits; {{{{df:schema}}}}, {{{{df:head=20}}}} and {{{{text:full}}}} say how much. All else is
-sent as it is, braces too.
-
-For one cell:
-{asking}
-
-Parameters of the request, for one cell. Only what is set is sent. To keep one,
-set it: %config ChatConfig.temperature = 0.2
-{parameters}
-
-Instead of a prompt:
-{alone}
-
-In Python: from eighty80_jupyter import chat; reply = chat.ask("Hello", temperature=0)
-"""

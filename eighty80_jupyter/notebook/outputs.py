@@ -26,6 +26,7 @@ class Page:
         self.metadata = metadata
         self.markdown = markdown
         self.images = images
+        self.count = 0  # outputs that are shown
 
 
 class Output:
@@ -83,6 +84,7 @@ class Output:
             transient={"display_id": self._id},
             update=self.shown,
         )
+        self._page.count += not self.shown
         self._last = data
 
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 def facts(reply: Reply) -> list[str]:
     """Return the parts of the last line: model, tokens, seconds, rates, and how it ended."""
     parts = [reply.model or str(reply.parameters.get("model", ""))]
+    if reply.calls:
+        parts.append(f"{reply.rounds} rounds" if reply.rounds != 1 else "1 round")
+        parts.append(f"{len(reply.calls)} calls" if len(reply.calls) != 1 else "1 call")
     usage = reply.usage
     if usage is not None and usage.completion_tokens is not None:
         parts.append(f"{usage.completion_tokens:,} token" + "s" * (usage.completion_tokens != 1))
@@ -29,6 +32,10 @@ def facts(reply: Reply) -> list[str]:
         parts.append("cut at the length limit (length)")
     elif reply.finish_reason not in ("stop", None):
         parts.append(f"stopped: {reply.finish_reason}")
+    if reply.stopped == "rounds":
+        parts.append("no more calls after the limit of rounds (tool_rounds)")
+    elif reply.stopped == "repeated":
+        parts.append("no more calls after the same one three times")
     if reply.status == "complete" and not reply.well_formed:
         parts.append("not the JSON that was asked for")
     return [part for part in parts if part]
@@ -36,7 +43,7 @@ def facts(reply: Reply) -> list[str]:
 
 def last_line(reply: Reply, notes: Sequence[str] = ()) -> str:
     """Return the last line as one text; `notes` stand at its end."""
-    return " · ".join([*facts(reply), *notes])
+    return " · ".join([*facts(reply), *reply.notes, *notes])
 
 
 def _rate(rate: float) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.api.deltas import Event, ReasoningDelta, RefusalDelta, Retrying, TextDelta
+from eighty80_jupyter.api.deltas import ReasoningDelta, RefusalDelta, Retrying, TextDelta
+from eighty80_jupyter.chat.events import CallBegan, CallEnded, CallWritten, RoundBegan, TurnEvent
 from eighty80_jupyter.notebook.summary import last_line
 
 if TYPE_CHECKING:
@@ -18,6 +19,11 @@ FRAME_SECONDS = 0.1
 # A terminal obeys control characters: they could write to the clipboard, or over what is there.
 _HARMLESS = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
 _HARMLESS[ord("\r")] = ""
+
+
+def harmless(text: str) -> str:
+    """Return `text` without what a terminal would obey."""
+    return text.translate(_HARMLESS)
 
 
 class TerminalWriter:
@@ -32,7 +38,7 @@ class TerminalWriter:
         self._thinking = False
         self._line_open = False
 
-    def take(self, events: Sequence[Event]) -> None:
+    def take(self, events: Sequence[TurnEvent]) -> None:
         """Write the text of the first answer."""
         for event in events:
             match event:
@@ -49,6 +55,16 @@ class TerminalWriter:
                     self._put(event.text)
                 case Retrying():
                     self._put(f"{event.error} - trying again in {event.seconds:.1f} s\n")
+                case RoundBegan():
+                    self._end_round()
+                case CallWritten():
+                    self._end_round()
+                    self._put("[the model wrote a call as text]\n")
+                case CallBegan():
+                    self._end_round()
+                    self._put(f"[{event.shown} ...]\n")
+                case CallEnded():
+                    self._put(f"[{ended_line(event)}]\n")
         self.tick()
 
     def finish(
@@ -56,9 +72,10 @@ class TerminalWriter:
         reply: Reply | None,
         messages: Sequence[Message] = (),
         notes: Sequence[str] = (),
+        kept: Mapping[str, Any] | None = None,
     ) -> None:
         """Write what is missing, the other answers, and the last line."""
-        del messages
+        del messages, kept
         if reply is None:
             self.end()
             return
@@ -71,6 +88,12 @@ class TerminalWriter:
             self.end()
         self._put(f"[{last_line(reply, notes)}]\n")
         sys.stdout.flush()
+
+    def _end_round(self) -> None:
+        """End what was written in a round, so that what follows begins a line."""
+        self.end()
+        self._written = 0
+        self._thinking = False
 
     def text(self, piece: str) -> None:
         """Take a piece of an answer."""
@@ -156,6 +179,15 @@ class RichWriter(TerminalWriter):
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+
+def ended_line(event: CallEnded) -> str:
+    """Return what became of a call, on one line."""
+    from eighty80_jupyter.notebook.tool_display import Line  # noqa: PLC0415  # seldom needed
+
+    call = event.call
+    line = Line(call.id, event.shown, call.arguments, event.status, event.text, event.seconds)
+    return line.plain(room=120)
 
 
 def make_terminal_writer() -> TerminalWriter:

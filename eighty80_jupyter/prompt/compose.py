@@ -43,6 +43,8 @@ _MARKS = re.compile(
     r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\])",
     re.IGNORECASE,
 )
+# What IPython calls the code of cells, and what `--fix` does.
+_CELL = re.compile(r"In\s*\[\s*-?[0-9]+\s*\]|_i{1,3}|_i[0-9]+|failing_cell")
 _CONVERSIONS: Mapping[str, Callable[[Any], str]] = {"r": repr, "s": str, "a": ascii}
 
 
@@ -127,6 +129,8 @@ class Composer:
             insert.value = f"{len(names)} environment variables, names only:\n{', '.join(names)}"
             insert.kind, insert.options = "os.environ", ""
             insert.summary = f"{len(names)} names"
+        elif type(value) is str and not at.conversion and _CELL.fullmatch(at.expression):
+            insert.kind = "code of a cell"
         elif at.conversion:
             insert.value = self._tried(at, "raised", lambda: _CONVERSIONS[at.conversion](value))
         if type(insert.value) is str and len(insert.value) <= _WHOLE:

@@ -147,7 +147,7 @@ def assert_nothing_runs(session: Session) -> None:
         await asyncio.sleep(0)  # whatever has ended by now may go
         return asyncio.all_tasks() - {asyncio.current_task()}
 
-    assert session._background.run(others()) == set()
+    assert session._turns.background.run(others()) == set()
 
 
 def assert_works(session: Session, server: ScriptedServer) -> None:

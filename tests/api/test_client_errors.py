@@ -179,7 +179,7 @@ def test_a_context_that_is_too_long_tells_the_limit(
     assert isinstance(error, ContextLengthError)
     assert (error.limit, error.status_code) == (limit, status)
     assert ("did not say" if limit is None else f"{limit:,} tokens") in str(error)
-    assert "%chat --reset" in str(error)
+    assert "%chat --new" in str(error)
 
 
 # Further attempts.

@@ -15,8 +15,8 @@ from types import FrameType
 
 import pytest
 
-from eighty80_jupyter.api.deltas import Event as Delta
 from eighty80_jupyter.api.deltas import Retrying, TextDelta
+from eighty80_jupyter.chat.events import TurnEvent as Delta
 from eighty80_jupyter.errors import ChatInterrupted
 from eighty80_jupyter.session import Session
 from tests.api.asking import assert_nothing_runs, assert_works, session_for
@@ -78,7 +78,7 @@ def _interrupter() -> Iterator[Interrupter]:
 def tasks_of(session: Session) -> set[asyncio.Task[object]]:
     """Return the tasks on the session's loop, seen from another thread."""
     with contextlib.suppress(RuntimeError):  # the set changed while it was copied
-        return asyncio.all_tasks(session._background.loop())
+        return asyncio.all_tasks(session._turns.background.loop())
     return set()
 
 
@@ -166,7 +166,7 @@ def test_while_connecting(server: ScriptedServer, interrupter: Interrupter) -> N
             other.connect_ex(listener.getsockname())
         session = session_for(f"http://127.0.0.1:{listener.getsockname()[1]}")
         stack.callback(session.close)
-        session._background.loop()
+        session._turns.background.loop()
         interrupter.when(lambda: wait_until(lambda: tasks_of(session)))
         with pytest.raises(ChatInterrupted):
             session.ask("Hi")

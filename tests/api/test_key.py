@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from eighty80_jupyter.api.deltas import Event
 from eighty80_jupyter.api.endpoint import ENV_KEY, ENV_TOKEN_FILE, Secret
+from eighty80_jupyter.chat.events import TurnEvent
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import ChatError, ChatInterrupted
 from eighty80_jupyter.session import Session
@@ -119,8 +119,8 @@ def shown(error: BaseException) -> Iterator[str]:
 
 def things(session: Session) -> Iterator[str]:
     """Yield what a session and its parts show of themselves."""
-    parts = [session, session.config, session.conversation, session.last, session._client]
-    for part in [*parts, *session.conversation, session._endpoint(), session._background]:
+    parts = [session, session.config, session.conversation, session.last, session._turns]
+    for part in [*parts, *session.conversation, session._endpoint(), session._turns.background]:
         yield f"{part!r} {part} {part!s:>5}"
     yield pickle.dumps([session.last, list(session.conversation)]).decode("latin-1")
     yield repr(session.config.traits()) + repr(session.config.trait_values())
@@ -176,7 +176,7 @@ def test_no_failure_shows_the_key(
         (tmp_path / "token").write_text(KEY)
         environ[ENV_TOKEN_FILE] = str(tmp_path / "token")
     session = Session(config, environ=environ)
-    session._background.loop().set_debug(True)
+    session._turns.background.loop().set_debug(True)
     server.queue(FAILURES[name])
     error = raised_by(lambda: session.ask("Hi"))
     del environ  # it is this test's own
@@ -191,7 +191,7 @@ def test_no_failure_shows_the_key(
 
 def test_a_reply_shows_no_key(session: Session, server: ScriptedServer, log: io.StringIO) -> None:
     """When all goes well nothing shows either, headers that echo the key included."""
-    session._background.loop().set_debug(True)
+    session._turns.background.loop().set_debug(True)
     server.queue(sse_reply(text_chunks("Hello"), headers=ECHO), chat_reply("Hello", headers=ECHO))
     session.ask("Hi")
     session.ask("Hi", stream=False)
@@ -207,7 +207,7 @@ def test_an_interrupt_shows_no_key(session: Session, server: ScriptedServer) -> 
     """The exception of an interrupt, and its chain, show nothing."""
     server.queue(sse_reply([chunk({"content": "Hel"}), Hang()], headers=ECHO))
 
-    def listen(events: list[Event]) -> None:
+    def listen(events: list[TurnEvent]) -> None:
         if events:
             signal.raise_signal(signal.SIGINT)
 

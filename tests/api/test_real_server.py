@@ -17,7 +17,7 @@ from eighty80_jupyter.session import Session
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from eighty80_jupyter.api.deltas import Event
+    from eighty80_jupyter.chat.events import TurnEvent
     from eighty80_jupyter.local.server import LocalServer
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
@@ -125,7 +125,7 @@ def test_too_long(session: Session) -> None:
 def test_stopping_early_leaves_the_server_free(session: Session) -> None:
     """A reply that nobody waits for any more is given up, and the next is answered."""
 
-    def listen(events: list[Event]) -> None:
+    def listen(events: list[TurnEvent]) -> None:
         if any(isinstance(event, TextDelta) for event in events):
             raise StopAskingError
 

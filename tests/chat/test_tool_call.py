@@ -213,7 +213,7 @@ def test_threads() -> None:
     assert ran(where, timeout=60).value == (False, 5)
     assert ran(where, timeout=60, main_thread=True).value == (True, 5)
     assert ran(where, main_thread=True).status == "done"
-    assert ran(later).value == (True, 5)
+    assert ran(later).value == (False, 5)
     assert ran(later, timeout=60).value == (False, 5)
 
     def wrapped() -> Any:
@@ -223,6 +223,43 @@ def test_threads() -> None:
         return [ran(where).value, ran(later).value, ran(wrapped).value]
 
     assert asyncio.run(within_a_loop()) == [(True, 5), (False, 5), (False, 5)]
+
+
+def test_async_tools_share_what_belongs_to_a_loop() -> None:
+    """A lock, a queue or a client that was made in one call serves the next."""
+    queue: asyncio.Queue[int] = asyncio.Queue()
+    loops: list[object] = []
+
+    async def put() -> None:
+        loops.append(asyncio.get_running_loop())
+        await queue.put(7)
+
+    async def get() -> int:
+        loops.append(asyncio.get_running_loop())
+        return await asyncio.wait_for(queue.get(), 5)
+
+    assert ran(put).status == "done"
+    assert ran(get, timeout=60).value == 7
+    assert len(set(loops)) == 1
+
+
+def test_an_async_tool_that_blocks_the_loop_does_not_block_the_next() -> None:
+    """What was given up may hold its loop for ever; the others get another one."""
+    release = threading.Event()
+
+    async def blocking() -> None:
+        await asyncio.sleep(0)
+        release.wait(60)
+
+    async def quick() -> int:
+        await asyncio.sleep(0)
+        return 1
+
+    try:
+        assert ran(blocking, timeout=0.1).status == "timeout"
+        assert ran(quick, timeout=10).value == 1
+    finally:
+        release.set()
 
 
 def test_main_thread_elsewhere() -> None:

@@ -22,6 +22,7 @@ def _kernel() -> Iterator[KernelSession]:
             env={"_8080_API_URL": server.url, "_8080_API_KEY": "k"},
             startup=(
                 "%load_ext eighty80_jupyter\n"
+                "%chat --new side\n"
                 "import pandas as pd\n"
                 "df = pd.DataFrame({'price': [1], 'product': [2]}); different = 1"
             ),
@@ -36,6 +37,11 @@ def _kernel() -> Iterator[KernelSession]:
         ("%chat --fre", ["--frequency-penalty"]),
         ("%%chat -m llama", ["llama-8b", "llama-70b"]),
         ("%chat --image dif", ["different"]),
+        ("%%chat --in ", ["main", "side"]),
+        ("%chat --use s", ["side"]),
+        ("%chat --set temp", ["temperature="]),
+        ("%chat --set seed=1 temp", ["temperature="]),
+        ("%chat --al", ["--alternative"]),
         ("%%chat\nExplain {{di", ["different", "dict", "dir", "divmod"]),
         ("%%chat\nExplain {{df.sha", ["shape"]),
         ("%%chat\nExplain {{df['pr", ["price", "product"]),

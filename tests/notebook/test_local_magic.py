@@ -32,14 +32,15 @@ def test_a_conversation_with_the_embedded_model(kernel: Callable[..., KernelSess
     assert "tokens/s" in result.data()[-1]
     pid = int(
         session.run(
-            "from eighty80_jupyter import chat\nprint(chat._local.pid, chat.config.api_key)"
+            "from eighty80_jupyter import chat\n"
+            "print(chat._embedded._server.pid, chat.config.api_key)"
         ).stdout.split()[0]
     )
     again = session.run("%chat --local")
     assert "smollm2" in again.stdout
-    assert session.run("print(chat._local.pid)").stdout == f"{pid}\n"
+    assert session.run("print(chat._embedded._server.pid)").stdout == f"{pid}\n"
     assert "missing.gguf in" in failure(session, "%chat --local missing.gguf")
-    assert session.run("print(chat._local.pid)").stdout == f"{pid}\n"
+    assert session.run("print(chat._embedded._server.pid)").stdout == f"{pid}\n"
     assert session.run("%chat --remote").ok
     wait_until(lambda: not exists(pid), what="the end of the server")
     assert "https://api.8080.io" in session.run("%chat").data()[0]

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from eighty80_jupyter.api.sampling import PARAMETERS
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.options import OPTIONS, manual, parse
+from eighty80_jupyter.notebook.manual import manual
+from eighty80_jupyter.notebook.options import OPTIONS
+from eighty80_jupyter.notebook.parsing import parse
 
 
 @pytest.mark.parametrize(

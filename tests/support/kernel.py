@@ -24,7 +24,7 @@ from jupyter_client.manager import KernelManager
 from tests.support.environment import child_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
     from jupyter_client.blocking.client import BlockingKernelClient
@@ -144,6 +144,8 @@ class KernelSession:
         self.startup = startup
         self.timeout = timeout
         self.stray: list[Message] = []
+        self.questions: list[str] = []
+        self._answers: list[str] = []
         self._results: dict[str, Result] = {}
         self._displays: dict[str, list[Output]] = {}
         self._manager = KernelManager(kernel_name="python3")
@@ -196,14 +198,21 @@ class KernelSession:
             self._home.cleanup()
             self._home = None
 
-    def run(self, code: str, *, timeout: float | None = None) -> Result:
-        """Run a cell to its end. `timeout` in seconds, default the session's."""
-        return self.finish(self.submit(code), timeout=timeout)
+    def run(
+        self, code: str, *, timeout: float | None = None, answers: Sequence[str] | None = None
+    ) -> Result:
+        """Run a cell to its end. `timeout` in seconds, default the session's.
 
-    def submit(self, code: str) -> Result:
+        `answers` are typed in where the cell asks for input; None: nobody can.
+        """
+        return self.finish(self.submit(code, answers=answers), timeout=timeout)
+
+    def submit(self, code: str, *, answers: Sequence[str] | None = None) -> Result:
         """Start a cell and return at once; `finish`, `wait_for` and `run` fill the result."""
         result = Result(code)
-        self._results[self.client.execute(code, allow_stdin=False)] = result
+        self._answers = list(answers or ())
+        allow_stdin = answers is not None
+        self._results[self.client.execute(code, allow_stdin=allow_stdin)] = result
         return result
 
     def finish(self, result: Result, *, timeout: float | None = None) -> Result:
@@ -226,6 +235,7 @@ class KernelSession:
             if not self._read_iopub() and not self.alive:
                 raise RuntimeError(f"expected {what}; the kernel's process has ended")
             self._read_shell()
+            self._read_stdin()
 
     def interrupt(self) -> None:
         """Interrupt the running cell, as the stop button does."""
@@ -252,6 +262,12 @@ class KernelSession:
             result = self._results.get(message["parent_header"].get("msg_id"))
             if result is not None:
                 result.reply = message["content"]
+
+    def _read_stdin(self) -> None:
+        """Answer a question; what is asked beyond the answers waits."""
+        while self._answers and self.client.stdin_channel.msg_ready():
+            self.questions.append(self.client.get_stdin_msg(timeout=POLL)["content"]["prompt"])
+            self.client.input(self._answers.pop(0))
 
     def _read_iopub(self) -> bool:
         try:

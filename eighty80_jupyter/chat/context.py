@@ -1,0 +1,208 @@
+"""The messages of a request where the model takes only so much: fitted, or condensed by the model.
+
+What the limit is, the user may say; else the server's own error tells it, and the request is made
+once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from eighty80_jupyter.api.messages import Message
+from eighty80_jupyter.chat.conversation import Conversation, Summary, Turn
+from eighty80_jupyter.chat.limits import Fitted, Policy, Window, fit
+from eighty80_jupyter.errors import ContextLengthError
+
+# Asks the model: messages in, its text out.
+Ask = Callable[[Sequence[Message]], Awaitable[str]]
+
+_ATTEMPTS = 4  # at one request; each but the first knows more about the limit
+_UNTOLD = 0.75  # of what was sent, where the server does not say how much it takes
+_LEAST = 64  # tokens; below this no limit makes sense
+_SUMMARY = (
+    "Summarize the conversation below for yourself: you will go on with it and no longer see it. "
+    "Keep names, numbers, decisions, open questions and what the user wants; leave out greetings. "
+    "Write at most {words} words, and nothing but the summary."
+)
+_BEFORE = "Summary of our conversation so far:\n\n"
+_NOTED = "I have it in mind."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextSettings:
+    """How a turn deals with the model's limit.
+
+    `limit` is in tokens, for prompt and answer together; None where it is not known. `answer` is
+    what the answer may take, if that is known. `remember` is told a limit that the server named.
+    `strict` tells that the user set the limit, so that a longer prompt is refused unsent.
+    """
+
+    policy: Policy = "error"
+    limit: int | None = None
+    strict: bool = False
+    answer: int | None = None
+    ratio: float = 1.0
+    remember: Callable[[int], None] = lambda _limit: None
+
+
+class Context:
+    """The messages of the requests of one turn. `note` says what was left out of the last one."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        turns: Sequence[Turn],
+        settings: ContextSettings,
+        ask: Ask,
+    ) -> None:
+        self._conversation = conversation
+        self._turns = turns
+        self._settings = settings
+        self._ask = ask
+        self._limit = settings.limit
+        self._attempts = 1
+        self.note = ""
+
+    async def messages(self, head: Sequence[Message], tail: Sequence[Message]) -> list[Message]:
+        """Return `head`, of the history what fits, and `tail`: the instruction, and what is asked.
+
+        Raises ContextLengthError where even these two alone do not fit, or where the policy is
+        `error` and the user's own limit does not let all of it through.
+        """
+        if self._settings.policy != "summarize" or self._limit is None:
+            return self.fitted(head, tail)
+        return [*head, *await self._condensed(self._window, self._taken(head, tail)), *tail]
+
+    def fitted(self, head: Sequence[Message], tail: Sequence[Message]) -> list[Message]:
+        """Return the same without asking the model: it drops what `messages` would condense."""
+        settings = self._settings
+        if self._limit is None or (settings.policy == "error" and not settings.strict):
+            return [*head, *self._history(), *tail]
+        taken = self._taken(head, tail)
+        if settings.policy == "error":
+            history = self._history()
+            taken += self._window.tokens(history)
+            if taken > self._window.room:
+                raise _too_long(taken, self._limit, "the conversation takes")
+            return [*head, *history, *tail]
+        fitted = fit(self._turns, self._window, taken)
+        self.note = fitted.note
+        return [*head, *fitted.messages, *tail]
+
+    def learn(self, error: ContextLengthError, sent: Sequence[Message]) -> bool:
+        """Take in that what was sent was too much; return whether another attempt makes sense."""
+        settings = self._settings
+        count = Window(1, ratio=settings.ratio).tokens(sent)
+        limit = error.limit or max(_LEAST, int(_UNTOLD * count))
+        if self._limit is not None:
+            # The estimate was too low, or the server takes less than it says.
+            limit = min(limit, int(_UNTOLD * self._limit)) if limit >= self._limit else limit
+        settings.remember(error.limit or limit)
+        self._limit = limit
+        self._attempts += 1
+        return settings.policy != "error" and bool(self._turns) and self._attempts <= _ATTEMPTS
+
+    @property
+    def _window(self) -> Window:
+        return Window(self._limit or 0, self._settings.answer, self._settings.ratio)
+
+    def _taken(self, head: Sequence[Message], tail: Sequence[Message]) -> int:
+        """Return the tokens of what is always sent. Raises ContextLengthError if it is too much."""
+        taken = self._window.tokens([*head, *tail])
+        if taken > self._window.room:
+            raise _too_long(taken, self._window.limit, "the prompt with its instruction takes")
+        return taken
+
+    def _history(self) -> list[Message]:
+        return [message for turn in self._turns for message in turn.messages]
+
+    async def _condensed(self, window: Window, taken: int) -> list[Message]:
+        """Return the history with its oldest turns condensed, if it does not fit as it is."""
+        known = self._known_summary()
+        start = len(known.covers) if known else 0
+        summary = _as_messages(known)
+        rest = self._turns[start:]
+        fitted = fit(rest, window, taken + window.tokens(summary))
+        if fitted.dropped:
+            # Half of the room, so that the next turns need not be condensed at once again.
+            roomy = replace(window, limit=max(window.limit // 2 + taken // 2, _LEAST))
+            fitted = _halved(fit(rest, roomy, taken), fitted)
+            known = await self._summarize(known, rest[: fitted.dropped], window)
+            self._conversation.summary = known
+            summary = _as_messages(known)
+        if known is None:
+            self.note = fitted.note
+            return list(fitted.messages)
+        count = len(known.covers)
+        self.note = f"sent as a summary: {count} old turn{'' if count == 1 else 's'}"
+        return [*summary, *fitted.messages]
+
+    def _known_summary(self) -> Summary | None:
+        """Return the summary at hand, if it is one of the turns that stand at the beginning."""
+        summary = self._conversation.summary
+        if summary is None:
+            return None
+        first = self._turns[: len(summary.covers)]
+        return summary if summary.covers == tuple((t.id, t.chosen) for t in first) else None
+
+    async def _summarize(
+        self, known: Summary | None, turns: Sequence[Turn], window: Window
+    ) -> Summary:
+        """Have the model condense `turns`, piece by piece where they do not fit at once."""
+        covers = known.covers if known else ()
+        text = known.text if known else ""
+        words = max(30, window.room // 6)
+        request = Message("system", _SUMMARY.format(words=words))
+        waiting = list(turns)
+        while waiting:
+            before = [Message("user", f"{_BEFORE}{text}")] if text else []
+            taken = window.tokens([request, *before]) + words * 2
+            piece: list[str] = []
+            while waiting:
+                script = _script(waiting[0], limit=window.room)
+                size = window.tokens([Message("user", "\n\n".join([*piece, script]))])
+                if piece and taken + size > window.room:
+                    break
+                piece.append(script)
+                turn = waiting.pop(0)
+                covers = (*covers, (turn.id, turn.chosen))
+            parts = [f"{_BEFORE}{text}"] if text else []
+            text = (
+                await self._ask([request, Message("user", "\n\n".join([*parts, *piece]))])
+            ).strip() or text
+        return Summary(text, covers)
+
+
+def _halved(roomy: Fitted, tight: Fitted) -> Fitted:
+    return roomy if roomy.dropped >= tight.dropped else tight
+
+
+def _as_messages(summary: Summary | None) -> list[Message]:
+    if summary is None:
+        return []
+    return [Message("user", _BEFORE + summary.text), Message("assistant", _NOTED)]
+
+
+def _script(turn: Turn, *, limit: int) -> str:
+    """Return a turn as a text to condense, at most about `limit` tokens of it."""
+    names = {"user": "User", "assistant": "Assistant", "tool": "Tool"}
+    lines = [
+        f"{names.get(message.role, message.role)}: {message.text}"
+        for message in turn.messages
+        if message.text
+    ]
+    text = "\n".join(lines)
+    most = max(limit, _LEAST) * 2  # characters; a token is seldom shorter
+    return text if len(text) <= most else text[: most // 2] + "\n[...]\n" + text[-most // 2 :]
+
+
+def _too_long(taken: int, limit: int, what: str) -> ContextLengthError:
+    error = ContextLengthError(
+        f"{what} about {taken:,} tokens, and the model has room for {limit:,} with its answer; "
+        "send less, start anew with %chat --new, or let old turns go: "
+        "%config ChatConfig.context_policy = 'trim'",
+        status_code=0,
+    )
+    error.limit = limit
+    return error

@@ -1,0 +1,296 @@
+"""The journal of a kernel: a line for each event, so that `kill -9` takes nothing away.
+
+A watcher of the conversations finds out what has changed, a watcher of the feed collects the pieces
+of a reply; both only put it down. A thread of its own writes: each line in one call, the pieces of
+a reply a few times a second. The file is locked for as long as the kernel lives, which is how
+another kernel knows that it does.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import queue
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eighty80_jupyter.api.deltas import ReasoningDelta, RefusalDelta, TextDelta
+from eighty80_jupyter.api.endpoint import Secret, without_secret
+from eighty80_jupyter.chat.conversation import Conversation, Turn
+from eighty80_jupyter.chat.conversations import Conversations
+from eighty80_jupyter.chat.events import RoundBegan, TurnEvent
+from eighty80_jupyter.chat.feed import Feed, SessionEvent, TurnBegan, TurnEnded, TurnEvents
+from eighty80_jupyter.chat.journal_files import append, begin, journal_folder
+from eighty80_jupyter.chat.turn import Running
+from eighty80_jupyter.chat.wire_form import plain, to_json
+
+PIECES_SECONDS = 0.2  # between two lines with pieces of a reply
+_CLOSE_SECONDS = 5
+
+_log = logging.getLogger(__name__)
+_Item = dict[str, Any]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A conversation as the journal has it."""
+
+    turns: list[Turn] = field(default_factory=list)
+    system: str | None = None
+
+
+@dataclass(slots=True)
+class _Text:
+    """One text of a reply that is under way; `done` is how much of it is written."""
+
+    pieces: list[str] = field(default_factory=list)
+    done: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Progress:
+    """A reply that is under way: pieces from the loop thread, texts of the writing thread."""
+
+    pieces: deque[tuple[int, str, str]] = field(default_factory=deque)
+    texts: dict[tuple[int, str], _Text] = field(default_factory=dict)
+
+
+class Journal:
+    """Writes down what happens to `conversations` and on `feed`, from now on until `close`.
+
+    The file is made with the first event. `secrets` gives the keys that are cut out of all that is
+    written. Where the folder cannot be written, that is logged once, and nothing is kept.
+    """
+
+    def __init__(
+        self,
+        conversations: Conversations,
+        feed: Feed,
+        *,
+        secrets: Callable[[], Sequence[Secret]] = tuple,
+        folder: Path | None = None,
+    ) -> None:
+        self.path: Path | None = None
+        self._folder = folder
+        self._conversations = conversations
+        self._secrets = secrets
+        self._lock = threading.Lock()
+        self._seen: dict[str, _Seen] = {}
+        self._current = conversations.current.name
+        self._progress: dict[str, _Progress] = {}
+        self._items: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._descriptor: int | None = None
+        self._closed = False
+        for conversation in conversations.values():
+            self._changed(conversation)
+        if not self._items.empty():
+            self._put("current", conversation=self._current)
+        self._ends = [conversations.watch(self._changed), feed.watch(self._heard)]
+        self._thread = threading.Thread(
+            target=self._write_all, name="eighty80-journal", daemon=True
+        )
+        self._thread.start()
+        atexit.register(self.close)
+        _leave_to_parent(self)
+
+    def __repr__(self) -> str:
+        return f"<Journal {self.path or 'not begun'}>"
+
+    def close(self) -> None:
+        """Write what is left, and end."""
+        atexit.unregister(self.close)
+        for end in self._ends:
+            end()
+        if not self._closed:
+            self._closed = True
+            self._items.put(None)
+            self._thread.join(_CLOSE_SECONDS)
+
+    def _changed(self, conversation: Conversation) -> None:
+        """Put down what is new in a conversation since the last look."""
+        with self._lock:
+            name = conversation.name
+            seen = self._seen.setdefault(name, _Seen())
+            system = conversation.system
+            if system != seen.system:
+                seen.system = system
+                self._put("system", conversation=name, system=system)
+            self._compare(conversation, seen)
+            current = self._conversations.current.name
+            if current != self._current:
+                self._current = current
+                self._put("current", conversation=current)
+
+    def _compare(self, conversation: Conversation, seen: _Seen) -> None:
+        count = len(seen.turns)
+        # The usual case, in a time that does not grow with the conversation: one more turn.
+        with suppress(IndexError):  # changed once more meanwhile, which will be told
+            last = conversation[count]
+            if len(conversation) == count + 1 and (
+                not count or conversation[count - 1] is seen.turns[-1]
+            ):
+                seen.turns.append(last)
+                self._put("turns", conversation=conversation.name, keep=count, turns=(last,))
+                return
+        turns = conversation.turns()
+        pairs = zip(turns, seen.turns, strict=False)
+        keep = next((at for at, (new, old) in enumerate(pairs) if new is not old), None)
+        if keep is None:
+            keep = min(len(turns), count)
+            if len(turns) == count:
+                return
+        new = turns[keep:]
+        old, seen.turns = seen.turns[keep:], turns
+        if len(new) == len(old) and all(a is b for a, b in zip(new[1:], old[1:], strict=True)):
+            before, now = old[0].alternatives, new[0].alternatives
+            if new[0].id == old[0].id and now[: len(before)] == before:
+                self._put(
+                    "answers",
+                    conversation=conversation.name,
+                    turn=new[0].id,
+                    add=now[len(before) :],
+                    chosen=new[0].chosen,
+                )
+                return
+        self._put("turns", conversation=conversation.name, keep=keep, turns=new)
+
+    def _heard(self, event: SessionEvent) -> None:
+        match event:
+            case TurnEvents(running, events):
+                self._collect(running, events)
+            case TurnBegan(running):
+                request, name = running.request, running.conversation.name
+                known = name in self._conversations
+                if request.place.keep and known:
+                    self._progress[running.id] = _Progress()
+                    self._put(
+                        "began",
+                        conversation=name,
+                        turn=running.id,
+                        again=request.place.again,
+                        join=request.place.join,
+                        cell=request.place.cell,
+                        prompt=request.prompt,
+                        source=request.source,
+                        has_data=request.has_data,
+                        parameters=request.parameters,
+                    )
+            case TurnEnded(running):
+                if self._progress.pop(running.id, None) is not None:
+                    self._put("ended", turn=running.id)
+
+    def _collect(self, running: Running, events: Sequence[TurnEvent]) -> None:
+        progress = self._progress.get(running.id)
+        if progress is None:  # not kept, or over: what tools tell comes from another thread
+            return
+        for one in events:
+            if isinstance(one, (TextDelta, RefusalDelta)):
+                progress.pieces.append((one.choice, "text", one.text))
+            elif isinstance(one, ReasoningDelta):
+                progress.pieces.append((one.choice, "reasoning", one.text))
+            elif isinstance(one, RoundBegan) and running.rounds:
+                # The calls so far have their results; the text begins anew.
+                progress = self._progress[running.id] = _Progress()
+                self._put("round", turn=running.id, messages=running.messages)
+
+    def _put(self, event: str, **values: Any) -> None:
+        if not self._closed:
+            self._items.put({"event": event, "at": round(time.time(), 3), **values})
+
+    def _write_all(self) -> None:
+        due = 0.0
+        ended = False
+        while not ended:
+            items: list[_Item] = []
+            with suppress(queue.Empty):
+                item = self._items.get(timeout=PIECES_SECONDS if self._progress else None)
+                while item is not None:
+                    items.append(item)
+                    item = self._items.get_nowait()
+                ended = True
+            try:
+                if items:
+                    self._write(items)
+                if time.monotonic() >= due:
+                    due = time.monotonic() + PIECES_SECONDS
+                    self._write(self._pieces())
+            except Exception as error:  # noqa: BLE001  # a full disk, a value that has no form
+                _log.warning("the journal of the conversation ends here: %s", error)
+                self._closed = ended = True
+        self._release()
+
+    def _pieces(self) -> list[_Item]:
+        """Return what has come of the replies under way since the last time."""
+        items: list[_Item] = []
+        words = [word.reveal() for word in self._secrets()] if self._progress else []
+        for turn, progress in tuple(self._progress.items()):
+            while progress.pieces:
+                choice, kind, piece = progress.pieces.popleft()
+                progress.texts.setdefault((choice, kind), _Text()).pieces.append(piece)
+            for (choice, kind), text in progress.texts.items():
+                whole = _settled("".join(text.pieces), words)
+                if len(whole) > text.done:
+                    items.append(
+                        {
+                            "event": "text",
+                            "turn": turn,
+                            "choice": choice,
+                            "kind": kind,
+                            "text": whole[text.done :],
+                        }
+                    )
+                    text.done = len(whole)
+        return items
+
+    def _write(self, items: list[_Item]) -> None:
+        if not items:
+            return
+        if self._descriptor is None:
+            self.path, self._descriptor = begin(self._folder or journal_folder())
+        secrets = self._secrets()
+        for item in items:
+            values = plain(item)
+            for secret in secrets:
+                values = without_secret(values, secret)
+            append(self._descriptor, to_json(values) + b"\n")
+
+    def _release(self) -> None:
+        if self._descriptor is not None:
+            with suppress(OSError):
+                os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _settled(text: str, words: Sequence[str]) -> str:
+    """Return a growing text without the secrets, and without an end that may become one."""
+    for word in words:
+        text = without_secret(text, Secret(word))
+    end = len(text)
+    for word in words:
+        longest = min(len(word) - 1, len(text))
+        cut = next((n for n in range(longest, 0, -1) if text.endswith(word[:n])), 0)
+        end = min(end, len(text) - cut)
+    return text[:end]
+
+
+def _leave_to_parent(journal: Journal) -> None:
+    """Have a forked child write nothing, and not hold the lock of its parent."""
+    if not hasattr(os, "register_at_fork"):
+        return
+    known = weakref.ref(journal)
+
+    def forget() -> None:
+        mine = known()
+        if mine is not None:
+            mine._closed = True  # noqa: SLF001  # its own
+            mine._release()  # noqa: SLF001  # the same
+
+    os.register_at_fork(after_in_child=forget)

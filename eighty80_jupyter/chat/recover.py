@@ -1,0 +1,244 @@
+"""Read a journal back: the conversations as they stood when the kernel ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from eighty80_jupyter.api.messages import Message
+from eighty80_jupyter.api.reply import Choice, Reply
+from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
+from eighty80_jupyter.chat.files import read_file
+from eighty80_jupyter.chat.journal_files import FORMAT, SCHEMA, journal_folder, journals
+from eighty80_jupyter.chat.store import LIMIT
+from eighty80_jupyter.chat.wire_form import check_name, check_turn, from_json, read
+from eighty80_jupyter.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """What a journal holds.
+
+    `conversations` are those with turns, the current one first. `at` is the time of the last event,
+    in seconds since the epoch. `prompts` were sent and had no answer yet. `unread` counts the lines
+    that could not be read; the last one may have been cut. `earlier`: there is an older journal.
+    """
+
+    path: Path
+    conversations: tuple[Conversation, ...]
+    at: float
+    prompts: tuple[str, ...] = ()
+    unread: int = 0
+    earlier: bool = False
+
+
+def recover(number: int = 1, *, folder: Path | None = None) -> Recovered:
+    """Read the latest journal of a kernel that is no more, or the `number`-th latest.
+
+    Journals without a turn do not count. Raises UsageError if there is none.
+    """
+    place = folder or journal_folder()
+    count, problem = 0, ""
+    wanted: Recovered | None = None
+    for path in journals(place):
+        try:
+            found = read_journal(path)
+        except UsageError as error:
+            problem = problem or f"; {error}"
+            continue
+        if found.conversations or found.prompts:
+            if wanted is not None:
+                return replace(wanted, earlier=True)
+            count += 1
+            wanted = found if count == number else None
+    if wanted is not None:
+        return wanted
+    if count:
+        raise UsageError(f"there are {count} journals to recover from, got {number}")
+    raise UsageError(
+        f"there is no journal of an earlier kernel in {place}{problem}; "
+        "%config ChatConfig.autosave = True begins one"
+    )
+
+
+def read_journal(path: Path) -> Recovered:
+    """Return what a journal holds. Raises UsageError for a file that is none."""
+    lines = read_file(path, LIMIT).split(b"\n")
+    try:
+        head = from_json(lines[0])
+    except UsageError:
+        head = None
+    if not isinstance(head, dict) or head.get("format") != FORMAT:
+        raise UsageError(f"{path} is no journal of eighty80_jupyter")
+    if head.get("schema") != SCHEMA:
+        raise UsageError(
+            f"{path} is of version {head.get('schema')}, this eighty80_jupyter knows {SCHEMA}"
+        )
+    replay = _Replay()
+    unread = 0
+    for line in lines[1:]:
+        if line:
+            try:
+                replay.take(from_json(line))
+            except UsageError:
+                unread += 1
+    return replay.result(path, unread)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Event:
+    """A line of a journal."""
+
+    event: Literal["turns", "answers", "system", "current", "began", "round", "text", "ended"]
+    at: float = 0.0
+    conversation: str = ""
+    keep: int = 0
+    turns: tuple[Turn, ...] = ()
+    turn: str = ""
+    add: tuple[Exchange, ...] = ()
+    chosen: int = 0
+    system: str | None = None
+    again: str | None = None
+    join: bool = False
+    cell: str = ""
+    prompt: Message | None = None
+    messages: tuple[Message, ...] = ()
+    source: str = ""
+    has_data: bool = False
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    choice: int = 0
+    kind: Literal["text", "reasoning"] = "text"
+    text: str = ""
+
+
+@dataclass(slots=True)
+class _Begun:
+    """A turn that has not ended, and what has come of it."""
+
+    event: _Event
+    texts: dict[tuple[int, str], str] = field(default_factory=dict)
+    rounds: tuple[Message, ...] = ()  # with tools; they begin with the prompt
+
+    def exchange(self) -> Exchange | None:
+        """Return the prompt with what had come, None where nothing had."""
+        event = self.event
+        if event.prompt is None or not (self.rounds or any(self.texts.values())):
+            return None
+        choices = tuple(
+            Choice(
+                index=index,
+                text=self.texts.get((index, "text"), ""),
+                reasoning=self.texts.get((index, "reasoning"), ""),
+            )
+            for index in sorted({index for index, _ in self.texts} or {0})
+        )
+        parameters = event.parameters
+        reply = Reply(
+            choices=choices,
+            model=str(parameters.get("model", "")),
+            status="interrupted",
+            parameters=parameters,
+        )
+        return Exchange(
+            messages=(*(self.rounds or (event.prompt,)), choices[0].to_message()),
+            reply=reply,
+            has_data=event.has_data,
+            source=event.source,
+        )
+
+
+class _Replay:
+    """Does again what a journal tells."""
+
+    def __init__(self) -> None:
+        self._turns: dict[str, list[Turn]] = {}
+        self._systems: dict[str, str | None] = {}
+        self._begun: dict[str, _Begun] = {}
+        self._current = ""
+        self._at = 0.0
+
+    def take(self, values: Any) -> None:
+        """Do one event. Raises UsageError for one that cannot be."""
+        event = read(_Event, values)
+        if event.conversation:
+            check_name(event.conversation)
+        match event.event:
+            case "turns":
+                for turn in event.turns:
+                    check_turn(turn, "a turn")
+                turns = self._turns.setdefault(event.conversation, [])
+                turns[max(event.keep, 0) :] = event.turns
+            case "answers":
+                self._answer(event.conversation, event.turn, event.add, event.chosen)
+            case "system":
+                self._systems[event.conversation] = event.system
+            case "current":
+                self._current = event.conversation
+            case "began":
+                self._begun[event.turn] = _Begun(event)
+            case "round":
+                if event.turn in self._begun:
+                    begun = self._begun[event.turn]
+                    begun.rounds, begun.texts = event.messages, {}
+            case "text":
+                if event.turn in self._begun:
+                    texts, key = self._begun[event.turn].texts, (event.choice, event.kind)
+                    texts[key] = texts.get(key, "") + event.text
+            case "ended":
+                self._begun.pop(event.turn, None)
+        self._at = max(self._at, event.at)
+
+    def result(self, path: Path, unread: int) -> Recovered:
+        """Return the conversations; turns that had not ended come last, as interrupted."""
+        prompts = []
+        for begun in self._begun.values():
+            event, exchange = begun.event, begun.exchange()
+            if exchange is not None:
+                try:
+                    self._add(event, exchange)
+                except UsageError:
+                    unread += 1
+            elif event.prompt is not None:
+                prompts.append(event.source or event.prompt.text)
+        names = sorted(self._turns, key=lambda name: name != self._current)
+        found = [
+            Conversation(name, _once(self._turns[name]), system=self._systems.get(name))
+            for name in names
+            if self._turns[name]
+        ]
+        return Recovered(
+            path=path,
+            conversations=tuple(found),
+            at=self._at,
+            prompts=tuple(prompts),
+            unread=unread,
+        )
+
+    def _add(self, event: _Event, exchange: Exchange) -> None:
+        name, turn_id = event.conversation, event.again or event.turn
+        turns = self._turns.setdefault(name, [])
+        old = next((turn for turn in turns if turn.id == turn_id), None)
+        if old is not None:
+            # It was committed, and only the line that says so is missing; or it was asked again.
+            if event.again is not None:
+                whole = old.exchange.joined(exchange) if event.join else exchange
+                self._answer(name, turn_id, (whole,), len(old.alternatives))
+        else:
+            turn = Turn(alternatives=(exchange,), id=turn_id, cell=event.cell)
+            check_turn(turn, "a turn")
+            turns.append(turn)
+
+    def _answer(self, name: str, turn_id: str, add: tuple[Exchange, ...], chosen: int) -> None:
+        turns = self._turns.get(name, [])
+        for index, old in enumerate(turns):
+            if old.id == turn_id:
+                turn = replace(old, alternatives=(*old.alternatives, *add), chosen=chosen)
+                check_turn(turn, "a turn")
+                turns[index] = turn
+
+
+def _once(turns: list[Turn]) -> list[Turn]:
+    """Return the turns, those that stand twice only once; a line may have been lost."""
+    return list({turn.id: turn for turn in turns}.values())

@@ -1,0 +1,309 @@
+"""The rounds of a turn with tools: what is offered, what was called, what answers each call.
+
+After every step, an interrupt or an error the messages of the rounds are a valid history: each
+assistant message with calls is followed by exactly one result for each of them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol
+
+from eighty80_jupyter.api.deltas import Snapshot
+from eighty80_jupyter.api.messages import Message, ToolCall
+from eighty80_jupyter.api.reply import CallRecord, Choice, Stopped, Usage
+from eighty80_jupyter.api.sampling import unknown
+from eighty80_jupyter.chat.events import CallBegan, CallEnded, CallWritten, TurnEvent
+from eighty80_jupyter.chat.tool_call import ToolResult, not_run, shown_call
+from eighty80_jupyter.chat.tool_input import parsed
+from eighty80_jupyter.chat.tool_text import written_call
+from eighty80_jupyter.chat.tools import Tool, ToolBox, make_tool
+from eighty80_jupyter.errors import UsageError
+
+MOST_REPEATS = 3  # of the same call with the same arguments in one turn
+CHOICES = ("auto", "none", "required")
+
+NOT_RUN = "not run: something else failed before it"
+INTERRUPTED = "not finished: the user interrupted the turn"
+REPEATED = (
+    "not run: the same call with the same arguments was made before in this turn; "
+    "answer with what you have"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What the user said to a call.
+
+    "always" is "yes" to this and every later call of the tool in the session, "edit" is "yes" with
+    other `arguments`, as JSON text. `reason` says for the model why it was "no"; empty: the user
+    did not want it.
+    """
+
+    answer: Literal["yes", "no", "always", "edit"]
+    arguments: str = ""
+    reason: str = ""
+
+
+class Confirmer(Protocol):
+    """Asks the user before a call."""
+
+    def confirm(self, tool: Tool, call: ToolCall, shown: str) -> Decision:
+        """Return the user's decision; called, and waited for, in the thread that runs the tools.
+
+        `shown` is the call on one line with all of its arguments, unless they are very long.
+        """
+
+
+# Runs calls, somewhere, and hands each result over as it is there.
+RunCalls = Callable[[Sequence[ToolCall], Callable[[ToolResult], None]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """The tools that a turn offers to the model.
+
+    `rounds` is how often it may call before it must answer. `choice` is "auto", "none", "required",
+    the name of a tool, or None: not sent. `parallel` is sent as `parallel_tool_calls`; None: not
+    sent. Raises UsageError for a choice that is none of these.
+    """
+
+    tools: tuple[Tool, ...]
+    rounds: int = 10
+    choice: str | None = None
+    parallel: bool | None = None
+
+    def __post_init__(self) -> None:
+        known = (*CHOICES, *self.names)
+        if self.choice is not None and self.choice not in known:
+            raise UsageError(
+                f"{unknown('tool choice', str(self.choice), known)}; "
+                f"expected {', '.join(known)}: a name must be among the tools of the turn"
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the tools."""
+        return tuple(tool.name for tool in self.tools)
+
+    def fields(self, number: int) -> dict[str, Any]:
+        """Return the fields of the body of round `number`, counted from 1.
+
+        A call is demanded in the first round only: the model would never come to answer.
+        """
+        fields: dict[str, Any] = {"tools": [tool.to_wire() for tool in self.tools]}
+        if self.choice in CHOICES[:2] or (self.choice == CHOICES[2] and number == 1):
+            fields["tool_choice"] = self.choice
+        elif self.choice not in (None, *CHOICES) and number == 1:
+            fields["tool_choice"] = {"type": "function", "function": {"name": self.choice}}
+        if self.parallel is not None:
+            fields["parallel_tool_calls"] = self.parallel
+        return fields
+
+
+def make_offer(
+    toolbox: ToolBox,
+    tools: str | bool | Sequence[str | Tool | Callable[..., Any]] | None,  # noqa: FBT001  # a choice
+    *,
+    rounds: int = 10,
+    choice: str | None = None,
+    parallel: bool | None = None,
+) -> Offer | None:
+    """Return what a turn offers; None: nothing.
+
+    `tools`: "all" or True, names ("a,b" or a list), functions, or None and False for none. Raises
+    UsageError for what is not known, and for a choice where there are no tools.
+    """
+    if tools is True:
+        tools = "all"
+    if isinstance(tools, str):
+        found = toolbox.select(tools)
+        if not found and tools.strip():
+            _ = toolbox[tools.strip()]  # there are none, and it says so
+    elif not tools:
+        found = ()
+    else:
+        found = tuple(_one_tool(toolbox, tool) for tool in tools)
+    if not found:
+        if choice is not None or parallel is not None:
+            name = "tool_choice" if choice is not None else "parallel_tool_calls"
+            raise UsageError(
+                f"{name} needs tools to choose from; name them with tools=... (--tools)"
+            )
+        return None
+    unique = {tool.name: tool for tool in found}
+    return Offer(tools=tuple(unique.values()), rounds=rounds, choice=choice, parallel=parallel)
+
+
+def _one_tool(toolbox: ToolBox, tool: str | Tool | Callable[..., Any]) -> Tool:
+    if isinstance(tool, Tool):
+        return tool
+    if isinstance(tool, str):
+        return toolbox[tool]
+    known = next((other for other in toolbox.values() if other.function == tool), None)
+    return known or make_tool(tool)
+
+
+@dataclass(slots=True, eq=False)
+class Round:
+    """A round that ended in calls: what the model said, the calls, and the results by their ids.
+
+    `written` tells that the model wrote the calls as text.
+    """
+
+    number: int
+    text: str | None
+    calls: tuple[ToolCall, ...]
+    usage: Usage | None = None
+    written: bool = False
+    results: dict[str, ToolResult] = field(default_factory=dict)
+
+    def answer(self, result: ToolResult) -> None:
+        """Take in the result of one of the calls; the first one counts."""
+        self.results.setdefault(result.call.id, result)
+
+    def close(self) -> None:
+        """Answer the calls that have no result: the user interrupted them."""
+        for call in self.calls:
+            self.answer(not_run(call, "stopped", INTERRUPTED))
+
+    def messages(self) -> list[Message]:
+        """Return the round as the history has it, as far as there are results."""
+        results = [self.results[call.id] for call in self.calls if call.id in self.results]
+        calls = tuple(replace(call, arguments=carried(call.arguments)) for call in self.calls)
+        return [Message("assistant", self.text, calls), *(r.to_message() for r in results)]
+
+    def records(self) -> list[CallRecord]:
+        """Return what became of the calls so far, in their order."""
+        return [
+            CallRecord(
+                id=call.id,
+                name=call.name,
+                shown=shown_call(call.name, result.call.arguments),
+                status=result.status,
+                seconds=round(result.seconds, 4),
+                round=self.number,
+            )
+            for call in self.calls
+            if (result := self.results.get(call.id)) is not None
+        ]
+
+
+def calls_of(choice: Choice, names: Sequence[str]) -> tuple[tuple[ToolCall, ...], bool]:
+    """Return the calls of an answer, and whether it wrote them as text."""
+    if choice.tool_calls:
+        return choice.tool_calls, False
+    written = written_call(choice.text, names)
+    return tuple(written or ()), written is not None
+
+
+def tidied(
+    calls: Iterable[ToolCall], taken: Iterable[str], *, keep_ids: bool = True
+) -> tuple[ToolCall, ...]:
+    """Return the calls as a history can carry them.
+
+    Each gets an id of its own in the turn, whose ids so far are `taken`, where it has none or
+    another's; a name that no server takes is mended.
+    """
+    used = set(taken)
+    result = []
+    for call in calls:
+        call_id = call.id if keep_ids else ""
+        number = len(used) + 1
+        while not call_id or call_id in used:
+            call_id = f"call_{number}"
+            number += 1
+        used.add(call_id)
+        # Source: OpenAI's "function calling": 1 to 64 letters, digits, `_` or `-`.
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", call.name.strip())[:64] or "unnamed"
+        result.append(replace(call, id=call_id, name=name))
+    return tuple(result)
+
+
+def carried(arguments: str) -> str:
+    """Return arguments as a history can carry them: the JSON text of an object.
+
+    There are servers that read them, and refuse a whole conversation for one that is none. What the
+    model wrote instead is told by the result.
+    """
+    try:
+        if isinstance(json.loads(arguments), dict):
+            return arguments
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return json.dumps(parsed(arguments))
+    except UsageError:
+        return "{}"
+
+
+class ToolLoop:
+    """What happens between the rounds of one turn.
+
+    `rounds` are those that ended in calls; it adds to them.
+    """
+
+    def __init__(
+        self,
+        offer: Offer,
+        rounds: list[Round],
+        emit: Callable[[Sequence[TurnEvent]], None],
+        run_calls: RunCalls,
+    ) -> None:
+        self._offer = offer
+        self._rounds = rounds
+        self._emit = emit
+        self._run_calls = run_calls
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    @property
+    def number(self) -> int:
+        """The number of the round that comes next, or is under way, from 1."""
+        return len(self._rounds) + 1
+
+    def take(self, snapshot: Snapshot) -> Round | None:
+        """Return the round that a snapshot holds if it ended in calls; None: it is the answer."""
+        choice = snapshot.to_reply(seconds=0, parameters={}).choices[0]
+        calls, written = calls_of(choice, self._offer.names)
+        if not calls or self._offer.choice == "none":
+            return None
+        taken = [call.id for done in self._rounds for call in done.calls]
+        calls = tidied(calls, taken, keep_ids=not written)
+        text = None if written else choice.text or choice.refusal or None
+        called = Round(self.number, text, calls, snapshot.usage, written=written)
+        self._rounds.append(called)
+        return called
+
+    async def answer(self, called: Round) -> Stopped:
+        """Have the calls of a round answered, and return why there shall be no more, if so."""
+        if called.written:
+            self._emit([CallWritten(called.calls)])
+        wanted = []
+        for call in called.calls:
+            if self._too_often(call):
+                result = not_run(call, "stopped", REPEATED)
+                shown = shown_call(call.name, call.arguments)
+                called.answer(result)
+                self._emit([CallBegan(call, shown), CallEnded(call, shown, "stopped", result.text)])
+            else:
+                wanted.append(call)
+        if wanted:
+            await self._run_calls(wanted, called.answer)
+            for call in wanted:
+                called.answer(not_run(call, "failed", NOT_RUN))  # where there is no result
+        if len(wanted) < len(called.calls):
+            return "repeated"
+        return "rounds" if called.number >= self._offer.rounds else ""
+
+    def _too_often(self, call: ToolCall) -> bool:
+        """Count a call, and tell whether it was made `MOST_REPEATS` times with these arguments."""
+        try:
+            key = json.dumps(parsed(call.arguments), sort_keys=True)
+        except (UsageError, RecursionError):
+            key = call.arguments
+        self._counts[call.name, key] += 1
+        return self._counts[call.name, key] >= MOST_REPEATS

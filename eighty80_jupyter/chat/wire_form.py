@@ -1,0 +1,218 @@
+"""Conversations as plain JSON values and back: exact, and checked on the way in.
+
+What comes in was written by an earlier version, by another kernel, or by a stranger. It becomes
+text and numbers, never anything else. Unknown fields are left alone, missing ones get the defaults
+of the dataclasses.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from eighty80_jupyter.api.messages import Message
+from eighty80_jupyter.chat.conversation import Conversation, Exchange, Summary, Turn
+from eighty80_jupyter.errors import UsageError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+T = TypeVar("T")
+
+_LONGEST_NAME = 100  # as `chat.conversations` takes them
+_NOTHING = object()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """All that a conversation is, as a value."""
+
+    name: str
+    turns: tuple[Turn, ...] = ()
+    system: str | None = None
+    summary: Summary | None = None
+
+    @classmethod
+    def of(cls, conversation: Conversation) -> Record:
+        """Return what a conversation holds now."""
+        return cls(
+            name=conversation.name,
+            turns=tuple(conversation.turns()),
+            system=conversation.system,
+            summary=conversation.summary,
+        )
+
+    def to_conversation(self) -> Conversation:
+        """Return a conversation that holds this."""
+        conversation = Conversation(self.name, self.turns, system=self.system)
+        conversation.summary = self.summary
+        return conversation
+
+
+def plain(value: Any) -> Any:
+    """Return dataclasses, tuples and mappings as what JSON has.
+
+    Fields at their default are left out, and those that do not count when values are compared:
+    they are there for display.
+    """
+    if isinstance(value, (str, int, float, bool, type(None))):
+        return value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            name: plain(item)
+            for name, default in _fields(type(value))
+            if (item := getattr(value, name)) != default
+        }
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (Sequence, set, frozenset)) and not isinstance(value, (bytes, bytearray)):
+        return [plain(item) for item in value]
+    return str(value)
+
+
+def to_json(value: Any, *, indent: bool = False) -> bytes:
+    """Return plain values as JSON. Half a surrogate pair, which no file can hold, becomes U+FFFD.
+
+    Raises UsageError for a number that JSON cannot carry.
+    """
+    import orjson  # noqa: PLC0415  # when something is kept
+
+    option = orjson.OPT_INDENT_2 if indent else 0
+    try:
+        try:
+            return orjson.dumps(value, option=option)
+        except TypeError:
+            return orjson.dumps(_writable(value), option=option)
+    except TypeError as error:
+        raise UsageError(f"this cannot be written as JSON: {error}") from None
+
+
+def from_json(data: bytes | str) -> Any:
+    """Return the values of a JSON text. Raises UsageError that says in words what is wrong."""
+    import orjson  # noqa: PLC0415  # as above
+
+    try:
+        return orjson.loads(data)
+    except ValueError as error:
+        raise UsageError(f"it is no JSON, or was cut off: {error}") from None
+
+
+def read(kind: type[T], value: Any) -> T:
+    """Return plain values as the dataclass `kind`. Raises UsageError that names the place."""
+    from pydantic import ValidationError  # noqa: PLC0415  # slow to import
+
+    wanted: Any = kind
+    try:
+        result: T = _adapter(wanted).validate_python(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the whole"
+        raise UsageError(f"{place[:100]}: {first['msg'][:200]}") from None
+    return result
+
+
+def read_conversation(value: Any) -> Conversation:
+    """Return the conversation in plain values. Raises UsageError."""
+    record = read(Record, value)
+    check_name(record.name)
+    seen = set[str]()
+    for number, turn in enumerate(record.turns, 1):
+        check_turn(turn, f"turn {number}")
+        if turn.id in seen:
+            raise UsageError(f"turn {number} is there twice")
+        seen.add(turn.id)
+    return record.to_conversation()
+
+
+def check_name(name: str) -> None:
+    """Raise UsageError for what cannot be a conversation's name."""
+    if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
+        raise UsageError(f"the conversation's name is none: {name[:40]!r}")
+
+
+def check_turn(turn: Turn, where: str) -> None:
+    """Raise UsageError for a turn that cannot be one; `where` names it."""
+    if not 0 <= turn.chosen < len(turn.alternatives):
+        raise UsageError(f"{where} has no alternative {turn.chosen + 1}")
+    for exchange in turn.alternatives:
+        wrong = fault(exchange)
+        if wrong:
+            raise UsageError(f"{where} {wrong}")
+
+
+def fault(exchange: Exchange) -> str:
+    """Return what is wrong with an exchange, or nothing: its messages must be valid as sent."""
+    messages = exchange.messages
+    if not exchange.reply.choices:
+        return "has a reply without an answer"
+    if not messages or messages[0].role != "user":
+        return "does not begin with a prompt"
+    waiting: list[str] = []
+    for message in messages:
+        wrong = _message_fault(message)
+        if wrong:
+            return wrong
+        if message.role == "tool":
+            if message.tool_call_id not in waiting:
+                return "has a tool result without its call"
+            waiting.remove(message.tool_call_id)
+        elif waiting:
+            break
+        waiting += [call.id for call in message.tool_calls]
+    if waiting:
+        return "ends in the middle of a tool exchange: a call has no result"
+    return "has no answer" if messages[-1].role == "user" else ""
+
+
+def _message_fault(message: Message) -> str:
+    role, content = message.role, message.content
+    if role in ("system", "developer"):
+        return f"has a message of the role {role}, which cannot stand there"
+    if message.tool_calls and role != "assistant":
+        return f"has tool calls in a message of the role {role}"
+    if content is None:
+        return "" if role == "assistant" else f"has a message of the role {role} without content"
+    if isinstance(content, tuple) and not all(map(_is_part, content)):
+        return "has a part of a message that is no text, picture or sound"
+    return ""
+
+
+def _is_part(part: Mapping[str, Any]) -> bool:
+    match part:
+        case {"type": "text", "text": str()}:
+            return True
+        case {"type": "image_url", "image_url": {"url": str()}}:
+            return True
+        case {"type": "input_audio", "input_audio": {"data": str(), "format": str()}}:
+            return True
+    return False
+
+
+@functools.cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter  # noqa: PLC0415  # slow to import
+
+    return TypeAdapter(kind)
+
+
+@functools.cache
+def _fields(kind: Any) -> tuple[tuple[str, Any], ...]:
+    """Return the fields of a dataclass that are kept, with their defaults."""
+    return tuple(
+        (field.name, _NOTHING if field.default is dataclasses.MISSING else field.default)
+        for field in dataclasses.fields(kind)
+        if field.compare
+    )
+
+
+def _writable(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case dict():
+            return {_writable(key): _writable(item) for key, item in value.items()}
+        case list():
+            return [_writable(item) for item in value]
+    return value

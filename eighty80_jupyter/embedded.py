@@ -1,0 +1,64 @@
+"""The embedded model in place of the server: the settings for it, and those from before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eighty80_jupyter.api.endpoint import Secret
+from eighty80_jupyter.config import ChatConfig
+
+if TYPE_CHECKING:
+    from eighty80_jupyter.local.server import LocalServer
+
+_NAMES = ("base_url", "api_key", "model")
+
+
+class Embedded:
+    """Points a configuration at the embedded model and back again."""
+
+    def __init__(self, config: ChatConfig) -> None:
+        self._config = config
+        self._server: LocalServer | None = None
+        self._file: Path | None = None
+        self._before: dict[str, Any] = {}
+
+    @property
+    def active(self) -> bool:
+        """Whether the configuration points at it."""
+        return self._server is not None
+
+    @property
+    def key_before(self) -> Secret | None:
+        """The key that was set before, while it is active."""
+        key = self._before.get("api_key")
+        return key if isinstance(key, Secret) else None
+
+    def use(
+        self, path: str | Path | None, *, progress: Callable[[int, int], None] | None
+    ) -> LocalServer:
+        """Start it; one that runs is kept. See `Session.use_local`."""
+        from eighty80_jupyter.local import start  # noqa: PLC0415  # seldom needed
+
+        file = Path(path).expanduser().resolve() if path else None
+        if self._server is not None and self._server.alive and file == self._file:
+            return self._server
+        server = start(file, progress=progress)
+        self.leave()
+        self._file = file
+        self._before = {name: getattr(self._config, name) for name in _NAMES}
+        self._server = server
+        self._config.base_url = server.url
+        self._config.api_key = Secret(server.api_key)
+        self._config.model = server.model
+        return server
+
+    def leave(self) -> None:
+        """Stop it, and set what was set before."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+            before, self._before = self._before, {}
+            for name, value in before.items():
+                setattr(self._config, name, value)

@@ -1,0 +1,53 @@
+"""Commands that take back, choose and edit turns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.commands_branch import shortened, turns
+
+if TYPE_CHECKING:
+    from eighty80_jupyter.notebook.desk import Desk
+
+
+def reset(desk: Desk, _value: Any) -> None:
+    """Forget the conversation."""
+    desk.conversation.reset()
+    desk.say("A new conversation begins.")
+
+
+def undo(desk: Desk, count: int | None) -> None:
+    """Take the last turns away, and say which."""
+    gone = desk.conversation.undo(1 if count is None else count)
+    first = len(desk.conversation) + 1
+    for number, turn in enumerate(gone, first):
+        desk.say(f"Undone: {number}. {shortened(turn.source)}")
+    desk.say(f"{desk.conversation.name} has {turns(len(desk.conversation))}.")
+
+
+def alternative(desk: Desk, number: int) -> None:
+    """Let another answer of the last turn count."""
+    conversation = desk.conversation
+    turn = conversation.choose(conversation.numbered(-1).id, number - 1)
+    if desk.quiet:
+        return
+    from eighty80_jupyter.notebook.views import turn_html, turn_text  # noqa: PLC0415  # late
+
+    place = len(conversation)
+    desk.show(turn_html(place, turn), turn_text(place, turn))
+
+
+def edit(desk: Desk, number: int | None) -> None:
+    """Put a prompt into a new cell, which asks it anew in place of its turn."""
+    conversation = desk.conversation
+    turn = conversation.numbered(-1 if number is None else number)
+    if not turn.source.strip():
+        raise UsageError("this turn has no text to edit")
+    place = len(conversation) if number is None else number
+    content = turn.messages[0].content
+    if not isinstance(content, str):
+        desk.say("Its pictures and sounds are not in the new cell: name them again.")
+    # What is known only as it was sent has its fields filled; braces in it are none.
+    raw = "" if turn.exchange.source else " --raw"
+    desk.put_cell(f"%%chat --again {place}{raw}\n{turn.source}", what="the cell")

@@ -1,0 +1,148 @@
+"""Export a conversation: to read (Markdown, HTML), to run (a notebook), to train on (JSON lines).
+
+An export is written anew only over one that was not changed since: each carries the sum of what
+follows it. JSON lines have no place for that; there the same conversation, grown, may follow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from eighty80_jupyter.chat.conversation import Conversation
+from eighty80_jupyter.chat.files import locked, read_file, target, write_file
+from eighty80_jupyter.chat.left_out import Secrets, conversation_without
+from eighty80_jupyter.chat.wire_form import from_json, to_json
+from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.outputs import NAMESPACE
+
+LIMIT = 1_000_000_000  # bytes of a file that may be written over
+_MARK = "<!-- exported by eighty80_jupyter, sha256 "
+
+
+def export(
+    conversation: Conversation,
+    path: str | os.PathLike[str],
+    *,
+    without: Iterable[str] = (),
+    secret: Secrets = None,
+    system: str | None = None,
+) -> Path:
+    """Write a conversation in the form that the suffix of `path` names, and return the path.
+
+    `.md`, `.html`, `.ipynb`, `.jsonl`. `without` and `secret` are as for `chat.store.save`;
+    `system` is the instruction of a conversation that has none of its own. Raises UsageError for
+    another suffix, and for a file that is there and is no such export.
+    """
+    file = target(path)
+    form = FORMS.get(file.suffix.lower())
+    if form is None:
+        raise UsageError(
+            f"the suffix says what an export is: {', '.join(FORMS)}, got {file.suffix or 'none'}"
+        )
+    write, is_ours = form
+    shown = conversation_without(conversation, without, secret)
+    if shown.system is None and system:
+        shown.system = system
+    data = write(shown)
+    with locked(file):
+        if file.exists() and file.stat().st_size and not is_ours(read_file(file, LIMIT), data):
+            raise UsageError(
+                f"{path} is something else, or was changed since it was exported; "
+                "export under another name, or remove it"
+            )
+        write_file(file, data)
+    return file
+
+
+def _marked(write: Callable[[Conversation], str], conversation: Conversation) -> bytes:
+    text = write(conversation).encode("utf-8", "replace")
+    return f"{_MARK}{_sum(text)} -->\n".encode() + text
+
+
+def _is_marked(data: bytes, _new: bytes) -> bool:
+    head, _, rest = data.partition(b"\n")
+    return head == f"{_MARK}{_sum(rest)} -->".encode()
+
+
+def _markdown(conversation: Conversation) -> str:
+    from eighty80_jupyter.notebook.export_markdown import markdown  # noqa: PLC0415  # when wanted
+
+    return markdown(conversation)
+
+
+def _html(conversation: Conversation) -> str:
+    from eighty80_jupyter.notebook.export_html import page  # noqa: PLC0415  # the Markdown stack
+
+    return page(conversation)
+
+
+def _notebook(conversation: Conversation) -> bytes:
+    from eighty80_jupyter.notebook.export_notebook import notebook  # noqa: PLC0415  # the same
+
+    made = notebook(conversation)
+    made["metadata"][NAMESPACE] = {"sha256": _cells_sum(made["cells"])}
+    return to_json(made, indent=True) + b"\n"
+
+
+def _is_notebook(data: bytes, _new: bytes) -> bool:
+    try:
+        there = from_json(data)
+        known = there["metadata"][NAMESPACE]["sha256"]
+        return bool(known == _cells_sum(there["cells"]))
+    except (UsageError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _cells_sum(cells: Any) -> str:
+    """Return the sum of what cells say: Jupyter sorts the names and cuts texts into lines."""
+    return _sum(json.dumps(_joined(cells), sort_keys=True).encode())
+
+
+def _joined(value: Any) -> Any:
+    if isinstance(value, list) and value and all(isinstance(line, str) for line in value):
+        return "".join(value)
+    if isinstance(value, list):
+        return [_joined(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _joined(item) for name, item in value.items()}
+    return value
+
+
+def _lines(conversation: Conversation) -> bytes:
+    """Return the conversation in the form in which OpenAI's fine-tuning takes it, as one line."""
+    messages = [message.to_wire() for message in conversation.to_messages()]
+    if conversation.system:
+        messages.insert(0, {"role": "system", "content": conversation.system})
+    return to_json({"messages": messages}) + b"\n"
+
+
+def _is_line(data: bytes, new: bytes) -> bool:
+    try:
+        there, now = from_json(data), from_json(new)
+        return set(there) == {"messages"} and bool(
+            there["messages"] == now["messages"][: len(there["messages"])]
+        )
+    except (UsageError, KeyError, TypeError):
+        return False
+
+
+def _sum(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+_Form = tuple[Callable[[Conversation], bytes], Callable[[bytes, bytes], bool]]
+FORMS: Mapping[str, _Form] = MappingProxyType(
+    {
+        ".md": (partial(_marked, _markdown), _is_marked),
+        ".html": (partial(_marked, _html), _is_marked),
+        ".ipynb": (_notebook, _is_notebook),
+        ".jsonl": (_lines, _is_line),
+    }
+)

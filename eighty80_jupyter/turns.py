@@ -1,0 +1,169 @@
+"""The turns that are under way: begun, waited for, told to the feed. The loop thread is theirs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from eighty80_jupyter.api.messages import ToolCall
+from eighty80_jupyter.api.reply import Reply
+from eighty80_jupyter.background import Background, Work
+from eighty80_jupyter.chat.conversations import Conversations
+from eighty80_jupyter.errors import ChatInterrupted
+
+if TYPE_CHECKING:
+    # Brought in with the first turn: loading the extension must cost nothing to speak of.
+    from eighty80_jupyter.api.client import Client
+    from eighty80_jupyter.chat.events import ToolEvent, TurnEvent
+    from eighty80_jupyter.chat.feed import Feed
+    from eighty80_jupyter.chat.tool_call import ToolResult
+    from eighty80_jupyter.chat.tool_hands import Errand, Hands
+    from eighty80_jupyter.chat.tool_loop import RunCalls
+    from eighty80_jupyter.chat.turn import Running
+
+    # What a turn's coroutine hands to the thread that waits for it.
+    Handed = Sequence[TurnEvent] | Errand
+    Listener = Callable[[list[TurnEvent]], None]
+
+
+class Turns:
+    """Runs turns on the loop thread, and tells the feed of them and of changed conversations.
+
+    `ended(running, first)` is called on the loop when a turn is over, before the feed is told;
+    `first` tells whether its conversation was empty when it began.
+    """
+
+    def __init__(
+        self, conversations: Conversations, ended: Callable[[Running, bool], None]
+    ) -> None:
+        self.background = Background()
+        self._conversations = conversations
+        self._ended = ended
+        self._client: tuple[Client, object] | None = None
+        self._feed: Feed | None = None
+
+    @property
+    def feed(self) -> Feed:
+        """What tells watchers of all that happens."""
+        from eighty80_jupyter.chat.feed import ConversationChanged, Feed  # noqa: PLC0415  # brings in httpx
+
+        if self._feed is None:
+            feed = self._feed = Feed()
+            self._conversations.watch(lambda changed: feed.tell(ConversationChanged(changed)))
+        return self._feed
+
+    def run(self, running: Running, hands: Hands | None, listen: Listener) -> Reply:
+        """Take a turn and wait for it; its tools run in this thread.
+
+        `listen` is called here with lists of events, and with an empty list in between. Raises
+        APIError for a request that failed, ChatInterrupted for an interrupt.
+        """
+        work: Work[Handed, Reply] | None = None
+        try:
+            work = self._work(running, hands, here=True)
+            running.cancel = work.cancel
+            with work:
+                for handed in work:
+                    self._attend(running, handed, listen)
+            reply = work.result()
+        except (KeyboardInterrupt, asyncio.CancelledError):  # or the end of the loop
+            raise _interrupted(work) from None
+        if reply.status == "interrupted":  # by a panel or the end of the loop, not by this thread
+            raise _interrupted(work)
+        return reply
+
+    def begin(self, running: Running, hands: Hands | None) -> None:
+        """Begin a turn and return at once; its tools run in a thread of their own."""
+        work = self._work(running, hands, here=False)
+        running.cancel = work.cancel
+        work.start()
+
+    def client(self) -> Client:
+        """Return the client that belongs to the running loop."""
+        from eighty80_jupyter.api.client import Client  # noqa: PLC0415  # brings in httpx
+
+        loop = self.background.loop()
+        if self._client is None or self._client[1] is not loop:
+            self._client = Client(), loop
+            self.background.at_close(self._client[0].aclose)
+        return self._client[0]
+
+    def close(self) -> None:
+        """Cancel what runs, close the connections and end the thread; the next turn begins anew."""
+        self._client = None
+        self.background.close()
+
+    def _attend(self, running: Running, handed: Sequence[Handed], listen: Listener) -> None:
+        """Listen to the events of a turn, and run its tools, in the thread that waits for it."""
+        from eighty80_jupyter.chat.feed import TurnEvents  # noqa: PLC0415  # brings in httpx
+        from eighty80_jupyter.chat.tool_hands import Errand  # noqa: PLC0415  # loaded by now
+
+        def tell(event: ToolEvent | None) -> None:
+            listen([] if event is None else [event])
+            if event is not None:
+                self.feed.tell(TurnEvents(running, [event]))
+
+        events: list[TurnEvent] = []
+        for item in handed:
+            if isinstance(item, Errand):
+                listen(events)
+                events = []
+                item.run(tell)
+            else:
+                events += item
+        listen(events)
+
+    def _work(self, running: Running, hands: Hands | None, *, here: bool) -> Work[Handed, Reply]:
+        """Return the work of a turn, which tells the feed what happens.
+
+        Its tools run in the thread that waits for it (`here`), or in one of their own.
+        """
+        from eighty80_jupyter.chat import feed  # noqa: PLC0415  # brings in httpx
+        from eighty80_jupyter.chat.tool_hands import Errand, in_worker  # noqa: PLC0415  # the same
+        from eighty80_jupyter.chat.turn import take_turn  # noqa: PLC0415  # the same
+
+        client, tell = self.client(), self.feed.tell
+        first = not running.conversation
+
+        async def take(put: Callable[[Handed], None]) -> Reply:
+            def emit(events: Sequence[TurnEvent]) -> None:
+                put(events)
+                tell(feed.TurnEvents(running, events))
+
+            async def run(calls: Sequence[ToolCall], answer: Callable[[ToolResult], None]) -> None:
+                assert hands is not None  # noqa: S101  # there are calls where tools are offered
+                if here:
+                    errand = Errand(partial(hands.run, calls, answer))
+                    put(errand)
+                    await errand.done
+                else:
+                    await in_worker(
+                        lambda note, stop: hands.run(calls, answer, note, stop),
+                        lambda event: event and tell(feed.TurnEvents(running, [event])),
+                    )
+
+            tell(feed.TurnBegan(running))
+            run_calls: RunCalls | None = None if hands is None else run
+            return await take_turn(running, client, emit, run_calls)
+
+        def at_end(error: BaseException | None) -> None:
+            running.done = True
+            if running.error is None and isinstance(error, Exception):
+                running.error = error
+            self._ended(running, first)
+            tell(feed.TurnEnded(running))
+
+        return Work(self.background, take, at_end=at_end)
+
+
+def _interrupted(work: Work[Handed, Reply] | None) -> ChatInterrupted:
+    reply = None
+    # An error that came at the same moment, or a turn that had not begun, left no reply.
+    with suppress(Exception, asyncio.CancelledError):
+        reply = work.result() if work is not None else None
+    if reply is None or reply.empty:
+        return ChatInterrupted("interrupted; nothing had come yet")
+    return ChatInterrupted("interrupted; what had come is kept", reply=reply)

@@ -1,0 +1,116 @@
+"""What of a history fits into a model's window."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eighty80_jupyter.api.messages import Message, ToolCall
+from eighty80_jupyter.api.reply import Choice, Reply
+from eighty80_jupyter.chat import limits
+from eighty80_jupyter.chat.conversation import Exchange, Turn
+from eighty80_jupyter.chat.limits import Window, fit
+from eighty80_jupyter.prompt.blocks import without_data
+
+DATA = '<data name="{name}" type="pandas.DataFrame" id="5f0c9a3e">\n{text}\n</data>'
+
+
+def block(name: str, words: int) -> str:
+    """Return a block of data as the composer writes it."""
+    return DATA.format(name=name, text="word " * words)
+
+
+def turn(number: int, words: int = 20, *, data: int = 0, tools: int = 0) -> Turn:
+    """Return a turn with so many words in its answer, so many of data, and so many tool calls."""
+    prompt = f"question {number}" + (f"\n\n{block(f'df{number}', data)}" if data else "")
+    messages = [Message("user", prompt)]
+    for call in range(tools):
+        name = f"call_{number}_{call}"
+        messages += [
+            Message("assistant", None, (ToolCall(id=name, name="look", arguments="{}"),)),
+            Message("tool", "found it", tool_call_id=name),
+        ]
+    answer = f"answer {number} " + "word " * words
+    messages.append(Message("assistant", answer))
+    reply = Reply(choices=(Choice(text=answer),))
+    exchange = Exchange(messages=tuple(messages), reply=reply, has_data=data > 0)
+    return Turn(alternatives=(exchange,), id=str(number))
+
+
+turns = st.lists(
+    st.tuples(st.integers(0, 60), st.integers(0, 80) | st.just(0), st.integers(0, 2)), max_size=12
+).map(lambda sizes: [turn(i, w, data=d, tools=t) for i, (w, d, t) in enumerate(sizes)])
+
+
+@given(turns, st.integers(100, 3000), st.integers(0, 500), st.sampled_from([0.7, 1.0, 1.6]))
+def test_what_is_sent_fits_is_in_order_and_is_as_much_as_can_be(
+    history: list[Turn], limit: int, taken: int, ratio: float
+) -> None:
+    window = Window(limit, ratio=ratio)
+    fitted = fit(history, window, taken)
+    kept = history[fitted.dropped :]
+    assert not kept or window.tokens(fitted.messages) + taken <= window.room + len(kept) * 3
+    whole = [message for t in kept for message in t.messages]
+    assert [m.role for m in fitted.messages] == [m.role for m in whole]
+    calls = [c.id for m in fitted.messages for c in m.tool_calls]
+    assert calls == [m.tool_call_id for m in fitted.messages if m.role == "tool"]
+    changed = [a for a, b in zip(whole, fitted.messages, strict=True) if a != b]
+    assert len(changed) == fitted.collapsed
+    if not fitted.collapsed and fitted.dropped and not any(t.has_data for t in history):
+        more = history[fitted.dropped - 1].messages
+        assert window.tokens([*more, *fitted.messages]) + taken > window.room - len(kept) * 3
+
+
+def test_old_data_goes_before_old_turns_and_the_last_data_stays() -> None:
+    history = [turn(i, data=200) for i in range(4)]
+    window = Window(1_000)
+    fitted = fit(history, window, 0)
+    assert (fitted.dropped, fitted.collapsed) == (0, 2)
+    prompts = [m.text for m in fitted.messages if m.role == "user"]
+    assert prompts[0] == "question 0\n\n[data left out: df0]"
+    assert "word word" in prompts[3]
+    assert fitted.note == "not sent: the data of 2 turns"
+
+
+def test_a_last_turn_whose_data_alone_is_too_much_stays_without_it() -> None:
+    fitted = fit([turn(1), turn(2, data=5_000)], Window(600), 0)
+    assert (fitted.dropped, fitted.collapsed) == (0, 1)
+
+
+def test_nothing_fits() -> None:
+    fitted = fit([turn(1, 500)], Window(200), 100)
+    assert (fitted.messages, fitted.note) == ((), "not sent: the oldest turn")
+
+
+def test_a_long_history_costs_no_more_than_the_window_shows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_at: list[Message] = []
+    estimate = limits._estimate
+
+    def counted(message: Message) -> int:
+        looked_at.append(message)
+        return estimate(message)
+
+    monkeypatch.setattr(limits, "_estimate", counted)
+    history = [turn(i) for i in range(20_000)]
+    fitted = fit(history, Window(2_000), 0)
+    assert fitted.messages[-1] == history[-1].messages[-1]
+    assert len(looked_at) == len(fitted.messages) + 2
+
+
+def test_pictures_and_tool_calls_take_room() -> None:
+    picture = Message("user", ({"type": "image_url", "image_url": {"url": "data:,"}},))
+    call = Message("assistant", None, (ToolCall(id="1", name="look", arguments='{"a": "b"}'),))
+    window = Window(1_000)
+    assert window.tokens([picture]) > 500
+    assert window.tokens([call]) > 10
+
+
+def test_data_is_left_out_by_name_and_the_rest_of_the_text_stays() -> None:
+    text = f"Compare `a` and `b`.\n\n{block('a', 5)}\n\n{block('x &amp; &quot;y&quot;', 5)}\n"
+    assert without_data(text) == (
+        'Compare `a` and `b`.\n\n[data left out: a]\n\n[data left out: x & "y"]\n'
+    )
+    assert without_data("a <data> of </data> mine") == "a <data> of </data> mine"

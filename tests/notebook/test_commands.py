@@ -1,0 +1,405 @@
+"""Naming, branching, correcting and seeing conversations, in a real kernel."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.notebook.attended import AttendedKernel, new_cells
+from tests.support.replies import Gate, error_reply, sse_reply, stream_reply, text_chunks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.kernel import Result
+    from tests.support.scripted import ScriptedServer
+
+
+@pytest.fixture(name="kernel", scope="module")
+def _shared_kernel() -> Iterator[AttendedKernel]:
+    """Give one kernel to all tests of this file: starting one takes a second."""
+    with AttendedKernel(startup="%load_ext eighty80_jupyter") as kernel:
+        yield kernel
+
+
+@pytest.fixture(autouse=True)
+def _fresh(kernel: AttendedKernel, server: ScriptedServer) -> None:
+    """Begin each test with one empty conversation and this test's server."""
+    result = kernel.run(
+        "from eighty80_jupyter import chat; import os\n"
+        "from eighty80_jupyter.chat.conversations import Conversations\n"
+        f"os.environ.update(_8080_API_URL={server.url!r}, _8080_API_KEY='sk-commands')\n"
+        "chat.conversations = Conversations(); chat.config.max_retries = 0"
+    )
+    assert result.ok, result.error
+
+
+def failure(result: Result) -> str:
+    """Return the one line that a failed cell shows."""
+    assert result.error is not None
+    lines = result.error.plain.splitlines()
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+def sent(server: ScriptedServer, number: int = -1) -> list[str]:
+    """Return the texts of the messages of a request."""
+    return [message["content"] for message in server.requests[number].json["messages"]]
+
+
+def value(kernel: AttendedKernel, expression: str) -> Any:
+    """Return what an expression over `chat` prints."""
+    result = kernel.run(f"from eighty80_jupyter import chat; print(({expression}))")
+    assert result.ok, result.error
+    return result.stdout.rstrip("\n")
+
+
+def ask(kernel: AttendedKernel, server: ScriptedServer, *prompts: str) -> None:
+    """Ask these prompts; each is answered with its own words in capitals."""
+    for prompt in prompts:
+        server.queue(stream_reply(prompt.upper()))
+        result = kernel.run(f"%%chat\n{prompt}")
+        assert result.ok, result.error
+
+
+def test_undo_says_what_is_gone(kernel: AttendedKernel, server: ScriptedServer) -> None:
+    """--undo takes the last turn, or N, and names them; too many are refused and none is lost."""
+    ask(kernel, server, "one", "two", "three is\n" + "long " * 40)
+    assert kernel.run("%chat --undo").stdout.startswith("Undone: 3. three is long long")
+    assert "cannot undo 3" in failure(kernel.run("%chat --undo 3"))
+    assert value(kernel, "len(chat.conversation)") == "2"
+    assert (
+        kernel.run("%chat --undo 2").stdout == "Undone: 1. one\nUndone: 2. two\nmain has 0 turns.\n"
+    )
+    assert "no turn yet" in failure(kernel.run("%chat --edit"))
+
+
+def test_undo_before_a_prompt(kernel: AttendedKernel, server: ScriptedServer) -> None:
+    """What stands before a prompt is done first, and not at all if the prompt cannot be sent."""
+    ask(kernel, server, "one", "two")
+    assert "no variable 'nothing'" in failure(kernel.run("%%chat --undo\nthree {{nothing}}"))
+    assert value(kernel, "len(chat.conversation)") == "2"
+    server.queue(stream_reply("THREE"))
+    assert kernel.run("%%chat --undo\nthree").ok
+    assert sent(server) == ["one", "ONE", "three"]
+
+
+def test_retry_keeps_the_earlier_answer(kernel: AttendedKernel, server: ScriptedServer) -> None:
+    """--retry sends the same again, with its parameters and those given; answers switch."""
+    kernel.run("x = 1")
+    server.queue(stream_reply("ONE"))
+    kernel.run('%%chat -t 0.9 --max-tokens 50 --extra {"top_k":3}\nx is {{x}}')
+    kernel.run("x = 2")
+    server.queue(stream_reply("OTHER"))
+    result = kernel.run("%chat --retry -t 0.1")
+    assert result.ok, result.error
+    assert result.data()[0] == "OTHER"
+    assert "turn 1, answer 2 of 2" in result.data()[-1]
+    first, again = (request.json for request in server.requests)
+    assert again == {**first, "temperature": 0.1}
+    assert sent(server) == ["x is 1"]
+    shown = kernel.run("%chat --alternative 1")
+    assert "ONE" in shown.data()[0]
+    assert "1 of 2" in shown.data("text/html")[0]
+    ask(kernel, server, "next")
+    assert sent(server) == ["x is 1", "ONE", "next"]
+    assert "turn 2 has 1 alternative, got number 2" in failure(kernel.run("%chat --alternative 2"))
+    assert "1 with alternatives" in kernel.run("%chat").data()[0]
+    server.queue(stream_reply("THIRD"))
+    assert kernel.run("%chat --retry 1").ok
+    assert value(kernel, "[len(t.alternatives) for t in chat.conversation]") == "[3, 1]"
+
+
+def test_retry_that_fails_changes_nothing(kernel: AttendedKernel, server: ScriptedServer) -> None:
+    """A retry that the server refuses leaves the turn and its answer as they were."""
+    ask(kernel, server, "one")
+    server.queue(error_reply(500, "out of order"))
+    assert failure(kernel.run("%chat --retry")).startswith("ServerError")
+    assert value(kernel, "[(t.reply.text, len(t.alternatives)) for t in chat.conversation]") == (
+        "[('ONE', 1)]"
+    )
+    assert "takes none" in failure(kernel.run("%chat --retry what"))
+
+
+def test_edit_puts_the_prompt_into_a_cell(kernel: AttendedKernel, server: ScriptedServer) -> None:
+    """--edit gives a cell with the prompt as typed, whose answer takes its place in the turn."""
+    kernel.run("x = 5")
+    ask(kernel, server, "x is {{x}}", "two")
+    (cell,) = new_cells(kernel.run_cell("%chat --edit 1"))
+    assert cell == "%%chat --again 1\nx is {{x}}"
+    server.queue(stream_reply("CHANGED"))
+    result = kernel.run(cell.replace("is", "was"))
+    assert result.ok, result.error
+    assert sent(server) == ["x was 5"]
+    assert value(kernel, "[t.reply.text for t in chat.conversation]") == "['CHANGED', 'TWO']"
+    assert value(kernel, "[a.reply.text for a in chat.conversation[0].alternatives]") == (
+        "['X IS {{X}}', 'CHANGED']"
+    )
+    shown = kernel.run("%chat --edit 2")
+    assert "makes no new cell" in shown.stdout
+    assert shown.data() == ["%%chat --again 2\ntwo"]
+
+
+def test_same_cell_again_replaces_its_turn(kernel: AttendedKernel, server: ScriptedServer) -> None:
+    """A cell that runs again right after its turn answers that turn anew; later it adds one."""
+    server.queue(*map(stream_reply, ("A", "B", "C", "D", "E")))
+    kernel.run_cell("%chat first", "cell-1")
+    kernel.run_cell("%%chat\nsecond", "cell-2")
+    result = kernel.run_cell("%%chat\nsecond?", "cell-2")
+    assert "turn 2, answer 2 of 2" in result.data()[-1]
+    assert sent(server) == ["first", "A", "second?"]
+    assert value(kernel, "[t.reply.text for t in chat.conversation]") == "['A', 'C']"
+    kernel.run_cell("%chat first", "cell-1")  # another turn stands between
+    assert sent(server) == ["first", "A", "second?", "C", "first"]
+    kernel.run("%config ChatConfig.replace_on_rerun = False")
+    kernel.run_cell("%chat first", "cell-1")
+    kernel.run("%config ChatConfig.replace_on_rerun = True")
+    assert value(kernel, "[t.reply.text for t in chat.conversation]") == "['A', 'C', 'D', 'E']"
+
+
+def test_same_cell_with_several_prompts(kernel: AttendedKernel, server: ScriptedServer) -> None:
+    """Two prompts of one cell are two turns, and each is answered anew when the cell runs again."""
+    server.queue(*map(stream_reply, ("A", "B", "A2", "B2", "C2")))
+    kernel.run_cell("%chat one\n%chat two", "cell-1")
+    assert value(kernel, "[t.reply.text for t in chat.conversation]") == "['A', 'B']"
+    kernel.run_cell("%chat one\n%chat two\n%chat three", "cell-1")
+    assert value(kernel, "[t.reply.text for t in chat.conversation]") == "['A2', 'B2', 'C2']"
+    assert sent(server) == ["one", "A2", "two", "B2", "three"]
+
+
+def test_cells_without_an_id_add_turns(kernel: AttendedKernel, server: ScriptedServer) -> None:
+    """Where the front end names no cell, the same prompt again is another turn."""
+    server.queue(stream_reply("A"), stream_reply("B"))
+    kernel.run_cell("%chat one")
+    kernel.run_cell("%chat one")
+    assert value(kernel, "[t.reply.text for t in chat.conversation]") == "['A', 'B']"
+
+
+def test_a_dry_run_of_the_same_cell(kernel: AttendedKernel, server: ScriptedServer) -> None:
+    """A dry run shows what the cell would send when it runs again, and takes no turn's place."""
+    server.queue(stream_reply("A"), stream_reply("B"))
+    kernel.run_cell("%chat one", "cell-1")
+    shown = kernel.run_cell("%chat --dry-run one\n%chat one", "cell-1").data()[0]
+    assert "[assistant]" not in shown
+    assert value(kernel, "[len(t.alternatives) for t in chat.conversation]") == "[2]"
+
+
+def test_once_leaves_no_trace(kernel: AttendedKernel, server: ScriptedServer) -> None:
+    """--once neither sends the history nor enters it; the reply can be used all the same."""
+    ask(kernel, server, "one")
+    server.queue(stream_reply("ASIDE"))
+    result = kernel.run("%%chat --once --into aside\nquick question")
+    assert result.ok, result.error
+    assert sent(server) == ["quick question"]
+    assert (
+        value(kernel, "len(chat.conversation), aside.text, chat.last.text")
+        == "(1, 'ASIDE', 'ASIDE')"
+    )
+    saved = result.outputs[-1]["metadata"]["eighty80_jupyter"]
+    assert "turn" not in saved
+    assert "do not go together" in failure(kernel.run("%%chat --once --again 1\nx"))
+
+
+def test_continue_after_a_cut(kernel: AttendedKernel, server: ScriptedServer) -> None:
+    """--continue goes on with the cut answer: one text on the page, one in the history."""
+    server.queue(sse_reply(text_chunks("The quick ```py\nbrown", finish_reason="length")))
+    kernel.run("%%chat --max-tokens 5\ntell")
+    server.queue(stream_reply("_fox = 1\n``` end."))
+    result = kernel.run("%%chat --continue")
+    assert result.ok, result.error
+    assert result.data()[0] == "The quick ```py\nbrown_fox = 1\n``` end."
+    assert sent(server)[:2] == ["tell", "The quick ```py\nbrown"]
+    assert sent(server)[2].startswith("Continue exactly where you stopped")
+    assert server.requests[-1].json["max_completion_tokens"] == 5
+    assert value(kernel, "[a.reply.text for a in chat.conversation[0].alternatives]") == repr(
+        ["The quick ```py\nbrown", "The quick ```py\nbrown_fox = 1\n``` end."]
+    )
+    first, both = (
+        value(kernel, f"chat.conversation[0].alternatives[{n}].reply.usage.completion_tokens")
+        for n in (0, 1)
+    )
+    assert int(both) > int(first) > 0
+    ask(kernel, server, "next")
+    assert sent(server) == ["tell", "The quick ```py\nbrown_fox = 1\n``` end.", "next"]
+    assert "is whole" in failure(kernel.run("%chat --continue"))
+
+
+def test_continue_that_says_it_again(kernel: AttendedKernel, server: ScriptedServer) -> None:
+    """Words that the model repeats before it goes on are neither drawn nor kept twice."""
+    begun = "The Rhine is a river in Europe, and it"
+    server.queue(
+        sse_reply(text_chunks(begun, finish_reason="length")),
+        stream_reply(f"{begun} is long."),
+    )
+    kernel.run("%chat tell")
+    result = kernel.run("%chat --continue")
+    assert result.data()[0] == f"{begun} is long."
+    assert value(kernel, "chat.conversation[-1].reply.text") == f"{begun} is long."
+
+
+def is_drawn(result: Result, words: str) -> bool:
+    """Tell whether the cell shows these words."""
+    return any(words in html for html in result.data("text/html"))
+
+
+def test_continue_after_an_interrupt(kernel: AttendedKernel, server: ScriptedServer) -> None:
+    """What was interrupted can be gone on with, and once more if that is interrupted too."""
+    for words in ("one ", "two "):
+        gate = threading.Event()
+        server.queue(sse_reply([*text_chunks(words, n=1)[:2], Gate(gate)], done=False))
+        running = kernel.submit("%chat count" if words == "one " else "%chat --continue")
+        kernel.wait_for(partial(is_drawn, running, words.strip()), what="the first words")
+        kernel.interrupt()
+        kernel.finish(running, timeout=10)
+        gate.set()
+        assert failure(running).startswith("ChatInterrupted")
+    server.queue(stream_reply("three"))
+    assert kernel.run("%%chat --continue\nGo on, in English.").ok
+    assert sent(server) == ["count", "one two ", "Go on, in English."]
+    assert value(kernel, "chat.conversation[0].reply.text") == "one two three"
+    assert value(kernel, "chat.conversation[0].source") == "count"
+
+
+def test_names_and_forks(kernel: AttendedKernel, server: ScriptedServer) -> None:
+    """Conversations are begun, forked, used and listed by name; each sends its own turns."""
+    ask(kernel, server, "one", "two")
+    assert (
+        "The conversation main-2 begins with 1 turn of main."
+        in kernel.run("%chat --fork --at 1").stdout
+    )
+    ask(kernel, server, "fork")
+    assert sent(server) == ["one", "ONE", "fork"]
+    assert "did you mean main-2" in failure(kernel.run("%chat --use main-22"))
+    server.queue(stream_reply("IDEA"))
+    assert kernel.run("%%chat --new 'big ideas'\nthink").ok
+    assert sent(server) == ["think"]
+    assert "already" in failure(kernel.run("%chat --new main"))
+    assert kernel.run("%chat --use main").stdout == "Going on with main: 2 turns.\n"
+    table = kernel.run("%chat --list")
+    assert "* main       2 turns  two" in table.data()[0]
+    assert "  big ideas  1 turn   think" in table.data()[0]
+    assert "<td" in table.data("text/html")[0]
+    assert value(kernel, "len(chat['main-2']), list(chat.conversations)") == (
+        "(2, ['main', 'main-2', 'big ideas'])"
+    )
+    assert "goes with --fork" in failure(kernel.run("%chat --at 1"))
+    assert "cannot fork at turn 9" in failure(kernel.run("%chat --fork x --at 9"))
+    assert value(kernel, "'x' in chat.conversations") == "False"
+
+
+def test_in_another_conversation_for_one_cell(
+    kernel: AttendedKernel, server: ScriptedServer
+) -> None:
+    """--in asks there, begins it where it is not there, and leaves the current one current."""
+    ask(kernel, server, "one")
+    server.queue(stream_reply("A"), stream_reply("B"))
+    result = kernel.run("%%chat --in scratch\nfirst")
+    assert "The conversation scratch begins." in result.stdout
+    assert result.outputs[-1]["metadata"]["eighty80_jupyter"]["conversation"] == "scratch"
+    assert kernel.run("%%chat --in scratch\nsecond").stdout == ""
+    assert sent(server) == ["first", "A", "second"]
+    assert value(kernel, "chat.conversation.name, len(chat.conversation)") == "('main', 1)"
+    shown = kernel.run("%%chat --in nowhere --dry-run\nhello").data()[0]
+    assert "[assistant]" not in shown
+    assert value(kernel, "'nowhere' in chat.conversations") == "False"
+
+
+def test_a_cell_that_begins_a_conversation_runs_again(
+    kernel: AttendedKernel, server: ScriptedServer
+) -> None:
+    """The same cell with --new NAME goes on with what it began; another cell is refused."""
+    server.queue(stream_reply("A"), stream_reply("B"))
+    for _ in range(2):
+        result = kernel.run_cell("%%chat --new ideas\nthink", "cell-1")
+        assert result.ok, result.error
+    assert value(kernel, "[len(t.alternatives) for t in chat['ideas']]") == "[2]"
+    assert "already" in failure(kernel.run_cell("%%chat --new ideas\nthink", "cell-2"))
+
+
+@pytest.mark.parametrize(
+    "options", ["--new x", "--fork x --at 1", "--undo 2", "--reset", "--use b"]
+)
+def test_a_dry_run_branches_nothing(
+    kernel: AttendedKernel, server: ScriptedServer, options: str
+) -> None:
+    """A dry run shows what would be sent after the branch, and branches nothing."""
+    kernel.run("%chat --new b")
+    kernel.run("%chat --use main")
+    ask(kernel, server, "one", "two")
+    before = value(kernel, "chat.conversations, [len(c) for c in chat.conversations.values()]")
+    result = kernel.run(f"%%chat {options} --dry-run\nthree")
+    assert result.ok, result.error
+    assert ("ONE" in result.data()[0]) == options.startswith("--fork")
+    assert "TWO" not in result.data()[0]
+    assert result.stdout == ""
+    after = value(kernel, "chat.conversations, [len(c) for c in chat.conversations.values()]")
+    assert after == before
+
+
+def test_several_commands_are_done_together_or_not(
+    kernel: AttendedKernel, server: ScriptedServer
+) -> None:
+    """Where one of several commands cannot be done, none of them is."""
+    ask(kernel, server, "one")
+    assert "cannot undo 5" in failure(kernel.run("%chat --new x --undo 5"))
+    assert value(kernel, "list(chat.conversations)") == "['main']"
+    assert kernel.run("%chat --fork x --undo").ok
+    assert value(kernel, "[(n, len(c)) for n, c in chat.conversations.items()]") == (
+        "[('main', 1), ('x', 0)]"
+    )
+
+
+def test_a_turn_shows_itself(kernel: AttendedKernel, server: ScriptedServer) -> None:
+    """A turn of the conversation is drawn as in the history; its repr is short."""
+    ask(kernel, server, "one " + "more " * 200)
+    shown = kernel.run("chat.conversation[-1]")
+    assert "MORE MORE" in shown.data("text/html")[0]
+    assert shown.data()[0].startswith("<Turn 'one more more")
+    assert len(kernel.run("chat.conversation[0].alternatives").data()[0]) < 400
+
+
+def test_dry_runs_of_earlier_turns(kernel: AttendedKernel, server: ScriptedServer) -> None:
+    """A dry run of a retry or a continuation shows just what would be sent."""
+    server.queue(stream_reply("ONE"), sse_reply(text_chunks("TWO and", finish_reason="length")))
+    kernel.run("%chat first")
+    kernel.run("%chat -t 0.3 second")
+    shown = kernel.run("%chat --retry --dry-run").data()[0]
+    assert "second" in shown
+    assert '"temperature": 0.3' in shown
+    assert "TWO and" not in shown
+    assert "ONE" not in kernel.run("%chat --retry 1 --dry-run").data()[0]
+    shown = kernel.run("%%chat --continue --dry-run").data()[0]
+    assert shown.index("second") < shown.index("TWO and") < shown.index("Continue exactly")
+    assert len(server.requests) == 2
+
+
+def test_history_is_bounded(kernel: AttendedKernel) -> None:
+    """Of a long conversation the last turns are shown, quickly, with the way to see the others."""
+    kernel.run(
+        "from eighty80_jupyter import Turn, Reply, Choice\n"
+        "from eighty80_jupyter.api.messages import Message\n"
+        "from eighty80_jupyter.chat.conversation import Exchange\n"
+        "def turn(n):\n"
+        "    reply = Reply(choices=(Choice(text=f'answer {n}'),), model='m')\n"
+        "    m = Message('user', f'question {n}'), Message('assistant', f'answer {n}')\n"
+        "    return Turn(alternatives=(Exchange(messages=m, reply=reply),))\n"
+        "chat.conversation.restore(map(turn, range(1, 10_001)), system='Be brief.')"
+    )
+    for code in ("%chat --history", "chat.conversation"):
+        shown = kernel.run(code)
+        html = shown.data("text/html")[0]
+        assert "question 10000" in html
+        assert "question 9980<" not in html
+        assert "9,980 earlier turns: %chat --history 1-20" in html
+        assert "Be brief." in html
+        assert len(html) < 50_000
+    first = kernel.run("%chat --history 1-2").data()[0]
+    assert "2. You:\nquestion 2\n\nModel:\nanswer 2" in first
+    assert "9,998 more: %chat --history 3-" in first
+    assert "question 7777" in kernel.run("%chat --history 7777").data()[0]
+    assert "has no turn 10001" in failure(kernel.run("%chat --history 10001"))
+    assert "lower number first" in failure(kernel.run("%chat --history 5-2"))
+    assert "10,000 turns, 20,000 messages" in kernel.run("%chat").data()[0]
