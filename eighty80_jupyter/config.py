@@ -154,6 +154,9 @@ class ChatConfig(Configurable):
         default_value=False,
         help="load the images in a reply; whoever wrote their addresses learns that you read it",
     ).tag(config=True)
+    live_request_limit = Integer(
+        200, min=1, help="the most requests that live mode sends by itself before it asks again"
+    ).tag(config=True)
     tools = Union(
         [Unicode(), List(Unicode())],
         default_value=None,

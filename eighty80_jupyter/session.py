@@ -70,7 +70,8 @@ class Session:
     holds the variables that prompts can name, those of the notebook; None leaves `{{...}}` alone.
     `calibration` corrects the estimate of tokens by what the server counts. `tools` holds the tools
     that a turn can offer; `@session.tool` adds a function. `confirmer` asks the user before a call;
-    None: what must be asked about is refused.
+    None: what must be asked about is refused. `open_panel` makes what `panel` returns; the notebook
+    room sets it.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Session:
         self._models: dict[str, list[Model]] = {}
         self._context_limits: dict[tuple[str, str], int] = {}  # by address and model, as learned
         self._journal: Journal | None = None
+        self.open_panel: Callable[[], Any] | None = None
         self.config.observe(self._set_autosave, "autosave")
 
     def __repr__(self) -> str:
@@ -220,6 +222,15 @@ class Session:
         )
         self._turns.begin(running, self._hands(running, confirmer, allow_secrets=allow_secrets))
         return running
+
+    def panel(self) -> Any:
+        """Return a panel for this session, which shows when it is displayed (`%chat --panel`).
+
+        It is a widget; `close()` ends it. Raises UsageError outside a notebook.
+        """
+        if self.open_panel is None:
+            raise UsageError("a panel needs a notebook; in Python use chat.ask(...)")
+        return self.open_panel()
 
     def watch(self, watcher: SessionWatcher) -> Callable[[], None]:
         """Call `watcher` with all that happens to the turns; returns the function that ends this.

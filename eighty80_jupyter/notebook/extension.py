@@ -42,6 +42,7 @@ def attach(shell: InteractiveShell) -> Session:
         session = Session(ChatConfig(parent=shell))
         session.namespace = shell.user_ns
         session.confirmer = InputConfirmer(in_kernel=getattr(shell, "kernel", None) is not None)
+        session.open_panel = lambda: _open_panel(shell, session)
         _hide_key(shell)
         setattr(shell, _ATTRIBUTE, session)
     configurables: list[Any] = shell.configurables
@@ -49,6 +50,12 @@ def attach(shell: InteractiveShell) -> Session:
         configurables.append(session.config)
     _register_displays(shell)
     return session
+
+
+def _open_panel(shell: InteractiveShell, session: Session) -> Any:
+    from eighty80_jupyter.notebook.panel import open_panel  # noqa: PLC0415  # brings in ipywidgets
+
+    return open_panel(shell, session)
 
 
 def load(shell: InteractiveShell) -> None:

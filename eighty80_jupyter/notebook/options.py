@@ -424,6 +424,13 @@ _TABLE = (
     ),
     # Seeing
     Option(
+        name="panel",
+        long="--panel",
+        group="see",
+        alone=True,
+        help="open the panel: the conversation with a text box, and the parameters as sliders",
+    ),
+    Option(
         name="models",
         long="--models",
         group="see",

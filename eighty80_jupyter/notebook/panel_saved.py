@@ -1,0 +1,170 @@
+"""What of a panel is saved with the notebook: plain outputs beside the widget, kept up to date.
+
+A widget is gone when the kernel is. The transcript beside it stays; as long as the panel lives it
+is hidden (static/panel_guard.js).
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from eighty80_jupyter.notebook.markdown import escape
+from eighty80_jupyter.notebook.outputs import QUIET
+from eighty80_jupyter.notebook.summary import last_line
+from eighty80_jupyter.notebook.views import turn_html
+
+if TYPE_CHECKING:
+    from eighty80_jupyter.chat.conversation import Conversation, Turn
+
+SAVE_SECONDS = 0.3  # between two updates of the transcript, longer where it is large
+MAX_CHARACTERS = 200_000  # of HTML: it is sent again after every turn
+
+Publish = Callable[..., None]
+Tell = Callable[..., None]
+
+
+class SavedOutput:
+    """An output of the panel's cell that is updated from anywhere: `name` is its class in HTML."""
+
+    def __init__(self, name: str, publish: Publish, tell: Tell) -> None:
+        self.name = name
+        self._publish = publish
+        self._tell = tell
+        self._content = ("", "")
+        self._shown = False
+
+    def show(self, html: str, text: str) -> None:
+        """Put it below the widget, or renew it there."""
+        stamp = uuid.uuid4().hex[:12]
+        framed = f'<div class="e80-saved {self.name} {self.name}-{stamp}">{html}</div>'
+        self._content = (framed, text)
+        self._publish(
+            data={"text/html": framed, "text/plain": text},
+            metadata={},
+            transient={"display_id": self.name},
+            update=self._shown,
+        )
+        if self._shown:
+            # After a reload of the page an update finds its output no more; the browser sees that.
+            self._tell("published", name=self.name, stamp=f"{self.name}-{stamp}")
+        self._shown = True
+
+    def display_again(self) -> None:
+        """Put another copy of it below another view of the panel."""
+        html, text = self._content
+        self._publish(
+            data={"text/html": html, "text/plain": text},
+            metadata={},
+            transient={"display_id": self.name},
+        )
+
+    @property
+    def shown(self) -> bool:
+        """Whether it is below the widget."""
+        return self._shown
+
+    def send(self, to: Any) -> None:
+        """Give the content to the view that has asked for it."""
+        html, text = self._content
+        self._tell("content", name=self.name, html=html, text=text, to=to)
+
+
+class SavedOutputs:
+    """The two outputs below a panel: the transcript, hidden while it lives, and the inserted one.
+
+    `stale` tells that the transcript is older than the conversation.
+    """
+
+    def __init__(self, name: str, publish: Publish, tell: Tell) -> None:
+        self.publish = publish
+        self.stale = False
+        self._transcript = SavedOutput(name, publish, tell)
+        self._inserted = SavedOutput(f"{name}-inserted", publish, tell)
+        self._transcripts = Transcripts()
+        self._next = 0.0  # when it may be renewed
+
+    def display(self, conversation: Conversation) -> None:
+        """Put both below the widget that was just shown."""
+        if self._transcript.shown:
+            self._transcript.display_again()
+            self._inserted.display_again()
+        else:
+            self._show(conversation)
+            self._inserted.show("", "")
+
+    def renew(self, conversation: Conversation) -> None:
+        """Bring the transcript up to date, unless that was done just before."""
+        if not self._transcript.shown:
+            self.stale = False
+        elif time.monotonic() >= self._next:
+            self.stale = False  # before it is read: a turn may end meanwhile
+            self._show(conversation)
+
+    def insert(self, conversation: Conversation) -> None:
+        """Show the conversation, as it is now, below the panel."""
+        title = f"Conversation {conversation.name}, {time.strftime('%Y-%m-%d %H:%M')}"
+        self._inserted.show(
+            self._transcripts.html(conversation, title=title),
+            self._transcripts.text(conversation, title=title),
+        )
+
+    def send(self, name: str, to: Any) -> None:
+        """Give the content of an output to the view that asks for it by its name."""
+        for output in (self._transcript, self._inserted):
+            if output.name == name:
+                output.send(to)
+
+    def _show(self, conversation: Conversation) -> None:
+        html = self._transcripts.html(conversation)
+        self._transcript.show(html, self._transcripts.text(conversation))
+        self._next = time.monotonic() + SAVE_SECONDS * max(1, len(html) / 30_000)
+
+
+class Transcripts:
+    """Renders conversations as plain outputs; what was rendered is kept for the next time."""
+
+    def __init__(self) -> None:
+        self._turns: dict[int, tuple[Turn, str]] = {}
+
+    def html(self, conversation: Conversation, *, title: str = "") -> str:
+        """Return the latest turns of a conversation, as many as may be sent."""
+        parts: list[str] = []
+        kept: dict[int, tuple[Turn, str]] = {}
+        size = 0
+        turns = list(conversation)
+        for index in reversed(range(len(turns))):
+            turn = turns[index]
+            known = self._turns.get(id(turn))
+            html = known[1] if known else turn_html(index + 1, turn)
+            size += len(html)
+            if parts and size > MAX_CHARACTERS:
+                break
+            parts.append(html)
+            kept[id(turn)] = (turn, html)
+        self._turns = kept
+        left = len(turns) - len(parts)
+        if left:
+            parts.append(_quiet(f"{left} earlier turns are not shown here: %chat --history"))
+        if conversation.system:
+            parts.append(_quiet(f"Instruction: {conversation.system}"))
+        if title:
+            parts.append(_quiet(title))
+        return "\n".join(reversed(parts))
+
+    def text(self, conversation: Conversation, *, title: str = "") -> str:
+        """Return the same as plain text."""
+        parts = [title] if title else []
+        if conversation.system:
+            parts.append(f"Instruction: {conversation.system}")
+        turns = list(enumerate(conversation, 1))[-len(self._turns) :] if self._turns else []
+        for number, turn in turns:
+            parts.append(f"{number}. You:\n{turn.source}")
+            parts.append(f"Model:\n{turn.reply.text}\n[{last_line(turn.reply)}]")
+        return "\n\n".join(parts)
+
+
+def _quiet(text: str) -> str:
+    return f'<div style="{QUIET}">{escape(text)}</div>'

@@ -1,0 +1,64 @@
+"""The widget of the panel that is our own: transcript, text box, keys. Its JavaScript is in static.
+
+What goes to the browser as HTML was made by `notebook.markdown`; all else gets there as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import anywidget
+from traitlets import Unicode
+
+_STATIC = Path(__file__).parent / "static"
+_SCRIPTS = (
+    "panel_dom.js",
+    "panel_transcript.js",
+    "panel_composer.js",
+    "panel_guard.js",
+    "panel.js",
+)
+
+Handler = Callable[[Mapping[str, Any]], None]
+
+
+def _source(*names: str) -> str:
+    # One module for the browser: it can import nothing from beside it.
+    return "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in names)
+
+
+class ChatView(anywidget.AnyWidget):
+    """The transcript and the text box.
+
+    `handle` is called with every message of the browser, in the kernel's thread for widgets.
+    `panel_id` is the model of the whole panel, `static_class` the class of the saved transcript
+    that is hidden while the panel lives, `draft` what stands in the text box.
+    """
+
+    _esm = _source(*_SCRIPTS)
+    _css = _source("panel.css")
+    panel_id = Unicode().tag(sync=True)
+    static_class = Unicode().tag(sync=True)
+    draft = Unicode().tag(sync=True)
+
+    handle: Handler | None = None
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
+        self.on_msg(self._receive)
+
+    def tell(self, op: str, **content: Any) -> None:
+        """Send a message to every view of this widget; nothing once it is closed."""
+        if self.comm is not None:
+            self.send({"op": op, **content})
+
+    def close(self) -> None:
+        """Close the widget in the browser and forget who listens."""
+        self.handle = None
+        super().close()
+
+    def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        if self.handle is not None and isinstance(content, dict):
+            self.handle(content)

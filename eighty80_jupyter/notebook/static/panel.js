@@ -1,0 +1,135 @@
+// What ipywidgets cannot do for the chat panel: the transcript, the text box, and the keys.
+// The files panel_dom.js, panel_transcript.js, panel_composer.js and panel_guard.js stand before
+// this one; notebook/panel_view.py joins them. There is no build step.
+
+const DEAD =
+  "The kernel of this panel has ended. Run the cell again, or %chat --panel, to open a new one; " +
+  "what was said stands below.";
+// Milliseconds until the panel says that the kernel does not listen: with ipykernel 6, or an older
+// front end, what is clicked waits for the end of the cell that runs.
+const SILENCE = 1500;
+const BUSY = "The kernel is busy with a cell, and gets to this when the cell has ended.";
+// What tells that a click has come through.
+const ANSWERS = {
+  hello: ["state"], send: ["sent", "notice"], preview: ["preview", "notice"],
+  stop: ["busy"], retry: ["turn", "notice"], choose: ["turn", "notice"],
+};
+
+function render({ model, el }) {
+  const view = crypto.randomUUID?.() ?? String(Math.random());
+  let dead = false;
+  let waiting, awaited = [];
+  const send = (message) => {
+    if (dead) return;
+    if (message.do in ANSWERS) {
+      clearTimeout(waiting);
+      awaited = ANSWERS[message.do];
+      waiting = setTimeout(() => composer.say(BUSY, "info"), SILENCE);
+    }
+    model.send({ ...message, view });
+  };
+  const manager = model.widget_manager;
+  const typesetter = (manager?.rendermime ?? manager?._rendermime)?.latexTypesetter;
+  const composer = new Composer({ send, model });
+  const transcript = new Transcript({
+    send,
+    typeset: (element) => typesetter?.typeset(element),
+    edit: (turn) => composer.edit(turn),
+    say: (text) => composer.say(text, "info"),
+    toCell: async (code) => {
+      if (insertCell(model, code)) composer.say("It is in a new cell below the panel.", "info");
+      else if (await copyText(code)) composer.say("Copied: paste it into a cell.", "info");
+      else composer.say("Neither a cell nor the clipboard can be reached from here.");
+    },
+  });
+  const consent = new Consent(send);
+  const ended = make("div", { class: "e80-dead", role: "alert", hidden: true }, DEAD);
+  el.classList.add("e80-chat");
+  el.replaceChildren(ended, transcript.root, consent.root, composer.root);
+  const guard = new Guard(el, { send, hidden: model.get("static_class") });
+
+  const handlers = {
+    state(message) {
+      transcript.setState(message);
+      composer.setBusy(message.live);
+      consent.ask(message.consent);
+    },
+    turn({ turn, after }) {
+      transcript.setTurn(turn, transcript.turns.get(after)?.root ?? null);
+    },
+    grow(message) {
+      const turn = transcript.turns.get(message.id);
+      if (turn) transcript.grow(turn, message);
+    },
+    earlier: (message) => transcript.addEarlier(message),
+    drop: ({ ids }) => transcript.drop(ids),
+    busy: ({ live }) => composer.setBusy(live),
+    notice: ({ text, kind }) => composer.say(text, kind),
+    consent: ({ consent: asked }) => consent.ask(asked),
+    preview: ({ html, to }) => to === view && composer.showPreview(html),
+    sent({ text, to }) {
+      if (to !== view) return;
+      composer.sent(text);
+      transcript.toEnd();
+    },
+    refill({ text, to }) {
+      if (to === view && !composer.box.value) composer.setText(text);
+    },
+    published({ name, stamp }) {
+      setTimeout(() => {
+        if (dead) return;
+        if (showsStamp(model, stamp)) inserted(name, true);
+        else send({ do: "content", name });
+      }, 500);
+    },
+    content({ name, html, text, to }) {
+      if (to === view) inserted(name, writeOutput(model, name, html, text));
+    },
+  };
+  const inserted = (name, done) => {
+    if (!name.endsWith("-inserted")) return;
+    if (done) composer.say("The transcript is below the panel and saved with the notebook.", "info");
+    else composer.say("There is no notebook here that a transcript could be put into.");
+  };
+  model.on("msg:custom", (message) => {
+    if (awaited.includes(message.op)) {
+      clearTimeout(waiting);
+      awaited = [];
+      if (composer.notice.textContent === BUSY) composer.say("");
+    }
+    handlers[message.op]?.(message);
+  });
+
+  const die = () => {
+    if (dead) return;
+    dead = true;
+    clearTimeout(waiting);
+    ended.hidden = false;
+    guard.die();
+    composer.end();
+    // What is saved with the notebook shows now; what stands here would only double it.
+    const saved = document.querySelector(`.${model.get("static_class")}`);
+    if (saved?.textContent.trim()) transcript.root.hidden = true;
+    for (const control of transcript.root.querySelectorAll(".e80-actions button")) {
+      if (control.textContent !== "Copy") control.disabled = true;
+    }
+  };
+  // JupyterLab marks the widgets whose kernel was restarted or shut down.
+  const look = () => el.closest(".jupyter-widgets-disconnected") && die();
+  model.on("comm_live_update", () => setTimeout(look));
+  model.on("comm:close", die);
+  const context = manager?.context?.sessionContext;
+  const onStatus = (_, status) => ["dead", "terminating", "autorestarting"].includes(status) && die();
+  context?.statusChanged?.connect(onStatus);
+
+  send({ do: "hello" });
+  return () => {
+    clearTimeout(waiting);
+    context?.statusChanged?.disconnect(onStatus);
+    transcript.dispose();
+    composer.dispose();
+    guard.dispose();
+  };
+}
+
+export default { render };

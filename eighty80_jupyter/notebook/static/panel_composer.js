@@ -1,0 +1,131 @@
+// The text box with Send, Stop and Preview.
+
+class Composer {
+  constructor({ send, model }) {
+    this.send = send;
+    this.model = model;
+    this.again = null; // the id of the turn whose prompt is edited
+    this.box = make("textarea", {
+      class: "e80-input", rows: "1", "aria-label": "Message",
+      placeholder: "Message",
+      title: "Ctrl+Enter, Cmd+Enter or Shift+Enter sends; {{name}} inserts a variable",
+      oninput: () => this.changed(), onkeydown: (event) => this.key(event),
+    });
+    this.box.value = model.get("draft");
+    this.sendButton = button("Send", "Send (Ctrl+Enter or Shift+Enter)", () => this.submit(), {
+      class: "e80-primary" });
+    this.stopButton = button("Stop", "Stop the answer", () => send({ do: "stop" }), {
+      class: "e80-stop", hidden: true });
+    this.previewButton = button("Preview", "Show what will be sent", () =>
+      this.preview.hidden ? this.submit("preview") : this.showPreview(null), {
+      class: "e80-quiet", "aria-expanded": "false" });
+    this.cancelButton = button("Cancel the edit", "Cancel the edit", () => this.endEdit(true), {
+      class: "e80-quiet", hidden: true });
+    this.hint = make("span", { class: "e80-hint" }, "Ctrl+Enter sends");
+    this.preview = make("div", { class: "e80-preview jp-RenderedHTMLCommon", hidden: true,
+      role: "region", "aria-label": "What will be sent", tabindex: "0" });
+    this.notice = make("div", { class: "e80-notice", role: "alert" });
+    this.root = make("div", { class: "e80-composer" },
+      this.notice, this.preview, this.box,
+      make("div", { class: "e80-row" }, this.previewButton, this.cancelButton, this.hint,
+        this.stopButton, this.sendButton),
+    );
+    this.resized = new ResizeObserver(() => this.fit());
+    this.resized.observe(this.root);
+  }
+
+  dispose() {
+    this.resized.disconnect();
+    clearTimeout(this.timer);
+    clearTimeout(this.noticeTimer);
+  }
+
+  key(event) {
+    const sends = event.ctrlKey || event.metaKey || event.shiftKey;
+    if (event.key === "Enter" && sends && !event.isComposing) {
+      event.preventDefault();
+      event.stopPropagation();
+      this.submit();
+    } else if (event.key === "Escape" && this.again) {
+      this.endEdit(true);
+    }
+  }
+
+  submit(what = "send") {
+    const text = this.box.value;
+    if (!text.trim() || this.box.disabled) return this.box.focus();
+    this.say("");
+    this.send({ do: what, text, again: this.again });
+  }
+
+  changed() {
+    this.fit();
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.saveDraft(), 300);
+  }
+
+  // The draft is kept in the kernel, so that it is there again after a reload of the page.
+  saveDraft() {
+    if (this.model.get("draft") === this.box.value) return;
+    this.model.set("draft", this.box.value);
+    this.model.save_changes();
+  }
+
+  fit() {
+    this.box.style.height = "auto";
+    this.box.style.height = `${this.box.scrollHeight + 2}px`;
+  }
+
+  setText(text) {
+    this.box.value = text;
+    this.changed();
+  }
+
+  sent(text) {
+    // What has been typed since then stays.
+    if (this.box.value === text) this.setText("");
+    this.endEdit(false);
+    this.showPreview(null);
+    this.say("");
+  }
+
+  edit(turn) {
+    this.again = turn.id;
+    this.cancelButton.hidden = false;
+    this.sendButton.textContent = "Send again";
+    this.setText(turn.source);
+    this.box.focus();
+  }
+
+  endEdit(cancelled) {
+    if (cancelled && this.again) this.setText("");
+    this.again = null;
+    this.cancelButton.hidden = true;
+    this.sendButton.textContent = "Send";
+  }
+
+  showPreview(html) {
+    this.preview.hidden = html == null;
+    this.previewButton.setAttribute("aria-expanded", String(html != null));
+    setHtml(this.preview, html ?? "");
+  }
+
+  say(text, kind = "error") {
+    this.notice.textContent = text;
+    this.notice.dataset.kind = kind;
+    clearTimeout(this.noticeTimer);
+    if (text && kind === "info") this.noticeTimer = setTimeout(() => this.say(""), 6000);
+  }
+
+  setBusy(live) {
+    this.stopButton.hidden = !live;
+  }
+
+  // The kernel is gone; what was typed can still be copied.
+  end() {
+    for (const control of this.root.querySelectorAll("button")) control.disabled = true;
+    this.box.readOnly = true;
+    this.box.disabled = !this.box.value;
+    this.root.hidden = !this.box.value;
+  }
+}

@@ -1,0 +1,93 @@
+// Elements, the clipboard and the notebook around the panel. What a model wrote gets into the page
+// as text only, or as HTML that the kernel has made safe (`setHtml`).
+
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value != null) element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+function button(text, title, onclick, more = {}) {
+  return make("button", { type: "button", title, "aria-label": title, onclick, ...more }, text);
+}
+
+// The only place where HTML comes in: `html` is from the kernel's renderer (notebook/markdown.py).
+function setHtml(element, html) {
+  element.innerHTML = html;
+}
+
+async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // No permission, or a page that did not come over https: the old way.
+    const box = make("textarea", { "aria-hidden": "true", class: "e80-offscreen" });
+    const focused = document.activeElement;
+    box.value = text;
+    document.body.append(box);
+    box.select();
+    const done = document.execCommand("copy");
+    box.remove();
+    focused?.focus?.();
+    return done;
+  }
+}
+
+// JupyterLab and Notebook 7 let a widget reach its notebook; elsewhere this is null.
+function sharedNotebook(model) {
+  const shared = model.widget_manager?.context?.model?.sharedModel;
+  return shared?.insertCell && shared.cells ? shared : null;
+}
+
+function panelCell(shared, panelId) {
+  return shared.cells.findIndex((cell) =>
+    (cell.cell_type === "code" ? cell.getOutputs() : []).some(
+      (output) => output.data?.["application/vnd.jupyter.widget-view+json"]?.model_id === panelId,
+    ),
+  );
+}
+
+// Puts code into a new cell below the panel; false where the notebook is out of reach.
+function insertCell(model, source) {
+  const shared = sharedNotebook(model);
+  const index = shared ? panelCell(shared, model.get("panel_id")) : -1;
+  if (index < 0) return false;
+  const cell = { cell_type: "code", source, metadata: {}, outputs: [], execution_count: null };
+  shared.insertCell(index + 1, cell);
+  return true;
+}
+
+// Whether an output below the panel shows the content with this stamp. After a reload of the page
+// the kernel's updates no longer reach the notebook's outputs, and an app has none.
+function showsStamp(model, stamp) {
+  const shared = sharedNotebook(model);
+  const index = shared ? panelCell(shared, model.get("panel_id")) : -1;
+  if (index < 0) return document.querySelector(`.${stamp}`) !== null;
+  return shared.cells[index].getOutputs().some((output) => htmlOf(output).includes(stamp));
+}
+
+// Puts content into the output with this class, or into a new one; false where there is no notebook.
+function writeOutput(model, name, html, text) {
+  const shared = sharedNotebook(model);
+  const index = shared ? panelCell(shared, model.get("panel_id")) : -1;
+  if (index < 0) return false;
+  // Through the model of the outputs: changes of the shared one are drawn in the wrong order.
+  const outputs = model.widget_manager.context.model.cells.get(index).outputs;
+  const data = { "text/html": html, "text/plain": text };
+  const output = { output_type: "display_data", data, metadata: {} };
+  const place = outputs.toJSON().findIndex((old) => htmlOf(old).includes(` ${name} `));
+  if (place < 0) outputs.add(output);
+  else outputs.set(place, output);
+  return true;
+}
+
+function htmlOf(output) {
+  const html = output.data?.["text/html"] ?? "";
+  return Array.isArray(html) ? html.join("") : html;
+}

@@ -1,0 +1,145 @@
+// Keys and labels for the whole panel, the sliders of ipywidgets too, and questions of tools.
+
+const SUPPRESS = "data-lm-suppress-shortcuts";
+let guards = 0;
+
+class Guard {
+  // `hidden`: the class of the saved transcript, which is hidden as long as this panel lives.
+  constructor(el, { send, hidden }) {
+    this.el = el;
+    this.send = send;
+    this.abort = new AbortController();
+    this.style = make("style", { "data-e80": `${hidden}-${(guards += 1)}` });
+    this.style.textContent =
+      `.jp-OutputArea-child:has(.${hidden}), .${hidden} { display: none !important; }`;
+    document.head.append(this.style);
+    this.attach();
+  }
+
+  // The views of ipywidgets are put together first and shown afterwards.
+  attach() {
+    if (this.abort.signal.aborted) return;
+    this.root = this.el.closest(".e80-panel");
+    if (!this.root) {
+      this.frame = requestAnimationFrame(() => this.attach());
+      return;
+    }
+    const { root } = this;
+    const { signal } = this.abort;
+    // Before JupyterLab looks: its commands with Ctrl or Cmd stay (save, find), all others do not
+    // act here, or "d d" on a slider would delete the cell. The mark stands on the target too, which
+    // the notebook's selectors (":focus") match before they get to the panel.
+    const decide = ({ target, ctrlKey, metaKey, key }) => {
+      if (!root.contains(target)) return;
+      const command = (ctrlKey || metaKey) && key !== "Enter";
+      for (const element of [root, target]) element.toggleAttribute(SUPPRESS, !command);
+    };
+    window.addEventListener("keydown", decide, { capture: true, signal });
+    for (const kind of ["keydown", "keypress", "keyup"]) {
+      root.addEventListener(kind, (event) => {
+        if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
+      }, { signal });
+    }
+    root.addEventListener("pointerdown", (event) => this.press(event), { signal });
+    root.addEventListener("keyup", (event) => this.release(event.target), { signal, capture: true });
+    this.label();
+    this.observer = new MutationObserver(() => this.label());
+    this.observer.observe(root, { childList: true, subtree: true });
+  }
+
+  press({ target }) {
+    if (!target.closest(".slider-container, .noUi-target")) return;
+    window.addEventListener("pointerup", () => this.release(target), { once: true, capture: true });
+  }
+
+  // A slider was let go.
+  release(target) {
+    if (!target.closest?.(".slider-container, .noUi-target")) return;
+    const name = nameOf(target.closest("[class*=e80-p-]"));
+    if (name) this.send({ do: "release", name });
+  }
+
+  // ipywidgets gives its sliders and fields no names that a screen reader could say.
+  label() {
+    for (const line of this.root.querySelectorAll(".e80-wrong")) line.setAttribute("role", "alert");
+    for (const row of this.root.querySelectorAll("[class*=e80-p-]")) {
+      const name = nameOf(row).replaceAll("_", " ");
+      const controls = row.querySelectorAll(
+        ".noUi-handle, input[type=text], input[type=number], textarea, select, .widget-readout");
+      for (const control of controls) {
+        if (control.labels?.length) continue;
+        if (control.getAttribute("aria-label") !== name) control.setAttribute("aria-label", name);
+      }
+    }
+  }
+
+  die() {
+    this.style.remove();
+    for (const control of this.root?.querySelectorAll("input, select, textarea, button") ?? []) {
+      if (!this.el.contains(control)) control.disabled = true;
+    }
+    for (const slider of this.root?.querySelectorAll(".noUi-target") ?? []) {
+      slider.setAttribute("disabled", "");
+    }
+    this.root?.classList.add("e80-ended");
+  }
+
+  dispose() {
+    cancelAnimationFrame(this.frame);
+    this.abort.abort();
+    this.observer?.disconnect();
+    this.style.remove();
+  }
+}
+
+function nameOf(row) {
+  const found = [...(row?.classList ?? [])].find((name) => name.startsWith("e80-p-"));
+  return found ? found.slice("e80-p-".length) : "";
+}
+
+// A question that waits for a yes or a no: may this tool be called with these arguments?
+class Consent {
+  constructor(send) {
+    this.send = send;
+    this.root = make("div", { class: "e80-consent", role: "alertdialog", tabindex: "-1", hidden: true,
+      onkeydown: (event) => event.key === "Escape" && this.answer("no") });
+  }
+
+  ask(asked) {
+    this.root.hidden = !asked;
+    this.root.replaceChildren();
+    if (!asked) return;
+    this.key = asked.key;
+    const id = `e80-question-${asked.key}`;
+    this.root.setAttribute("aria-labelledby", id);
+    this.detail = make("textarea", { class: "e80-detail", rows: "4", readonly: true,
+      "aria-label": "Arguments", spellcheck: "false" });
+    this.detail.value = asked.detail;
+    const yes = button("Yes", "Yes, this once", () => this.answer("yes"), { class: "e80-primary" });
+    this.root.append(
+      make("div", { class: "e80-question", id }, asked.question),
+      this.detail,
+      make("div", { class: "e80-row" },
+        yes,
+        button("No", "No", () => this.answer("no")),
+        button("Always", "Yes, and do not ask again for this tool", () => this.answer("always")),
+        button("Edit arguments", "Edit the arguments, then say yes", () => this.edit()),
+      ),
+    );
+    this.detail.hidden = !asked.detail;
+    // Whoever is typing goes on typing: the next key must not be the answer.
+    const focused = document.activeElement;
+    const panel = this.root.closest(".e80-panel");
+    if (panel?.contains(focused) && !focused.matches("textarea, input")) this.root.focus();
+  }
+
+  edit() {
+    this.detail.hidden = false;
+    this.detail.removeAttribute("readonly");
+    this.detail.focus();
+  }
+
+  answer(answer) {
+    this.send({ do: "answer", key: this.key, answer, detail: this.detail.value });
+  }
+}

@@ -1,0 +1,196 @@
+// The list of turns. It follows its end until the reader scrolls up.
+
+class Transcript {
+  constructor({ send, typeset, edit, say, toCell }) {
+    Object.assign(this, { send, typeset, edit, say, toCell });
+    this.turns = new Map();
+    this.following = true;
+    this.lastTop = 0;
+    this.list = make("div", { class: "e80-list" });
+    this.more = button("", "Show earlier turns", () => send({ do: "earlier" }), {
+      class: "e80-quiet e80-more",
+      hidden: true,
+    });
+    this.empty = make("p", { class: "e80-empty" });
+    this.log = make(
+      "div",
+      { class: "e80-log", role: "log", "aria-live": "polite", "aria-label": "Conversation",
+        tabindex: "0", onscroll: () => this.scrolled() },
+      this.more, this.empty, this.list,
+    );
+    this.jump = button("↓ To the end", "Jump to the end", () => this.toEnd(), {
+      class: "e80-jump", hidden: true,
+    });
+    this.root = make("div", { class: "e80-transcript" }, this.log, this.jump);
+    this.resized = new ResizeObserver(() => this.following && this.toEnd());
+    this.resized.observe(this.list);
+    this.resized.observe(this.log);
+  }
+
+  dispose() {
+    this.resized.disconnect();
+  }
+
+  scrolled() {
+    const { scrollTop, scrollHeight, clientHeight } = this.log;
+    if (scrollHeight - scrollTop - clientHeight < 24) this.following = true;
+    else if (scrollTop < this.lastTop) this.following = false;
+    this.lastTop = scrollTop;
+    this.jump.hidden = this.following;
+  }
+
+  toEnd() {
+    this.following = true;
+    this.jump.hidden = true;
+    this.log.scrollTop = this.log.scrollHeight;
+    this.lastTop = this.log.scrollTop;
+  }
+
+  setState({ turns, earlier, empty }) {
+    this.turns.clear();
+    this.list.replaceChildren();
+    this.empty.textContent = empty;
+    for (const turn of turns) this.setTurn(turn, this.list.lastElementChild);
+    this.setEarlier(earlier);
+    this.toEnd();
+  }
+
+  setEarlier(count) {
+    this.more.hidden = count === 0;
+    this.more.textContent = count === 1 ? "Show 1 earlier turn" : `Show ${count} earlier turns`;
+  }
+
+  addEarlier({ turns, earlier }) {
+    const below = this.log.scrollHeight - this.log.scrollTop;
+    this.following = false;
+    let last = null;
+    for (const turn of turns) last = this.setTurn(turn, last);
+    this.setEarlier(earlier);
+    this.log.scrollTop = this.log.scrollHeight - below;
+  }
+
+  // Puts a turn behind the element `after` (null: at the beginning), or renews it in its place.
+  // Without `parts` the answer stays as it has been drawn.
+  setTurn(turn, after) {
+    let view = this.turns.get(turn.id);
+    if (!view) {
+      view = { root: make("article", { class: "e80-turn" }), parts: new Map() };
+      view.prompt = make("div", { class: "e80-prompt" });
+      view.answer = make("div", { class: "e80-answer jp-RenderedHTMLCommon" });
+      view.foot = make("div", { class: "e80-foot" });
+      view.root.append(view.prompt, view.answer, view.foot);
+      view.root.dataset.turn = turn.id;
+      this.turns.set(turn.id, view);
+    }
+    view.turn = turn;
+    const place = after ? after.nextElementSibling : this.list.firstElementChild;
+    if (place !== view.root && (!view.root.isConnected || after)) {
+      this.list.insertBefore(view.root, place);
+    }
+    this.drawPrompt(view);
+    if (turn.parts) {
+      view.answer.replaceChildren();
+      view.parts.clear();
+      for (const part of turn.parts) this.grow(view, { freeze: part.blocks, ...part });
+    }
+    this.drawFoot(view);
+    this.empty.hidden = true;
+    return view.root;
+  }
+
+  drawPrompt(view) {
+    const { turn } = view;
+    const actions = make("span", { class: "e80-actions" },
+      button("Copy", "Copy the prompt", () => this.copy(turn.source)),
+      button("Edit", "Edit the prompt and ask again", () => this.edit(turn), {
+        disabled: turn.live }),
+    );
+    const who = turn.number ? `You · ${turn.number}` : "You";
+    view.prompt.replaceChildren(
+      make("div", { class: "e80-head" }, make("span", { class: "e80-who" }, who), actions),
+      make("div", { class: "e80-source" }, turn.source),
+    );
+  }
+
+  drawFoot(view) {
+    const { turn } = view;
+    view.root.classList.toggle("e80-streaming", turn.live);
+    view.root.setAttribute("aria-busy", String(turn.live));
+    const line = make("span", { class: "e80-line" }, turn.live ? "" : turn.line);
+    const actions = make("span", { class: "e80-actions" });
+    if (turn.alternatives > 1) actions.append(...this.steps(turn));
+    if (!turn.live) {
+      actions.append(
+        button("Copy", "Copy the answer", () => this.copy(turn.text)),
+        button("Retry", "Ask again; this answer stays as an alternative", () =>
+          this.send({ do: "retry", turn: turn.id })),
+      );
+    }
+    view.foot.replaceChildren(line, actions);
+    if (turn.error) view.foot.prepend(make("div", { class: "e80-error" }, turn.error));
+  }
+
+  steps({ id, chosen, alternatives, live }) {
+    const step = (text, title, to) =>
+      button(text, title, () => this.send({ do: "choose", turn: id, alternative: to }), {
+        disabled: live || to < 0 || to >= alternatives,
+      });
+    return [
+      step("‹", "Previous alternative", chosen - 1),
+      make("span", { class: "e80-count" }, `${chosen + 1} of ${alternatives}`),
+      step("›", "Next alternative", chosen + 1),
+    ];
+  }
+
+  // Adds finished blocks to a part of an answer and draws its tail anew.
+  grow(view, { key, title, fold, freeze = [], tail = "" }) {
+    let part = view.parts.get(key);
+    if (!part) {
+      part = { blocks: make("div"), tail: make("div", { class: "e80-block" }) };
+      part.root = make(fold == null ? "div" : "details", { class: "e80-part", "data-part": key });
+      if (fold != null) part.root.append((part.fold = make("summary")));
+      if (title) part.root.append(make("h6", {}, title));
+      part.root.append(part.blocks, part.tail);
+      view.parts.set(key, part);
+      const later = [...view.parts].filter(([other]) => other > key).map(([, p]) => p.root);
+      const next = [...view.answer.children].find((child) => later.includes(child));
+      view.answer.insertBefore(part.root, next ?? null);
+    }
+    if (part.fold) part.fold.textContent = fold;
+    for (const html of freeze) {
+      const block = make("div", { class: "e80-block" });
+      setHtml(block, html);
+      part.blocks.append(block);
+      this.typeset(block);
+      this.addCodeActions(block);
+    }
+    setHtml(part.tail, tail);
+    if (tail) this.typeset(part.tail);
+  }
+
+  addCodeActions(block) {
+    for (const pre of block.querySelectorAll("pre")) {
+      const code = () => pre.textContent.replace(/\n$/, "");
+      const actions = make("div", { class: "e80-code-actions" },
+        button("Copy", "Copy this code", () => this.copy(code())),
+        button("To a cell", "Put this code into a new cell below the panel", () =>
+          this.toCell(code())),
+      );
+      const frame = make("div", { class: "e80-code" });
+      pre.replaceWith(frame);
+      frame.append(pre, actions);
+    }
+  }
+
+  async copy(text) {
+    this.say((await copyText(text)) ? "Copied." : "The browser does not let the panel copy.");
+  }
+
+  drop(ids) {
+    for (const id of ids) {
+      this.turns.get(id)?.root.remove();
+      this.turns.delete(id);
+    }
+    this.empty.hidden = this.turns.size > 0;
+  }
+}

@@ -1,0 +1,81 @@
+"""Trials: a prompt answered without being kept, until somebody adopts the answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from eighty80_jupyter.chat.conversation import Exchange
+from eighty80_jupyter.chat.turn import Place
+from eighty80_jupyter.prompt.prepare import Prepared
+from eighty80_jupyter.prompt.tokens import estimate
+
+if TYPE_CHECKING:
+    from eighty80_jupyter.api.reply import Reply
+    from eighty80_jupyter.chat.conversation import Conversation, Turn
+    from eighty80_jupyter.chat.turn import Running
+    from eighty80_jupyter.session import Session
+
+
+def prompt_of(turn: Turn) -> Prepared:
+    """Return the prompt of a turn as it was sent, to be sent once more."""
+    content = turn.messages[0].content or ""  # a prompt always has one
+    return Prepared(content=content, has_data=turn.has_data, source=turn.source)
+
+
+def start(
+    session: Session,
+    conversation: Conversation,
+    turn_id: str,
+    prompt: Prepared,
+    **parameters: Any,
+) -> Running:
+    """Begin to answer `prompt` where the turn `turn_id` stands, or at the end, keeping nothing.
+
+    No tools are offered: what a function does cannot be tried and taken back. Raises UsageError for
+    what cannot be sent.
+    """
+    place = Place(again=turn_id, keep=False)
+    return session.start(prompt, conversation=conversation, place=place, tools=False, **parameters)
+
+
+def so_far(running: Running) -> Reply:
+    """Return the reply, or what has come of it; on the loop thread only."""
+    if running.reply is not None:
+        return running.reply
+    return running.snapshot.to_reply(seconds=0, parameters=running.request.parameters)
+
+
+def exchange(running: Running, reply: Reply) -> Exchange:
+    """Return what would stand in the history for this prompt and this reply."""
+    # A call that nobody answers would make the history invalid.
+    answer = replace(reply.choices[0], tool_calls=()).to_message()
+    request = running.request
+    return Exchange(
+        messages=(*running.messages, answer),
+        reply=reply,
+        has_data=request.has_data,
+        source=request.source,
+    )
+
+
+def adopt(session: Session, conversation: Conversation, turn_id: str, answer: Exchange) -> Turn:
+    """Make `answer` the one that counts for that turn; where the turn is gone it is added anew."""
+    index = conversation.find(turn_id)
+    known = () if index is None else conversation[index].alternatives
+    for number, alternative in enumerate(known):
+        if alternative is answer:
+            turn = conversation.choose(turn_id, number)
+            break
+    else:
+        turn = conversation.add_alternative(turn_id, answer)
+    session.last = answer.reply
+    return turn
+
+
+def tokens(reply: Reply) -> tuple[int, bool]:
+    """Return the tokens of a reply, and whether they were counted by the server."""
+    if reply.usage is not None and reply.usage.completion_tokens is not None:
+        return reply.usage.completion_tokens, True
+    texts = (c.text + c.reasoning + c.refusal for c in reply.choices)
+    return sum(estimate(text) for text in texts if text), False

@@ -1,0 +1,416 @@
+"""The panel without a browser: what it tells the browser, and what it does when told."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+import pytest
+from ipywidgets.widgets.widget import _instances
+from nbconvert import HTMLExporter
+
+from eighty80_jupyter.errors import ChatInterrupted, UsageError
+from eighty80_jupyter.notebook.panel import Panel
+from eighty80_jupyter.notebook.panel_actions import Consent, PanelConfirmer
+from eighty80_jupyter.session import Session
+from tests.support.replies import (
+    Gate,
+    chunk,
+    error_reply,
+    models_reply,
+    sse_reply,
+    stream_reply,
+    text_chunks,
+    tool_call,
+    tool_chunks,
+)
+from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.support.scripted import ScriptedServer
+
+
+class Browser:
+    """Stands for a view: keeps the transcript that the panel's messages add up to."""
+
+    def __init__(self, panel: Panel) -> None:
+        self.panel = panel
+        self.order: list[str] = []
+        self.turns: dict[str, dict[str, Any]] = {}
+        self.heard: list[tuple[str, dict[str, Any]]] = []
+        panel.view.send = self._take
+
+    def say(self, do: str, **content: Any) -> None:
+        """Send a message as the browser does."""
+        self.panel.view._receive(None, {"do": do, "view": "here", **content}, [])
+
+    def last(self, op: str) -> dict[str, Any]:
+        """Return the last message of a kind."""
+        return next(content for name, content in reversed(self.heard) if name == op)
+
+    def html(self, index: int = -1) -> str:
+        """Return what an answer looks like."""
+        parts = self.turns[self.order[index]]["parts"]
+        return "".join(
+            (part["title"] or "") + (part["fold"] or "") + "".join(part["blocks"]) + part["tail"]
+            for _, part in sorted(parts.items())
+        )
+
+    def done(self, count: int) -> bool:
+        """Tell whether there are so many turns, and none of them is under way."""
+        return len(self.order) == count and not any(t["live"] for t in self.turns.values())
+
+    def _take(self, message: dict[str, Any]) -> None:
+        op = message["op"]
+        content = {name: value for name, value in message.items() if name != "op"}
+        self.heard.append((op, content))
+        match op:
+            case "state":
+                self.order, self.turns = [], {}
+                for turn in content["turns"]:
+                    self._put(turn, self.order[-1] if self.order else None)
+            case "turn":
+                self._put(content["turn"], content["after"])
+            case "earlier":
+                after = None
+                for turn in content["turns"]:
+                    self._put(turn, after)
+                    after = turn["id"]
+            case "drop":
+                for turn_id in content["ids"]:
+                    self.order.remove(turn_id)
+                    del self.turns[turn_id]
+            case "grow":
+                parts = self.turns[content["id"]]["parts"]
+                part = parts.setdefault(content["key"], {"blocks": []})
+                blocks = part["blocks"] + content.get("freeze", [])
+                parts[content["key"]] = {**content, "blocks": blocks}
+
+    def _put(self, turn: dict[str, Any], after: str | None) -> None:
+        if turn["id"] not in self.order:
+            self.order.insert(0 if after is None else self.order.index(after) + 1, turn["id"])
+        old = self.turns.get(turn["id"], {"parts": {}})
+        parts = old["parts"] if turn["parts"] is None else {p["key"]: p for p in turn["parts"]}
+        self.turns[turn["id"]] = {**turn, "parts": parts}
+
+
+@pytest.fixture(name="session")
+def _session(server: ScriptedServer) -> Iterator[Session]:
+    server.route("GET", "/v1/models", models_reply("one", "two"))
+    session = Session(environ={"_8080_API_URL": server.url, "_8080_API_KEY": "k"})
+    yield session
+    wait_until(lambda: not threads("eighty80-models"), what="the end of the models' request")
+    session.close()
+
+
+@pytest.fixture(name="open_panel")
+def _open_panel(session: Session) -> Iterator[Callable[[], Browser]]:
+    """Give a function that opens a panel and says hello."""
+    with contextlib.ExitStack() as stack:
+
+        def open_() -> Browser:
+            panel = Panel(session, publish=lambda **_: None)
+            stack.callback(panel.close)
+            browser = Browser(panel)
+            browser.say("hello")
+            return browser
+
+        yield open_
+
+
+def test_a_turn_grows_and_ends(
+    open_panel: Callable[[], Browser], session: Session, server: ScriptedServer
+) -> None:
+    """What streams in shows before its end, also to a late view, and the end is the whole."""
+    gate = threading.Event()
+    text = "A **bold** word.\n\n" * 300
+    pieces = text_chunks(text, n=20)
+    thought = chunk({"reasoning": "Let me think."})
+    server.queue(sse_reply([thought, *pieces[:15], Gate(gate), *pieces[15:]]))
+    browser = open_panel()
+    browser.say("send", text="Go", again=None)
+    assert browser.last("sent") == {"text": "Go", "to": "here"}
+    wait_until(lambda: browser.order and "<strong>bold" in browser.html(), what="the beginning")
+    late = open_panel()
+    gate.set()
+    for view in (browser, late):
+        wait_until(partial(view.done, 1), what="the end")
+        assert view.html().count("<strong>bold</strong>") == 300
+        assert "Reasoning (3 words)" in view.html()
+        assert view.turns[view.order[0]]["text"] == text
+        assert "tokens/s" in view.turns[view.order[0]]["line"]
+    assert session.conversation[0].source == "Go"
+    grown = [c for op, c in browser.heard if op == "grow"]
+    assert sum(len(c["tail"]) for c in grown) < 20 * 6000
+
+
+def test_cells_and_panels_agree(
+    open_panel: Callable[[], Browser], session: Session, server: ScriptedServer
+) -> None:
+    """Whoever makes, changes or takes away a turn: all panels show the same."""
+    one, two = open_panel(), open_panel()
+    server.queue(*(stream_reply(f"Answer {n}.") for n in range(1, 6)))
+    session.ask("From a cell")
+    two.say("send", text="From a panel")
+    wait_until(lambda: one.done(2) and two.done(2), what="two turns")
+    one.say("retry", turn=one.order[0])
+    wait_until(lambda: "Answer 3." in two.html(0) and two.done(2), what="the alternative")
+    assert (two.turns[two.order[0]]["alternatives"], two.turns[two.order[0]]["chosen"]) == (2, 1)
+    two.say("choose", turn=one.order[0], alternative=0)
+    wait_until(lambda: "Answer 1." in one.html(0), what="the first answer")
+    session.conversation.undo()
+    wait_until(lambda: one.done(1) and two.done(1), what="the undo")
+    session.conversations.new("other")
+    wait_until(lambda: one.done(0) and two.panel.bar.menu.value == "other", what="the other")
+    two.panel.bar.menu.value = "main"
+    wait_until(lambda: one.done(1) and two.done(1), what="the first conversation")
+    assert session.conversation.name == "main"
+    assert one.order == two.order == [turn.id for turn in session.conversation]
+
+
+def test_what_is_not_kept_does_not_show(
+    open_panel: Callable[[], Browser], session: Session, server: ScriptedServer
+) -> None:
+    """A turn aside, as live mode makes them, and one of another conversation stay out."""
+    from eighty80_jupyter.chat.turn import Place  # noqa: PLC0415 - as the library does
+
+    browser = open_panel()
+    session.conversations.add(session.conversation.fork("aside"))
+    session.conversations.use("main")
+    server.queue(*(stream_reply(t) for t in ("Aside.", "Elsewhere.", "Here.")))
+    session.ask("x", place=Place(keep=False))
+    session.ask("y", conversation="aside")
+    session.ask("z")
+    wait_until(lambda: browser.done(1), what="the turn")
+    assert "Here." in browser.html()
+    assert [turn["source"] for turn in browser.turns.values()] == ["z"]
+    assert "Aside." not in str(browser.heard)
+
+
+def test_stop_and_failures(open_panel: Callable[[], Browser], server: ScriptedServer) -> None:
+    """Stop keeps what had come; where nothing had, or a request fails, the text comes back."""
+    gate = threading.Event()
+    browser = open_panel()
+    server.queue(sse_reply([*text_chunks("Half of it", n=1)[:2], Gate(gate)], done=False))
+    browser.say("send", text="One")
+    wait_until(lambda: browser.order and "Half" in browser.html(), what="the beginning")
+    browser.say("stop")
+    wait_until(lambda: browser.done(1), what="the end")
+    assert "interrupted" in browser.turns[browser.order[0]]["line"]
+    server.queue(sse_reply([Gate(gate)], done=False))
+    browser.say("send", text="Two")
+    wait_until(lambda: len(browser.order) == 2, what="the second turn")
+    browser.say("stop")
+    wait_until(lambda: browser.done(1), what="its end")
+    wait_until(lambda: browser.heard[-1][0] == "refill", what="the text")
+    assert browser.last("refill") == {"text": "Two", "to": "here"}
+    server.queue(error_reply(400, "not like this"))
+    browser.say("send", text="Three")
+    wait_until(lambda: browser.last("refill")["text"] == "Three", what="the text")
+    assert "not like this" in browser.last("notice")["text"]
+    browser.say("send", text="{{nothing}}")  # no namespace: it is text
+    browser.panel.session.namespace = {}
+    browser.say("send", text="{{missing}}")
+    assert "missing" in browser.last("notice")["text"]
+    gate.set()
+
+
+def test_stop_ends_a_turn_of_a_cell(
+    open_panel: Callable[[], Browser], session: Session, server: ScriptedServer
+) -> None:
+    """Stop in the panel interrupts the cell that asks, and what had come is kept."""
+    gate = threading.Event()
+    browser = open_panel()
+    server.queue(sse_reply([*text_chunks("Half of it", n=1)[:2], Gate(gate)], done=False))
+    with ThreadPoolExecutor() as pool:
+        cell = pool.submit(session.ask, "From a cell")
+        wait_until(lambda: browser.order and "Half" in browser.html(), what="the beginning")
+        browser.say("stop")
+        with pytest.raises(ChatInterrupted, match="what had come is kept"):
+            cell.result(5)
+    gate.set()
+    assert session.conversation[0].reply.text == "Half of it"
+
+
+def test_parameters_follow_the_settings(
+    open_panel: Callable[[], Browser], session: Session, server: ScriptedServer
+) -> None:
+    """Every control is tied to its setting in both directions; what is refused changes nothing."""
+    panel = open_panel().panel
+    parameters, config = panel.parameters, session.config
+    told: list[str] = []
+    released: list[str] = []
+    parameters.on_change(told.append)
+    parameters.on_release(released.append)
+    assert set(parameters.controls) >= {"model", "temperature", "seed", "stop", "n", "system"}
+    parameters.controls["temperature"].value = 0.15000000000000002
+    assert config.temperature == 0.15
+    assert parameters.switches["temperature"].value is True
+    parameters.switches["temperature"].value = False
+    assert config.temperature is None
+    assert parameters.controls["temperature"].value == 1
+    parameters.switches["top_p"].value = True
+    assert config.top_p == 1
+    config.frequency_penalty = -1.5
+    assert parameters.controls["frequency_penalty"].value == -1.5
+    assert "e80-unset" not in parameters.rows["frequency_penalty"]._dom_classes
+    assert "e80-unset" in parameters.rows["presence_penalty"]._dom_classes
+    parameters.controls["max_tokens"].value = "0"
+    assert parameters.wrong.value.startswith("max_tokens must be an integer of at least 1")
+    assert (config.max_tokens, parameters.controls["max_tokens"].value) == (None, "")
+    parameters.controls["stop"].value = "a\nb\\n"
+    assert (config.stop, parameters.wrong.value) == (["a", "b\n"], "")
+    parameters.controls["model"].value = "two"
+    wait_until(lambda: parameters.controls["model"].options == ("one", "two"), what="the models")
+    parameters.controls["system"].value = "Be brief."
+    assert session.conversation.system == "Be brief."
+    assert told == ["temperature", "temperature", "top_p", "stop", "model", "system"]
+    panel.view._receive(None, {"do": "release", "name": "top_p"}, [])
+    assert released == ["top_p"]
+    parameters.reset()
+    assert session.parameters() == {"model": "two"}
+    server.queue(stream_reply("Yes."))
+    session.ask("x")
+    assert [m["content"] for m in server.requests[-1].json["messages"]] == ["Be brief.", "x"]
+
+
+def test_tools_ask_in_the_panel(
+    open_panel: Callable[[], Browser], session: Session, server: ScriptedServer
+) -> None:
+    """A tool waits for the answer in the panel; its arguments can be edited; Stop says no."""
+    called: list[int] = []
+
+    @session.tool(confirm=True)
+    def double(number: int) -> int:
+        """Double a number."""
+        called.append(number)
+        return 2 * number
+
+    session.config.tools = "all"
+    browser = open_panel()
+    call = sse_reply(tool_chunks(tool_call("double", {"number": 4})))
+    server.queue(call, stream_reply("It is 10."), call)
+    browser.say("send", text="Double 4")
+    wait_until(lambda: browser.panel.actions.page.consent is not None, what="the question")
+    asked = browser.last("consent")["consent"]
+    assert "double" in asked["question"]
+    browser.say("answer", key=asked["key"], answer="yes", detail=asked["detail"].replace("4", "5"))
+    wait_until(lambda: browser.done(1), what="the answer")
+    assert called == [5]
+    assert "It is 10." in browser.html()
+    assert re.search(r"double.*<details|<details.*double", browser.html(), re.DOTALL)
+    browser.say("send", text="Again")
+    wait_until(lambda: browser.panel.actions.page.consent is not None, what="the question")
+    browser.say("stop")
+    wait_until(lambda: not browser.panel.actions.page.running, what="the end")
+    assert called == [5]
+
+
+def test_closing_answers_no(open_panel: Callable[[], Browser]) -> None:
+    """A question in a panel that is closed is answered with no, also when it comes later."""
+    panel = open_panel().panel
+    waiting = panel.confirm("May it?", "{}")
+    panel.close()
+    assert waiting.result(1) == Consent("no", "{}")
+    assert panel.confirm("And now?").result(1).answer == "no"
+    assert PanelConfirmer(panel.confirm)
+
+
+def test_files(open_panel: Callable[[], Browser], session: Session, tmp_path: Path) -> None:
+    """A conversation is saved, exported and loaded from the panel; without a path it says so."""
+    browser = open_panel()
+    files = browser.panel.files
+    files.buttons["Save"].click()
+    assert browser.last("notice")["kind"] == "error"
+    session.conversation.system = "Be kind."
+    files.path.value = str(tmp_path / "talk.json")
+    files.buttons["Save"].click()
+    assert browser.last("notice") == {"text": "Saved to talk.json.", "kind": "info"}
+    session.conversations.new()
+    files.buttons["Load"].click()
+    assert "Loaded" in browser.last("notice")["text"]
+    files.path.value = str(tmp_path / "talk.md")
+    files.buttons["Export"].click()
+    assert (tmp_path / "talk.md").exists()
+
+
+def test_nothing_is_left(
+    open_panel: Callable[[], Browser], session: Session, server: ScriptedServer
+) -> None:
+    """After 200 sends there are no more threads and widgets than before, and none once closed."""
+    before = widgets()
+    browser = open_panel()
+    panel = browser.panel
+
+    def has_turns(number: int) -> bool:
+        return len(session.conversation) == number
+
+    def send(times: int) -> None:
+        for _ in range(times):
+            server.queue(stream_reply("Some **words**.", n=2))
+            turns = len(session.conversation)
+            browser.say("send", text="Go on")
+            wait_until(partial(has_turns, turns + 1), what="a turn")
+        wait_until(lambda: not panel.actions.page.running, what="the last one")
+
+    send(20)
+    wait_until(lambda: not threads("eighty80-panel"), what="the end of the painter")
+    count, active = len(widgets()), threading.active_count()
+    session.conversation.reset()
+    browser.heard.clear()
+    gc.collect()
+    objects = len(gc.get_objects())
+    send(200)
+    session.conversation.reset()
+    wait_until(
+        lambda: browser.done(0) and not threads("eighty80-panel"), what="the end of the painter"
+    )
+    assert (len(widgets()), threading.active_count()) == (count, active)
+    page = panel.actions.page
+    kept = [page._events, page._seen, page._live, page._known, panel.actions._mine]
+    assert not any(kept), kept
+    browser.heard.clear()
+    browser.turns.clear()
+    server.requests.clear()
+    gc.collect()
+    assert len(gc.get_objects()) - objects < 2000
+    panel.close()
+    assert widgets() == before
+    assert session._turns.feed._watchers == ()
+    panel.close()
+
+
+def test_without_a_kernel_the_transcript_is_read() -> None:
+    """The committed notebook, exported to HTML, shows what was said in the panel."""
+    path = Path(__file__).parents[2] / "notebooks" / "panel.ipynb"
+    notebook: Any = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # nbformat is half typed
+    (opening,) = (c for c in notebook.cells if c.source == "%chat --panel")
+    alone = nbformat.v4.new_notebook(cells=[opening])  # type: ignore[no-untyped-call]  # the same
+    html, _ = HTMLExporter().from_notebook_node(alone)  # type: ignore[no-untyped-call]  # the same
+    assert "What is the capital of France?" in html
+    assert "Paris" in html
+
+
+def widgets() -> set[str]:
+    """Return the models of the widgets that are open."""
+    return set(_instances)
+
+
+def threads(name: str) -> list[threading.Thread]:
+    """Return the threads of that name."""
+    return [thread for thread in threading.enumerate() if thread.name == name]
+
+
+def test_only_where_there_is_a_notebook(session: Session) -> None:
+    """In plain Python a panel is refused in one line."""
+    with pytest.raises(UsageError, match="a panel needs a notebook"):
+        session.panel()
