@@ -2,6 +2,7 @@
 
     %load_ext eighty80_jupyter
     %%chat                                   in a cell: its text is the prompt
+    %chat --panel                            the same conversation with a text box and sliders
     from eighty80_jupyter import chat        in Python: reply = chat.ask("Hello")
 
 `chat` is the session of the running kernel, the same that the magics use; in a Python without
@@ -37,9 +38,14 @@ from eighty80_jupyter.errors import (
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from eighty80_jupyter.api.code_blocks import CodeBlock
     from eighty80_jupyter.api.models import Model
-    from eighty80_jupyter.api.reply import Choice, Reply, Usage
-    from eighty80_jupyter.chat.conversation import Conversation, Turn
+    from eighty80_jupyter.api.reply import CallRecord, Choice, Reply, Usage
+    from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
+    from eighty80_jupyter.chat.conversations import Conversations
+    from eighty80_jupyter.chat.tool_loop import Confirmer, Decision
+    from eighty80_jupyter.chat.tools import Tool, ToolBox
+    from eighty80_jupyter.chat.turn import Place
     from eighty80_jupyter.config import ChatConfig
     from eighty80_jupyter.session import Session
 
@@ -55,22 +61,31 @@ __all__ = [
     "APITimeoutError",
     "AuthenticationError",
     "BadRequestError",
+    "CallRecord",
     "ChatConfig",
     "ChatError",
     "ChatInterrupted",
     "Choice",
+    "CodeBlock",
+    "Confirmer",
     "ContextLengthError",
     "Conversation",
+    "Conversations",
+    "Decision",
+    "Exchange",
     "LocalModelError",
     "MissingKeyError",
     "Model",
     "NotFoundError",
     "PermissionDeniedError",
+    "Place",
     "RateLimitError",
     "Reply",
     "ReplyFormatError",
     "ServerError",
     "Session",
+    "Tool",
+    "ToolBox",
     "Turn",
     "Usage",
     "UsageError",
@@ -81,12 +96,21 @@ __all__ = [
 
 # Public names that are imported when somebody asks for them.
 _LATE = {
+    "CallRecord": "eighty80_jupyter.api.reply",
     "ChatConfig": "eighty80_jupyter.config",
     "Choice": "eighty80_jupyter.api.reply",
+    "CodeBlock": "eighty80_jupyter.api.code_blocks",
+    "Confirmer": "eighty80_jupyter.chat.tool_loop",
     "Conversation": "eighty80_jupyter.chat.conversation",
+    "Conversations": "eighty80_jupyter.chat.conversations",
+    "Decision": "eighty80_jupyter.chat.tool_loop",
+    "Exchange": "eighty80_jupyter.chat.conversation",
     "Model": "eighty80_jupyter.api.models",
+    "Place": "eighty80_jupyter.chat.turn",
     "Reply": "eighty80_jupyter.api.reply",
     "Session": "eighty80_jupyter.session",
+    "Tool": "eighty80_jupyter.chat.tools",
+    "ToolBox": "eighty80_jupyter.chat.tools",
     "Turn": "eighty80_jupyter.chat.conversation",
     "Usage": "eighty80_jupyter.api.reply",
 }
