@@ -172,3 +172,42 @@ def test_an_error_while_condensing_leaves_everything_as_it_was(
     session.config.context_policy = "trim"
     session.ask("And now?")
     assert len(session.conversation) == count + 1
+
+
+@pytest.mark.parametrize("summary", ["", "blah " * 3000])
+def test_a_summary_that_is_none_or_too_long_stops_nothing(
+    server: ScriptedServer, make: Callable[..., Session], summary: str
+) -> None:
+    """Of a long one the beginning is sent; without one it is said that the turns are not sent."""
+    usual = limited(700)
+
+    def handler(request: Request) -> Reply:
+        if "Summarize" in request.json["messages"][0]["content"]:
+            return stream_reply(summary, tokens_per_second=1e6)
+        return usual(request)
+
+    serve(server, handler)
+    session = make(context_policy="summarize", context_limit=700)
+    notes = [session.ask(f"Question {number}: {LONG}").notes for number in range(9)]
+    said = "sent as a summary: " if summary else "not sent: "
+    assert notes[-1][0].startswith(said)
+    assert max(map(size, server.requests)) <= 700
+    first = server.requests[-1].json["messages"][0]["content"]
+    assert first.startswith("Summary of our conversation so far:" if summary else "Question")
+
+
+def test_a_limit_that_is_learned_while_condensing(
+    server: ScriptedServer, make: Callable[..., Session]
+) -> None:
+    """What is to be condensed may be too long itself: then it is done in smaller pieces."""
+    serve(server, limited(4000))
+    session = make(context_policy="summarize", context_limit=4000)
+    for number in range(24):
+        session.ask(f"Question {number}: {LONG}")
+    assert session.conversation.summary is None
+    serve(server, limited(700))  # less than it was told
+    reply = session.ask(" ".join(f"At last {number}: {LONG}" for number in range(4)))
+    session.config.context_limit = 2000
+    reply = session.ask("And now?")
+    assert reply.notes[0].startswith("sent as a summary: ")
+    assert size(server.requests[-1]) <= 700

@@ -25,6 +25,10 @@ _SUMMARY = (
     "Keep names, numbers, decisions, open questions and what the user wants; leave out greetings. "
     "Write at most {words} words, and nothing but the summary."
 )
+_LET_GO = (
+    "send less, start anew with %chat --new, or let old turns go: "
+    "%config ChatConfig.context_policy = 'trim'"
+)
 _BEFORE = "Summary of our conversation so far:\n\n"
 _NOTED = "I have it in mind."
 
@@ -70,9 +74,18 @@ class Context:
         Raises ContextLengthError where even these two alone do not fit, or where the policy is
         `error` and the user's own limit does not let all of it through.
         """
-        if self._settings.policy != "summarize" or self._limit is None:
-            return self.fitted(head, tail)
-        return [*head, *await self._condensed(self._window, self._taken(head, tail)), *tail]
+        while self._settings.policy == "summarize" and self._limit is not None:
+            taken = self._taken(head, tail)
+            try:
+                condensed = await self._condensed(self._window, taken)
+            except _SummaryTooLongError as error:
+                if not self.learn(error.cause, error.sent):
+                    raise error.cause from None
+                continue
+            if condensed is None:
+                break
+            return [*head, *condensed, *tail]
+        return self.fitted(head, tail)
 
     def fitted(self, head: Sequence[Message], tail: Sequence[Message]) -> list[Message]:
         """Return the same without asking the model: it drops what `messages` would condense."""
@@ -84,7 +97,7 @@ class Context:
             history = self._history()
             taken += self._window.tokens(history)
             if taken > self._window.room:
-                raise _too_long(taken, self._limit, "the conversation takes")
+                raise _too_long(taken, self._limit, "the conversation takes", _LET_GO)
             return [*head, *history, *tail]
         fitted = fit(self._turns, self._window, taken)
         self.note = fitted.note
@@ -111,14 +124,20 @@ class Context:
         """Return the tokens of what is always sent. Raises ContextLengthError if it is too much."""
         taken = self._window.tokens([*head, *tail])
         if taken > self._window.room:
-            raise _too_long(taken, self._window.limit, "the prompt with its instruction takes")
+            what = "the prompt with its instruction takes"
+            raise _too_long(
+                taken, self._window.limit, what, "send less, or ask for a shorter answer"
+            )
         return taken
 
     def _history(self) -> list[Message]:
         return [message for turn in self._turns for message in turn.messages]
 
-    async def _condensed(self, window: Window, taken: int) -> list[Message]:
-        """Return the history with its oldest turns condensed, if it does not fit as it is."""
+    async def _condensed(self, window: Window, taken: int) -> list[Message] | None:
+        """Return the history with its oldest turns condensed, if it does not fit as it is.
+
+        None where the model wrote no summary: what it should have condensed is dropped then.
+        """
         known = self._known_summary()
         start = len(known.covers) if known else 0
         summary = _as_messages(known)
@@ -129,6 +148,8 @@ class Context:
             roomy = replace(window, limit=max(window.limit // 2 + taken // 2, _LEAST))
             fitted = _halved(fit(rest, roomy, taken), fitted)
             known = await self._summarize(known, rest[: fitted.dropped], window)
+            if not known.text:
+                return None
             self._conversation.summary = known
             summary = _as_messages(known)
         if known is None:
@@ -168,10 +189,34 @@ class Context:
                 turn = waiting.pop(0)
                 covers = (*covers, (turn.id, turn.chosen))
             parts = [f"{_BEFORE}{text}"] if text else []
-            text = (
-                await self._ask([request, Message("user", "\n\n".join([*parts, *piece]))])
-            ).strip() or text
+            sent = [request, Message("user", "\n\n".join([*parts, *piece]))]
+            try:
+                text = (await self._ask(sent)).strip() or text
+            except ContextLengthError as error:
+                raise _SummaryTooLongError(error, sent) from None
+            text = _cut(text, words * 2, window)
         return Summary(text, covers)
+
+
+class _SummaryTooLongError(Exception):
+    """What was to be condensed was itself too long: the model takes less than was thought."""
+
+    def __init__(self, cause: ContextLengthError, sent: Sequence[Message]) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+        self.sent = sent
+
+
+def _cut(text: str, most: int, window: Window) -> str:
+    """Return the beginning of a summary that takes no more than `most` tokens.
+
+    A model may write more than it was asked for, and then nothing else would ever fit beside it.
+    """
+    taken = window.tokens([Message("user", text)])
+    while taken > most and len(text) > most:
+        text = text[: max(most, len(text) * most // taken)].rstrip()
+        taken = window.tokens([Message("user", text)])
+    return text
 
 
 def _halved(roomy: Fitted, tight: Fitted) -> Fitted:
@@ -197,11 +242,10 @@ def _script(turn: Turn, *, limit: int) -> str:
     return text if len(text) <= most else text[: most // 2] + "\n[...]\n" + text[-most // 2 :]
 
 
-def _too_long(taken: int, limit: int, what: str) -> ContextLengthError:
+def _too_long(taken: int, limit: int, what: str, advice: str) -> ContextLengthError:
     error = ContextLengthError(
         f"{what} about {taken:,} tokens, and the model has room for {limit:,} with its answer; "
-        "send less, start anew with %chat --new, or let old turns go: "
-        "%config ChatConfig.context_policy = 'trim'",
+        f"{advice}",
         status_code=0,
     )
     error.limit = limit

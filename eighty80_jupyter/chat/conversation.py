@@ -23,13 +23,14 @@ class Exchange:
 
     `messages` begins with the prompt and ends with the answer; between them are the rounds with
     tools, if there were any. `has_data` tells whether blocks of data stand in it. `source` is the
-    prompt as it was typed, before its fields were filled.
+    prompt as it was typed, before its fields were filled. `tools` names those that were offered.
     """
 
     messages: tuple[Message, ...]
     reply: Reply
     has_data: bool = False
     source: str = ""
+    tools: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Exchange {_start(self.source or self.messages[0].text)} -> {self.reply!r}>"

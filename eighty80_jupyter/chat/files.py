@@ -20,10 +20,13 @@ def target(path: str | os.PathLike[str]) -> Path:
     try:
         found = Path(os.path.realpath(Path(path).expanduser()))
         folder, directory = found.parent.is_dir(), found.is_dir()
+        device = found.exists() and not found.is_file() and not directory
     except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(f"cannot use the path {str(path)[:200]!r}: {reason(error)}") from None
     if directory:
         raise UsageError(f"{path} is a directory; name a file in it")
+    if device:  # moved into its place, a file would take it away from everybody
+        raise UsageError(f"{path} is no ordinary file; name another")
     if not folder:
         raise UsageError(f"there is no directory {found.parent}; make it, or name another file")
     return found

@@ -274,6 +274,7 @@ def _end(running: Running, start: float, status: Status, error: str = "") -> Rep
             reply=reply,
             has_data=request.has_data,
             source=request.source,
+            tools=() if request.offer is None else request.offer.names,
         )
         if request.place.join and (begun := conversation.turn(request.place.again)) is not None:
             exchange = begun.exchange.joined(exchange)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api import sampling
 from eighty80_jupyter.api.deltas import ReasoningDelta, TextDelta
 from eighty80_jupyter.api.seam import overlap, undecided
+from eighty80_jupyter.chat.events import RoundBegan
 from eighty80_jupyter.errors import APIError, ChatInterrupted
 from eighty80_jupyter.notebook.commands_tools import offered, tool_options
 from eighty80_jupyter.notebook.kept import kept_of
@@ -38,7 +40,7 @@ def ask(desk: Desk, question: Question) -> None:
             place=question.place,
             raw="raw" in desk.values,
             allow_secrets="allow_secrets" in desk.values,
-            **tool_options(desk.values),
+            **tool_options(desk.values, question.tools),
             **question.parameters,
         )
     except (APIError, ChatInterrupted) as error:
@@ -48,7 +50,8 @@ def ask(desk: Desk, question: Question) -> None:
         turn = _turn(question, reply)
         notes = [*question.prepared.notes, *_alternatives(question, turn)]
         kept = kept_of(question.conversation, turn) if turn else None
-        writer.finish(reply, turn.messages if turn else (), notes, kept)
+        drawn = reply if question.begun is None else _rest(reply, question.begun)
+        writer.finish(drawn, turn.messages if turn else (), notes, kept)
         if "into" in desk.values and reply is not None:
             desk.shell.user_ns[desk.values["into"]] = reply
     desk.reply = reply
@@ -64,6 +67,8 @@ def _going_on(writer: Writer, begun: Reply) -> Callable[[Sequence[TurnEvent]], N
 
     def take(events: Sequence[TurnEvent]) -> None:
         nonlocal after, joined
+        # The first round goes on with what stands there; it would begin another answer.
+        events = [e for e in events if not (isinstance(e, RoundBegan) and e.number == 1)]
         if joined:
             writer.take(events)
             return
@@ -76,6 +81,15 @@ def _going_on(writer: Writer, begun: Reply) -> Callable[[Sequence[TurnEvent]], N
         writer.take(shown)
 
     return take
+
+
+def _rest(reply: Reply | None, begun: Reply) -> Reply | None:
+    """Return the reply as its last output shows it: below calls stands only what came after."""
+    if reply is None or len(reply.calls) <= len(begun.calls):
+        return reply
+    first, before = reply.choices[0], begun.choices[0].text
+    rest = replace(first, text=first.text.removeprefix(before), reasoning="")
+    return replace(reply, choices=(rest, *reply.choices[1:]))
 
 
 def dry_run(desk: Desk, question: Question) -> None:
@@ -91,7 +105,7 @@ def dry_run(desk: Desk, question: Question) -> None:
         **question.parameters,
     )
     fields = sampling.body_fields(session.parameters(**question.parameters))
-    offer = offered(desk, question.parameters)
+    offer = offered(desk, question.parameters, question.tools)
     fields |= offer.fields(1) if offer is not None else {}
     shown = (messages, fields, question.prepared, session.calibration)
     desk.show(dry_run_html(*shown), dry_run_text(*shown))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from eighty80_jupyter.api import sampling
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.commands_branch import shortened, turns
 
 if TYPE_CHECKING:
+    from eighty80_jupyter.chat.conversation import Turn
     from eighty80_jupyter.notebook.desk import Desk
 
 
@@ -42,12 +44,36 @@ def edit(desk: Desk, number: int | None) -> None:
     """Put a prompt into a new cell, which asks it anew in place of its turn."""
     conversation = desk.conversation
     turn = conversation.numbered(-1 if number is None else number)
-    if not turn.source.strip():
+    source = turn.exchange.source or _text(turn.messages[0].content)
+    if not source.strip():
         raise UsageError("this turn has no text to edit")
     place = len(conversation) if number is None else number
     content = turn.messages[0].content
     if not isinstance(content, str):
         desk.say("Its pictures and sounds are not in the new cell: name them again.")
-    # What is known only as it was sent has its fields filled; braces in it are none.
-    raw = "" if turn.exchange.source else " --raw"
-    desk.put_cell(f"%%chat --again {place}{raw}\n{turn.source}", what="the cell")
+    # What is known only as it was sent has its fields filled, and what was sent as it was typed had
+    # none: braces in it are no fields.
+    is_raw = not turn.exchange.source or ("{{" in source and source == turn.prompt)
+    options = _options(desk, turn) + " --raw" * is_raw
+    desk.put_cell(f"%%chat --again {place}{options}\n{source}", what="the cell")
+
+
+def _text(content: Any) -> str:
+    """Return the text of a prompt, without words for its pictures and sounds."""
+    if isinstance(content, str):
+        return content
+    return "\n".join(part["text"] for part in content or () if part["type"] == "text")
+
+
+def _options(desk: Desk, turn: Turn) -> str:
+    """Return the options of the turn's cell: the parameters that are not the settings now."""
+    from eighty80_jupyter.notebook.export_notebook import options_of  # noqa: PLC0415  # late
+
+    settings = {sampling.canonical(k): v for k, v in desk.session.parameters().items()}
+    return options_of(
+        {
+            name: value
+            for name, value in turn.reply.parameters.items()
+            if settings.get(sampling.canonical(name)) != value
+        }
+    )

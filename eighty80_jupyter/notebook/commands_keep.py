@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eighty80_jupyter.chat import store
+from eighty80_jupyter.chat.files import target
+from eighty80_jupyter.chat.left_out import kinds_of
 from eighty80_jupyter.notebook.commands_branch import shortened, turns
 
 if TYPE_CHECKING:
@@ -23,6 +25,17 @@ def save(desk: Desk, path: str) -> None:
         tell=desk.say,
     )
     desk.say(f"Saved {_named(desk)} to {file.name}.")
+
+
+def check_files(desk: Desk) -> None:
+    """Refuse what --save and --export could not do after the answer. Raises UsageError."""
+    kinds_of(desk.values.get("without", ""))
+    if "save" in desk.values:
+        target(desk.values["save"])
+    if "export" in desk.values:
+        from eighty80_jupyter.notebook.export import form_of  # noqa: PLC0415  # when wanted
+
+        form_of(target(desk.values["export"]))
 
 
 def load(desk: Desk, path: str) -> None:

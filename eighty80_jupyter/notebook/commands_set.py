@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from traitlets import TraitError, TraitType, Unicode
+from traitlets import TraitError, TraitType, Unicode, Union
 from traitlets.config import Config
 
 from eighty80_jupyter.api import sampling
@@ -97,6 +97,8 @@ def _value(config: ChatConfig, name: str, text: str) -> Any:
         return _strings(text)
     if isinstance(trait, Unicode):
         return text  # the trait's own reading takes a ~ for the home folder
+    if isinstance(trait, Union) and text.startswith("{"):
+        return _dictionary(name, text)  # the trait's own reading of one fails
     try:
         return trait.from_string(text)
     except (ValueError, TraitError) as error:
@@ -113,6 +115,14 @@ def _strings(text: str) -> Any:
     except ValueError:
         return [text]
     return value if isinstance(value, list) else [text]
+
+
+def _dictionary(name: str, text: str) -> Any:
+    """Return the dictionary that a text holds as JSON; the trait checks what is in it."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"{name} must be a JSON object, got {text[:80]!r} ({error})") from None
 
 
 def _shown(config: ChatConfig, name: str) -> str:

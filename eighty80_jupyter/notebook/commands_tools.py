@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.errors import UsageError
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 _PAIRS = (("tools", "no_tools"), ("parallel_tools", "no_parallel_tools"))
 
 
-def tool_options(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the options of a line mean for `session.ask`. Raises UsageError."""
+def tool_options(values: Mapping[str, Any], again: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what the options of a line mean for `session.ask`. Raises UsageError.
+
+    `again` are the tools of a turn that is asked again, offered where the line says nothing else.
+    """
     for yes, no in _PAIRS:
         if yes in values and no in values:
             first, second = (f"--{name.replace('_', '-')}" for name in (yes, no))
@@ -26,6 +29,8 @@ def tool_options(values: Mapping[str, Any]) -> dict[str, Any]:
         options["tools"] = ",".join(values["tools"])
     elif "no_tools" in values:
         options["tools"] = False
+    elif again:
+        options["tools"] = list(again)
     if "tool_choice" in values:
         options["tool_choice"] = values["tool_choice"]
     if "parallel_tools" in values or "no_parallel_tools" in values:
@@ -33,9 +38,9 @@ def tool_options(values: Mapping[str, Any]) -> dict[str, Any]:
     return options
 
 
-def offered(desk: Desk, parameters: Mapping[str, Any]) -> Offer | None:
+def offered(desk: Desk, parameters: Mapping[str, Any], again: Sequence[str] = ()) -> Offer | None:
     """Return the tools that a line offers; None: none. Raises UsageError."""
-    options = tool_options(desk.values)
+    options = tool_options(desk.values, again)
     return desk.session.offer(
         options.get("tools"),
         choice=options.get("tool_choice"),

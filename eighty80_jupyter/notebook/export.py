@@ -23,6 +23,8 @@ from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.outputs import NAMESPACE
 
 LIMIT = 1_000_000_000  # bytes of a file that may be written over
+# The sum of what this kernel wrote to each file.
+_written: dict[Path, str] = {}
 _MARK = "<!-- exported by eighty80_jupyter, sha256 "
 
 
@@ -41,24 +43,31 @@ def export(
     another suffix, and for a file that is there and is no such export.
     """
     file = target(path)
-    form = FORMS.get(file.suffix.lower())
-    if form is None:
-        raise UsageError(
-            f"the suffix says what an export is: {', '.join(FORMS)}, got {file.suffix or 'none'}"
-        )
-    write, is_ours = form
+    write, is_ours = form_of(file)
     shown = conversation_without(conversation, without, secret)
     if shown.system is None and system:
         shown.system = system
     data = write(shown)
     with locked(file):
-        if file.exists() and file.stat().st_size and not is_ours(read_file(file, LIMIT), data):
+        there = read_file(file, LIMIT) if file.exists() else b""
+        if there and _written.get(file) != _sum(there) and not is_ours(there, data):
             raise UsageError(
                 f"{path} is something else, or was changed since it was exported; "
                 "export under another name, or remove it"
             )
         write_file(file, data)
+        _written[file] = _sum(data)
     return file
+
+
+def form_of(file: Path) -> _Form:
+    """Return how a file with this suffix is written. Raises UsageError for another suffix."""
+    form = FORMS.get(file.suffix.lower())
+    if form is None:
+        raise UsageError(
+            f"the suffix says what an export is: {', '.join(FORMS)}, got {file.suffix or 'none'}"
+        )
+    return form
 
 
 def _marked(write: Callable[[Conversation], str], conversation: Conversation) -> bytes:

@@ -60,15 +60,15 @@ def _cell(number: int, source: str, outputs: list[dict[str, Any]] | None = None)
 
 def _source(turn: Turn) -> str:
     """Return the cell that asks the prompt again."""
-    options = _options(turn.reply.parameters)
+    options = options_of(turn.reply.parameters)
     source = turn.source
     if source == turn.prompt and "{{" in source:
         options += " --raw"  # no field of it was filled
     return f"%%chat{options}\n{source}"
 
 
-def _options(parameters: Mapping[str, Any]) -> str:
-    """Return the parameters as options, those that read back as what they were."""
+def options_of(parameters: Mapping[str, Any]) -> str:
+    """Return the parameters but the model as options, those that read back as what they were."""
     text = ""
     for wire, value in parameters.items():
         known = sampling.PARAMETERS.get(sampling.canonical(wire))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import types
+from collections.abc import Mapping
 from typing import Any
 
 from eighty80_jupyter.errors import UsageError
@@ -14,14 +15,17 @@ _LINES = 60  # of a long cell, around the line that failed
 _ERROR, _CODE = "_err", "failing_cell"
 
 
-def failure_prompt(failure: BaseException | None, words: str) -> tuple[str, dict[str, Any]]:
+def failure_prompt(
+    failure: BaseException | None, words: str, typed: Mapping[str, str] | None = None
+) -> tuple[str, dict[str, Any]]:
     """Return the prompt, and the values of its own fields. Raises UsageError without an error.
 
-    `words` are the user's own, which stand in place of the usual request.
+    `words` are the user's own, which stand in place of the usual request. `typed` gives cells as
+    they were typed by what Python made of them: `%%time` is a call of a function there.
     """
     if failure is None:
         raise UsageError("there is no error to fix: no cell of this kernel has failed yet")
-    code = failing_code(failure)
+    code = failing_code(failure, typed or {})
     values: dict[str, Any] = {_ERROR: failure}
     lines = [words.strip() or _ASK, "", f"The error: {{{{{_ERROR}}}}}"]
     if code:
@@ -30,7 +34,7 @@ def failure_prompt(failure: BaseException | None, words: str) -> tuple[str, dict
     return "\n".join(lines), values
 
 
-def failing_code(failure: BaseException) -> str:
+def failing_code(failure: BaseException, typed: Mapping[str, str]) -> str:
     """Return the source of the cell, or of the user's function, that the exception came from.
 
     Of a long one the lines around the place are returned. Empty if there is no source.
@@ -39,6 +43,8 @@ def failing_code(failure: BaseException) -> str:
     lines = [line.rstrip("\n") for line in linecache.getlines(file)] if file else []
     while lines and not lines[-1].strip():
         del lines[-1]
+    if is_cell(file) and (source := typed.get("\n".join(lines).rstrip())) is not None:
+        lines = source.split("\n")
     if not is_cell(file) and not isinstance(failure, SyntaxError):
         return ""  # a file of the user's: the error itself shows the lines around the place
     if len(lines) <= _LINES:

@@ -116,6 +116,7 @@ class ChatMagic:
         """
         from eighty80_jupyter.notebook.asking import ask, dry_run  # noqa: PLC0415  # first prompt
         from eighty80_jupyter.notebook.commands import act  # noqa: PLC0415  # when first used
+        from eighty80_jupyter.notebook.commands_keep import check_files  # noqa: PLC0415  # same
         from eighty80_jupyter.notebook.questions import question, settled  # noqa: PLC0415  # same
 
         tried = desk
@@ -124,6 +125,7 @@ class ChatMagic:
             tried = desk.rehearsal()
             act(tried, before)
         asked = question(tried, prompt, first_line=first_line)
+        check_files(desk)
         if "dry_run" in desk.values:
             dry_run(desk, asked)  # and what stands before the prompt is not done either
             return

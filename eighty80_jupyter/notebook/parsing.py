@@ -16,6 +16,7 @@ from eighty80_jupyter.notebook.options import OPTIONS, Option
 _BY_FLAG = {flag: o for o in OPTIONS.values() for flag in (o.short, o.long) if flag}
 _WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+""")
 _NUMBER = re.compile(r"-\.?\d")
+_NEGATIVE = re.compile(r"-[0-9]+(?!\S)")
 _PAIR = re.compile(r"([A-Za-z_][\w.]*)=")
 
 
@@ -58,6 +59,13 @@ def _value(option: Option, rest: str, *, attached: bool) -> tuple[str, str]:
     """Return the value that `rest` begins with, and what comes after it."""
     text = rest if attached else rest.lstrip()
     nothing = not text or (attached and text[0].isspace())
+    if option.number and option.optional and _NEGATIVE.match(text):
+        # As a prompt it would be sent, and a turn be taken away that was not meant.
+        word = text.split(maxsplit=1)[0]
+        raise UsageError(
+            f"{option.long} takes {option.metavar}, got {shown(word)}; -- before a prompt lets it "
+            "begin with a dash"
+        )
     if option.optional and not attached:
         unlike = option.pattern and not re.match(rf"(?:{option.pattern})(?!\S)", text)
         nothing = nothing or text.startswith("-") or bool(unlike)

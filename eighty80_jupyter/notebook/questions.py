@@ -32,7 +32,7 @@ _OURS = {"messages", "stream", "stream_options", "tools", "tool_choice", "parall
 class Question:
     """What is asked: the prompt, the place of the turn in a conversation, and the parameters.
 
-    `begun` is the reply that is gone on with.
+    `begun` is the reply that is gone on with, `tools` names those of a turn that is asked again.
     """
 
     prepared: Prepared
@@ -40,6 +40,7 @@ class Question:
     place: Place
     parameters: Mapping[str, Any]
     begun: Reply | None = None
+    tools: tuple[str, ...] = ()
 
 
 def question(desk: Desk, prompt: str, *, first_line: int) -> Question:
@@ -109,7 +110,7 @@ def _prepared(desk: Desk, prompt: str, first_line: int) -> Prepared:
     values: dict[str, Any] = {}
     fixes = "fix" in desk.values
     if fixes:
-        prompt, values = failure_prompt(desk.failure, prompt)
+        prompt, values = failure_prompt(desk.failure, prompt, _typed(desk))
     elif desk.failure is not None and "_err" in prompt and "raw" not in desk.values:
         values = {"_err": desk.failure}  # the last error may be one of %chat itself
     prepared = desk.session.prepare(
@@ -117,6 +118,15 @@ def _prepared(desk: Desk, prompt: str, first_line: int) -> Prepared:
     )
     # What names values that only this prompt knows cannot be asked again as it was typed.
     return replace(prepared, source="") if fixes else prepared
+
+
+def _typed(desk: Desk) -> dict[str, str]:
+    """Return the cells as they were typed, by what Python made of them."""
+    history = getattr(desk.shell, "history_manager", None)
+    if history is None:
+        return {}
+    pairs = zip(history.input_hist_parsed, history.input_hist_raw, strict=False)
+    return {made.rstrip(): raw.rstrip() for made, raw in pairs if made != raw}
 
 
 def _place(desk: Desk, conversation: Conversation, *, take: bool) -> Place:
@@ -139,7 +149,11 @@ def _same(desk: Desk, conversation: Conversation, turn: Turn, given: Mapping[str
     place = Place(again=turn.id, cell=desk.cell.id)
     parameters = _of_turn(desk, turn) | dict(given)
     return Question(
-        prepared=prepared, conversation=conversation, place=place, parameters=parameters
+        prepared=prepared,
+        conversation=conversation,
+        place=place,
+        parameters=parameters,
+        tools=_tools_of(desk, turn, parameters),
     )
 
 
@@ -156,13 +170,22 @@ def _further(
         raise UsageError("the last answer is whole, it was not cut; ask for more with a prompt")
     parameters = _of_turn(desk, turn)
     parameters.pop("n", None)  # only the first answer is gone on with
+    parameters |= given
     return Question(
         prepared=_prepared(desk, prompt if prompt.strip() else GO_ON, first_line),
         conversation=conversation,
         place=Place(again=turn.id, join=True, cell=desk.cell.id),
-        parameters=parameters | dict(given),
+        parameters=parameters,
         begun=turn.reply,
+        tools=_tools_of(desk, turn, parameters),
     )
+
+
+def _tools_of(desk: Desk, turn: Turn, parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the tools that a turn offered, those that are still there. Raises UsageError."""
+    names = tuple(name for name in turn.exchange.tools if name in desk.session.tools)
+    offered(desk, parameters, names)  # refused, if it must be, before anything is done
+    return names
 
 
 def _of_turn(desk: Desk, turn: Turn) -> dict[str, Any]:

@@ -144,8 +144,13 @@ def assert_nothing_runs(session: Session) -> None:
     """Check that no task runs on the session's loop."""
 
     async def others() -> set[asyncio.Task[Any]]:
-        await asyncio.sleep(0)  # whatever has ended by now may go
-        return asyncio.all_tasks() - {asyncio.current_task()}
+        running: set[asyncio.Task[Any]] = set()
+        for _ in range(200):  # what has just been cancelled may take a moment to end
+            running = {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+            if not running:
+                break
+            await asyncio.sleep(0.01)
+        return running
 
     assert session._turns.background.run(others()) == set()
 

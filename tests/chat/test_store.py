@@ -169,6 +169,17 @@ def test_a_path_that_cannot_be_is_refused_in_one_line(tmp_path: Path) -> None:
         load("/dev/null/x/" + "y" * 5000)
 
 
+def test_a_device_is_not_taken_away(tmp_path: Path) -> None:
+    """A file moved into the place of a device or a pipe would replace it for everybody."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    (tmp_path / "link").symlink_to(pipe)
+    for path in (pipe, tmp_path / "link"):
+        with pytest.raises(UsageError, match="is no ordinary file"):
+            save(talk(("a", "1")), path)
+    assert pipe.is_fifo()
+
+
 def test_what_is_no_conversation_is_never_written_over(tmp_path: Path) -> None:
     """A notebook, a later version, half a file: refused, and still there."""
     for content in ("my thesis", '{"cells": []}', json.dumps(document(USER, ANSWER, schema=9))):

@@ -143,6 +143,74 @@ def test_edit_puts_the_prompt_into_a_cell(kernel: AttendedKernel, server: Script
     assert shown.data() == ["%%chat --again 2\ntwo"]
 
 
+def test_edit_keeps_what_the_cell_was_asked_with(
+    kernel: AttendedKernel, server: ScriptedServer
+) -> None:
+    """The new cell has the parameters that are no settings, and --raw where braces are text."""
+    server.queue(stream_reply("ONE"), stream_reply("TWO"))
+    assert kernel.run("%chat --set temperature=0.5").ok
+    try:
+        result = kernel.run("%%chat --max-tokens 9 --stop 'a b' --raw\n{{nothing}}")
+        assert result.ok, result.error
+        (cell,) = new_cells(kernel.run_cell("%chat --edit"))
+        assert cell == "%%chat --again 1 --max-tokens 9 --stop 'a b' --raw\n{{nothing}}"
+        assert kernel.run_cell(cell).ok
+    finally:
+        assert kernel.run("%chat --set temperature=default").ok
+    assert server.requests[0].json == server.requests[1].json
+
+
+def test_a_prompt_without_text_has_nothing_to_edit(
+    kernel: AttendedKernel, server: ScriptedServer
+) -> None:
+    """Of a prompt from Python the texts are put back, and no word that stands for a picture."""
+    server.queue(stream_reply("ONE"), stream_reply("TWO"))
+    kernel.run("from PIL import Image; picture = Image.new('RGB', (2, 2))")
+    assert kernel.run("chat.ask([picture])").ok
+    assert "no text to edit" in failure(kernel.run_cell("%chat --edit"))
+    assert kernel.run("chat.ask(['What is this?', picture])").ok
+    (cell,) = new_cells(kernel.run_cell("%chat --edit"))
+    assert cell.splitlines()[1:] == ["What is this?"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--save none/talk.json", "there is no directory"),
+        ("--save .", "is a directory"),
+        ("--export talk.doc", "the suffix says what an export is"),
+        ("--save talk.json --without words", "only data, images, tools can be left out"),
+    ],
+)
+def test_a_file_that_cannot_be_is_refused_before_the_prompt_is_sent(
+    kernel: AttendedKernel, server: ScriptedServer, options: str, message: str
+) -> None:
+    """What is done after the answer is checked before it is paid for."""
+    assert message in failure(kernel.run(f"%%chat {options}\nHello"))
+    assert server.requests == []
+
+
+def test_retry_offers_the_same_tools(kernel: AttendedKernel, server: ScriptedServer) -> None:
+    """What a turn offered its retry offers too, unless it says otherwise; gone ones are left."""
+    kernel.run(
+        "@chat.tool(safe=True)\ndef price(ticker: str) -> int:\n    'Price.'\n    return 5\n"
+        "@chat.tool(safe=True)\ndef gone() -> int:\n    'Gone.'\n    return 1"
+    )
+    server.queue(*(stream_reply(str(number)) for number in range(4)))
+    assert kernel.run("%chat --tools price,gone How much?").ok
+    kernel.run("from eighty80_jupyter.chat.tools import ToolBox; here = chat.tools['price']")
+    kernel.run("chat.tools = ToolBox(); chat.tools.add(here)")
+    assert kernel.run("%chat --retry").ok
+    assert "do not go together" in failure(kernel.run("%chat --retry -n 2"))
+    assert kernel.run("%chat --retry --no-tools -n 2").ok
+    tools = [
+        [tool["function"]["name"] for tool in request.json.get("tools", ())]
+        for request in server.requests
+    ]
+    assert tools[0] == ["price", "gone"]
+    assert tools[1:] == [["price"], []]
+
+
 def test_same_cell_again_replaces_its_turn(kernel: AttendedKernel, server: ScriptedServer) -> None:
     """A cell that runs again right after its turn answers that turn anew; later it adds one."""
     server.queue(*map(stream_reply, ("A", "B", "C", "D", "E")))

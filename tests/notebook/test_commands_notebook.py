@@ -143,6 +143,16 @@ def test_fix_looks_past_its_own_errors(kernel: AttendedKernel, server: ScriptedS
     assert "missing key" in prompt(server)
 
 
+def test_fix_sends_a_cell_with_a_magic_as_it_was_typed(
+    kernel: AttendedKernel, server: ScriptedServer
+) -> None:
+    """Of `%%time` Python sees a call of a function with the cell as a text."""
+    kernel.run("%%time\nx = 0\n1 / x")
+    server.queue(stream_reply("Do not."))
+    assert kernel.run("%chat --fix").ok
+    assert "%%time\nx = 0\n1 / x\n" in prompt(server)
+
+
 def test_fix_of_a_syntax_error(kernel: AttendedKernel, server: ScriptedServer) -> None:
     """A cell that could not even be compiled is sent too."""
     kernel.run("a = 1\nfor x in range(3\n    print(x)")

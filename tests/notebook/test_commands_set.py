@@ -97,6 +97,8 @@ def test_values_that_may_be_left_out(line: str, values: dict[str, Any], rest: st
         ("--set x= y", "--set x= needs a value"),
         ("--at two", "--at needs a whole number, got 'two'"),
         ("--undo=x", "--undo takes N, got 'x'"),
+        ("--undo -1", "--undo takes N, got '-1'"),
+        ("--retry -2 again", "--retry takes N, got '-2'"),
         ("--alternative", "--alternative needs a value"),
         ("--alternative 99999999999999", "--alternative needs a whole number"),
     ],
@@ -199,3 +201,18 @@ def test_every_setting_has_help(kernel: KernelSession) -> None:
         assert f"ChatConfig.{name}" in listed
         assert len(str(trait.help)) > 10
         assert " ".join(str(trait.help).split())[:30] in " ".join(listed.split())
+
+
+def test_a_limit_for_each_model(kernel: KernelSession) -> None:
+    """A setting that is a number or a dictionary takes both, and refuses others in one line."""
+    result = kernel.run('%chat --set context_limit={"small":100,"big":9000}')
+    assert result.ok, result.error
+    assert result.stdout == "context_limit = {'small': 100, 'big': 9000}\n"
+    for text in ('{"small":1}', '{"small":"x"}', "{small", "-1", "many"):
+        error = kernel.run(f"%chat --set context_limit={text}").error
+        assert error is not None
+        assert error.plain.startswith("UsageError: ")
+        assert "context_limit" in error.plain
+        assert len(error.plain.splitlines()) == 1
+    assert kernel.run("%chat --set context_limit=512").stdout == "context_limit = 512\n"
+    assert kernel.run("%chat --set context_limit=default").ok

@@ -247,6 +247,17 @@ def test_an_export_replaces_itself_and_nothing_else(tmp_path: Path, suffix: str)
     assert [path.name for path in tmp_path.iterdir()] == [f"talk{suffix}"]
 
 
+@pytest.mark.parametrize("suffix", FORMS)
+def test_an_export_of_less_replaces_what_this_kernel_wrote(tmp_path: Path, suffix: str) -> None:
+    """After an undo too: only what was changed by others is kept."""
+    made = talk(("a", "1"), ("b", "2"))
+    file = export(made, tmp_path / f"talk{suffix}")
+    made.undo()
+    made.commit(plain_turn("other", "3"))
+    export(made, file)
+    assert "other" in file.read_text()
+
+
 def test_a_notebook_that_jupyter_saved_as_it_was_is_written_anew(tmp_path: Path) -> None:
     """Jupyter sorts names and cuts texts into lines; one that was run or edited is kept."""
     file = export(rich(), tmp_path / "talk.ipynb")
