@@ -11,7 +11,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from textwrap import indent
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from docstring_parser import Docstring
+
+_KEYWORDS = ("Keyword Args", "Keyword Arguments", "Other Parameters")
+_ERRORS = ("Raises", "Exceptions", "Except")
+_BARE = "…"  # stands for the description that a docstring does not have
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +38,8 @@ def documented(function: Callable[..., Any]) -> Documented:
     text = docstring(function)
     if not text:
         return Documented()
-    from docstring_parser import parse  # noqa: PLC0415  # the first tool brings it in
-
     try:
-        parsed = parse(text)
+        parsed = _parsed(text)
     except Exception:  # noqa: BLE001  # any docstring is allowed, and the parser has its limits
         return Documented(text)
     described: dict[str, str] = {}
@@ -44,7 +50,7 @@ def documented(function: Callable[..., Any]) -> Documented:
             if words:
                 described.setdefault(name.strip().lstrip("*"), words)
     pieces = (parsed.short_description, parsed.long_description)
-    return Documented("\n\n".join(piece for piece in pieces if piece), described)
+    return Documented("\n\n".join(p for p in pieces if p and p != _BARE), described)
 
 
 def docstring(function: Callable[..., Any]) -> str:
@@ -56,7 +62,42 @@ def docstring(function: Callable[..., Any]) -> str:
         if not inspect.isroutine(function) and not inspect.isclass(function):
             kind = type(function)
             # The class says what the object is; its call may say it better.
-            text = inspect.getdoc(kind.__call__) or inspect.getdoc(kind)
+            text = inspect.getdoc(kind.__call__)
+            if not text or text == inspect.getdoc(type.__call__):  # which all objects inherit
+                text = inspect.getdoc(kind)
         else:
             text = inspect.getdoc(function)
     return text if isinstance(text, str) else ""
+
+
+def _parsed(text: str) -> Docstring:
+    """Return what that style finds in a docstring which finds most."""
+    from docstring_parser import ParseError, epydoc, google, numpydoc, rest  # noqa: PLC0415  # late
+
+    sections = [section for section in google.DEFAULT_SECTIONS if section.title not in _ERRORS]
+    sections += [google.Section(t, "keyword", google.SectionType.MULTIPLE) for t in _KEYWORDS]
+    # Its own are strict: one line without a colon there, and all parameters are lost.
+    loose = google.SectionType.SINGULAR_OR_MULTIPLE
+    sections += [google.Section(title, "raises", loose) for title in _ERRORS]
+    of_google = google.GoogleParser(sections)
+    styles = (
+        (rest.parse, text),
+        (of_google.parse, _with_description(text, {section.title for section in sections})),
+        (numpydoc.parse, text),
+        (epydoc.parse, text),
+    )
+    found = []
+    for parse, own in styles:
+        with suppress(ParseError):
+            found.append(parse(own))
+    return max(found, key=lambda parsed: len(parsed.meta))
+
+
+def _with_description(text: str, titles: set[str]) -> str:
+    """Return a docstring that begins with a section as one with a description before it."""
+    first, _, others = text.partition("\n")
+    if first.rstrip().removesuffix(":") not in titles:
+        return text
+    if not others.startswith((" ", "\t")):  # it stood beside the quotes: its items look dedented
+        others = indent(others, "    ")
+    return f"{_BARE}\n\n{first}\n{others}"

@@ -24,9 +24,10 @@ class Generator(GenerateJsonSchema):
             self.handle_invalid_for_json_schema({"type": "any"}, detail)
 
     def enum_schema(self, schema: Any) -> JsonSchemaValue:
-        """Refuse members whose value no JSON value equals, such as tuples."""
+        """Refuse none, and members whose value no JSON value equals, such as tuples."""
         plain = (str, int, float, type(None))
-        if not all(isinstance(member.value, plain) for member in schema["members"]):
+        members = schema["members"]
+        if not members or not all(isinstance(member.value, plain) for member in members):
             return self.handle_invalid_for_json_schema(schema, "an Enum of other values")
         return super().enum_schema(schema)
 

@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 from eighty80_jupyter.api.deltas import Snapshot
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.reply import CallRecord, Choice, Stopped, Usage
-from eighty80_jupyter.api.sampling import unknown
+from eighty80_jupyter.api.sampling import shown, unknown
 from eighty80_jupyter.chat.events import CallBegan, CallEnded, CallWritten, TurnEvent
 from eighty80_jupyter.chat.tool_call import ToolResult, not_run, shown_call
 from eighty80_jupyter.chat.tool_input import parsed
@@ -126,6 +126,8 @@ def make_offer(
             _ = toolbox[tools.strip()]  # there are none, and it says so
     elif not tools:
         found = ()
+    elif callable(tools) or not isinstance(tools, Iterable):
+        raise UsageError(f'tools must be "all", names or a list of functions, got {shown(tools)}')
     else:
         found = tuple(_one_tool(toolbox, tool) for tool in tools)
     if not found:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.prompt.redact import Redactor
 
 NOTHING = "done; the function returned nothing (None)"
+EMPTY = "done; the function returned an empty text"
 
 _MOST_VALUES = 20_000  # in a result that is written as JSON; a larger one is described
 _ERROR_BUDGET = 400  # tokens
@@ -37,6 +38,7 @@ _EDGE = 6_000  # of these, the last, where half a secret may stand
 _NOTE = 15  # tokens of the words that tell what was left out
 _SUB_ERRORS = 3
 _MOST_PARTS = 20
+_DEEPEST_PARTS = 3  # containers within each other, of which each part is described
 _LEAST_SHARE = 60  # tokens for each part; with fewer, one description of all says more
 _KEY = 100  # characters of a part's name
 _ATOMS = (
@@ -59,12 +61,13 @@ class ToolSettings:
     budget: int = 2_000
 
 
-def result_text(value: Any, settings: ToolSettings | None = None) -> str:
+def result_text(value: Any, settings: ToolSettings | None = None, *, depth: int = 0) -> str:
     """Return what the model reads of a tool's result, within the budget of `settings`.
 
     Words in brackets say how much was left out. Marks of chat templates and data blocks are broken
     up, secrets taken out. The work is bounded by the budget, but for writing JSON and copying; an
-    exception of the value's own code leads to a plainer text.
+    exception of the value's own code leads to a plainer text. `depth` is that of a part, within the
+    container that is the result.
     """
     settings = settings or ToolSettings()
     redactor = settings.redactor
@@ -80,7 +83,10 @@ def result_text(value: Any, settings: ToolSettings | None = None) -> str:
     else:
         text = _as_json(value)
     if text is None:
-        return _described(value, settings)
+        return _described(value, settings, depth)
+    if not text:
+        # There are servers that refuse a message without a text, and models that doubt it.
+        return EMPTY
     more = isinstance(value, FirstItems)
     note = f"\n[… more: only the first {len(value):,} items were taken]" if more else ""
     return cleaned(text, settings.budget - (_NOTE if more else 0), redactor) + note
@@ -130,10 +136,10 @@ def _within(text: str, budget: int, total: int | None) -> str:
     return f"{text[:keep]}\n[… {left:,} of {total:,} characters left out]"
 
 
-def _described(value: Any, settings: ToolSettings) -> str:
+def _described(value: Any, settings: ToolSettings, depth: int) -> str:
     from eighty80_jupyter.prompt.describe import describe  # noqa: PLC0415  # see above
 
-    if (parts := _parts(value, settings)) is not None:
+    if (parts := _parts(value, settings, depth)) is not None:
         return cleaned("\n".join(parts), settings.budget, settings.redactor)
     description = describe(
         value,
@@ -146,11 +152,13 @@ def _described(value: Any, settings: ToolSettings) -> str:
     return cleaned(description.text, settings.budget * 2, settings.redactor)
 
 
-def _parts(value: Any, settings: ToolSettings) -> list[str] | None:
+def _parts(value: Any, settings: ToolSettings, depth: int) -> list[str] | None:
     """Return the text of each value in a small container; None for any other value.
 
     Described as one, such as a dict of tables, it would give their names only.
     """
+    if depth >= _DEEPEST_PARTS:  # it may hold itself
+        return None
     if type(value) not in (dict, list, tuple) or not 0 < len(value) <= _MOST_PARTS:
         return None
     share = (settings.budget - _NOTE) // len(value)
@@ -159,7 +167,7 @@ def _parts(value: Any, settings: ToolSettings) -> list[str] | None:
     own = dataclasses.replace(settings, budget=share)
     parts = []
     for key, item in value.items() if type(value) is dict else enumerate(value):
-        text = result_text(item, own)
+        text = result_text(item, own, depth=depth + 1)
         name = str(key)[:_KEY] if isinstance(key, (str, int)) else type(key).__name__
         parts.append(f"{name}:\n{text}" if "\n" in text else f"{name}: {text}")
     return parts

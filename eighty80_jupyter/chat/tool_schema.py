@@ -27,6 +27,7 @@ from eighty80_jupyter.errors import UsageError
 
 _MISSING = inspect.Parameter.empty
 _LONGEST_DEFAULT = 500  # characters of its JSON; a longer one tells a model nothing
+_STARS = "**********"  # pydantic's for a secret; a model would send them as if they were it
 _SHOWN_PROBLEMS = 5
 _MENDS = {
     inspect.Parameter.POSITIONAL_ONLY: "is positional-only; remove the `/` after it",
@@ -219,7 +220,8 @@ def _with_default(schema: Mapping[str, Any], item: Input) -> dict[str, Any]:
     try:
         default = item.adapter.dump_python(item.default, mode="json", warnings=False)
         lost = default is None and item.default is not None  # NaN becomes null
-        if not lost and len(json.dumps(default, allow_nan=False)) <= _LONGEST_DEFAULT:
+        text = json.dumps(default, allow_nan=False)
+        if not lost and len(text) <= _LONGEST_DEFAULT and _STARS not in text:
             result["default"] = default
     except Exception:  # noqa: BLE001  # it has no JSON form; then the function alone knows it
         result.pop("default", None)
@@ -250,7 +252,10 @@ def _undefined(name: str, parameter: str, error: Exception) -> str:
     missing = getattr(error, "name", None)
     what = f"names {missing}, which is not defined" if missing else f"cannot be read: {error}"
     whose = f"the type of its parameter {parameter}"
-    mend = "define or import it at the top level before the function"
+    mend = (
+        "define or import it at the top level before the function, or wrap a function of somebody "
+        "else's in one of your own"
+    )
     return " ".join(f"{name} cannot be a tool: {whose} {what}; {mend}".split())
 
 

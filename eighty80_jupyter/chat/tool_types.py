@@ -6,6 +6,7 @@ import collections.abc
 import functools
 import inspect
 import operator
+import re
 import sys
 import types
 import typing
@@ -103,14 +104,14 @@ def described_fields(hints: Iterable[Any]) -> dict[str, dict[str, str]]:
     classes have the same.
     """
     result: dict[str, dict[str, str]] = {}
-    for cls in _classes(hints):
+    for name_of_class, cls in _classes(hints):
         words = {
             name: text
             for name, hint in _class_hints(cls).items()
             if (text := _description(hint)) is not None
         }
         if words:
-            result.setdefault(cls.__name__, words)
+            result.setdefault(re.sub(r"[^A-Za-z0-9._-]", "_", name_of_class), words)
     return result
 
 
@@ -219,18 +220,24 @@ def _description(hint: Any) -> str | None:
     return _said(hint.__metadata__) if get_origin(hint) is Annotated else None
 
 
-def _classes(hints: Iterable[Any]) -> Iterator[type]:
-    """Yield the classes in these types, and in the types of their fields."""
+def _classes(hints: Iterable[Any]) -> Iterator[tuple[str, type]]:
+    """Yield the classes in these types, and in the types of their fields, with their names.
+
+    A generic one has its arguments in its name, as `Box[int]`.
+    """
     waiting, seen = list(hints), set[int]()
     while waiting:
         hint = waiting.pop()
         if id(hint) in seen:
             continue
         seen.add(id(hint))
-        waiting += [arg for arg in get_args(hint) if get_origin(hint) is not typing.Literal]
-        if isinstance(hint, type) and hint.__module__ not in {"builtins", "typing"}:
-            yield hint
-            waiting += _class_hints(hint).values()
+        args = get_args(hint)
+        waiting += [arg for arg in args if get_origin(hint) is not typing.Literal]
+        cls = get_origin(hint) or hint
+        if isinstance(cls, type) and cls.__module__ not in {"builtins", "typing"}:
+            inner = ", ".join(getattr(arg, "__name__", str(arg)) for arg in args)
+            yield f"{cls.__name__}[{inner}]" if args else cls.__name__, cls
+            waiting += _class_hints(cls).values()
 
 
 def _class_hints(cls: type) -> dict[str, Any]:

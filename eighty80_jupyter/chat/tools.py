@@ -67,7 +67,7 @@ class Tool:
     inputs: Inputs | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(str(self.name)):
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise UsageError(
                 f"a tool's name has 1 to 64 ASCII letters, digits, _ or -, got {shown(self.name)}; "
                 'give another with name="..."'
@@ -81,6 +81,13 @@ class Tool:
                 f"the parameters of {self.name} must be the JSON Schema of an object "
                 f'({{"type": "object", ...}}), got {shown(self.parameters)}'
             )
+        text: Any = self.description
+        if not isinstance(text, str):
+            raise UsageError(f"the description of {self.name} must be a text, got {shown(text)}")
+        for word in ("safe", "confirm", "main_thread", "strict"):
+            # A text such as "no" would count as a yes.
+            if not isinstance(value := getattr(self, word), bool) and value is not None:
+                raise UsageError(f"{word} of {self.name} must be True or False, got {shown(value)}")
         limit = self.timeout
         number = isinstance(limit, (int, float)) and not isinstance(limit, bool)
         if limit is not None and not (number and limit > 0):

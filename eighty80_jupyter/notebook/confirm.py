@@ -48,15 +48,16 @@ class InputConfirmer:
             self._say(shown)
             question = f"Run it? {_CHOICES}: "
         try:
+            again = question
             for _ in range(_ATTEMPTS):
-                answer = _ANSWERS.get(self._ask(question).strip().lower())
+                answer = _ANSWERS.get(self._ask(again).strip().lower())
+                again = question if answer else f"Please type y, n, a or e. {_CHOICES}: "
                 if answer == "edit":
                     arguments = self._edited(tool, call)
                     if arguments is not None:
                         return Decision(answer="edit", arguments=arguments)
                 elif answer is not None:
                     return Decision(answer=answer)  # type: ignore[arg-type]  # one of the words
-                question = f"Please type y, n, a or e. {_CHOICES}: "
         except (EOFError, RuntimeError):  # a kernel's StdinNotImplementedError is one
             return self._nobody(tool)
         return Decision(answer="no", reason=UNCLEAR)

@@ -29,7 +29,7 @@ def dry_run_text(
     """Return the dry run as plain text."""
     lines = ["Nothing was sent. This is what would be:", ""]
     for message in messages:
-        lines += [f"[{message.role}] {_size(message, calibration)}", message.text, ""]
+        lines += [f"[{message.role}] {_size(message, calibration)}", _content(message), ""]
     lines.append("parameters: " + json.dumps(dict(parameters), ensure_ascii=False, default=str))
     if prepared.fields:
         lines += ["", table_text([_HEADS, *_rows(prepared)])]
@@ -46,7 +46,7 @@ def dry_run_html(
     parts = [f'<div style="{QUIET}">Nothing was sent. This is what would be:</div>']
     parts += [
         f'<div style="{QUIET}">{escape(message.role)} · {_size(message, calibration)}</div>'
-        f'<pre style="{_PROSE}">{escape(message.text)}</pre>'
+        f'<pre style="{_PROSE}">{escape(_content(message))}</pre>'
         for message in messages
     ]
     shown = json.dumps(dict(parameters), ensure_ascii=False, default=str)
@@ -57,7 +57,13 @@ def dry_run_html(
 
 
 def _size(message: Message, calibration: Calibration) -> str:
-    return f"about {calibration.tokens(message.text):,} tokens"
+    return f"about {calibration.tokens(_content(message)):,} tokens"
+
+
+def _content(message: Message) -> str:
+    """Return the text of a message, and below it the calls that it carries."""
+    calls = [f"[calls {call.name} with {call.arguments or '{}'}]" for call in message.tool_calls]
+    return "\n".join(filter(None, [message.text, *calls]))
 
 
 def _rows(prepared: Prepared) -> list[tuple[str, ...]]:

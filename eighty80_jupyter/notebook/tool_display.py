@@ -83,8 +83,13 @@ class Line:
         )
 
     def plain(self, *, room: int = 200) -> str:
-        """Return the call as one line of plain text, with the beginning of its result."""
-        result = cut(" ".join(self.text.split()), room, note="…")
+        """Return the call as one line of plain text, with the beginning of its result.
+
+        A front end that shows no HTML is a terminal, which would obey control characters.
+        """
+        from eighty80_jupyter.notebook.terminal import harmless  # noqa: PLC0415  # seldom needed
+
+        result = harmless(cut(" ".join(self.text.split()), room, note="…"))
         return f"{self.shown} {self.facts()}" + (f": {result}" if result else "")
 
 

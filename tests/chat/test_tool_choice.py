@@ -76,6 +76,13 @@ def len_of(text: str) -> int:
     return len(text)
 
 
+@pytest.mark.parametrize("tools", [3, delete])
+def test_what_is_no_list_of_tools(session: Session, tools: Any) -> None:
+    """It is refused in one line, before anything is sent."""
+    with pytest.raises(UsageError, match='must be "all", names or a list of functions, got'):
+        session.ask("a", tools=tools)
+
+
 def test_all_without_any_says_how_to_add_one(session: Session) -> None:
     """Asked for all, one hears that there are none; a setting that says all waits for them."""
     with pytest.raises(UsageError, match=r"@chat\.tool"):

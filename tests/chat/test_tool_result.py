@@ -22,6 +22,7 @@ from pydantic import BaseModel
 
 from eighty80_jupyter.api.endpoint import Secret
 from eighty80_jupyter.chat.tool_result import (
+    EMPTY,
     NOTHING,
     ToolSettings,
     cleaned,
@@ -68,7 +69,7 @@ class Item(BaseModel):
 
 TEXTS: dict[str, tuple[Any, str]] = {
     "text": ("a\nb", "a\nb"),
-    "empty": ("", ""),
+    "empty": ("", EMPTY),
     "none": (None, NOTHING),
     "true": (True, "true"),
     "number": (5, "5"),
@@ -298,3 +299,17 @@ def test_cleaned_again(text: str, budget: int) -> None:
     once = cleaned(text, 10_000)
     assert "</data>" not in once
     assert len(cleaned(text, budget)) <= len(once) + 60
+
+
+def test_what_holds_itself() -> None:
+    """A container within itself is described a few levels deep, and at once."""
+    items: list[Any] = []
+    items.append(items)
+    mapping: dict[str, Any] = {"frame": pd.DataFrame({"a": [1]})}
+    mapping["self"] = mapping
+    start = time.perf_counter()
+    assert "<itself>" in result_text(items)
+    text = result_text(mapping)
+    assert time.perf_counter() - start < 2
+    assert "pandas.DataFrame" in text
+    assert estimate(text) <= 2_000

@@ -14,13 +14,25 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum, IntEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, NewType, NotRequired, Required, TypedDict
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    NamedTuple,
+    NewType,
+    NotRequired,
+    Required,
+    TypedDict,
+    TypeVar,
+)
 
 import pytest
 from jsonschema import Draft202012Validator
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, Field, SecretStr, TypeAdapter
 
 from eighty80_jupyter.chat.tools import Tool, make_tool
+from eighty80_jupyter.errors import UsageError
 
 
 class Color(Enum):
@@ -665,3 +677,52 @@ def test_classes(kind: Any) -> None:
     checked(tool)
     given = '{"x": "1"}' if kind is Point else '{"title": "t", "count": 2}'
     assert isinstance(tool.function(**tool.arguments(given)), kind)
+
+
+T = TypeVar("T")
+
+
+class Box(BaseModel, Generic[T]):
+    """A generic model."""
+
+    item: Annotated[T, "what is in it"]
+
+
+@dataclass
+class Pack(Generic[T]):
+    """A generic dataclass."""
+
+    item: Annotated[T, "what is in it"]
+
+
+@pytest.mark.parametrize(("kind", "name"), [(Box[int], "Box_int_"), (Pack[int], "Pack_int_")])
+def test_descriptions_in_generic_classes(kind: Any, name: str) -> None:
+    """What `Annotated` says of a field is kept where the class has parameters."""
+
+    def function(value: Any) -> None:
+        del value
+
+    function.__annotations__["value"] = kind
+    schema = checked(make_tool(function))
+    assert schema["$defs"][name]["properties"]["item"] == INTEGER | {"description": "what is in it"}
+
+
+def test_a_secret_default_is_left_out() -> None:
+    """Its stars would be sent back by a model as if they were the secret."""
+
+    def login(key: SecretStr = SecretStr("hunter2")) -> str:  # noqa: B008  # the very case
+        return key.get_secret_value()
+
+    tool = make_tool(login)
+    assert "default" not in checked(tool)["properties"]["key"]
+    assert tool.function(**tool.arguments("{}")) == "hunter2"
+
+
+def test_an_enum_without_members_is_refused() -> None:
+    """No value would fit it."""
+
+    def function(kind: Enum) -> None:
+        del kind
+
+    with pytest.raises(UsageError, match=r"kind has the type enum\.Enum, which has no JSON form"):
+        make_tool(function)

@@ -73,6 +73,12 @@ def test_all_of_a_line_is_text() -> None:
     assert html.count("</details>") == 1
 
 
+def test_a_terminal_obeys_nothing() -> None:
+    """The plain text, which a console shows, has no control characters."""
+    line = Line("1", "f()", "{}", "done", "a\x1b[31mb\x07\nc", 0.1)
+    assert line.plain() == "f() 0.1 s: a\ufffd[31mb\ufffd c"
+
+
 def test_long_results_are_cut() -> None:
     line = Line("1", "f()", '{"a": "%s"}' % ("x" * 50_000), "done", "y" * 50_000, 0.1)
     assert len(line.html(room=6_000)) < 9_500

@@ -410,3 +410,35 @@ def test_markdown_mode(kernel: KernelSession, server: ScriptedServer) -> None:
     kernel.run("%config ChatConfig.output_format = 'auto'")
     assert result.data("text/markdown") == ["*ok*"]
     assert "<b>" not in html(result)
+
+
+def test_a_dry_run_shows_the_calls(kernel: KernelSession, server: ScriptedServer) -> None:
+    """All that would be sent: the calls of the history too, and the tools."""
+    server.queue(calls(tool_call("get_weather", {"city": "<Rome>"})), stream_reply("Mild."))
+    assert kernel.run("%%chat --tools get_weather\nRome?").ok
+    sent = len(server.requests)
+    result = kernel.run("%%chat --tools get_weather --dry-run\nSure?")
+    (text,), (page,) = result.data(), result.data("text/html")
+    assert '[calls get_weather with {"city": "<Rome>"}]' in text
+    assert "about 0 tokens" not in text
+    assert '"tools": [{"type": "function"' in text
+    assert "&lt;Rome&gt;" in page
+    assert "<Rome>" not in page
+    assert len(server.requests) == sent
+
+
+@pytest.mark.parametrize("called", [True, False])
+def test_continue_with_tools(kernel: KernelSession, server: ScriptedServer, called: bool) -> None:  # noqa: FBT001  # a case
+    """What was cut stands first, then the calls, then what goes on: each piece once."""
+    server.queue(sse_reply(text_chunks("One tw", finish_reason="length")))
+    assert kernel.run("%%chat\nCount.").ok
+    if called:
+        server.queue(calls(tool_call("get_weather", {"city": "Rome"})))
+    server.queue(stream_reply("o three four five"))
+    result = kernel.run("%chat --continue --tools get_weather")
+    assert result.ok, result.error
+    shown = kinds(result)[:-1]
+    if called:
+        assert [shown[0], shown[-1]] == ["One tw", "o three four five"]
+    else:
+        assert shown == ["One two three four five"]

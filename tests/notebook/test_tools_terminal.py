@@ -163,6 +163,16 @@ def test_what_may_be_typed(
     assert confirmed(monkeypatch, Terminal(*typed)) == decided
 
 
+def test_the_question_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever leaves the arguments as they are is not told that the answer was wrong."""
+    terminal = Terminal("e", "", "?", "n")
+    confirmed(monkeypatch, terminal)
+    first, arguments, second, third = terminal.questions
+    assert first == second == "Run delete(path='a')? [y]es, [n]o, [a]lways, [e]dit: "
+    assert arguments.startswith("Arguments as JSON")
+    assert third.startswith("Please type y, n, a or e.")
+
+
 def test_a_long_call_is_shown_whole_before_the_question(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
