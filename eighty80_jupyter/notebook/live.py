@@ -203,7 +203,7 @@ class LiveAnswers:
 
     def _moved(self, name: str) -> None:
         """Take in one move of a slider; the answer to it comes when the moves pause."""
-        self._moved_names[name] = None
+        self._moved_names = {name: None, **self._moved_names}  # the latest first
         self._plan()
 
     def _plan(self) -> None:

@@ -17,6 +17,7 @@ import uuid
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from ipywidgets import HBox, VBox
@@ -57,6 +58,7 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
         self.bar = ConversationBar(session, self.actions)
         self.view.handle = self.actions.receive
         self.parameters = ParameterPanel(session)
+        self.view.tips = {name: c.tooltip for name, c in self.parameters.controls.items()}
         self.actions.greeted = self.parameters.fetch_models
         self.actions.released = self.parameters.release
         self.live = LiveControls(session, self.parameters)
@@ -127,6 +129,7 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
         """Show the panel, and below it the transcript that is saved with the notebook."""
         data = {**self._repr_mimebundle_(), "text/plain": "The chat panel (%chat --panel)"}
         self.saved.publish(data=data, metadata={})
+        self.actions.context = copy_context()
         self.saved.display(self.session.conversation)
 
     def _ipython_display_(self, **_: Any) -> None:
@@ -152,6 +155,7 @@ def open_panel(shell: InteractiveShell, session: Session) -> Panel:
     if cell.id and run != cell.run and earlier is not None:
         earlier.close()
     panel = Panel(session, publish=shell.display_pub.publish)
+    panel.view.run = cell.run
     opened[cell.id] = (cell.run, weakref.ref(panel))
     return panel
 

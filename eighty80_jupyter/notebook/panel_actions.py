@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -48,7 +49,10 @@ class Actions:
         self._mine: dict[str, tuple[Any, str]] = {}  # turns begun here: by which view, what typed
         self._questions: dict[str, tuple[str, str, Future[Consent]]] = {}
         self._closed = False
-        self.greeted: Callable[[], None] = lambda: None  # when a view of the browser is there
+        # A kernel tells by context variables where a thread's output belongs: what a tool prints or
+        # shows goes below the panel, and not to the message of a click, which no page shows.
+        self.context = copy_context()
+        self.greeted: Callable[[], None] = lambda: None  # when a view is there, or asks something
         self.released: Callable[[str], None] = lambda _name: None  # when a slider was let go
         self.page = Page(session, tell, ended=self._turn_ended)
 
@@ -100,7 +104,9 @@ class Actions:
         if index < 0:
             raise UsageError("there is nothing to retry: the conversation has no turns yet")
         turn = conversation[index]
-        self._note(self._start(as_prepared(turn), turn.id), "", None)
+        known = self._session.tools
+        tools = [name for name in turn.exchange.tools if name in known]
+        self._note(self._start(as_prepared(turn), turn.id, tools or None), "", None)
 
     def stop(self) -> None:
         """Stop the answers that are under way in the current conversation."""
@@ -137,13 +143,19 @@ class Actions:
         self._note(self._start(text, again), text, view)
         self._tell("sent", text=text, to=view)
 
-    def _start(self, prompt: str | Prepared, again: str | None) -> Running:
+    def _start(
+        self, prompt: str | Prepared, again: str | None, tools: list[str] | None = None
+    ) -> Running:
+        """Begin a turn; with these tools, or with those of the settings."""
         confirmer = PanelConfirmer(self.confirm)
-        return self._session.start(prompt, place=Place(again=again), confirmer=confirmer)
+        place = Place(again=again)
+        run = self.context.copy().run
+        return run(self._session.start, prompt, place=place, tools=tools, confirmer=confirmer)
 
     def _note(self, running: Running, text: str, view: Any) -> None:
         self._mine[running.id] = (view, text)
         self._began()
+        self.greeted()
 
     def _preview(self, text: str, again: str | None, view: Any) -> None:
         from eighty80_jupyter.api import sampling  # noqa: PLC0415  # seldom needed

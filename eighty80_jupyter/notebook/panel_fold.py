@@ -25,6 +25,7 @@ class Fold(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self.button.on_click(lambda _button: self.turn())
         part.layout.display = "none"
         super().__init__([self.button, part])
+        self.add_class("e80-fold")  # by which the browser tells whether it is open
 
     def turn(self) -> None:
         """Show what is hidden, or hide what is shown."""

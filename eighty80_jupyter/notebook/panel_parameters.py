@@ -6,17 +6,16 @@ setting is None, the parameter is not sent, and its control is dimmed.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ipywidgets import Button, Checkbox, Combobox, FloatSlider, Label, Text, Textarea, VBox
 
-from eighty80_jupyter.api.patience import Settings
 from eighty80_jupyter.api.sampling import PARAMETERS, Kind, Parameter, from_text
 from eighty80_jupyter.config import DEFAULT_MODEL
-from eighty80_jupyter.errors import ChatError, UsageError
+from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.panel_guarded import Ours
+from eighty80_jupyter.notebook.panel_models import ModelList
 
 if TYPE_CHECKING:
     from eighty80_jupyter.session import Session
@@ -36,7 +35,6 @@ SHOWN = (
 EFFORTS = ("low", "medium", "high")
 _UNSET = "server's default"
 _DIGITS = 6  # a slider's steps add up to 0.15000000000000002
-_PATIENCE = Settings(connect_timeout=5.0, read_timeout=5.0, max_retries=0)
 
 Told = Callable[[str], None]
 
@@ -53,7 +51,7 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         self._ours = Ours()
         self._changed: tuple[Told, ...] = ()
         self._released: tuple[Told, ...] = ()
-        self._asked = False
+        self._models = ModelList(session, self._offer)
         self.controls: dict[str, Any] = {}
         self.switches: dict[str, Any] = {}
         self.rows: dict[str, Any] = {}
@@ -114,27 +112,23 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         self.wrong.value = ""
 
     def fetch_models(self) -> None:
-        """Fill the list of models, once, in the background; without an answer it stays as it is."""
-        if not self._asked:
-            self._asked = True
-            threading.Thread(target=self._fetch, name="eighty80-models", daemon=True).start()
+        """Fill the list of models in the background, unless that was done.
+
+        Without an answer it stays as it is, and a later call tries again, up to three times.
+        """
+        self._models.fetch()
 
     def close(self) -> None:
         """Follow the settings no longer."""
         self._changed = self._released = ()
         if self.comm is not None:  # not closed before
             self._session.config.unobserve(self._follow, names=[*SHOWN, "system"])
+            self._models.close()
         super().close()
 
-    def _fetch(self) -> None:
-        if self.comm is None:
-            return  # closed meanwhile
-        try:
-            found = [model.id for model in self._session.models(settings=_PATIENCE)]
-        except ChatError:
-            return
-        if found and self.comm is not None:
-            self.controls["model"].options = found
+    def _offer(self, models: Sequence[str]) -> None:
+        if self.comm is not None:
+            self.controls["model"].options = models
 
     # The controls.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
-from traitlets import Unicode
+from traitlets import Dict, Unicode
 
 _STATIC = Path(__file__).parent / "static"
 _SCRIPTS = (
@@ -34,13 +34,18 @@ class ChatView(anywidget.AnyWidget):
 
     `handle` is called with every message of the browser, in the kernel's thread for widgets.
     `panel_id` is the model of the whole panel, `static_class` the class of the saved transcript
-    that is hidden while the panel lives, `draft` what stands in the text box.
+    that is hidden while the panel lives, `tips` the help for each parameter by its name, `run` the
+    run of the cell that opened the panel, `page` the page of the browser where that was, `draft`
+    what stands in the text box.
     """
 
     _esm = _source(*_SCRIPTS)
     _css = _source("panel.css")
     panel_id = Unicode().tag(sync=True)
     static_class = Unicode().tag(sync=True)
+    tips = Dict().tag(sync=True)
+    run = Unicode().tag(sync=True)
+    page = Unicode().tag(sync=True)
     draft = Unicode().tag(sync=True)
 
     handle: Handler | None = None

@@ -570,6 +570,6 @@ def test_the_panels_parameters_tell_more(
     parameters.controls["system"].value = "Be brief."
     wait_until(lambda: len(live_requests(server)) == 2)
     assert live_requests(server)[1].json["messages"][0]["content"] == "Be brief."
-    shows(controls.answer, "temperature 0.5, instruction Be brief.")
+    shows(controls.answer, "instruction Be brief., temperature 0.5")
     controls.close()
     parameters.close()

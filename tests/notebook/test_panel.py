@@ -209,6 +209,7 @@ def test_stop_and_failures(open_panel: Callable[[], Browser], server: ScriptedSe
     server.queue(sse_reply([Gate(gate)], done=False))
     browser.say("send", text="Two")
     wait_until(lambda: len(browser.order) == 2, what="the second turn")
+    server.wait_request(2)  # which takes its reply; the next one must not get it
     browser.say("stop")
     wait_until(lambda: browser.done(1), what="its end")
     wait_until(lambda: browser.heard[-1][0] == "refill", what="the text")
@@ -313,6 +314,25 @@ def test_tools_ask_in_the_panel(
     browser.say("stop")
     wait_until(lambda: not browser.panel.actions.page.running, what="the end")
     assert called == [5]
+
+
+def test_retry_offers_the_tools_of_its_turn(
+    open_panel: Callable[[], Browser], session: Session, server: ScriptedServer
+) -> None:
+    """A turn that a cell asked with tools is asked again with them."""
+
+    @session.tool(safe=True)
+    def double(number: int) -> int:
+        """Double a number."""
+        return 2 * number
+
+    browser = open_panel()
+    server.queue(stream_reply("Eight."), stream_reply("It is 8."))
+    session.ask("Double 4", tools=["double"])
+    browser.say("retry", turn=session.conversation[0].id)
+    server.wait_request(2)
+    wait_until(lambda: len(session.conversation[0].alternatives) == 2, what="the answer")
+    assert [t["function"]["name"] for t in server.requests[1].json["tools"]] == ["double"]
 
 
 def test_closing_answers_no(open_panel: Callable[[], Browser]) -> None:

@@ -42,11 +42,11 @@ function render({ model, el }) {
       else composer.say("Neither a cell nor the clipboard can be reached from here.");
     },
   });
-  const consent = new Consent(send);
+  const consent = new Consent(send, () => composer.box.focus());
   const ended = make("div", { class: "e80-dead", role: "alert", hidden: true }, DEAD);
   el.classList.add("e80-chat");
   el.replaceChildren(ended, transcript.root, consent.root, composer.root);
-  const guard = new Guard(el, { send, hidden: model.get("static_class") });
+  const guard = new Guard(el, { send, hidden: model.get("static_class"), tips: model.get("tips") });
 
   const handlers = {
     state(message) {
@@ -64,7 +64,10 @@ function render({ model, el }) {
     earlier: (message) => transcript.addEarlier(message),
     drop: ({ ids }) => transcript.drop(ids),
     busy: ({ live }) => composer.setBusy(live),
-    notice: ({ text, kind }) => composer.say(text, kind),
+    notice({ text, kind }) {
+      composer.pending = null;
+      composer.say(text, kind);
+    },
     consent: ({ consent: asked }) => consent.ask(asked),
     preview: ({ html, to }) => to === view && composer.showPreview(html),
     sent({ text, to }) {
@@ -122,8 +125,10 @@ function render({ model, el }) {
   const onStatus = (_, status) => ["dead", "terminating", "autorestarting"].includes(status) && die();
   context?.statusChanged?.connect(onStatus);
 
+  const release = keepOutputs(model, manager?.context);
   send({ do: "hello" });
   return () => {
+    release();
     clearTimeout(waiting);
     context?.statusChanged?.disconnect(onStatus);
     transcript.dispose();

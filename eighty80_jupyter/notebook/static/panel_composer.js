@@ -5,6 +5,8 @@ class Composer {
     this.send = send;
     this.model = model;
     this.again = null; // the id of the turn whose prompt is edited
+    this.aside = ""; // what stood in the box before the edit
+    this.pending = null; // the text that is on its way to the kernel
     this.box = make("textarea", {
       class: "e80-input", rows: "1", "aria-label": "Message",
       placeholder: "Message",
@@ -54,11 +56,15 @@ class Composer {
   submit(what = "send") {
     const text = this.box.value;
     if (!text.trim() || this.box.disabled) return this.box.focus();
+    // A key that is held down, or pressed twice while the kernel is busy, asks once.
+    if (what === "send" && this.pending === text) return;
+    if (what === "send") this.pending = text;
     this.say("");
     this.send({ do: what, text, again: this.again });
   }
 
   changed() {
+    this.pending = null;
     this.fit();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.saveDraft(), 300);
@@ -82,6 +88,7 @@ class Composer {
   }
 
   sent(text) {
+    this.pending = null;
     // What has been typed since then stays.
     if (this.box.value === text) this.setText("");
     this.endEdit(false);
@@ -90,6 +97,7 @@ class Composer {
   }
 
   edit(turn) {
+    if (!this.again) this.aside = this.box.value;
     this.again = turn.id;
     this.cancelButton.hidden = false;
     this.sendButton.textContent = "Send again";
@@ -98,8 +106,10 @@ class Composer {
   }
 
   endEdit(cancelled) {
-    if (cancelled && this.again) this.setText("");
+    if (this.again && (cancelled || !this.box.value)) this.setText(this.aside);
     this.again = null;
+    this.aside = "";
+    if (document.activeElement === this.cancelButton) this.box.focus();
     this.cancelButton.hidden = true;
     this.sendButton.textContent = "Send";
   }
@@ -118,6 +128,8 @@ class Composer {
   }
 
   setBusy(live) {
+    // Whoever is on a button that goes away is put into the text box.
+    if (!live && document.activeElement === this.stopButton) this.box.focus();
     this.stopButton.hidden = !live;
   }
 

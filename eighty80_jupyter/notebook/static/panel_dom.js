@@ -16,6 +16,16 @@ function button(text, title, onclick, more = {}) {
   return make("button", { type: "button", title, "aria-label": title, onclick, ...more }, text);
 }
 
+// Puts other children into an element; the focus stays on the button of the same name, or near it.
+function replaceParts(element, ...children) {
+  const focused = element.contains(document.activeElement) ? document.activeElement : null;
+  element.replaceChildren(...children);
+  if (!focused) return;
+  const able = [...element.querySelectorAll("button:not(:disabled)")];
+  const same = able.find(({ title }) => title === focused.title);
+  (same ?? able[0] ?? element.closest("[tabindex]"))?.focus();
+}
+
 // The only place where HTML comes in: `html` is from the kernel's renderer (notebook/markdown.py).
 function setHtml(element, html) {
   element.innerHTML = html;
@@ -85,6 +95,28 @@ function writeOutput(model, name, html, text) {
   if (place < 0) outputs.add(output);
   else outputs.set(place, output);
   return true;
+}
+
+// Below the panel stands what its tools print and show. After a reload of the page Jupyter does not
+// know any more where the output of that run of the cell belongs, and here it is put there.
+const PAGE = (window.e80Page ??= crypto.randomUUID?.() ?? String(Math.random()));
+
+function keepOutputs(model, context) {
+  if (!model.get("page")) {
+    model.set("page", PAGE);
+    model.save_changes();
+  }
+  const take = (_, { parent_header: parent, header, content }) => {
+    const type = header.msg_type;
+    const here = model.get("page") !== PAGE && parent.msg_id && parent.msg_id === model.get("run");
+    if (!here || !["stream", "display_data"].includes(type) || content.transient?.display_id) return;
+    const { transient, ...output } = content;
+    const shared = sharedNotebook(model);
+    const index = shared ? panelCell(shared, model.get("panel_id")) : -1;
+    if (index >= 0) context.model.cells.get(index).outputs.add({ output_type: type, ...output });
+  };
+  context?.sessionContext?.iopubMessage?.connect(take);
+  return () => context?.sessionContext?.iopubMessage?.disconnect(take);
 }
 
 function htmlOf(output) {

@@ -4,9 +4,11 @@ const SUPPRESS = "data-lm-suppress-shortcuts";
 let guards = 0;
 
 class Guard {
-  // `hidden`: the class of the saved transcript, which is hidden as long as this panel lives.
-  constructor(el, { send, hidden }) {
+  // `hidden`: the class of the saved transcript, which is hidden as long as this panel lives;
+  // `tips`: what to say about each parameter.
+  constructor(el, { send, hidden, tips }) {
     this.el = el;
+    this.tips = tips;
     this.send = send;
     this.abort = new AbortController();
     this.style = make("style", { "data-e80": `${hidden}-${(guards += 1)}` });
@@ -59,16 +61,29 @@ class Guard {
     if (name) this.send({ do: "release", name });
   }
 
-  // ipywidgets gives its sliders and fields no names that a screen reader could say.
+  // ipywidgets gives its sliders and fields no names that a screen reader could say, and shows the
+  // tooltips of a field only where it has no label.
   label() {
-    for (const line of this.root.querySelectorAll(".e80-wrong")) line.setAttribute("role", "alert");
+    for (const line of this.root.querySelectorAll(".e80-wrong")) put(line, "role", "alert");
+    // Or a letter of the icon font would be read out.
+    for (const icon of this.root.querySelectorAll("button > i.fa")) put(icon, "aria-hidden", "true");
+    for (const fold of this.root.querySelectorAll(".e80-fold > button:first-child")) {
+      put(fold, "aria-expanded", String(fold.querySelector(".fa-caret-down") !== null));
+    }
+    for (const answer of this.root.querySelectorAll(".widget-html[tabindex]")) {
+      const region = answer.querySelector("[role=region]");
+      put(answer, "role", "group");
+      put(answer, "aria-label", region?.getAttribute("aria-label") ?? "Answer");
+    }
     for (const row of this.root.querySelectorAll("[class*=e80-p-]")) {
+      const tip = this.tips[nameOf(row)];
       const name = nameOf(row).replaceAll("_", " ");
       const controls = row.querySelectorAll(
         ".noUi-handle, input[type=text], input[type=number], textarea, select, .widget-readout");
       for (const control of controls) {
-        if (control.labels?.length) continue;
-        if (control.getAttribute("aria-label") !== name) control.setAttribute("aria-label", name);
+        if (tip) put(control, "title", tip);
+        if ([...(control.labels ?? [])].some((label) => label.textContent.trim())) continue;
+        put(control, "aria-label", name);
       }
     }
   }
@@ -92,6 +107,10 @@ class Guard {
   }
 }
 
+function put(element, name, value) {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+}
+
 function nameOf(row) {
   const found = [...(row?.classList ?? [])].find((name) => name.startsWith("e80-p-"));
   return found ? found.slice("e80-p-".length) : "";
@@ -99,15 +118,18 @@ function nameOf(row) {
 
 // A question that waits for a yes or a no: may this tool be called with these arguments?
 class Consent {
-  constructor(send) {
+  constructor(send, leave) {
     this.send = send;
+    this.leave = leave; // called where the focus was here and the question is gone
     this.root = make("div", { class: "e80-consent", role: "alertdialog", tabindex: "-1", hidden: true,
       onkeydown: (event) => event.key === "Escape" && this.answer("no") });
   }
 
   ask(asked) {
+    const inside = this.root.contains(document.activeElement);
     this.root.hidden = !asked;
     this.root.replaceChildren();
+    if (!asked && inside) this.leave();
     if (!asked) return;
     this.key = asked.key;
     const id = `e80-question-${asked.key}`;
@@ -130,7 +152,7 @@ class Consent {
     // Whoever is typing goes on typing: the next key must not be the answer.
     const focused = document.activeElement;
     const panel = this.root.closest(".e80-panel");
-    if (panel?.contains(focused) && !focused.matches("textarea, input")) this.root.focus();
+    if (inside || panel?.contains(focused) && !focused.matches("textarea, input")) this.root.focus();
   }
 
   edit() {

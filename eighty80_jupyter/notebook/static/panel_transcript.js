@@ -41,6 +41,7 @@ class Transcript {
 
   toEnd() {
     this.following = true;
+    if (document.activeElement === this.jump) this.log.focus();
     this.jump.hidden = true;
     this.log.scrollTop = this.log.scrollHeight;
     this.lastTop = this.log.scrollTop;
@@ -56,6 +57,7 @@ class Transcript {
   }
 
   setEarlier(count) {
+    if (count === 0 && document.activeElement === this.more) this.log.focus();
     this.more.hidden = count === 0;
     this.more.textContent = count === 1 ? "Show 1 earlier turn" : `Show ${count} earlier turns`;
   }
@@ -106,7 +108,7 @@ class Transcript {
         disabled: turn.live }),
     );
     const who = turn.number ? `You · ${turn.number}` : "You";
-    view.prompt.replaceChildren(
+    replaceParts(view.prompt,
       make("div", { class: "e80-head" }, make("span", { class: "e80-who" }, who), actions),
       make("div", { class: "e80-source" }, turn.source),
     );
@@ -126,8 +128,8 @@ class Transcript {
           this.send({ do: "retry", turn: turn.id })),
       );
     }
-    view.foot.replaceChildren(line, actions);
-    if (turn.error) view.foot.prepend(make("div", { class: "e80-error" }, turn.error));
+    const error = turn.error ? [make("div", { class: "e80-error" }, turn.error)] : [];
+    replaceParts(view.foot, ...error, line, actions);
   }
 
   steps({ id, chosen, alternatives, live }) {
