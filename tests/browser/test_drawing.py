@@ -35,7 +35,9 @@ SAMPLE = r"""index => {
     const cell = document.querySelectorAll(".jp-Notebook .jp-Cell")[index];
     const area = cell.querySelector(".jp-Cell-outputArea");
     const step = () => {
-        const text = area.innerText;
+        // A dollar in code that is still being written is no source of a formula.
+        const codes = [...area.querySelectorAll("code")].map(code => code.innerText);
+        const text = codes.reduce((rest, code) => rest.replace(code, ""), area.innerText);
         window.frames_.push([
             area.getBoundingClientRect().height,
             area.querySelectorAll("mjx-container").length,

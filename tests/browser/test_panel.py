@@ -60,7 +60,7 @@ def test_a_conversation_with_the_keyboard(
     page.page.keyboard.type("And then?")
     page.page.keyboard.press("Shift+Enter")
     expect(panel.answer(1)).to_have_text("The second.")
-    assert [m["content"] for m in server.requests[-1].json["messages"]][::2] == [
+    assert [m["content"] for m in server.chats[-1].json["messages"]][::2] == [
         "What is the mean\nof $5 and $6?",
         "And then?",
     ]
@@ -112,7 +112,7 @@ def check_parameters(page: NotebookPage, panel: PanelView, server: ScriptedServe
     expect(page.outputs(4)).to_have_text("0.25 0.98 ['END', 'x\\n'] second/model")
     server.queue(stream_reply("Third."))
     panel.ask("Once more")
-    body = server.requests[-1].json
+    body = server.chats[-1].json
     assert (body["temperature"], body["top_p"], body["stop"]) == (0.25, 0.98, ["END", "x\n"])
     assert body["model"] == "second/model"
     assert "seed" not in body
@@ -167,14 +167,14 @@ def test_retry_edit_and_code(
     turn = panel.turns.first
     turn.get_by_text("Retry", exact=True).click()
     expect(panel.answer(0)).to_have_text("Two.")
-    assert [m["content"] for m in server.requests[-1].json["messages"]] == ["How many?"]
+    assert [m["content"] for m in server.chats[-1].json["messages"]] == ["How many?"]
     expect(turn.locator(".e80-count")).to_have_text("2 of 2")
     turn.get_by_label("Previous alternative").click()
     expect(panel.answer(0)).to_have_text("One.")
     expect(turn.get_by_label("Previous alternative")).to_be_disabled()
 
     panel.ask("Code, please")
-    assert [m["content"] for m in server.requests[-1].json["messages"]][1] == "One."
+    assert [m["content"] for m in server.chats[-1].json["messages"]][1] == "One."
     panel.answer(1).locator(".e80-code").hover()
     panel.answer(1).get_by_label("Copy this code").click()
     expect(panel.notice).to_have_text("Copied.")
@@ -195,12 +195,12 @@ def test_retry_edit_and_code(
     expect(panel.answer(0)).to_have_text("Three.")
     expect(turn.locator(".e80-source")).to_have_text("How many, exactly?")
     expect(turn.locator(".e80-count")).to_have_text("3 of 3")
-    assert [m["content"] for m in server.requests[-1].json["messages"]] == ["How many, exactly?"]
+    assert [m["content"] for m in server.chats[-1].json["messages"]] == ["How many, exactly?"]
     expect(panel.turns).to_have_count(2)
     turn.get_by_label("Previous alternative").click()
     expect(turn.locator(".e80-source")).to_have_text("How many?")
     panel.ask("And now?")
-    sent = [m["content"] for m in server.requests[-1].json["messages"]]
+    sent = [m["content"] for m in server.chats[-1].json["messages"]]
     assert sent == ["How many?", "Two.", "Code, please", code, "And now?"]
     assert page.errors == []
 
@@ -221,7 +221,7 @@ def test_fields_errors_and_two_panels(
     server.queue(stream_reply("It is 42."))
     one.box.press("Control+Enter")
     expect(one.answer(0)).to_have_text("It is 42.")
-    assert server.requests[-1].json["messages"][0]["content"] == "What is 42?"
+    assert server.chats[-1].json["messages"][0]["content"] == "What is 42?"
     expect(one.turns.first.locator(".e80-source")).to_have_text("What is {{x + 1}}?")
     expect(one.root.locator(".e80-preview")).to_be_hidden()
     two.root.scroll_into_view_if_needed()

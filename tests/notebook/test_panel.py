@@ -209,7 +209,7 @@ def test_stop_and_failures(open_panel: Callable[[], Browser], server: ScriptedSe
     server.queue(sse_reply([Gate(gate)], done=False))
     browser.say("send", text="Two")
     wait_until(lambda: len(browser.order) == 2, what="the second turn")
-    server.wait_request(2)  # which takes its reply; the next one must not get it
+    wait_until(lambda: server.queued == 0, what="the request")  # or the next one gets its reply
     browser.say("stop")
     wait_until(lambda: browser.done(1), what="its end")
     wait_until(lambda: browser.heard[-1][0] == "refill", what="the text")
@@ -281,7 +281,7 @@ def test_parameters_follow_the_settings(
     assert session.parameters() == {"model": "two"}
     server.queue(stream_reply("Yes."))
     session.ask("x")
-    assert [m["content"] for m in server.requests[-1].json["messages"]] == ["Be brief.", "x"]
+    assert [m["content"] for m in server.chats[-1].json["messages"]] == ["Be brief.", "x"]
 
 
 def test_tools_ask_in_the_panel(
@@ -330,9 +330,9 @@ def test_retry_offers_the_tools_of_its_turn(
     server.queue(stream_reply("Eight."), stream_reply("It is 8."))
     session.ask("Double 4", tools=["double"])
     browser.say("retry", turn=session.conversation[0].id)
-    server.wait_request(2)
     wait_until(lambda: len(session.conversation[0].alternatives) == 2, what="the answer")
-    assert [t["function"]["name"] for t in server.requests[1].json["tools"]] == ["double"]
+    offered = server.chats[1].json["tools"]
+    assert [tool["function"]["name"] for tool in offered] == ["double"]
 
 
 def test_closing_answers_no(open_panel: Callable[[], Browser]) -> None:

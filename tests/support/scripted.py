@@ -188,6 +188,11 @@ class ScriptedServer:
         """The number of replies not yet asked for."""
         return len(self._queue)
 
+    @property
+    def chats(self) -> list[Request]:
+        """The requests for replies; those for the list of models come at any time."""
+        return [request for request in self.requests if request.method == "POST"]
+
     def wait_request(self, n: int = 1, timeout: float = 10.0) -> Request:
         """Wait until `n` requests have come in all, and return the n-th. `timeout` in seconds."""
         self._wait(lambda: len(self.requests) >= n, timeout, f"{n} requests")
