@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextvars import copy_context
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from eighty80_jupyter.chat.turn import Place, Running
@@ -47,6 +48,7 @@ class Actions:
         self._saved = saved
         self._began = began
         self._mine: dict[str, tuple[Any, str]] = {}  # turns begun here: by which view, what typed
+        self._beginning = Lock()
         self._questions: dict[str, tuple[str, str, Future[Consent]]] = {}
         self._closed = False
         # A kernel tells by context variables where a thread's output belongs: what a tool prints or
@@ -106,7 +108,7 @@ class Actions:
         turn = conversation[index]
         known = self._session.tools
         tools = [name for name in turn.exchange.tools if name in known]
-        self._note(self._start(as_prepared(turn), turn.id, tools or None), "", None)
+        self._begin(as_prepared(turn), turn.id, "", None, tools=tools or None)
 
     def stop(self) -> None:
         """Stop the answers that are under way in the current conversation."""
@@ -140,20 +142,28 @@ class Actions:
             self._answer(key, "no", detail)
 
     def _send(self, text: str, again: str | None, view: Any) -> None:
-        self._note(self._start(text, again), text, view)
-        self._tell("sent", text=text, to=view)
+        self._begin(self._session.prepare(text), again, text, view)
 
-    def _start(
-        self, prompt: str | Prepared, again: str | None, tools: list[str] | None = None
-    ) -> Running:
-        """Begin a turn; with these tools, or with those of the settings."""
+    def _begin(
+        self,
+        prompt: Prepared,
+        again: str | None,
+        text: str,
+        view: Any,
+        *,
+        tools: list[str] | None = None,
+    ) -> None:
+        """Begin a turn with these tools, or those of the settings; `text` was typed for it."""
         confirmer = PanelConfirmer(self.confirm)
         place = Place(again=again)
         run = self.context.copy().run
-        return run(self._session.start, prompt, place=place, tools=tools, confirmer=confirmer)
-
-    def _note(self, running: Running, text: str, view: Any) -> None:
-        self._mine[running.id] = (view, text)
+        with self._beginning:  # it may fail at once, and must not be told before it was noted
+            running = run(
+                self._session.start, prompt, place=place, tools=tools, confirmer=confirmer
+            )
+            self._mine[running.id] = (view, text)
+            if text:
+                self._tell("sent", text=text, to=view)
         self._began()
         self.greeted()
 
@@ -169,7 +179,8 @@ class Actions:
         self._tell("preview", html=html, to=view)
 
     def _turn_ended(self, running: Running) -> None:
-        view, text = self._mine.pop(running.id, (None, None))
+        with self._beginning:
+            view, text = self._mine.pop(running.id, (None, None))
         if text is None:
             return  # a cell's, or another panel's: it is told there
         nothing = running.reply is None or running.reply.empty

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import re
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -223,6 +224,27 @@ def test_stop_and_failures(open_panel: Callable[[], Browser], server: ScriptedSe
     browser.say("send", text="{{missing}}")
     assert "missing" in browser.last("notice")["text"]
     gate.set()
+
+
+def test_a_turn_that_fails_at_once_gives_the_text_back_after_it_was_taken(
+    open_panel: Callable[[], Browser], server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What clears the text box must not come behind what fills it again."""
+    browser = open_panel()
+    actions = browser.panel.actions
+    tell = actions._tell
+
+    def slowly(op: str, **content: Any) -> None:
+        if op == "sent":
+            time.sleep(0.3)  # the failure has come long before
+        tell(op, **content)
+
+    monkeypatch.setattr(actions, "_tell", slowly)
+    server.queue(error_reply(400, "not like this"))
+    browser.say("send", text="One")
+    wait_until(lambda: "refill" in [op for op, _ in browser.heard], what="the text")
+    told = [op for op, _ in browser.heard if op in ("sent", "refill")]
+    assert told == ["sent", "refill"]
 
 
 def test_stop_ends_a_turn_of_a_cell(
