@@ -46,12 +46,6 @@ class CallEnded:
     seconds: float = 0.0
     value: Any = field(default=None, repr=False, compare=False)
 
-    @property
-    def ok(self) -> bool:
-        """Whether the function ran to its end."""
-        return self.status == "done"
-
 
 ToolEvent = RoundBegan | CallWritten | CallBegan | CallEnded
 TurnEvent = Event | ToolEvent
-TOOL_EVENTS = (RoundBegan, CallWritten, CallBegan, CallEnded)

@@ -228,16 +228,7 @@ async def _send(
     request, snapshot = running.request, running.snapshot
     wire = [message.to_wire() for message in messages]
     body = {**request.parameters, **fields, "messages": wire}
-    # Closed here, the connection is released before the turn counts as ended.
-    stream = client.complete(
-        request.endpoint, body, stream=request.stream, settings=request.settings
-    )
-    async with aclosing(stream):
-        async for batch in stream:
-            for event in batch:
-                if not isinstance(event, Retrying):
-                    snapshot.apply(event)
-            emit(batch)
+    await _take_in(body, request, client, snapshot, emit, stream=request.stream)
 
 
 async def _plain_answer(messages: Sequence[Message], request: Request, client: Client) -> str:
@@ -247,13 +238,27 @@ async def _plain_answer(messages: Sequence[Message], request: Request, client: C
         "model": request.parameters.get("model"),
         "messages": [message.to_wire() for message in messages],
     }
-    stream = client.complete(request.endpoint, body, stream=False, settings=request.settings)
-    async with aclosing(stream):
-        async for batch in stream:
+    await _take_in(body, request, client, snapshot, lambda _events: None, stream=False)
+    return snapshot.to_reply(seconds=0, parameters=body).text
+
+
+async def _take_in(
+    body: Mapping[str, Any],
+    request: Request,
+    client: Client,
+    snapshot: Snapshot,
+    emit: Emit,
+    *,
+    stream: bool,
+) -> None:
+    answer = client.complete(request.endpoint, body, stream=stream, settings=request.settings)
+    # Closed here, the connection is released before the turn counts as ended.
+    async with aclosing(answer):
+        async for batch in answer:
             for event in batch:
                 if not isinstance(event, Retrying):
                     snapshot.apply(event)
-    return snapshot.to_reply(seconds=0, parameters=body).text
+            emit(batch)
 
 
 def _end(running: Running, start: float, status: Status, error: str = "") -> Reply:

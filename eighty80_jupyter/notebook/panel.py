@@ -26,6 +26,7 @@ from eighty80_jupyter.chat.feed import SessionEvent, TurnBegan, TurnEnded, TurnE
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.desk import running_cell
 from eighty80_jupyter.notebook.panel_actions import Actions, Consent
+from eighty80_jupyter.notebook.panel_answer import close_all
 from eighty80_jupyter.notebook.panel_files import FileControls
 from eighty80_jupyter.notebook.panel_fold import Fold
 from eighty80_jupyter.notebook.panel_live import LiveControls
@@ -121,7 +122,7 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
         self.unwatch()
         self.painter.close()
         self.actions.close()
-        _close_all(self.children)
+        close_all(*self.children)
         self.layout.close()
         super().close()
 
@@ -165,13 +166,3 @@ def _folds(extras: dict[str, Any]) -> Any:
     folds = VBox([Fold(title, part) for title, part in extras.items()])
     folds.add_class("e80-folds")
     return folds
-
-
-def _close_all(widgets: Any) -> None:
-    """Close widgets with all that belongs to them; ipywidgets leaves their insides open."""
-    for widget in widgets:
-        _close_all(getattr(widget, "children", ()))
-        for part in ("layout", "style"):
-            if hasattr(widget, part):
-                getattr(widget, part).close()
-        widget.close()

@@ -118,9 +118,10 @@ def quiet_html(text: str, *, status: bool = False) -> str:
 
 
 def close_all(*widgets: Any) -> None:
-    """Close widgets together with their layouts and styles, which they leave open themselves."""
+    """Close widgets with all that belongs to them; ipywidgets leaves their insides open."""
     for widget in widgets:
-        for part in (widget.layout, getattr(widget, "style", None)):
-            if part is not None:
-                part.close()
+        close_all(*getattr(widget, "children", ()))
+        for part in ("layout", "style"):
+            if hasattr(widget, part):
+                getattr(widget, part).close()
         widget.close()
