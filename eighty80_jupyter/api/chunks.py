@@ -7,9 +7,9 @@ chunk. Source: the chat-completions contract, "Stream", and what real servers do
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from eighty80_jupyter.api.call_pieces import Calls
 from eighty80_jupyter.api.deltas import (
     ChoiceDone,
     Delta,
@@ -28,45 +28,6 @@ class MalformedChunkError(ValueError):
     """A chunk is JSON, but not the shape of a completion."""
 
 
-@dataclass(slots=True)
-class _Calls:
-    """The tool calls of one choice: their ids by their number, and the server's own indices."""
-
-    ids: dict[int, str] = field(default_factory=dict)
-    by_index: dict[int, int] = field(default_factory=dict)
-    last: int = -1
-
-    def number(self, index: Any, call_id: str, name: str) -> int:
-        """Return the number of the call that a piece belongs to.
-
-        `index` decides where it is present, except that some servers give every call the index 0:
-        another id together with a name opens another call. Without an index an id opens a call, and
-        a piece without one continues the call opened last.
-        """
-        if type(index) is int:
-            known = self.by_index.get(index)
-            if known is None or (name and call_id and self.ids[known] not in ("", call_id)):
-                known = self.by_index[index] = self.open(call_id, index)
-        elif call_id:
-            known = next((n for n, other in self.ids.items() if other == call_id), None)
-            if known is None:
-                known = self.open(call_id)
-        elif name or self.last < 0:
-            known = self.open("")
-        else:
-            known = self.last
-        if call_id:
-            self.ids[known] = call_id
-        self.last = known
-        return known
-
-    def open(self, call_id: str, wanted: int = 0) -> int:
-        """Open another call. The server's own numbers keep its order, also if they come 0, 2, 1."""
-        number = wanted if wanted not in self.ids else max(self.ids) + 1
-        self.ids[number] = call_id
-        return number
-
-
 class ChunkDecoder:
     """Turn the chunks of one stream into deltas.
 
@@ -77,7 +38,7 @@ class ChunkDecoder:
     __slots__ = ("_calls", "_model", "_usage", "begun", "ended")
 
     def __init__(self) -> None:
-        self._calls: dict[int, _Calls] = {}
+        self._calls: dict[int, Calls] = {}
         self._model = ""
         self._usage: Any = None
         self.begun: set[int] = set()
@@ -154,19 +115,28 @@ class ChunkDecoder:
         if calls := delta.get("tool_calls"):
             if type(calls) is not list:
                 raise MalformedChunkError(f"expected a list of tool_calls, got {_kind(calls)}")
-            known = self._calls.setdefault(index, _Calls())
+            known = self._calls.setdefault(index, Calls())
             deltas.extend(_tool_call(index, call, known, whole=whole) for call in calls)
+        elif type(function := delta.get("function_call")) is dict:
+            # What tool_calls have replaced. Some servers send both, for old clients.
+            known = self._calls.setdefault(index, Calls())
+            call = {"index": 0, "function": function}
+            deltas.append(_tool_call(index, call, known, whole=whole))
 
 
-def _tool_call(choice: int, call: Any, known: _Calls, *, whole: bool) -> ToolCallDelta:
+def _tool_call(choice: int, call: Any, known: Calls, *, whole: bool) -> ToolCallDelta:
     if type(call) is not dict:
         raise MalformedChunkError(f"expected an object in tool_calls, got {_kind(call)}")
     function = call.get("function")
     if type(function) is not dict:
         function = {}
-    call_id, name = _text(call.get("id")), _text(function.get("name"))
-    number = known.open(call_id) if whole else known.number(call.get("index"), call_id, name)
-    return ToolCallDelta(choice, number, call_id, name, _arguments(function))
+    call_id, name = _text(call.get("id")).strip(), _text(function.get("name"))
+    arguments = _arguments(function)
+    if whole:
+        number = known.open(call_id)
+    else:
+        number, name, arguments = known.take(call.get("index"), call_id, name, arguments)
+    return ToolCallDelta(choice, number, call_id, name, arguments)
 
 
 def _kind(value: Any) -> str:

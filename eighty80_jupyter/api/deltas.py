@@ -191,7 +191,7 @@ class Snapshot:
             case ToolCallDelta():
                 call = self._state(delta.choice).calls.setdefault(delta.call, _Call())
                 call.id = call.id or delta.id
-                call.name = call.name or delta.name
+                call.name += delta.name
                 call.arguments.append(delta.arguments)
             case ChoiceDone():
                 self._state(delta.choice).finish_reason = delta.finish_reason

@@ -15,22 +15,39 @@ from eighty80_jupyter import errors
 from eighty80_jupyter.api.endpoint import Secret, without_secret
 
 _LONG = 300  # characters of a server's message that are shown
-_CONTEXT_CODES = ("context_length_exceeded", "exceed_context_size_error")
+_TELLING = 2_000  # characters of a message in which a limit is looked for
+_CONTEXT_CODES = (
+    "context_length_exceeded",
+    "context_length_error",
+    "exceed_context_size_error",
+    "model_context_window_exceeded",
+)
 _CONTEXT_WORDS = re.compile(
-    r"context (?:length|size|window)|maximum (?:context|sequence)|too many tokens|"
-    r"prompt is too long|max_model_len|max_seq_len",
+    r"context (?:length|size|window|limit)|maximum (?:context|sequence|prompt)|"
+    r"too many (?:input |prompt )?tokens|(?:prompt|input) (?:is )?too long|"
+    r"reduce the length of the (?:input|prompt|messages)|"
+    # The parts and the whole: "`inputs` must have less than", "sum of prompt length ... exceed"
+    r"\b(?:inputs?|prompt)`? (?=.*token)(?:tokens?|length|must)\b.{0,80}?(?:exceed|less than|<=)|"
+    r"max_model_len|max_seq_len",
     re.IGNORECASE,
 )
 _SHORTER = (
     "send less, start anew with %chat --new, or let old turns go: "
     "%config ChatConfig.context_policy = 'trim'"
 )
-_CONTEXT_LIMIT = (
-    re.compile(
-        r"(?:context|sequence)[\w ]*?(?:length|size|window)\D{0,20}?([\d,]{3,})", re.IGNORECASE
-    ),
-    re.compile(r"(?:maximum|max|limit)\D{0,30}?([\d,]{3,})", re.IGNORECASE),
-    re.compile(r"(?:>|than|exceeds)\D{0,20}?([\d,]{3,})", re.IGNORECASE),
+_NUMBER = r"(\d{1,4}k\b|\d{1,3}(?:[, ]\d{3})+(?!\d)|\d{3,})"
+# Between a word and the limit; what was sent, or by how much it is too much, is none.
+_GAP = r"(?:(?!exceed|request|given|got|received|sent\b|ha[sd]\b|by\b|than\b)\D){0,30}?"
+# The surest form first.
+_CONTEXT_LIMIT = tuple(
+    re.compile(form, re.IGNORECASE)
+    for form in (
+        rf"(?:[^=-]>|<=?)\s*{_NUMBER}",
+        rf"{_NUMBER} (?:tokens? )?(?:maximum|limit)\b",
+        rf"(?:context|sequence)[\w ]*?(?:length|size|window){_GAP}{_NUMBER}",
+        rf"(?:maximum|max(?!_(?:new_|output_|completion_)?tokens)|limit|not exceed){_GAP}{_NUMBER}",
+        rf"(?:than|exceeds?)(?:(?!by\b)\D){{0,30}}?{_NUMBER}",
+    )
 )
 
 
@@ -92,7 +109,7 @@ def status_error(
         "param": param,
         "retry_after": after,
     }
-    if status in (400, 413, 422) and _is_context(message, code):
+    if status in (400, 413, 422, 500) and _is_context(message, code):
         limit = context_limit(body, message)
         tells = (
             f"it takes {limit:,} tokens" if limit else "the server did not say how many it takes"
@@ -170,13 +187,14 @@ def context_limit(body: Any, message: str) -> int | None:
     if isinstance(error, dict) and isinstance(error.get("n_ctx"), int):
         return int(error["n_ctx"])
     for pattern in _CONTEXT_LIMIT:
-        if found := pattern.search(message):
-            return int(found[1].replace(",", ""))
+        if found := pattern.search(message[:_TELLING]):
+            digits = re.sub(r"\D", "", found[1])
+            return int(digits) * (1000 if found[1][-1] in "kK" else 1)
     return None
 
 
 def _is_context(message: str, code: str | None) -> bool:
-    return code in _CONTEXT_CODES or bool(_CONTEXT_WORDS.search(message))
+    return code in _CONTEXT_CODES or bool(_CONTEXT_WORDS.search(message[:_TELLING]))
 
 
 def _origin(location: str) -> str:

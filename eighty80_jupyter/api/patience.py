@@ -6,7 +6,12 @@ import random
 from dataclasses import dataclass
 
 from eighty80_jupyter.api.faults import Fault, WireError
-from eighty80_jupyter.errors import APIConnectionError, APIError, APIStatusError
+from eighty80_jupyter.errors import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    ContextLengthError,
+)
 
 _STATUSES = frozenset({408, 409, 429, 500, 502, 503, 504})
 _FAULTS = frozenset({Fault.ADDRESS, Fault.PROXY, Fault.BROKEN})
@@ -39,7 +44,7 @@ def wait_before_retry(error: APIError, attempt: int, settings: Settings) -> floa
         return None
     asked: float | None = None
     if isinstance(error, APIStatusError):
-        if error.status_code not in _STATUSES:
+        if error.status_code not in _STATUSES or isinstance(error, ContextLengthError):
             return None
         asked = error.retry_after
     elif not (

@@ -165,7 +165,41 @@ def test_an_error_that_breaks_off_is_told_by_its_status(server: ScriptedServer) 
         ),
         (400, "This model's maximum context length is 8,192 tokens", None, 8192),
         (400, "request (6031 tokens) exceeds the available context size (2048 tokens)", None, 2048),
+        (500, "Requested tokens (2500) exceed context window of 2048", None, 2048),
+        (500, "the input length exceeds the context length", None, None),
         (422, "prompt is too long: 5000 tokens > 4096 maximum", None, 4096),
+        (400, "input and `max_tokens` exceed context limit: 190 + 200 > 200000", None, 200_000),
+        (
+            400,
+            "Prompt contains 33000 tokens, too large for 32768 maximum context length",
+            None,
+            32768,
+        ),
+        (
+            422,
+            "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 4000 `inputs`",
+            None,
+            4096,
+        ),
+        (422, "Input validation error: `inputs` must have less than 1024 tokens", None, 1024),
+        (
+            400,
+            "The input token count (1200000) exceeds the maximum allowed (1048576)",
+            None,
+            1048576,
+        ),
+        (400, "Input length (5000) exceeds model's maximum context length (4096).", None, 4096),
+        (400, "the maximum prompt length is 131072 but there are 140000 tokens", None, 131_072),
+        (
+            400,
+            "sum of prompt length (5000) and max_tokens (100) should not exceed 4096",
+            None,
+            4096,
+        ),
+        (400, "too many tokens: the total number cannot exceed 4081 - received 5000", None, 4081),
+        (400, "the maximum context length is 128k tokens, you sent 140k", None, 128_000),
+        (400, "prompt too long; exceeded max context length by 512 tokens", None, None),
+        (400, "Current length is 9000 while limit is 8192", "context_length_exceeded", 8192),
         (413, "too many tokens", None, None),
         (400, "something", "context_length_exceeded", None),
     ],
@@ -203,6 +237,32 @@ def test_what_will_not_pass_is_not_tried_again(server: ScriptedServer, status: i
     server.queue(error_reply(status, "no"))
     asked = ask_once(server, settings=PATIENT)
     assert (len(server.requests), asked.waits) == (1, [])
+
+
+def test_what_is_too_long_is_not_tried_again(server: ScriptedServer) -> None:
+    """Some servers call it a failure of their own; it stays too long."""
+    server.queue(error_reply(500, "Context size has been exceeded."))
+    asked = ask_once(server, settings=PATIENT)
+    assert isinstance(asked.error, ContextLengthError)
+    assert (len(server.requests), asked.waits) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "max_tokens must be at most 4096",
+        "max_tokens is too large: 100000. This model supports at most 16384 completion tokens",
+        "image size exceeds maximum of 5242880 bytes",
+        "Request too large on tokens per minute (TPM): Limit 6000, Requested 7000",
+        "unknown parameter: prompt_cache",
+    ],
+)
+def test_other_limits_are_none_of_the_context(server: ScriptedServer, message: str) -> None:
+    """No turn is dropped for them."""
+    server.queue(error_reply(400, message))
+    error = ask_once(server).error
+    assert isinstance(error, BadRequestError)
+    assert not isinstance(error, ContextLengthError)
 
 
 def test_attempts_come_to_an_end(server: ScriptedServer) -> None:

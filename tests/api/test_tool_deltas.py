@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -97,6 +98,134 @@ def test_ids_that_come_late_or_never() -> None:
     assert calls_of(reply_to(*late, STOP)) == [("x", "f", "{}")]
     assert calls_of(reply_to(call_piece(name="f", arguments="{}"), STOP)) == [("call_0", "f", "{}")]
     assert calls_of(reply_to(call_piece(arguments="{}"), STOP)) == [("call_0", "", "{}")]
+
+
+PARIS, ROME = '{"city": "Paris"}', '{"city": "Rome"}'
+TWO = [("f", PARIS), ("g", ROME)]
+FIELDS = {"name": "f", "arguments": PARIS}
+
+
+def cut(arguments: str, size: int = 4) -> list[str]:
+    """Cut arguments into pieces."""
+    return [arguments[at : at + size] for at in range(0, len(arguments), size)]
+
+
+def both(**fields: Any) -> list[dict[str, Any]]:
+    """Make two calls, each in pieces of which every one has these fields and the name."""
+    return [call_piece(name=n, arguments=p, **fields) for n, text in TWO for p in cut(text)]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "calls"),
+    [
+        pytest.param(
+            [call_piece(index=0, name=name, arguments=text) for name, text in (*TWO, ("f", ROME))],
+            [*TWO, ("f", ROME)],
+            id="whole calls, all of them 0 and without an id",
+        ),
+        pytest.param(both(index=0), TWO, id="pieces with a name, all of them 0 and without an id"),
+        pytest.param(both(), TWO, id="pieces with a name and nothing else"),
+        pytest.param(both(id="x"), TWO, id="one id for two calls"),
+        pytest.param(both(index=0, id="x"), TWO, id="one id and one index for two calls"),
+        pytest.param(
+            [
+                call_piece(index=0, name="f", arguments=PARIS),
+                *[call_piece(index=0, name="", arguments=piece) for piece in cut(ROME)],
+            ],
+            [("f", PARIS), ("f", ROME)],
+            id="the arguments of two calls, one after the other",
+        ),
+        pytest.param(
+            [
+                call_piece(id="x", name="f", arguments='{"a"'),
+                call_piece(id="y", name="g", arguments='{"b"'),
+                call_piece(id="x", arguments=": 1}"),
+                call_piece(id="y", arguments=": 2}"),
+            ],
+            [("f", '{"a": 1}'), ("g", '{"b": 2}')],
+            id="mixed, told apart by their ids",
+        ),
+        pytest.param(
+            [
+                call_piece(index=0, id="x", name="f", arguments='{"a"'),
+                call_piece(index=0, id="y", name="g", arguments='{"b"'),
+                call_piece(index=0, id="x", arguments=": 1}"),
+                call_piece(index=0, id="y", arguments=": 2}"),
+            ],
+            [("f", '{"a": 1}'), ("g", '{"b": 2}')],
+            id="mixed, all of them 0",
+        ),
+    ],
+)
+def test_calls_that_a_server_does_not_number_well(
+    pieces: list[dict[str, Any]], calls: list[tuple[str, str]]
+) -> None:
+    """A name or a bracket after complete arguments begins another call."""
+    assert [call[1:] for call in calls_of(reply_to(*pieces, STOP))] == calls
+
+
+@pytest.mark.parametrize("fields", [{"index": 0}, {"id": "x"}, {"index": 0, "id": "x"}])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["get_weather", "get_weather", "get_weather"],
+        ["get_", "weat", "her"],
+        ["get_", "get_weat", "get_weather"],
+        ["get_weather", "", ""],
+        ["", "", "get_weather"],
+    ],
+)
+def test_a_name_may_come_again_or_in_pieces(fields: dict[str, Any], names: list[str]) -> None:
+    """Servers repeat the name, cut it, let it grow, or send it late."""
+    pieces = [call_piece(**fields, name=name) for name in names]
+    pieces += [call_piece(**fields, arguments=piece) for piece in cut(PARIS)]
+    assert [call[1:] for call in calls_of(reply_to(*pieces, STOP))] == [("get_weather", PARIS)]
+
+
+@pytest.mark.parametrize("index", [None, 0])
+def test_other_ids_without_a_name_continue_a_call(index: int | None) -> None:
+    """Some servers give each piece an id of its own; a blank one is none."""
+    for ids in (["x", "y", "z", "q", "r"], ["x", " ", " ", " ", " "]):
+        pieces = [call_piece(index=index, id=ids[0], name="f")]
+        pieces += [
+            call_piece(index=index, id=call_id, name="", arguments=piece)
+            for call_id, piece in zip(ids[1:], cut(PARIS, 5), strict=True)
+        ]
+        assert calls_of(reply_to(*pieces, STOP)) == [("x", "f", PARIS)]
+
+
+@pytest.mark.parametrize("name", ["f", ""])
+def test_a_call_that_is_sent_once_more_is_one_call(name: str) -> None:
+    """Some servers end with all of the call."""
+    pieces = [call_piece(index=0, id="x", name="f")]
+    pieces += [call_piece(index=0, arguments=piece) for piece in cut(PARIS)]
+    pieces += [call_piece(index=0, id="x", name=name, arguments=PARIS)]
+    assert calls_of(reply_to(*pieces, STOP)) == [("x", "f", PARIS)]
+
+
+def test_brackets_in_texts_do_not_end_arguments() -> None:
+    """Cut anywhere, within an escape too, arguments end with their outermost bracket."""
+    code = json.dumps({"code": '}}{"\\\\" ]', "more": [{"a": "\\"}]})
+    for size in (1, 2, 3):
+        pieces = [
+            call_piece(index=0, name=name, arguments=piece)
+            for name in "fg"
+            for piece in cut(code, size)
+        ]
+        assert calls_of(reply_to(*pieces, STOP)) == [("call_0", "f", code), ("call_1", "g", code)]
+
+
+def test_the_call_of_old_servers() -> None:
+    """A `function_call` is a call; where tool_calls stand beside it, it is the same one."""
+    pieces = [chunk({"function_call": {"name": "f", "arguments": ""}})]
+    pieces += [chunk({"function_call": {"arguments": piece}}) for piece in cut(PARIS)]
+    end = chunk(finish_reason="function_call")
+    assert calls_of(reply_to(*pieces, end)) == [("call_0", "f", PARIS)]
+    message: dict[str, Any] = {"role": "assistant", "content": None, "function_call": FIELDS}
+    whole = {"choices": [{"index": 0, "message": message, "finish_reason": "function_call"}]}
+    assert calls_of(reply_to(whole)) == [("call_0", "f", PARIS)]
+    message["tool_calls"] = [{"id": "x", "type": "function", "function": FIELDS}]
+    assert calls_of(reply_to(whole)) == [("x", "f", PARIS)]
 
 
 def test_calls_of_several_choices_stay_apart() -> None:
