@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+from eighty80_jupyter import background
+from eighty80_jupyter.chat import journal
 from tests.support.environment import jupyter_variables, project_variables
 from tests.support.scripted import ScriptedServer
 
@@ -19,12 +22,19 @@ if TYPE_CHECKING:
 
 BROWSER = Path(__file__).parent / "browser"
 
+# How long an example takes is the machine's affair. The rest is as Hypothesis has it, in CI too.
+settings.register_profile(
+    "patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("patient")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the browser's tests last: while it is open, `asyncio.run` fails in the main thread."""
     for item in items:
         if BROWSER in item.path.parents:
             item.add_marker("browser")
+            item.add_marker(pytest.mark.timeout(300))
     items.sort(key=lambda item: BROWSER in item.path.parents)
 
 
@@ -40,6 +50,13 @@ def _isolation(monkeypatch: pytest.MonkeyPatch, jupyter_home: dict[str, str]) ->
         monkeypatch.delenv(name)
     for name, value in jupyter_home.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let threads that end be waited for, however busy the machine is."""
+    monkeypatch.setattr(background, "_STOP_SECONDS", 60.0)
+    monkeypatch.setattr(journal, "_CLOSE_SECONDS", 60.0)
 
 
 @pytest.fixture(name="server")

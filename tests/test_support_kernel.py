@@ -56,11 +56,11 @@ def test_an_error_is_told(session: KernelSession) -> None:
 
 def test_a_running_cell_can_be_interrupted(session: KernelSession) -> None:
     """A cell that hangs is seen running and ends with KeyboardInterrupt."""
-    result = session.submit("import time\nprint('on', flush=True)\ntime.sleep(60)")
+    result = session.submit("import time\nprint('on', flush=True)\ntime.sleep(600)")
     session.wait_for(lambda: result.stdout == "on\n", what="the first output")
     assert result.status == "running"
     session.interrupt()
-    session.finish(result, timeout=10)
+    session.finish(result)
     assert result.error is not None
     assert result.error.ename == "KeyboardInterrupt"
 
@@ -70,11 +70,11 @@ def test_what_comes_after_a_cell_is_waited_for(session: KernelSession) -> None:
     result = session.run(
         "import threading\nparent = get_ipython().kernel.get_parent()\n"
         "display('early', display_id='late');\ngo = threading.Event()\n"
-        "def work():\n    go.wait(10)\n    update_display('late', display_id='late')\n"
+        "def work():\n    go.wait(60)\n    update_display('late', display_id='late')\n"
         "threading.Thread(target=work).start()"
     )
     session.run("go.set()")
-    session.wait_for(lambda: result.data() == ["'late'"], timeout=10)
+    session.wait_for(lambda: result.data() == ["'late'"])
 
 
 def test_waiting_in_vain_says_what_runs(session: KernelSession) -> None:
@@ -105,7 +105,7 @@ def test_the_environment_is_passed_and_isolated(
     assert folder != "/nowhere"
     session.close()
     assert not session.alive
-    assert set(threading.enumerate()) == before
+    assert set(threading.enumerate()) <= before
 
 
 def test_a_dead_kernel_is_noticed(kernel: Callable[..., KernelSession]) -> None:

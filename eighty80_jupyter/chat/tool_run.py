@@ -83,12 +83,15 @@ class _Worker:
         self._cancel: Callable[[], object] | None = None
         # Whoever routes the output of a thread does it by context variables.
         run = contextvars.copy_context().run
-        threading.Thread(target=run, args=(self._run,), name="eighty80-tool", daemon=True).start()
+        self._thread = threading.Thread(
+            target=run, args=(self._run,), name="eighty80-tool", daemon=True
+        )
 
     def result(self, limit: float | None, stop: threading.Event | None) -> Any:
-        """Wait for the call and return its result, or raise what it raised. See `execute`."""
+        """Begin the call, wait for it, return its result or raise what it raised. See `execute`."""
         deadline = None if limit is None else time.monotonic() + limit
         try:
+            self._thread.start()  # an interrupt as early as here ends it too
             while not self._ended.wait(_step(deadline)):
                 over = deadline is not None and time.monotonic() >= deadline
                 if over or (stop is not None and stop.is_set()):

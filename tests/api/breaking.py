@@ -77,6 +77,13 @@ def fails(session: Session, server: ScriptedServer, reply: Reply, *, text: str =
     with pytest.raises(APIError) as caught:
         session.ask("Hi")
     error = caught.value
+    check_kept(session, error, text)
+    assert len(session.conversation) == turns + bool(text)
+    return error
+
+
+def check_kept(session: Session, error: APIError, text: str) -> None:
+    """Check that the error is one line, and keeps `text`, marks it, and has it in its place."""
     assert "\n" not in str(error)
     assert len(str(error)) < 400
     if text:
@@ -87,5 +94,3 @@ def fails(session: Session, server: ScriptedServer, reply: Reply, *, text: str =
         assert session.last is error.reply
     else:
         assert error.reply is None
-    assert len(session.conversation) == turns + bool(text)
-    return error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from eighty80_jupyter.api import client
 from tests.api.asking import session_for
 from tests.support.waiting import wait_until
 
@@ -27,6 +28,12 @@ def _no_thread_is_left() -> Iterator[None]:
         return [thread for thread in new if thread.name.startswith("eighty80")]
 
     wait_until(lambda: not left(), what="the end of the session's threads")
+
+
+@pytest.fixture(autouse=True)
+def _connections_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no stall of the scripted server cost the connection of a reply that is complete."""
+    monkeypatch.setattr(client, "_DRAIN_SECONDS", 60.0)
 
 
 @pytest.fixture(name="session")

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from eighty80_jupyter.api import client as client_module
 from eighty80_jupyter.api.client import Client, Settings
 from eighty80_jupyter.errors import APIConnectionError, APIStatusError
 from tests.api.asking import AT_ONCE, CHAT, KEY, Asked, ask, ask_once, endpoint_of, with_client
@@ -101,8 +102,11 @@ def test_a_server_that_hangs_up_on_an_idle_connection_says_so_to_nobody(
     assert [asked.text for asked in with_client(use)] == ["Hello", "Hello"]
 
 
-def test_a_reply_is_over_with_its_end_marker(server: ScriptedServer) -> None:
+def test_a_reply_is_over_with_its_end_marker(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A server that keeps the reply open behind the marker does not keep anybody waiting."""
+    monkeypatch.setattr(client_module, "_DRAIN_SECONDS", 0.1)
     head, *events, _ = STREAM.steps
     server.queue(Reply((head, *events, Hang())))
     assert ask_once(server).text == "Hello"

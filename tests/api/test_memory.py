@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 import tracemalloc
 
+import pytest
+
 from eighty80_jupyter.api.deltas import Snapshot
 from eighty80_jupyter.api.stream import ReplyReader
 from tests.api.reading import ENDPOINT, stream_of
@@ -24,6 +26,7 @@ def feed(state: Snapshot, reader: ReplyReader, thousands: int, events: bytes = T
                 state.apply(delta)
 
 
+@pytest.mark.timeout(600)  # counting the memory makes it slow
 def test_memory_grows_with_the_text_only() -> None:
     """A million chunks take less than three times their text and 10 MB, snapshot and all."""
     state, reader = Snapshot(), ReplyReader(ENDPOINT)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.api.asking import KEY, assert_nothing_runs, assert_works, session_for
 from tests.api.breaking import (
     CHUNKS,
     TEXT,
-    fails,
+    check_kept,
     raw,
     text_in,
 )
@@ -29,33 +30,42 @@ from tests.support.scripted import (
     sse_reply,
 )
 
-
-@pytest.fixture(name="hasty")
-def _hasty(server: ScriptedServer) -> Iterator[Session]:
-    """Give a session that waits a tenth of a second only."""
-    session = session_for(server.url, read_timeout=0.5, connect_timeout=10.0)
-    yield session
-    session.close()
+# How long a session bears silence, in seconds. On a busy machine the server itself may be silent
+# for the first of them, and then the next one is tried.
+PATIENCES = (0.5, 3.0, 15.0)
 
 
 @pytest.mark.parametrize("place", [0, 9, 60, 118, 200, 300, 420])
-def test_a_stall_is_a_timeout(hasty: Session, server: ScriptedServer, place: int) -> None:
+def test_a_stall_is_a_timeout(session: Session, server: ScriptedServer, place: int) -> None:
     """A server that falls silent, before or inside a reply, is given up and told so."""
     received = raw(sse_reply(CHUNKS))[:place]
-    error = fails(hasty, server, Reply((received, Hang())), text=text_in(received))
-    assert isinstance(error, APITimeoutError)
-    assert "ChatConfig.read_timeout" in str(error)
-    server.wait_disconnect()
-    assert_nothing_runs(hasty)
-    hasty.config.read_timeout = 20.0
-    assert_works(hasty, server)
+    for patience in PATIENCES:
+        session.config.read_timeout = patience
+        session.conversation.reset()
+        server.reset()
+        server.queue(Reply((received, Hang())))
+        with pytest.raises(APITimeoutError, match=r"ChatConfig\.read_timeout") as caught:
+            session.ask("Hi")
+        server.wait_disconnect()
+        reply = caught.value.reply
+        if (reply.text if reply is not None else "") == text_in(received):
+            break
+    check_kept(session, caught.value, text_in(received))
+    assert_nothing_runs(session)
+    session.config.read_timeout = 20.0
+    assert_works(session, server)
 
 
-def test_a_slow_stream_is_no_stall(hasty: Session, server: ScriptedServer) -> None:
+def test_a_slow_stream_is_no_stall(session: Session, server: ScriptedServer) -> None:
     """The timeout is for silence: a reply may take longer than it as a whole."""
-    hasty.config.read_timeout = 0.5
-    server.queue(sse_reply(CHUNKS, delay=0.1))
-    assert hasty.ask("Hi").text == TEXT
+    for patience in PATIENCES:
+        session.config.read_timeout = patience
+        session.conversation.reset()
+        server.queue(sse_reply(CHUNKS, delay=patience / 5))
+        with suppress(APITimeoutError):
+            session.ask("Hi")
+            break
+    assert session.conversation[-1].reply.text == TEXT
 
 
 def test_a_server_that_does_not_accept_is_a_timeout() -> None:
@@ -85,8 +95,18 @@ def test_a_server_that_does_not_accept_is_a_timeout() -> None:
         ("https://127.0.0.1:1", "Connection refused"),
     ],
 )
-def test_nobody_there_is_told_in_plain_words(address: str, reason: str) -> None:
+def test_nobody_there_is_told_in_plain_words(
+    address: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The reason is the system's own, without the library's packing around it."""
+    look_up = socket.getaddrinfo
+
+    def look_up_here(host: str, *more: Any, **settings: Any) -> Any:
+        if str(host).endswith(".invalid"):  # without a network the answer may take a minute
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return look_up(host, *more, **settings)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up_here)
     session = session_for(address, allow_insecure_http=True)
     with pytest.raises(
         APIConnectionError, match=rf"cannot connect to [\w.:-]+: [^:\[]*({reason})"
@@ -118,7 +138,7 @@ def test_an_early_refusal_does_not_wait_for_the_upload(session: Session) -> None
             with connection:
                 connection.recv(1000)
                 connection.sendall(b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n")
-                done.wait(20)
+                done.wait(60)
 
         done = threading.Event()
         thread = threading.Thread(target=refuse)

@@ -166,7 +166,7 @@ def test_a_flood_without_a_line_end_is_bounded(begin: bytes) -> None:
         tracemalloc.stop()
     assert (events, decoder.overflow) == ([], True)
     assert peak < 1.2 * MAX_EVENT_BYTES
-    assert time.perf_counter() - start < 10
+    assert time.perf_counter() - start < 60
 
 
 def test_many_lines_of_one_event_are_bounded() -> None:

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.support.lab import (
     CHROMIUM_NAMES,
@@ -30,6 +31,7 @@ API_KEY = "key-of-the-browser-tests"
 @pytest.fixture(scope="session", name="browser")
 def _browser() -> Iterator[Browser]:
     """Give one Chromium; without one the tests are skipped, but in CI they fail."""
+    expect.set_options(timeout=60_000)  # its own 5 seconds are too few where others work too
     if find_chromium() is None:
         reason = f"expected one of {', '.join(CHROMIUM_NAMES)} on the search path"
         if os.environ.get("CI"):

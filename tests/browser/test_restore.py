@@ -42,14 +42,15 @@ def test_a_killed_kernel_goes_on_where_the_saved_page_stands(
     pid = int(page.outputs(0).inner_text().split()[-1])
     page.save()
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: _is_restarted(page, pid), timeout=30)
+    wait_until(lambda: _is_restarted(page, pid), timeout=100, interval=0.1)
+    page.wait_idle()
     page.close_dialogs()
     page.run_cell(3)
     expect(page.outputs(3)).to_contain_text(f"Restored from {page.path.name} as it was last saved")
     expect(page.outputs(3)).to_contain_text("main: 2 turns")
     page.run_cell(2)
     page.run_cell(4)
-    messages = server.requests[-1].json["messages"]
+    messages = server.chats[-1].json["messages"]
     assert [(message["role"], message["content"]) for message in messages] == [
         ("system", "Be brief."),
         ("user", "One?"),

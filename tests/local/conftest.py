@@ -33,7 +33,7 @@ scratch = Path(os.environ["TMPDIR"])
 dest.mkdir()
 
 def wait_for(path, count=1):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while len(list(path.parent.glob(path.name))) < count:
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -45,9 +45,9 @@ def until() -> Until:
     """Wait for a condition, with a deadline that only a broken program reaches."""
 
     def wait(condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not condition():
-            assert time.monotonic() < deadline, "the condition has not come true in 30 s"
+            assert time.monotonic() < deadline, "the condition has not come true in 60 s"
             time.sleep(0.02)
 
     return wait

@@ -147,16 +147,21 @@ def test_failure_later(use: Use) -> None:
 
 
 @posix
-def test_loading_takes_too_long(
-    use: Use, tmp_path: Path, is_gone: IsGone, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_loading_takes_too_long(use: Use, is_gone: IsGone, monkeypatch: pytest.MonkeyPatch) -> None:
     """A child that never gets ready is killed after the time allowed."""
     monkeypatch.setattr(server, "_CLOSE_SECONDS", 0.1)
-    pid_file = tmp_path / "pid"
-    use(f"import os\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))\n{READ}time.sleep(600)")
+    started: list[subprocess.Popen[bytes]] = []
+    spawn = server._spawn
+
+    def spawn_and_note(log: int) -> subprocess.Popen[bytes]:
+        started.append(spawn(log))
+        return started[-1]
+
+    monkeypatch.setattr(server, "_spawn", spawn_and_note)
+    use(f"{READ}time.sleep(600)")
     with pytest.raises(LocalModelError, match="was not ready after 1 s"):
         serve(timeout=1)
-    assert is_gone(int(pid_file.read_text()))
+    assert is_gone(started[0].pid)
 
 
 @posix
@@ -177,10 +182,10 @@ def test_end_of_the_process_waits_for_its_server(parent: Parent, script: Script)
     command = script(f"{READ}{ANSWER}{UNTIL_CLOSED}time.sleep(0.5)\nopen(__file__ + '.end', 'w')")
     process = parent(
         "from pathlib import Path\nfrom eighty80_jupyter.local import server\n"
-        f"server.CHILD = {command!r}\n"
+        f"server.CHILD = {command!r}\nserver._CLOSE_SECONDS = 60\n"
         "running = server.LocalServer(Path('some.gguf'), model='some', n_ctx=64)"
     )
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     assert Path(f"{command[-1]}.end").exists()
 
 

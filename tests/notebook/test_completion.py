@@ -9,6 +9,7 @@ import pytest
 from tests.support.kernel import KernelSession
 from tests.support.replies import models_reply
 from tests.support.scripted import ScriptedServer
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,8 @@ def _kernel() -> Iterator[KernelSession]:
 )
 def test_completes(kernel: KernelSession, code: str, found: list[str]) -> None:
     """What fits at the cursor is offered: options, models, names, attributes, columns."""
-    assert set(found) <= set(kernel.complete(code)), kernel.complete(code)
+    # A list of models that is slow to come is not waited for; Tab is pressed again.
+    wait_until(lambda: set(found) <= set(kernel.complete(code)), what=str(kernel.complete(code)))
 
 
 @pytest.mark.parametrize("code", ["%%chat\nplease imp", "%chat pri"])

@@ -47,7 +47,7 @@ def _saved(tmp_path_factory: pytest.TempPathFactory) -> Any:
             stream_reply(CAPTURED),
         )
         env = child_environment(home, {"_8080_API_URL": server.url, "_8080_API_KEY": KEY})
-        NotebookClient(notebook, timeout=60).execute(env=env, cwd=str(home))
+        NotebookClient(notebook, timeout=100).execute(env=env, cwd=str(home))
     nbformat.validate(notebook)
     return notebook
 

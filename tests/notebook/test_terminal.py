@@ -37,7 +37,7 @@ def test_ipython_streams_text(server: ScriptedServer, tmp_path: Path) -> None:
         ),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
     )
     lines = done.stdout.splitlines()
@@ -64,7 +64,7 @@ def test_plain_python(server: ScriptedServer, tmp_path: Path) -> None:
         env=child_environment(tmp_path, {"_8080_API_URL": server.url, "_8080_API_KEY": "k"}),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
     )
     assert (done.stdout, done.stderr) == (f"One. Two. 2{os.linesep}True False{os.linesep}", "")

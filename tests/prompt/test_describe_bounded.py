@@ -17,12 +17,12 @@ import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]  # ships no types
 import pytest
 
-from eighty80_jupyter.prompt import describe_foreign, describe_pandas
+from eighty80_jupyter.prompt import describe_foreign, describe_pandas, describe_tables
 from eighty80_jupyter.prompt.describe import describe
 from eighty80_jupyter.prompt.describe_foreign import Patience, TooLongError
 from eighty80_jupyter.prompt.describe_stats import summarised
 
-SECONDS = 5  # far more than the half second of a free machine
+SECONDS = 50  # far more than the half second of a free machine
 ROWS = 3_000_000
 
 
@@ -70,6 +70,7 @@ def text_of(value: Any, options: str = "", *, budget: int = 1_000) -> str:
     return text
 
 
+@pytest.mark.usefixtures("hurried")
 def test_reprs_that_sleep() -> None:
     """A `repr` that takes too long is given up, and not asked again in the same description."""
     assert text_of(Sleeps()).endswith("Sleeps: its repr took too long>")
@@ -79,14 +80,17 @@ def test_reprs_that_sleep() -> None:
     assert Sleeps.asked == 1
 
 
-def test_reprs_that_sleep_in_a_frame() -> None:
+@pytest.mark.usefixtures("hurried")
+def test_reprs_that_sleep_in_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     """So it is in the cells of a frame, whose other columns are told all the same."""
+    monkeypatch.setattr(describe_tables, "_AT_LEAST", SECONDS)  # a stall is not what is tested
     frame = pd.DataFrame({"a": [Sleeps()] * 100, "b": range(100)})
     text = text_of(frame)
     assert "its repr took too long" in text
     assert "- b: int64, all unique, 0 to 99" in text
 
 
+@pytest.mark.usefixtures("hurried")
 def test_reprs_that_never_end() -> None:
     """A `repr` that never ends is given up, and its thread ends."""
     text_of(Loops())
@@ -138,6 +142,7 @@ def test_huge_reprs() -> None:
     assert len(text_of([Huge()] * 100)) < 20_000
 
 
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("name", ["_repr_llm_", "_repr_markdown_", "__format__", "__str__"])
 def test_other_methods_that_sleep(name: str) -> None:
     """The other methods of a value are under the same limit."""
@@ -158,6 +163,7 @@ def test_other_methods_that_sleep(name: str) -> None:
         release.set()
 
 
+@pytest.mark.usefixtures("hurried")
 def test_only_daemons_are_left() -> None:
     """No thread that could keep the kernel from ending is left behind."""
     text_of([Sleeps(), Loops()])
@@ -224,6 +230,7 @@ def test_abandoned_results_are_not_mixed_up() -> None:
     with Patience(limit=0.01) as patience:
         with pytest.raises(TooLongError):
             patience.call(late)
+        patience.limit = SECONDS
         release.put(None)
         assert patience.call(lambda: "next") == "next"
 
@@ -257,6 +264,7 @@ FRAMES: dict[str, Callable[[], Any]] = {
 }
 
 
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("name", list(FRAMES))
 def test_large_frames(name: str) -> None:
     """A frame of millions of rows or thousands of columns is described soon, and not copied."""
@@ -284,6 +292,7 @@ LARGE: dict[str, Callable[[], Any]] = {
 }
 
 
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("name", list(LARGE))
 def test_large_values(name: str) -> None:
     """A container of a million items or a text of megabytes is described soon, and not copied."""

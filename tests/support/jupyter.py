@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from tests.support.environment import child_environment
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class JupyterServer:
         *,
         env: Mapping[str, str] | None = None,
         root: Path | None = None,
-        timeout: float = 60.0,
+        timeout: float = 100.0,
     ) -> None:
         self.app = app
         self.env = dict(env or {})
@@ -101,7 +101,7 @@ class JupyterServer:
         overrides.parent.mkdir(parents=True)
         overrides.write_text(json.dumps(SETTINGS), encoding="utf-8")
         self.root.mkdir(exist_ok=True)
-        self.port = _free_port()
+        self.port = free_port()
         with (self.home / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 self._command(), env=env, cwd=self.root, stdout=log, stderr=subprocess.STDOUT
@@ -149,7 +149,7 @@ class JupyterServer:
             method=method,
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=10) as reply:
+        with opener.open(request, timeout=60) as reply:
             data = reply.read()
         return json.loads(data) if data else None
 
@@ -158,14 +158,9 @@ class JupyterServer:
         if self._process is not None:
             self._process.terminate()
             try:
-                self._process.wait(10)
+                self._process.wait(60)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
             self._process = None
         self._home.cleanup()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])

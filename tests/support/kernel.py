@@ -137,7 +137,7 @@ class KernelSession:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         startup: str = "",
-        timeout: float = 60.0,
+        timeout: float = 100.0,
     ) -> None:
         self.env = dict(env or {})
         self.cwd = cwd

@@ -104,13 +104,14 @@ class NotebookPage:
         *,
         name: str = "notebook.ipynb",
         viewport: tuple[int, int] = VIEWPORT,
-        timeout: float = 60.0,
+        timeout: float = 100.0,
     ) -> NotebookPage:
         """Write `notebook` as `name` into the server's root and open it. `timeout` in seconds."""
         path = server.root / name
         path.write_text(json.dumps(notebook), encoding="utf-8")
         width, height = viewport
         page = browser.new_page(viewport={"width": width, "height": height})
+        page.set_default_timeout(timeout * 1000)
         self = cls(page, server, path)
         try:
             place = "lab/tree" if server.app == "lab" else "notebooks"
@@ -129,6 +130,10 @@ class NotebookPage:
         if self._theme != LIGHT:
             self.set_theme(LIGHT)
         self.page.close()
+        self.end_kernel()
+
+    def end_kernel(self) -> None:
+        """Shut the kernel down."""
         for session in self.server.api("GET", "api/sessions"):
             if session["path"] == self.path.relative_to(self.server.root).as_posix():
                 self.server.api("DELETE", f"api/sessions/{session['id']}")
@@ -143,7 +148,7 @@ class NotebookPage:
         """Find the outputs of a cell, one element each."""
         return self.cell(index).locator(".jp-OutputArea-output")
 
-    def wait_idle(self, *, timeout: float = 60.0) -> None:
+    def wait_idle(self, *, timeout: float = 100.0) -> None:
         """Wait until the kernel is idle and what `run_all` or `run_cell` began has ended."""
         self.page.wait_for_function(_IDLE, timeout=timeout * 1000)
 
@@ -169,6 +174,10 @@ class NotebookPage:
         self.page.wait_for_function("n => document.body.dataset.jpThemeName === n", arg=name)
         self._theme = name
 
+    def toggle_side_bar(self) -> None:
+        """Close the open side bar of JupyterLab, or open it."""
+        self._command("application:toggle-left-area")
+
     def close_dialogs(self) -> None:
         """Accept every dialog and dismiss every notice that covers the page."""
         while (button := self.page.locator(".jp-Dialog .jp-mod-accept")).count():
@@ -178,13 +187,13 @@ class NotebookPage:
 
     # What a person does.
 
-    def run_all(self, *, wait: bool = True, timeout: float = 60.0) -> None:
+    def run_all(self, *, wait: bool = True, timeout: float = 100.0) -> None:
         """Run every cell; not `wait`: return while they run."""
         self._command("notebook:run-all-cells")
         if wait:
             self.wait_idle(timeout=timeout)
 
-    def run_cell(self, index: int, *, wait: bool = True, timeout: float = 60.0) -> None:
+    def run_cell(self, index: int, *, wait: bool = True, timeout: float = 100.0) -> None:
         """Run one cell; not `wait`: return while it runs."""
         self.page.evaluate(f"index => {{ {_PANEL}.content.activeCellIndex = index }}", index)
         self._command("notebook:run-cell")

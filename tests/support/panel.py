@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
     from tests.support.lab import NotebookPage
 
-# Milliseconds from a click on Stop until no answer is under way, or null after five seconds.
+# Milliseconds from a click on Stop until no answer is under way, or null after a minute.
 STOP = """async panel => {
     const start = performance.now();
     panel.querySelector(".e80-stop").click();
     while (panel.querySelector(".e80-streaming")) {
-        if (performance.now() - start > 5000) return null;
+        if (performance.now() - start > 60_000) return null;
         await new Promise(requestAnimationFrame);
     }
     return performance.now() - start;

@@ -193,17 +193,17 @@ class ScriptedServer:
         """The requests for replies; those for the list of models come at any time."""
         return [request for request in self.requests if request.method == "POST"]
 
-    def wait_request(self, n: int = 1, timeout: float = 10.0) -> Request:
+    def wait_request(self, n: int = 1, timeout: float = 60.0) -> Request:
         """Wait until `n` requests have come in all, and return the n-th. `timeout` in seconds."""
         self._wait(lambda: len(self.requests) >= n, timeout, f"{n} requests")
         return self.requests[n - 1]
 
-    def wait_disconnect(self, n: int = 1, timeout: float = 10.0) -> Disconnect:
+    def wait_disconnect(self, n: int = 1, timeout: float = 60.0) -> Disconnect:
         """Wait until clients have ended `n` connections in all, and return the n-th end."""
         self._wait(lambda: len(self.disconnects) >= n, timeout, f"{n} disconnects")
         return self.disconnects[n - 1]
 
-    def wait_open(self, n: int, timeout: float = 10.0) -> None:
+    def wait_open(self, n: int, timeout: float = 60.0) -> None:
         """Wait until exactly `n` connections are open."""
         self._wait(lambda: self.open_connections == n, timeout, f"{n} open connections")
 

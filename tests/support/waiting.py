@@ -1,4 +1,4 @@
-"""Waiting with a deadline instead of sleeping for a guessed time."""
+"""Waiting with a deadline instead of sleeping for a guessed time, and how busy the machine is."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_SAMPLE = 0.1  # seconds of computing
+
 
 def wait_until(
     predicate: Callable[[], T],
     *,
-    timeout: float = 10.0,
+    timeout: float = 60.0,
     interval: float = 0.005,
     what: str = "the condition",
 ) -> T:
     """Call `predicate` until it returns something true, and return that.
 
-    `timeout` and `interval` are in seconds. Raises `TimeoutError` naming `what` at the deadline.
+    `timeout` and `interval` are in seconds; the default is for a machine that others keep busy.
+    Raises `TimeoutError` naming `what` at the deadline.
     """
     deadline = time.monotonic() + timeout
     while True:
@@ -30,3 +33,14 @@ def wait_until(
         if time.monotonic() >= deadline:
             raise TimeoutError(f"expected {what} within {timeout:g} s; last value: {value!r}")
         time.sleep(interval)
+
+
+def contention() -> float:
+    """Return how many times longer a computation takes now than it takes alone, at least 1.
+
+    Where a time is promised, a test allows that much more of it on a busy machine.
+    """
+    started, used = time.perf_counter(), time.thread_time()
+    while time.thread_time() - used < _SAMPLE:
+        pass
+    return max(1.0, (time.perf_counter() - started) / (time.thread_time() - used))
