@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.chat.tool_hands import Hands
     from eighty80_jupyter.chat.tool_loop import Confirmer, Offer
     from eighty80_jupyter.chat.tools import Tool
-    from eighty80_jupyter.chat.turn import Place, Request, Running
+    from eighty80_jupyter.chat.turn import Outgoing, Place, Request, Running
     from eighty80_jupyter.local.server import LocalServer
     from eighty80_jupyter.prompt.describe import Registry
     from eighty80_jupyter.prompt.prepare import Context, Prepared
@@ -65,9 +65,10 @@ if TYPE_CHECKING:
 class Session:
     """The conversations with a model in one kernel, and what is needed to hold them.
 
-    `config` holds every setting, `conversations` the conversations by their names, `conversation`
-    is the current one, `session[name]` another; `last` is the latest reply. `namespace`
-    holds the variables that prompts can name, those of the notebook; None leaves `{{...}}` alone.
+    That of the running kernel is `from eighty80_jupyter import chat`. `config` holds every setting,
+    `conversations` the conversations by their names, `conversation` is the current one,
+    `session[name]` another; `last` is the latest reply. `namespace` holds the variables that
+    prompts can name, those of the notebook; None leaves `{{...}}` alone.
     `calibration` corrects the estimate of tokens by what the server counts. `tools` holds the tools
     that a turn can offer; `@session.tool` adds a function. `confirmer` asks the user before a call;
     None: what must be asked about is refused. `open_panel` makes what `panel` returns; the notebook
@@ -159,10 +160,15 @@ class Session:
         sounds. `{{expressions}}` in it stand for values of `namespace`; `raw` leaves them as they
         are, `allow_secrets` leaves secrets in the values. `system` sets the instruction message of
         the conversation from this turn on; an empty one removes it. `stream` overrules
-        `config.stream`. The parameters are those of the table in `api.sampling` (`temperature`,
-        `max_tokens`, ...), for this turn only. `listen` is called in this thread with lists of
-        events as they come, and with an empty list in between. `conversation` is another one than
-        the current, `place` says where in it the turn stands.
+        `config.stream`. `listen` is called in this thread with lists of events as they come, and
+        with an empty list in between. `conversation` is another one than the current, `place` says
+        where in it the turn stands.
+
+        The parameters hold for this turn only: `model`, `temperature` (0 to 2), `top_p` (0 to 1),
+        `frequency_penalty` and `presence_penalty` (-2 to 2), `max_tokens` (1 or more), `seed`,
+        `stop` (1 to 4 texts), `n`, `reasoning_effort`, `logit_bias` (token id to -100..100),
+        `logprobs`, `top_logprobs` (0 to 20), `response_format`, `user`, and `extra` for fields
+        beyond these. Source: the table in `api.sampling`, after the API's documentation.
 
         `tools` are what the model may call: "all", names ("a,b" or a list), functions, False for
         none; None: what `config.tools` says. They run in this thread. `confirmer` asks before a
@@ -173,18 +179,18 @@ class Session:
         is what had come), ChatInterrupted for an interrupt.
         """
         try:
-            running = self._running(
-                conversation,
-                self.request(
-                    self.prepare(prompt, raw=raw, allow_secrets=allow_secrets),
-                    system=self.instruction(system, raw=raw, allow_secrets=allow_secrets),
-                    stream=stream,
-                    place=place,
-                    tools=tools,
-                    **parameters,
-                ),
+            running, hands = self._turn(
+                prompt,
+                system=system,
+                raw=raw,
+                allow_secrets=allow_secrets,
+                stream=stream,
+                conversation=conversation,
+                place=place,
+                tools=tools,
+                confirmer=confirmer or self.confirmer,
+                **parameters,
             )
-            hands = self._hands(running, confirmer or self.confirmer, allow_secrets=allow_secrets)
         except KeyboardInterrupt:
             raise ChatInterrupted("interrupted; nothing had come yet") from None
         return self._turns.run(running, hands, listen or (lambda _events: None))
@@ -209,18 +215,19 @@ class Session:
         the `confirmer` is asked, in a thread of their own; None: nobody can be asked. Raises
         UsageError for what cannot be sent.
         """
-        running = self._running(
-            conversation,
-            self.request(
-                self.prepare(prompt, raw=raw, allow_secrets=allow_secrets),
-                system=self.instruction(system, raw=raw, allow_secrets=allow_secrets),
-                stream=stream,
-                place=place,
-                tools=tools,
-                **parameters,
-            ),
+        running, hands = self._turn(
+            prompt,
+            system=system,
+            raw=raw,
+            allow_secrets=allow_secrets,
+            stream=stream,
+            conversation=conversation,
+            place=place,
+            tools=tools,
+            confirmer=confirmer,
+            **parameters,
         )
-        self._turns.begin(running, self._hands(running, confirmer, allow_secrets=allow_secrets))
+        self._turns.begin(running, hands)
         return running
 
     def panel(self) -> Any:
@@ -267,6 +274,26 @@ class Session:
         The callback must return at once. It can set timers: `get_running_loop().call_later`.
         """
         return self._turns.background.submit(callback)
+
+    def _turn(
+        self,
+        prompt: Any,
+        *,
+        system: str | None,
+        raw: bool,
+        allow_secrets: bool,
+        conversation: str | Conversation | None,
+        confirmer: Confirmer | None,
+        **options: Any,
+    ) -> tuple[Running, Hands | None]:
+        """Return a turn that is ready to begin, and what runs its tools."""
+        request = self.request(
+            self.prepare(prompt, raw=raw, allow_secrets=allow_secrets),
+            system=self.instruction(system, raw=raw, allow_secrets=allow_secrets),
+            **options,
+        )
+        running = self._running(conversation, request)
+        return running, self._hands(running, confirmer, allow_secrets=allow_secrets)
 
     def _running(self, conversation: str | Conversation | None, request: Request) -> Running:
         from eighty80_jupyter.chat.turn import Running  # noqa: PLC0415  # brings in httpx
@@ -404,13 +431,13 @@ class Session:
         conversation: Conversation | None = None,
         place: Place | None = None,
         **parameters: Any,
-    ) -> list[Message]:
+    ) -> Outgoing:
         """Return the messages that would be sent for a prompt at that place.
 
         What the model would have to condense first is left out. Raises UsageError, and
         ContextLengthError for what is too long.
         """
-        from eighty80_jupyter.chat.turn import Place, head, make_context  # noqa: PLC0415  # late
+        from eighty80_jupyter.chat.turn import Outgoing, Place, head, make_context  # noqa: PLC0415  # late
 
         conversation = self.conversation if conversation is None else conversation
         place, values = place or Place(), self.parameters(**parameters)
@@ -428,10 +455,14 @@ class Session:
             place=place,
         )
         context = make_context(conversation, place, limits, nobody)
-        return context.fitted(before, [Message("user", prepared.content)])
+        messages = context.preview(before, [Message("user", prepared.content)])
+        return Outgoing(messages, context.note)
 
     def register(self, kind: type | str, describe: Callable[[Any], Any]) -> None:
-        """Describe values of a class, or of "module.Class", by `describe(value)` in prompts."""
+        """Describe values of a class, or of "module.Class", by `describe(value)` in prompts.
+
+        It returns a text, or a value to describe in its place. Raises UsageError.
+        """
         from eighty80_jupyter.prompt.describe import Registry  # noqa: PLC0415  # seldom needed
 
         if self._registry is None:

@@ -211,3 +211,28 @@ def test_a_limit_that_is_learned_while_condensing(
     reply = session.ask("And now?")
     assert reply.notes[0].startswith("sent as a summary: ")
     assert size(server.requests[-1]) <= 700
+
+
+@pytest.mark.parametrize("policy", ["trim", "summarize"])
+def test_what_would_be_sent_is_what_is_sent(
+    server: ScriptedServer, make: Callable[..., Session], policy: str
+) -> None:
+    """The preview says what is left out, and shows the summary that is there."""
+    serve(server, limited(10_000))
+    session = make(context_policy=policy, context_limit=700)
+    for number in range(7):
+        session.ask(f"Question {number}: {LONG}")
+    seen = set()
+    for number in range(6):
+        prepared = session.prepare(f"Then {number}: {LONG}")
+        shown = session.outgoing(prepared)
+        reply = session.ask(prepared)
+        seen.add(shown.note.partition(":")[0])
+        if shown.note.startswith("condensed by the model first"):
+            assert reply.notes[0].startswith("sent as a summary: ")
+        else:
+            assert reply.notes == (shown.note,)
+            sent = server.requests[-1].json["messages"]
+            assert [message.to_wire() for message in shown.messages] == sent
+    summaries = {"condensed by the model first", "sent as a summary"}
+    assert seen == ({"not sent"} if policy == "trim" else summaries)

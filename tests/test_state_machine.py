@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import Message
     from eighty80_jupyter.chat.conversation import Conversation, Turn
 
+pytestmark = pytest.mark.timeout(600)
 LIMIT = 400  # tokens, in words here
 words = st.integers(1, 60)
 
@@ -280,7 +281,7 @@ class Conversing(RuleBasedStateMachine):
         """Send the end of what the history shows, and the prompt."""
         prepared = self.session.prepare("And now?")
         try:
-            sent = self.session.outgoing(prepared)
+            sent = self.session.outgoing(prepared).messages
         except ContextLengthError:
             return
         history = [m for turn in self.conversation for m in turn.messages]

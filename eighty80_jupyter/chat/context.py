@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.chat.conversation import Conversation, Summary, Turn
-from eighty80_jupyter.chat.limits import Fitted, Policy, Window, fit
+from eighty80_jupyter.chat.limits import Fitted, Policy, Window, fit, old_turns
 from eighty80_jupyter.errors import ContextLengthError
 
 # Asks the model: messages in, its text out.
@@ -87,8 +87,21 @@ class Context:
             return [*head, *condensed, *tail]
         return self.fitted(head, tail)
 
+    def preview(self, head: Sequence[Message], tail: Sequence[Message]) -> list[Message]:
+        """Return the same without asking the model: what it would condense first is left out."""
+        if self._settings.policy != "summarize" or self._limit is None:
+            return self.fitted(head, tail)
+        known, fitted = self._with_known(self._window, self._taken(head, tail))
+        if fitted.dropped:
+            self.note = f"condensed by the model first: {old_turns(fitted.dropped)}"
+        elif known is not None:
+            self.note = f"sent as a summary: {old_turns(len(known.covers))}"
+        else:
+            self.note = fitted.note
+        return [*head, *_as_messages(known), *fitted.messages, *tail]
+
     def fitted(self, head: Sequence[Message], tail: Sequence[Message]) -> list[Message]:
-        """Return the same without asking the model: it drops what `messages` would condense."""
+        """Return the same without asking the model: what `messages` would condense is dropped."""
         settings = self._settings
         if self._limit is None or (settings.policy == "error" and not settings.strict):
             return [*head, *self._history(), *tail]
@@ -138,12 +151,9 @@ class Context:
 
         None where the model wrote no summary: what it should have condensed is dropped then.
         """
-        known = self._known_summary()
-        start = len(known.covers) if known else 0
-        summary = _as_messages(known)
-        rest = self._turns[start:]
-        fitted = fit(rest, window, taken + window.tokens(summary))
+        known, fitted = self._with_known(window, taken)
         if fitted.dropped:
+            rest = self._turns[len(known.covers) if known else 0 :]
             # Half of the room, so that the next turns need not be condensed at once again.
             roomy = replace(window, limit=max(window.limit // 2 + taken // 2, _LEAST))
             fitted = _halved(fit(rest, roomy, taken), fitted)
@@ -151,13 +161,17 @@ class Context:
             if not known.text:
                 return None
             self._conversation.summary = known
-            summary = _as_messages(known)
         if known is None:
             self.note = fitted.note
             return list(fitted.messages)
-        count = len(known.covers)
-        self.note = f"sent as a summary: {count} old turn{'' if count == 1 else 's'}"
-        return [*summary, *fitted.messages]
+        self.note = f"sent as a summary: {old_turns(len(known.covers))}"
+        return [*_as_messages(known), *fitted.messages]
+
+    def _with_known(self, window: Window, taken: int) -> tuple[Summary | None, Fitted]:
+        """Return the summary at hand, and what fits of the turns that it does not stand for."""
+        known = self._known_summary()
+        rest = self._turns[len(known.covers) if known else 0 :]
+        return known, fit(rest, window, taken + window.tokens(_as_messages(known)))
 
     def _known_summary(self) -> Summary | None:
         """Return the summary at hand, if it is one of the turns that stand at the beginning."""

@@ -124,7 +124,7 @@ class Conversation:
     def __init__(
         self, name: str = "main", turns: Iterable[Turn] = (), *, system: str | None = None
     ) -> None:
-        self.name = name
+        self._name = name
         self.summary: Summary | None = None
         self._system = system
         self._turns = list(turns)
@@ -149,6 +149,11 @@ class Conversation:
     def __repr__(self) -> str:
         turns = "1 turn" if len(self) == 1 else f"{len(self)} turns"
         return f"<Conversation {self.name!r}: {turns}>"
+
+    @property
+    def name(self) -> str:
+        """Its name, by which it is found; a copy under another one is a `fork`."""
+        return self._name
 
     @property
     def system(self) -> str | None:
@@ -194,9 +199,7 @@ class Conversation:
     def commit(self, turn: Turn) -> None:
         """Add a turn at the end."""
         with self._lock:
-            self._places[turn.id] = len(self._turns)
-            self._turns.append(turn)
-            self._data_turns += turn.has_data
+            self._append(turn)
         self._tell()
 
     def add_alternative(self, turn_id: str, exchange: Exchange) -> Turn:
@@ -205,13 +208,13 @@ class Conversation:
             index = self._places.get(turn_id)
             if index is None:
                 turn = Turn(alternatives=(exchange,), id=turn_id)
-                self.commit(turn)
-                return turn
-            old = self._turns[index]
-            turn = replace(
-                old, alternatives=(*old.alternatives, exchange), chosen=len(old.alternatives)
-            )
-            self._put(index, turn)
+                self._append(turn)
+            else:
+                old = self._turns[index]
+                turn = replace(
+                    old, alternatives=(*old.alternatives, exchange), chosen=len(old.alternatives)
+                )
+                self._put(index, turn)
         self._tell()
         return turn
 
@@ -309,11 +312,17 @@ class Conversation:
 
         return end
 
+    def _append(self, turn: Turn) -> None:
+        self._places[turn.id] = len(self._turns)
+        self._turns.append(turn)
+        self._data_turns += turn.has_data
+
     def _put(self, index: int, turn: Turn) -> None:
         self._data_turns += turn.has_data - self._turns[index].has_data
         self._turns[index] = turn
 
     def _tell(self) -> None:
+        # Never under the lock: a watcher may wait for another thread, which waits for that lock.
         for watcher in tuple(self._watchers):
             watcher(self)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from shlex import quote
 
 from eighty80_jupyter.api.sampling import unknown
 from eighty80_jupyter.chat.conversation import Conversation, Watcher
@@ -29,9 +30,10 @@ class Conversations(Mapping[str, Conversation]):
         try:
             return self._all[name]
         except KeyError:
+            names = ", ".join(map(quote, self._all))
             raise UsageError(
                 f"{unknown('conversation', name, self._all)}; "
-                f"there are: {', '.join(self._all)}; %chat --new {name} begins it"
+                f"there are: {names}; %chat --new {quote(name)} begins it"
             ) from None
 
     def __contains__(self, name: object) -> bool:
@@ -102,7 +104,7 @@ class Conversations(Mapping[str, Conversation]):
             )
         if name in self._all:
             raise UsageError(
-                f"there is a conversation {name} already; %chat --use {name} goes on with it"
+                f"there is a conversation {name} already; %chat --use {quote(name)} goes on with it"
             )
         return name
 

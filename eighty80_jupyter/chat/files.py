@@ -24,7 +24,7 @@ def target(path: str | os.PathLike[str]) -> Path:
     except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(f"cannot use the path {str(path)[:200]!r}: {reason(error)}") from None
     if directory:
-        raise UsageError(f"{path} is a directory; name a file in it")
+        raise UsageError(f"{path or found} is a directory; name a file in it")
     if device:  # moved into its place, a file would take it away from everybody
         raise UsageError(f"{path} is no ordinary file; name another")
     if not folder:
@@ -37,9 +37,10 @@ def read_file(path: str | os.PathLike[str], limit: int) -> bytes:
     try:
         found = Path(path).expanduser()
         if found.is_dir():
-            raise UsageError(f"{path} is a directory; name a file in it")
+            raise UsageError(f"{path or found} is a directory; name a file in it")
         if not found.exists():
-            raise UsageError(f"there is no file {path}")
+            where = "" if found.is_absolute() else f" in {Path.cwd()}"
+            raise UsageError(f"there is no file {path}{where}")
         if not found.is_file():
             raise UsageError(f"{path} is no ordinary file")
         size = found.stat().st_size

@@ -7,7 +7,7 @@ from typing import Any
 
 from eighty80_jupyter.api.endpoint import Secret, without_secret
 from eighty80_jupyter.chat.conversation import Conversation
-from eighty80_jupyter.chat.wire_form import Record, from_json, plain, read_conversation, to_json
+from eighty80_jupyter.chat.wire_form import Record, mended, plain, read_conversation
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.blocks import without_data
 
@@ -42,7 +42,7 @@ def conversation_without(
 ) -> Conversation:
     """Return a conversation of the same turns without those things. Raises UsageError."""
     values = plain_without(Record.of(conversation), without, secret)
-    return read_conversation(from_json(to_json(values)))  # what a file can hold
+    return read_conversation(mended(values))  # programs of others read it
 
 
 def kinds_of(without: Iterable[str]) -> frozenset[str]:

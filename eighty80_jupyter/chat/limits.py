@@ -65,11 +65,16 @@ class Fitted:
         """What was left out, in a few words; empty for nothing."""
         notes = []
         if self.dropped:
-            notes.append("the oldest turn" if self.dropped == 1 else f"{self.dropped} old turns")
+            notes.append(old_turns(self.dropped))
         if self.collapsed:
             turns = "1 turn" if self.collapsed == 1 else f"{self.collapsed} turns"
             notes.append(f"the data of {turns}")
         return f"not sent: {' and '.join(notes)}" if notes else ""
+
+
+def old_turns(count: int) -> str:
+    """Return a number of turns from the oldest on, in words."""
+    return "the oldest turn" if count == 1 else f"{count:,} old turns"
 
 
 def fit(turns: Sequence[Turn], window: Window, taken: int) -> Fitted:

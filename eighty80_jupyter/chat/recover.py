@@ -39,6 +39,8 @@ def recover(number: int = 1, *, folder: Path | None = None) -> Recovered:
 
     Journals without a turn do not count. Raises UsageError if there is none.
     """
+    if number < 1:
+        raise UsageError(f"the journals are counted from 1, the latest one, got {number}")
     place = folder or journal_folder()
     count, problem = 0, ""
     wanted: Recovered | None = None
@@ -56,7 +58,8 @@ def recover(number: int = 1, *, folder: Path | None = None) -> Recovered:
     if wanted is not None:
         return wanted
     if count:
-        raise UsageError(f"there are {count} journals to recover from, got {number}")
+        there = "is 1 journal" if count == 1 else f"are {count} journals"
+        raise UsageError(f"there {there} to recover from, got {number}")
     raise UsageError(
         f"there is no journal of an earlier kernel in {place}{problem}; "
         "%config ChatConfig.autosave = True begins one"

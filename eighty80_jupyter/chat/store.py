@@ -79,7 +79,7 @@ def load(path: str | os.PathLike[str]) -> list[Conversation]:
             conversation = read_conversation(value)
         except UsageError as error:
             raise _refused(path, str(error)) from None
-        _rename(conversation, {other.name for other in found})
+        conversation = _named_anew(conversation, {other.name for other in found})
         found.append(conversation)
         _known.setdefault(conversation, {})[target(path)] = _pieces(value)
     return found
@@ -104,8 +104,7 @@ def adopt(
         elif _is_empty(there):
             there.restore(conversation.turns(), system=conversation.system)
             there.summary = conversation.summary
-            if conversation in _known:
-                _known[there] = _known[conversation]
+            _hand_on(conversation, there)
             taken = conversations.use(name)
         elif Record.of(there) == Record.of(conversation):
             taken = conversations.use(name)
@@ -114,8 +113,8 @@ def adopt(
             lines.append(f"{name}: all {len(conversation):,} of its turns are there already")
             continue
         else:
-            conversation.name = conversations.free_name(name)
-            taken = conversations.add(conversation)
+            taken = conversations.add(conversation.fork(conversations.free_name(name)))
+            _hand_on(conversation, taken)
         count = len(taken)
         turns = "1 turn" if count == 1 else f"{count:,} turns"
         why = "" if taken.name == name else f" (there is another {name})"
@@ -186,11 +185,19 @@ def _mark(name: str, value: Any) -> bytes:
     return hashlib.blake2b(to_json([name, value]), digest_size=16).digest()
 
 
-def _rename(conversation: Conversation, taken: set[str]) -> None:
+def _hand_on(loaded: Conversation, taken: Conversation) -> None:
+    """Remember what a file holds for the conversation that took the place of a loaded one."""
+    if loaded in _known:
+        _known[taken] = _known[loaded]
+
+
+def _named_anew(conversation: Conversation, taken: set[str]) -> Conversation:
+    """Return the conversation, under another name if its own is taken."""
     name, number = conversation.name, 2
-    while conversation.name in taken:
-        conversation.name = f"{name}-{number}"
+    while name in taken:
+        name = f"{conversation.name}-{number}"
         number += 1
+    return conversation if name == conversation.name else conversation.fork(name)
 
 
 def _is_empty(conversation: Conversation) -> bool:

@@ -103,6 +103,14 @@ class Running:
         return (self.request.prompt, *(m for done in self.rounds for m in done.messages()))
 
 
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What would be sent: the messages, and what of the history is not among them, in words."""
+
+    messages: list[Message]
+    note: str = ""
+
+
 Emit = Callable[[Sequence[TurnEvent]], None]
 
 

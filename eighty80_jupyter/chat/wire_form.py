@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,6 +25,7 @@ T = TypeVar("T")
 
 _LONGEST_NAME = 100  # as `chat.conversations` takes them
 _NOTHING = object()
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")  # the escape of a surrogate
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,20 +76,16 @@ def plain(value: Any) -> Any:
 
 
 def to_json(value: Any, *, indent: bool = False) -> bytes:
-    """Return plain values as JSON. Half a surrogate pair, which no file can hold, becomes U+FFFD.
+    """Return plain values as JSON, exact: half a surrogate pair stands as its escape.
 
-    Raises UsageError for a number that JSON cannot carry.
+    Raises UsageError for what JSON cannot carry.
     """
     import orjson  # noqa: PLC0415  # when something is kept
 
-    option = orjson.OPT_INDENT_2 if indent else 0
     try:
-        try:
-            return orjson.dumps(value, option=option)
-        except TypeError:
-            return orjson.dumps(_writable(value), option=option)
-    except TypeError as error:
-        raise UsageError(f"this cannot be written as JSON: {error}") from None
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else 0)
+    except TypeError:  # a half pair, or an integer beyond 64 bits: the standard library takes both
+        return _dumps(value, indent=2 if indent else None)
 
 
 def from_json(data: bytes | str) -> Any:
@@ -96,7 +95,25 @@ def from_json(data: bytes | str) -> Any:
     try:
         return orjson.loads(data)
     except ValueError as error:
-        raise UsageError(f"it is no JSON, or was cut off: {error}") from None
+        why = str(error)
+    try:
+        if _HALF.search(data if isinstance(data, bytes) else data.encode("utf-8", "replace")):
+            return json.loads(data)  # takes half a surrogate pair
+    except (ValueError, RecursionError):
+        pass  # what the other one said is clearer
+    raise UsageError(f"it is no JSON, or was cut off: {why}")
+
+
+def mended(value: Any) -> Any:
+    """Return plain values with U+FFFD for half a surrogate pair, which UTF-8 cannot hold."""
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case dict():
+            return {mended(key): mended(item) for key, item in value.items()}
+        case list():
+            return [mended(item) for item in value]
+    return value
 
 
 def read(kind: type[T], value: Any) -> T:
@@ -207,12 +224,9 @@ def _fields(kind: Any) -> tuple[tuple[str, Any], ...]:
     )
 
 
-def _writable(value: Any) -> Any:
-    match value:
-        case str():
-            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        case dict():
-            return {_writable(key): _writable(item) for key, item in value.items()}
-        case list():
-            return [_writable(item) for item in value]
-    return value
+def _dumps(value: Any, indent: int | None) -> bytes:
+    separators = (",", ":") if indent is None else None
+    try:
+        return json.dumps(value, indent=indent, separators=separators).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"this cannot be written as JSON: {error}") from None

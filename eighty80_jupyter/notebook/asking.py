@@ -97,7 +97,7 @@ def dry_run(desk: Desk, question: Question) -> None:
     from eighty80_jupyter.notebook.dry_run import dry_run_html, dry_run_text  # noqa: PLC0415  # late
 
     session = desk.session
-    messages = session.outgoing(
+    sent = session.outgoing(
         question.prepared,
         system=session.instruction(desk.values.get("system"), **freedoms(desk)),
         conversation=question.conversation,
@@ -107,7 +107,7 @@ def dry_run(desk: Desk, question: Question) -> None:
     fields = sampling.body_fields(session.parameters(**question.parameters))
     offer = offered(desk, question.parameters, question.tools)
     fields |= offer.fields(1) if offer is not None else {}
-    shown = (messages, fields, question.prepared, session.calibration)
+    shown = (sent, fields, question.prepared, session.calibration)
     desk.show(dry_run_html(*shown), dry_run_text(*shown))
     _hint(desk, question.prepared)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def reset(desk: Desk, _value: Any) -> None:
     """Forget the conversation."""
     desk.conversation.reset()
-    desk.say("A new conversation begins.")
+    desk.note("A new conversation begins.")
 
 
 def undo(desk: Desk, count: int | None) -> None:
@@ -25,19 +25,21 @@ def undo(desk: Desk, count: int | None) -> None:
     first = len(desk.conversation) + 1
     for number, turn in enumerate(gone, first):
         desk.say(f"Undone: {number}. {shortened(turn.source)}")
-    desk.say(f"{desk.conversation.name} has {turns(len(desk.conversation))}.")
+    desk.note(f"{desk.conversation.name} has {turns(len(desk.conversation))}.")
 
 
 def alternative(desk: Desk, number: int) -> None:
-    """Let another answer of the last turn count."""
+    """Let another answer of the last turn count, or of the one that `--at` names."""
     conversation = desk.conversation
-    turn = conversation.choose(conversation.numbered(-1).id, number - 1)
+    place = desk.values.get("at", len(conversation))
+    turn = conversation.choose(conversation.numbered(place).id, number - 1)
     if desk.quiet:
         return
+    from eighty80_jupyter.notebook.kept import page_of  # noqa: PLC0415  # late
     from eighty80_jupyter.notebook.views import turn_html, turn_text  # noqa: PLC0415  # late
 
-    place = len(conversation)
-    desk.show(turn_html(place, turn), turn_text(place, turn))
+    kept = page_of(conversation, turn)
+    desk.show(turn_html(place, turn), turn_text(place, turn), kept)
 
 
 def edit(desk: Desk, number: int | None) -> None:

@@ -54,6 +54,7 @@ def export(desk: Desk, path: str) -> None:
         without=desk.values.get("without", ""),
         secret=desk.session.secrets,
         system=desk.session.config.system,
+        tools=desk.session.tools,
     )
     desk.say(f"Exported {_named(desk)} to {file.name}.")
 
@@ -71,7 +72,8 @@ def recover(desk: Desk, number: int | None) -> None:
     """Go on with what a killed kernel had, from its journal."""
     from eighty80_jupyter.chat.recover import recover as read  # noqa: PLC0415  # when wanted
 
-    found = read(number or 1)
+    number = 1 if number is None else number
+    found = read(number)
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(found.at))
     lines = store.adopt(desk.conversations, found.conversations, copies=False)
     _say_lines(desk, f"Recovered from the journal of {when}", lines)
@@ -81,7 +83,7 @@ def recover(desk: Desk, number: int | None) -> None:
     if cut:
         desk.say("The last answer is what had come of it; %chat --retry asks again.")
     if found.earlier:
-        desk.say(f"There is an older journal: %chat --recover {(number or 1) + 1}")
+        desk.say(f"There is an older journal: %chat --recover {number + 1}")
 
 
 def _named(desk: Desk) -> str:

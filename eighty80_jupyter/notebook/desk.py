@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.chat.conversations import Conversations
+from eighty80_jupyter.notebook.outputs import NAMESPACE
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -131,14 +132,29 @@ class Desk:
         if not self.quiet:
             sys.stdout.write(harmless(text) + "\n")
 
-    def show(self, html: str, text: str) -> None:
-        """Show HTML, or the text where there are no pages."""
+    def note(self, text: str) -> None:
+        """Write a line with which a saved page keeps how the conversation stands now."""
+        from eighty80_jupyter.notebook.display import has_pages  # noqa: PLC0415  # when first used
+        from eighty80_jupyter.notebook.kept import state_of  # noqa: PLC0415  # the same
+
+        if self.quiet:
+            return
+        if has_pages(self.shell):
+            metadata = {NAMESPACE: state_of(self.conversation)}
+            self.shell.display_pub.publish(data={"text/plain": text}, metadata=metadata)
+        else:
+            self.say(text)
+
+    def show(self, html: str, text: str, kept: Mapping[str, Any] | None = None) -> None:
+        """Show HTML, or the text where there are no pages; a saved page has what is `kept`."""
         from eighty80_jupyter.notebook.display import has_pages  # noqa: PLC0415  # when first used
 
         if self.quiet:
             return
         if has_pages(self.shell):
-            self.shell.display_pub.publish(data={"text/html": html, "text/plain": text})
+            metadata = {NAMESPACE: dict(kept)} if kept else {}
+            data = {"text/html": html, "text/plain": text}
+            self.shell.display_pub.publish(data=data, metadata=metadata)
         else:
             self.say(text)
 

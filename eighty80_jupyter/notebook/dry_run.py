@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.notebook.markdown import escape
@@ -12,6 +12,7 @@ from eighty80_jupyter.notebook.views import table_html, table_text
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import Message
+    from eighty80_jupyter.chat.turn import Outgoing
     from eighty80_jupyter.prompt.prepare import Prepared
     from eighty80_jupyter.prompt.tokens import Calibration
 
@@ -21,15 +22,17 @@ _HEADS = ("field", "type", "tokens", "what is sent", "left out", "redacted")
 
 
 def dry_run_text(
-    messages: Sequence[Message],
+    outgoing: Outgoing,
     parameters: Mapping[str, Any],
     prepared: Prepared,
     calibration: Calibration,
 ) -> str:
     """Return the dry run as plain text."""
     lines = ["Nothing was sent. This is what would be:", ""]
-    for message in messages:
+    for message in outgoing.messages:
         lines += [f"[{message.role}] {_size(message, calibration)}", _content(message), ""]
+    if outgoing.note:
+        lines += [outgoing.note, ""]
     lines.append("parameters: " + json.dumps(dict(parameters), ensure_ascii=False, default=str))
     if prepared.fields:
         lines += ["", table_text([_HEADS, *_rows(prepared)])]
@@ -37,7 +40,7 @@ def dry_run_text(
 
 
 def dry_run_html(
-    messages: Sequence[Message],
+    outgoing: Outgoing,
     parameters: Mapping[str, Any],
     prepared: Prepared,
     calibration: Calibration,
@@ -47,8 +50,10 @@ def dry_run_html(
     parts += [
         f'<div style="{QUIET}">{escape(message.role)} · {_size(message, calibration)}</div>'
         f'<pre style="{_PROSE}">{escape(_content(message))}</pre>'
-        for message in messages
+        for message in outgoing.messages
     ]
+    if outgoing.note:
+        parts.append(f'<div style="{QUIET}">{escape(outgoing.note)}</div>')
     shown = json.dumps(dict(parameters), ensure_ascii=False, default=str)
     parts.append(f'<div style="{QUIET}">parameters: {escape(shown)}</div>')
     if prepared.fields:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.chat.conversation import Conversation
 from eighty80_jupyter.chat.files import locked, read_file, target, write_file
@@ -21,6 +21,11 @@ from eighty80_jupyter.chat.left_out import Secrets, conversation_without
 from eighty80_jupyter.chat.wire_form import from_json, to_json
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.outputs import NAMESPACE
+
+if TYPE_CHECKING:
+    from eighty80_jupyter.chat.tools import Tool
+
+_Tools = Sequence[Mapping[str, Any]]
 
 LIMIT = 1_000_000_000  # bytes of a file that may be written over
 # The sum of what this kernel wrote to each file.
@@ -35,19 +40,22 @@ def export(
     without: Iterable[str] = (),
     secret: Secrets = None,
     system: str | None = None,
+    tools: Mapping[str, Tool] | None = None,
 ) -> Path:
     """Write a conversation in the form that the suffix of `path` names, and return the path.
 
     `.md`, `.html`, `.ipynb`, `.jsonl`. `without` and `secret` are as for `chat.store.save`;
-    `system` is the instruction of a conversation that has none of its own. Raises UsageError for
-    another suffix, and for a file that is there and is no such export.
+    `system` is the instruction of a conversation that has none of its own, `tools` are those whose
+    descriptions stand beside the calls in JSON lines. Raises UsageError for another suffix, and for
+    a file that is there and is no such export.
     """
     file = target(path)
     write, is_ours = form_of(file)
     shown = conversation_without(conversation, without, secret)
     if shown.system is None and system:
         shown.system = system
-    data = write(shown)
+    known = tools or {}
+    data = write(shown, [known[name].to_wire() for name in _tools_of(shown) if name in known])
     with locked(file):
         there = read_file(file, LIMIT) if file.exists() else b""
         if there and _written.get(file) != _sum(there) and not is_ours(there, data):
@@ -60,6 +68,14 @@ def export(
     return file
 
 
+def _tools_of(conversation: Conversation) -> dict[str, None]:
+    """Return the names of the tools that were offered, and of those that were called."""
+    names = dict.fromkeys(name for turn in conversation for name in turn.exchange.tools)
+    for message in conversation.to_messages():
+        names |= dict.fromkeys(call.name for call in message.tool_calls)
+    return names
+
+
 def form_of(file: Path) -> _Form:
     """Return how a file with this suffix is written. Raises UsageError for another suffix."""
     form = FORMS.get(file.suffix.lower())
@@ -70,7 +86,9 @@ def form_of(file: Path) -> _Form:
     return form
 
 
-def _marked(write: Callable[[Conversation], str], conversation: Conversation) -> bytes:
+def _marked(
+    write: Callable[[Conversation], str], conversation: Conversation, _tools: _Tools
+) -> bytes:
     text = write(conversation).encode("utf-8", "replace")
     return f"{_MARK}{_sum(text)} -->\n".encode() + text
 
@@ -92,7 +110,7 @@ def _html(conversation: Conversation) -> str:
     return page(conversation)
 
 
-def _notebook(conversation: Conversation) -> bytes:
+def _notebook(conversation: Conversation, _tools: _Tools) -> bytes:
     from eighty80_jupyter.notebook.export_notebook import notebook  # noqa: PLC0415  # the same
 
     made = notebook(conversation)
@@ -124,18 +142,19 @@ def _joined(value: Any) -> Any:
     return value
 
 
-def _lines(conversation: Conversation) -> bytes:
+def _lines(conversation: Conversation, tools: _Tools) -> bytes:
     """Return the conversation in the form in which OpenAI's fine-tuning takes it, as one line."""
     messages = [message.to_wire() for message in conversation.to_messages()]
     if conversation.system:
         messages.insert(0, {"role": "system", "content": conversation.system})
-    return to_json({"messages": messages}) + b"\n"
+    described = {"tools": tools} if tools else {}
+    return to_json({"messages": messages, **described}) + b"\n"
 
 
 def _is_line(data: bytes, new: bytes) -> bool:
     try:
         there, now = from_json(data), from_json(new)
-        return set(there) == {"messages"} and bool(
+        return set(there) - {"tools"} == {"messages"} and bool(
             there["messages"] == now["messages"][: len(there["messages"])]
         )
     except (UsageError, KeyError, TypeError):
@@ -146,7 +165,7 @@ def _sum(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-_Form = tuple[Callable[[Conversation], bytes], Callable[[bytes, bytes], bool]]
+_Form = tuple[Callable[[Conversation, _Tools], bytes], Callable[[bytes, bytes], bool]]
 FORMS: Mapping[str, _Form] = MappingProxyType(
     {
         ".md": (partial(_marked, _markdown), _is_marked),

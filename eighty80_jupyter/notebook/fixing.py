@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.prompt.describe_files import is_cell, is_users
+from eighty80_jupyter.prompt.describe_files import is_cell
 
 _ASK = "This code failed. Explain the error in a sentence or two, then show the corrected code."
 _LINES = 60  # of a long cell, around the line that failed
-_ERROR, _CODE = "_err", "failing_cell"
+_ERROR, _FAILED, _CALLED = "_err", "failing_cell", "called_cell"
 
 
 def failure_prompt(
@@ -25,28 +25,23 @@ def failure_prompt(
     """
     if failure is None:
         raise UsageError("there is no error to fix: no cell of this kernel has failed yet")
-    code = failing_code(failure, typed or {})
     values: dict[str, Any] = {_ERROR: failure}
     lines = [words.strip() or _ASK, "", f"The error: {{{{{_ERROR}}}}}"]
-    if code:
-        values[_CODE] = code
-        lines.append(f"The code: {{{{{_CODE}}}}}")
+    texts = {"The code": _FAILED, "The code of the cell that it called": _CALLED}
+    for (text, name), place in zip(texts.items(), _places(failure), strict=False):
+        if code := _source(*place, typed or {}):
+            values[name] = code
+            lines.append(f"{text}: {{{{{name}}}}}")
     return "\n".join(lines), values
 
 
-def failing_code(failure: BaseException, typed: Mapping[str, str]) -> str:
-    """Return the source of the cell, or of the user's function, that the exception came from.
-
-    Of a long one the lines around the place are returned. Empty if there is no source.
-    """
-    file, number = _place(failure)
-    lines = [line.rstrip("\n") for line in linecache.getlines(file)] if file else []
+def _source(file: str, number: int, typed: Mapping[str, str]) -> str:
+    """Return the source of a cell; of a long one the lines around line `number`."""
+    lines = [line.rstrip("\n") for line in linecache.getlines(file)]
     while lines and not lines[-1].strip():
         del lines[-1]
-    if is_cell(file) and (source := typed.get("\n".join(lines).rstrip())) is not None:
+    if (source := typed.get("\n".join(lines).rstrip())) is not None:
         lines = source.split("\n")
-    if not is_cell(file) and not isinstance(failure, SyntaxError):
-        return ""  # a file of the user's: the error itself shows the lines around the place
     if len(lines) <= _LINES:
         return "\n".join(lines)
     start = min(max(number - 1 - _LINES // 2, 0), len(lines) - _LINES)
@@ -57,17 +52,23 @@ def failing_code(failure: BaseException, typed: Mapping[str, str]) -> str:
     return "\n".join([*above, *kept, *below])
 
 
-def _place(failure: BaseException) -> tuple[str, int]:
-    """Return the file and the line: of the innermost cell, else of the innermost user's file."""
+def _places(failure: BaseException) -> list[tuple[str, int]]:
+    """Return file and line of the cell that failed, and of the innermost cell if it is another.
+
+    Of a file of the user's the error itself shows the lines around the place.
+    """
     if isinstance(failure, SyntaxError) and failure.filename and is_cell(failure.filename):
-        return failure.filename, failure.lineno or 1
-    found = ("", 1)
+        return [(failure.filename, failure.lineno or 1)]
+    cells: list[tuple[str, int]] = []
     trace: types.TracebackType | None = failure.__traceback__
     for _ in range(5_000):
         if trace is None:
             break
         file = trace.tb_frame.f_code.co_filename
-        if is_cell(file) or (is_users(file) and not is_cell(found[0])):
-            found = file, trace.tb_lineno
+        if is_cell(file):
+            cells.append((file, trace.tb_lineno))
         trace = trace.tb_next
-    return found
+    # The same cell may come several times: its own line, then those of its functions.
+    first = [place for place in cells if place[0] == cells[0][0]]
+    last = [cells[-1]] if cells and cells[-1][0] != cells[0][0] else []
+    return [*first[-1:], *last]

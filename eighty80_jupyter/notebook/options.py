@@ -296,8 +296,8 @@ _TABLE = (
         group="branch",
         alone=True,
         number=True,
-        goes_with=("fork",),
-        help="with --fork: copy the first N turns only",
+        goes_with=("fork", "alternative"),
+        help="with --fork: copy the first N turns only; with --alternative: that of turn N",
     ),
     Option(
         name="list",

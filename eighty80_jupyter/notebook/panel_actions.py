@@ -173,9 +173,9 @@ class Actions:
 
         session = self._session
         prepared = session.prepare(text)
-        messages = session.outgoing(prepared, place=Place(again=again))
+        sent = session.outgoing(prepared, place=Place(again=again))
         fields = sampling.body_fields(session.parameters())
-        html = dry_run_html(messages, fields, prepared, session.calibration)
+        html = dry_run_html(sent, fields, prepared, session.calibration)
         self._tell("preview", html=html, to=view)
 
     def _turn_ended(self, running: Running) -> None:

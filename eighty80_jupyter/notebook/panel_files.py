@@ -57,7 +57,11 @@ class FileControls(VBox):  # type: ignore[misc]  # untyped
 
         session = self._session
         file = export(
-            session.conversation, path, secret=session.secrets, system=session.config.system
+            session.conversation,
+            path,
+            secret=session.secrets,
+            system=session.config.system,
+            tools=session.tools,
         )
         self._say(f"Exported to {file.name}.")
 

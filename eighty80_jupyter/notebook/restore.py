@@ -63,7 +63,8 @@ class _Message:
 class _Kept:
     """What the last output of a reply keeps; see `kept` and `display.reply_metadata`."""
 
-    messages: tuple[_Message, ...]
+    messages: tuple[_Message, ...] = ()
+    role: str = "assistant"
     conversation: str = "main"
     turn: int = 1
     model: str = ""
@@ -79,6 +80,13 @@ class _Kept:
     source: str = ""
     has_data: bool = False
     system: str | None = None
+    reasoning: str = ""
+    further: tuple[Choice, ...] = ()
+    attached: int = 0
+    tools: tuple[str, ...] = ()
+    rounds: int = 1
+    error: str = ""
+    notes: tuple[str, ...] = ()
     cell: str = ""  # what the notebook says, not what was kept
 
 
@@ -88,7 +96,12 @@ def restore(conversations: Conversations, path: str | os.PathLike[str]) -> list[
     The one that was answered last becomes the current one. One that is there already stays as it
     is; a name that is taken is not taken away. Raises UsageError, and then nothing has changed.
     """
-    return adopt(conversations, read_notebook(path), copies=False)
+    kept = _read(path)
+    lines = adopt(conversations, _conversations(kept), copies=False)
+    if attached := len({entry.id for entry in kept if entry.attached}):
+        turns = "1 turn" if attached == 1 else f"{attached} turns"
+        lines.append(f"without the pictures and sounds of {turns}, which a page does not keep")
+    return lines
 
 
 def read_notebook(path: str | os.PathLike[str]) -> list[Conversation]:
@@ -96,6 +109,11 @@ def read_notebook(path: str | os.PathLike[str]) -> list[Conversation]:
 
     Raises UsageError for a file that is no notebook, or has no turns, or of a later version.
     """
+    return _conversations(_read(path))
+
+
+def _read(path: str | os.PathLike[str]) -> list[_Kept]:
+    """Return what the outputs of a notebook keep, in the order of the page. Raises UsageError."""
     try:
         notebook = from_json(read_file(path, LIMIT))
     except UsageError as error:
@@ -112,6 +130,10 @@ def read_notebook(path: str | os.PathLike[str]) -> list[Conversation]:
             raise UsageError(f"{path}: reply {number} cannot be read back: {error}") from None
     if not kept:
         raise UsageError(f"{path} holds no replies of %%chat; save the notebook before the kernel")
+    return kept
+
+
+def _conversations(kept: list[_Kept]) -> list[Conversation]:
     pages = _Pages()
     for entry in sorted(kept, key=lambda entry: entry.at):
         pages.add(entry)
@@ -146,18 +168,24 @@ class _Pages:
         self._systems: dict[str, str | None] = {}
 
     def add(self, entry: _Kept) -> None:
-        """Take in a turn, which was answered after all that were taken in before."""
+        """Take in a turn, or a change, which came after all that were taken in before."""
         name = entry.conversation
         turns = self._turns.pop(name, None)
         if turns is None:
             turns = self._begun_from(entry)
         self._turns[name] = turns  # at the end: the latest one
         self._systems[name] = entry.system
+        ids = [each.id for each in turns]
+        if entry.role == "state":
+            if entry.after == "" or entry.after in ids:  # else that turn is not on the page
+                del turns[ids.index(entry.after) + 1 if entry.after else 0 :]
+            return
         turn = _turn(entry)
-        ids = [known.id for known in turns]
         if turn.id in ids:
             index = ids.index(turn.id)
-            if turn.exchange in turns[index].alternatives:  # the cell was copied
+            known = turns[index].alternatives
+            if turn.exchange in known:  # the cell was copied, or an answer chosen again
+                turns[index] = replace(turns[index], chosen=known.index(turn.exchange))
                 return
             answers = (*turns[index].alternatives, turn.exchange)
             turns[index] = replace(turn, alternatives=answers, chosen=len(answers) - 1)
@@ -186,17 +214,27 @@ class _Pages:
 
 def _turn(entry: _Kept) -> Turn:
     messages = tuple(message.to_message() for message in entry.messages)
+    first = Choice(
+        text=messages[-1].text, reasoning=entry.reasoning, finish_reason=entry.finish_reason
+    )
     reply = Reply(
-        choices=(Choice(text=messages[-1].text, finish_reason=entry.finish_reason),),
+        choices=(first, *entry.further),
         model=entry.model,
         usage=None if entry.usage is None else Usage.from_wire(entry.usage),
         seconds=entry.seconds,
         status=entry.status,
+        error=entry.error,
         parameters=entry.parameters,
+        notes=entry.notes,
+        rounds=entry.rounds,
         calls=entry.calls,
     )
     exchange = Exchange(
-        messages=messages, reply=reply, has_data=entry.has_data, source=entry.source
+        messages=messages,
+        reply=reply,
+        has_data=entry.has_data,
+        source=entry.source,
+        tools=entry.tools,
     )
     if entry.id:
         return Turn(alternatives=(exchange,), id=entry.id, cell=entry.cell)
@@ -213,7 +251,8 @@ def _checked(raw: Mapping[str, Any], cell: Mapping[str, Any], typed: str) -> _Ke
         source=entry.source if entry.source in typed else "",
         parameters=_parameters(entry.parameters),
     )
-    check_turn(_turn(entry), f"turn {entry.turn}")
+    if entry.role != "state":
+        check_turn(_turn(entry), f"turn {entry.turn}")
     return entry
 
 
@@ -243,7 +282,8 @@ def _outputs(cells: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict
                     f"the notebook was written by a later eighty80_jupyter (version {schema} of "
                     f"its outputs, this one knows {SCHEMA}); upgrade it"
                 )
-            if kept.get("messages") and "conversation" in kept:
+            said = kept.get("messages") or kept.get("role") == "state"
+            if said and "conversation" in kept:
                 yield cell, kept
 
 

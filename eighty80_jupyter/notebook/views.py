@@ -107,8 +107,17 @@ def turn_html(number: int | None, turn: Turn) -> str:
 
 def turn_text(number: int, turn: Turn) -> str:
     """Return one turn as plain text."""
-    lines = [*_round_lines(turn), turn.reply.text, f"[{last_line(turn.reply)}]"]
+    lines = [*_round_lines(turn), *_answers(turn.reply), f"[{last_line(turn.reply)}]"]
     return f"{number}. You:\n{turn.prompt}\n\nModel{_which(turn)}:\n" + "\n".join(lines)
+
+
+def _answers(reply: Reply) -> list[str]:
+    """Return the text of the answer, or of every one below its number."""
+    if len(reply.choices) == 1:
+        return [reply.text]
+    return [
+        f"Answer {choice.index + 1}:\n{choice.text or choice.refusal}" for choice in reply.choices
+    ]
 
 
 def _rounds(turn: Turn) -> list[Line | str]:

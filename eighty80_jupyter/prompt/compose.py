@@ -44,7 +44,7 @@ _MARKS = re.compile(
     re.IGNORECASE,
 )
 # What IPython calls the code of cells, and what `--fix` does.
-_CELL = re.compile(r"In\s*\[\s*-?[0-9]+\s*\]|_i{1,3}|_i[0-9]+|failing_cell")
+_CELL = re.compile(r"In\s*\[\s*-?[0-9]+\s*\]|_i{1,3}|_i[0-9]+|(?:failing|called)_cell")
 _CONVERSIONS: Mapping[str, Callable[[Any], str]] = {"r": repr, "s": str, "a": ascii}
 
 

@@ -19,6 +19,7 @@ _CHAIN = 4
 _AROUND = 2  # lines before and after the failing one
 _MESSAGE = 2_000
 _LINE = 200
+_GROUPED = 500  # characters of one exception of a group
 
 
 def draft(value: Any, request: Request) -> Draft | None:
@@ -97,14 +98,20 @@ def _message(error: BaseException, request: Request, *, full: bool) -> str:
     if isinstance(notes, list):
         line += "".join(f"\n{request.shorten(str(note), _LINE)}" for note in notes[:5])
     if isinstance(error, BaseExceptionGroup):
-        inner = [
-            request.shorten(_message(one, request, full=full), _LINE)
-            for one in error.exceptions[:5]
-        ]
+        inner = [_inner(one, request, full=full) for one in error.exceptions[:5]]
         line += "".join(f"\n- {text}" for text in inner)
         if len(error.exceptions) > len(inner):
             line += f"\n- … {len(error.exceptions) - len(inner)} more"
     return line
+
+
+def _inner(error: BaseException, request: Request, *, full: bool) -> str:
+    """Return one exception of a group and where it was raised, which is not the group's place."""
+    lines = [request.shorten(_message(error, request, full=full), _GROUPED)]
+    users = [frame for frame in _frames(error.__traceback__) if is_users(frame[0].co_filename)]
+    for frame in users[-1:]:
+        lines += _frame(*frame, around=0)
+    return "\n".join(lines).replace("\n", "\n  ")
 
 
 def _frames(trace: types.TracebackType | None) -> Iterator[tuple[types.CodeType, int]]:

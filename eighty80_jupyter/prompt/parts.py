@@ -131,6 +131,11 @@ def _bytes(value: Any, what: str, limit: int) -> bytes:
     try:
         _check_size(path.stat().st_size, value, limit)
         return path.read_bytes()
+    except FileNotFoundError:
+        raise UsageError(
+            f"cannot read {what} from {_named(value)}: there is no such file in {Path.cwd()}"
+            + (", nor a variable of that name" if str(value).isidentifier() else "")
+        ) from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise UsageError(f"cannot read {what} from {_named(value)}: {reason}") from None

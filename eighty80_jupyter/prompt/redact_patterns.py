@@ -92,6 +92,50 @@ def _is_assigned(match: re.Match[str]) -> bool:
     )
 
 
+# A text that is assigned to a name, or stands beside it in a dictionary: the operator is group 1,
+# the quote group 2, the text group 3.
+_LITERAL = (
+    r"\\?[\"']?\]?[ \t]{0,20}(:[ \t]{0,3}[\w.\[\], |]{1,30}?=|=>|[:=!]?=|:)[ \t]{0,20}"
+    r"[bfruBFRU]{0,2}(\\?[\"'])((?:(?!\2).){3,300}+)"
+)
+_HIDES_NOTHING = re.compile(
+    "bool|empty|false|hidden|int|key|none|null|optional|passwd|password|required|secret|str|string|"
+    "text|token|true|undefined"
+)
+_NO_CREDENTIAL = re.compile(r"(?:page|next|cursor|sync|continuation)[_-]?$", re.IGNORECASE)
+
+
+def _is_literal(match: re.Match[str]) -> bool:
+    """Tell a secret in code from a place for one, and from a label such as `"Password: "`."""
+    operator, quote, value = match[1], match[2], match[3]
+    word = value.strip().lower()
+    if value[0] in "${<[%*" or _HIDES_NOTHING.fullmatch(word) or set(word) <= set("x*.…-_ "):
+        return False
+    after = match.string[match.end() : match.end() + len(quote) + 1]
+    closed = after.startswith(quote)
+    if operator == ":":
+        closed = closed and (after[len(quote) :].strip() in set(",;})]") | {""})
+        return closed and " " not in value
+    return closed or " " not in value
+
+
+def _is_credential(match: re.Match[str]) -> bool:
+    """Tell the same of a key; what is just called a token must look like one, as many are words."""
+    value = match[3]
+    if " " in value or not _is_literal(match):
+        return False
+    if not match[0].lower().startswith("token"):
+        return True
+    before = match.string[max(0, match.start() - 14) : match.start()]
+    return (
+        match[1] != ":"
+        and len(value) >= 8  # noqa: PLR2004  # shorter ones are words
+        and any(letter.isdigit() for letter in value)
+        and any(letter.isalpha() for letter in value)
+        and _NO_CREDENTIAL.search(before) is None
+    )
+
+
 PATTERNS = (
     Pattern(
         "private key",
@@ -173,5 +217,22 @@ PATTERNS = (
         ),
         group=1,
         check=_is_assigned,
+    ),
+    Pattern(
+        "password",
+        ("asswor", "ASSWOR", "asswd", "ASSWD", "assphr", "ASSPHR", "pwd", "Pwd", "PWD"),
+        re.compile(rf"(?i:pass(?:word|wd|phrase)|pwd)\d{{0,3}}{_LITERAL}"),
+        group=3,
+        check=_is_literal,
+    ),
+    Pattern(
+        "key",
+        ("key", "Key", "KEY", "token", "Token", "TOKEN", "secret", "Secret", "SECRET"),
+        re.compile(
+            r"(?i:(?:api|access|account|auth|encryption|master|private|secret|signing)[_-]?key"
+            rf"|secret|token)\d{{0,3}}{_LITERAL}"
+        ),
+        group=3,
+        check=_is_credential,
     ),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from eighty80_jupyter.api.messages import Message
@@ -88,6 +90,16 @@ def test_a_name_that_cannot_be_one_is_refused_and_nothing_changes(name: str) -> 
         conversations.use("mian")
 
 
+def test_a_name_stays_and_is_told_as_it_must_be_typed() -> None:
+    """Changed from outside, it would no longer be the one by which the conversation is found."""
+    talks = Conversations()
+    made = talks.new("two words")
+    with pytest.raises(AttributeError):
+        made.name = "other"  # type: ignore[misc]  # it has no setter
+    with pytest.raises(UsageError, match="there are: main, 'two words'; %chat --new 'a b' begins"):
+        talks.use("a b")
+
+
 def test_watchers_are_told_of_every_change_until_they_end_it() -> None:
     conversations = Conversations()
     seen: list[tuple[str, int]] = []
@@ -105,3 +117,25 @@ def test_watchers_are_told_of_every_change_until_they_end_it() -> None:
     end()
     main.commit(turn("b", "2"))
     assert len(seen) == 8
+
+
+def test_a_watcher_may_wait_for_another_thread_that_looks() -> None:
+    """Nothing is told under the lock: a journal that hears of two changes would wait for ever."""
+    conversation = Conversation(turns=[turn("a", "1")])
+    seen: list[int] = []
+
+    def look_elsewhere(changed: Conversation) -> None:
+        looker = threading.Thread(target=lambda: seen.append(len(changed.turns())), daemon=True)
+        looker.start()
+        looker.join(30)
+        assert not looker.is_alive()
+
+    conversation.watch(look_elsewhere)
+    conversation.commit(turn("b", "2"))
+    (gone,) = conversation.undo()
+    conversation.add_alternative(gone.id, exchange("b", "two"))
+    conversation.add_alternative(conversation[0].id, exchange("a", "one"))
+    conversation.choose(conversation[0].id, 0)
+    conversation.system = "Be brief."
+    conversation.reset()
+    assert seen == [2, 1, 2, 2, 2, 2, 0]

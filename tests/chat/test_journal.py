@@ -152,7 +152,7 @@ def test_a_reply_that_is_under_way_is_there_as_far_as_it_had_come(
     assert talk.to_messages()[-1].content == "half of it"
     assert found.unread == 1
     gate.set()
-    wait_until(lambda: len(session.conversation) == 2)
+    wait_until(lambda: any("half of it and the rest" in line for line in lines(state)))
     session.config.autosave = False
     assert recover().conversations[0][1].reply.text == "half of it and the rest"
 
@@ -267,6 +267,8 @@ def test_the_journal_of_a_living_kernel_is_left_alone(
     assert (recover(5).earlier, recover(6).earlier) == (True, False)
     with pytest.raises(UsageError, match="there are 6 journals to recover from, got 7"):
         recover(7)
+    with pytest.raises(UsageError, match="counted from 1, the latest one, got 0"):
+        recover(0)
     journal_files.prune(state)
     names = {path.name for path in state.iterdir()}
     assert names == {mine.name, "dead-0.jsonl", "dead-1.jsonl", "dead-2.jsonl"}

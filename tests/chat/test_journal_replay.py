@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -39,9 +40,11 @@ WHAT = ("ask", "again", "choose", "undo", "reset", "restore", "fork", "new", "us
 @given(data=st.data(), steps=st.lists(st.sampled_from(WHAT), max_size=25))
 def test_whatever_happens_is_told_again(data: st.DataObject, steps: list[str]) -> None:
     """Every conversation that has turns comes back as it is, and the current one first."""
-    with tempfile.TemporaryDirectory() as folder:
-        talks = Conversations()
-        journal = Journal(talks, Feed(), folder=Path(folder))
+    talks = Conversations()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(Journal(talks, Feed(), folder=Path(folder))) as journal,  # also out of an example
+    ):
         for step in steps:
             do(talks, step, data)
         journal.close()

@@ -69,7 +69,7 @@ steps = st.lists(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=steps)
 def test_whatever_two_kernels_do_what_one_saved_last_is_there(
     tmp_path: Path, steps: list[tuple[int, str]]

@@ -71,8 +71,10 @@ def test_undo_says_what_is_gone(kernel: AttendedKernel, server: ScriptedServer) 
     assert kernel.run("%chat --undo").stdout.startswith("Undone: 3. three is long long")
     assert "cannot undo 3" in failure(kernel.run("%chat --undo 3"))
     assert value(kernel, "len(chat.conversation)") == "2"
-    assert (
-        kernel.run("%chat --undo 2").stdout == "Undone: 1. one\nUndone: 2. two\nmain has 0 turns.\n"
+    result = kernel.run("%chat --undo 2")
+    assert (result.stdout, result.data()) == (
+        "Undone: 1. one\nUndone: 2. two\n",
+        ["main has 0 turns."],
     )
     assert "no turn yet" in failure(kernel.run("%chat --edit"))
 
@@ -111,6 +113,12 @@ def test_retry_keeps_the_earlier_answer(kernel: AttendedKernel, server: Scripted
     server.queue(stream_reply("THIRD"))
     assert kernel.run("%chat --retry 1").ok
     assert value(kernel, "[len(t.alternatives) for t in chat.conversation]") == "[3, 1]"
+    assert (
+        "1. You:\nx is 1\n\nModel · 2 of 3:\nOTHER"
+        in (kernel.run("%chat --alternative 2 --at 1").data()[0])
+    )
+    assert value(kernel, "[t.chosen for t in chat.conversation]") == "[1, 0]"
+    assert "has no turn 9" in failure(kernel.run("%chat --alternative 1 --at 9"))
 
 
 def test_retry_that_fails_changes_nothing(kernel: AttendedKernel, server: ScriptedServer) -> None:
@@ -321,7 +329,7 @@ def test_continue_after_an_interrupt(kernel: AttendedKernel, server: ScriptedSer
         running = kernel.submit("%chat count" if words == "one " else "%chat --continue")
         kernel.wait_for(partial(is_drawn, running, words.strip()), what="the first words")
         kernel.interrupt()
-        kernel.finish(running, timeout=10)
+        kernel.finish(running)
         gate.set()
         assert failure(running).startswith("ChatInterrupted")
     server.queue(stream_reply("three"))
@@ -442,6 +450,17 @@ def test_dry_runs_of_earlier_turns(kernel: AttendedKernel, server: ScriptedServe
     shown = kernel.run("%%chat --continue --dry-run").data()[0]
     assert shown.index("second") < shown.index("TWO and") < shown.index("Continue exactly")
     assert len(server.requests) == 2
+
+
+def test_a_dry_run_says_what_is_left_out(kernel: AttendedKernel, server: ScriptedServer) -> None:
+    """With a limit the oldest turns are not sent; the last line would say so."""
+    ask(kernel, server, *("word " * 60 for _ in range(3)))
+    kernel.run("%chat --set context_policy=trim context_limit=100")
+    shown = kernel.run("%chat --dry-run and now?")
+    note = next(line for line in shown.data()[0].split("\n") if line.startswith("not sent: "))
+    assert note in shown.data("text/html")[0]
+    server.queue(stream_reply("ok"))
+    assert kernel.run("%chat and now?").data()[-1].endswith(note)
 
 
 def test_history_is_bounded(kernel: AttendedKernel) -> None:

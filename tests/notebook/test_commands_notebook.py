@@ -153,6 +153,39 @@ def test_fix_sends_a_cell_with_a_magic_as_it_was_typed(
     assert "%%time\nx = 0\n1 / x\n" in prompt(server)
 
 
+def test_fix_of_a_function_of_another_cell(kernel: AttendedKernel, server: ScriptedServer) -> None:
+    """The cell that failed is sent, and the one that it called, each without its secrets."""
+    called = "def half(x):\n    password = 'hunter2'\n    return 1 / x"
+    failed = "import math\n\nx = 0\n\n\n# a comment\nhalf(x)"
+    kernel.run(called)
+    kernel.run(failed)
+    kernel.run("y = 1")
+    server.queue(stream_reply("ok"))
+    result = kernel.run("%chat --fix")
+    assert result.ok, result.error
+    assert 'name="failing_cell" type="code of a cell"' in prompt(server)
+    assert failed in prompt(server)
+    assert 'name="called_cell" type="code of a cell"' in prompt(server)
+    assert called.replace("hunter2", "[redacted: password]") in prompt(server)
+    assert "hunter2" not in prompt(server)
+    assert "called_cell: password redacted" in result.data()[-1]
+
+
+def test_fix_of_a_group_tells_where_each_was_raised(
+    kernel: AttendedKernel, server: ScriptedServer
+) -> None:
+    """The trace of a group ends at the `async with`; what failed stands elsewhere."""
+    kernel.run(
+        "import asyncio\n\n\nasync def fetch(n):\n    return [][n]\n\n\n"
+        "async with asyncio.TaskGroup() as group:\n"
+        "    for n in range(2):\n        group.create_task(fetch(n))"
+    )
+    server.queue(stream_reply("ok"))
+    assert kernel.run("%chat --fix").ok
+    place = "- IndexError: list index out of range\n  at line 5 of a cell, in fetch:"
+    assert prompt(server).count(f"{place}\n    >     return [][n]\n") == 2
+
+
 def test_fix_of_a_syntax_error(kernel: AttendedKernel, server: ScriptedServer) -> None:
     """A cell that could not even be compiled is sent too."""
     kernel.run("a = 1\nfor x in range(3\n    print(x)")

@@ -27,7 +27,7 @@ def run(arguments: list[str], typed: str, server: ScriptedServer, home: Path) ->
         env=child_environment(home, variables),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
     )
     assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr

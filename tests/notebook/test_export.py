@@ -18,6 +18,7 @@ from eighty80_jupyter.api.endpoint import Secret
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.reply import CallRecord, Choice, Reply
 from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
+from eighty80_jupyter.chat.tools import ToolBox
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.export import FORMS, export
 from eighty80_jupyter.notebook.export_markdown import closed, fenced
@@ -218,6 +219,37 @@ def test_json_lines_are_what_fine_tuning_takes(tmp_path: Path) -> None:
     assert messages[4]["tool_calls"][0]["function"]["name"] == "get_weather"
     file = export(talk(("a", "1")), tmp_path / "other.jsonl", system="From the settings.")
     assert json.loads(file.read_text())["messages"][0]["content"] == "From the settings."
+    assert set(json.loads(file.read_text())) == {"messages"}
+
+
+def test_json_lines_describe_the_tools_that_are_called(tmp_path: Path) -> None:
+    """Those that the conversation knows, and that are still there; nothing is trained without."""
+    tools = ToolBox()
+
+    @tools.tool
+    def get_weather(city: str) -> str:
+        """Tell the weather."""
+        return city
+
+    @tools.tool
+    def other() -> None:
+        """Do nothing."""
+
+    made = rich()
+    file = export(made, tmp_path / "talk.jsonl", tools=tools)
+    assert json.loads(file.read_text())["tools"] == [tools["get_weather"].to_wire()]
+    made.commit(plain_turn("and", "so on"))
+    export(made, file)
+    assert "tools" not in json.loads(file.read_text())
+
+
+@pytest.mark.parametrize("suffix", FORMS)
+def test_half_a_surrogate_pair_breaks_no_export(tmp_path: Path, suffix: str) -> None:
+    """Programs of others read and write these files as UTF-8."""
+    file = export(talk(("half \ud83d", "\udcff x")), tmp_path / f"talk{suffix}")
+    text = file.read_text(encoding="utf-8")
+    assert "half \ufffd" in text
+    assert "\\ud" not in text
 
 
 @pytest.mark.parametrize("suffix", FORMS)

@@ -70,13 +70,13 @@ def test_what_a_killed_kernel_had_is_recovered(
     gate = threading.Event()
     server.queue(
         stream_reply("The first answer."),
-        sse_reply([chunk({"content": "Half of "}), chunk({"content": "it"}), Gate(gate)]),
+        sse_reply([chunk({"content": "Half of it"}), Gate(gate)]),
     )
     first = start(AUTOSAVE)
     pid = run(first, "%chat -s 'Be brief.'\nimport os; print(os.getpid())").stdout.split()[-1]
     run(first, "%%chat\nFirst?")
     # A child of the kernel, which lives on, is not taken for the kernel itself.
-    forked = "import time\nchild = os.fork()\nif not child:\n    time.sleep(50)\n    os._exit(0)\n"
+    forked = "import time\nchild = os.fork()\nif not child:\n    time.sleep(600)\n    os._exit(0)\n"
     child = run(first, f"{forked}print(child)").stdout
     first.submit("%%chat\nSecond?")
     wait_until(lambda: '"text":"Half of it"' in journal(tmp_path).read_text())
@@ -199,6 +199,39 @@ def test_a_restarted_kernel_goes_on_where_the_page_stands(
         ("user", "Three?"),
     ]
     assert "all 2 of its turns are there already" in run(second, "%chat --restore").stdout
+
+
+def test_what_was_undone_chosen_and_set_is_on_the_page(
+    start: Kernels, server: ScriptedServer, tmp_path: Path
+) -> None:
+    """The page shows these cells as well; what they did is not done back by a restart."""
+    first = start()
+    server.queue(*(stream_reply(f"answer {n}") for n in range(1, 6)))
+    cells = [
+        run(first, "%chat One?"),
+        run(first, "%chat --retry"),
+        run(first, "%chat Two?"),
+        run(first, "%chat --alternative 1 --at 1"),
+        run(first, "%chat --undo"),
+        run(first, "%chat -s 'Be brief.'"),
+        run(first, "%chat --in other Elsewhere?"),
+        run(first, "%chat --in gone Away?"),
+        run(first, "%chat --use gone\n%chat --reset"),
+    ]
+    file = tmp_path / "page.ipynb"
+    file.write_text(json.dumps(notebook_of(cells)), encoding="utf-8")
+    second = start()
+    said = run(second, "%chat --restore page.ipynb").stdout
+    assert "gone: 0 turns; other: 1 turn; main: 1 turn" in said
+    server.queue(stream_reply("so"))
+    run(second, "%chat --use main And?")
+    assert sent(server) == [
+        ("system", "Be brief."),
+        ("user", "One?"),
+        ("assistant", "answer 1"),
+        ("user", "And?"),
+    ]
+    assert "answer 2" in run(second, "%chat --alternative 2 --at 1").data()[0]
 
 
 def test_a_kernel_that_is_not_told_its_notebook_asks_for_it(start: Kernels) -> None:

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
-from eighty80_jupyter.chat.conversation import Conversation
+from eighty80_jupyter.api.messages import Message
+from eighty80_jupyter.api.reply import Choice, Reply
+from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
 from eighty80_jupyter.chat.conversations import Conversations
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.export_notebook import notebook as make_notebook
 from eighty80_jupyter.notebook.restore import own_notebook, read_notebook, restore
 from tests.chat.talks import plain_turn
 
@@ -96,6 +99,46 @@ def test_turns_come_back_with_all_that_was_kept(tmp_path: Path) -> None:
     assert reply.usage.completion_tokens == 3
 
 
+def test_what_else_was_said_comes_back(tmp_path: Path) -> None:
+    """Reasoning, further answers, notes, and the tools that another try offers again."""
+    reply = Reply(
+        choices=(
+            Choice(text="a", reasoning="hm", finish_reason="stop"),
+            Choice(index=1, text="b", reasoning="so", finish_reason="length"),
+            Choice(index=2, refusal="no"),
+        ),
+        model="m",
+        status="error",
+        error="it broke",
+        notes=("not sent: the oldest turn",),
+        rounds=2,
+    )
+    prompt = Message("user", "q")
+    exchange = Exchange(
+        messages=(prompt, Message("assistant", "a")), reply=reply, source="q", tools=("look",)
+    )
+    made = Conversation("main", [Turn(alternatives=(exchange,))])
+    file = tmp_path / "page.ipynb"
+    file.write_text(json.dumps(make_notebook(made)), encoding="utf-8")
+    (read_back,) = read_notebook(file)
+    assert read_back[0].exchange == exchange
+
+
+def test_pictures_are_told_to_be_missing(tmp_path: Path) -> None:
+    """A page keeps the place of a picture and not the picture; nobody shall think otherwise."""
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+    prompt = Message("user", ({"type": "text", "text": "see"}, picture))
+    exchange = Exchange(messages=(prompt, Message("assistant", "a")), reply=Reply(), source="see")
+    made = Conversation("main", [Turn(alternatives=(exchange,)), plain_turn("q", "a")])
+    file = tmp_path / "page.ipynb"
+    file.write_text(json.dumps(make_notebook(made)), encoding="utf-8")
+    assert "AA==" not in file.read_text(encoding="utf-8")
+    talks = Conversations()
+    told = "without the pictures and sounds of 1 turn, which a page does not keep"
+    assert restore(talks, file) == ["main: 2 turns", told]
+    assert talks.current[0].prompt == "see\n[image]"
+
+
 def test_the_order_is_that_of_the_conversation_not_of_the_page(tmp_path: Path) -> None:
     """Cells that were moved, and several turns in one, stand as they were asked."""
     assert prompts(read(tmp_path, cell(kept(3)), cell(kept(1), kept(2)))) == ["q1", "q2", "q3"]
@@ -123,6 +166,15 @@ def test_what_was_undone_does_not_come_back(tmp_path: Path) -> None:
     assert prompts(read(tmp_path, *cells, cell(other))) == ["q1", "q9"]
     first = kept(1, id="anew", at=3000.0, messages=kept(8)["messages"])
     assert prompts(read(tmp_path, *cells, cell(other), cell(first))) == ["q8"]
+
+
+def test_a_change_whose_turn_is_not_on_the_page_takes_nothing_away(tmp_path: Path) -> None:
+    """Where the conversation ended then cannot be told; what stands there stays."""
+    change = {"schema": 1, "role": "state", "conversation": "main", "at": 2000.0, "source": ""}
+    assert prompts(read(tmp_path, cell(kept(1)), cell({**change, "after": "id9"}))) == ["q1"]
+    assert prompts(read(tmp_path, cell(kept(1)), cell(change))) == ["q1"]
+    ended = {**change, "after": "id1"}
+    assert prompts(read(tmp_path, cell(kept(1)), cell(kept(2)), cell(ended))) == ["q1"]
 
 
 def test_answers_to_one_turn_are_its_alternatives(tmp_path: Path) -> None:

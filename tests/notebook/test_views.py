@@ -43,6 +43,17 @@ def test_a_turn_with_alternatives() -> None:
     assert "Be &lt;brief&gt;." in html
 
 
+def test_every_answer_of_a_turn_is_shown() -> None:
+    """One that was asked for several times over has several, as text and on the page."""
+    reply = Reply(choices=(Choice(text="red"), Choice(index=1, refusal="No.")), model="m")
+    messages = (Message("user", "q"), Message("assistant", "red"))
+    turn = Turn(alternatives=(Exchange(messages=messages, reply=reply),))
+    text, html = views.turn_text(1, turn), views.turn_html(1, turn)
+    assert "Model:\nAnswer 1:\nred\nAnswer 2:\nNo.\n[m" in text
+    assert "red" in html
+    assert "No." in html
+
+
 def test_what_was_typed_and_answered_runs_nothing() -> None:
     """A prompt, an instruction and an answer are data: no markup of theirs takes effect."""
     evil = "<img src=x onerror=alert(1)><script>alert(2)</script>"

@@ -134,8 +134,9 @@ def _write(path: Path, data: bytes) -> Path:
     [
         (
             lambda _: parts.image("missing.png"),
-            r"cannot read a picture from 'missing.png': No such",
+            r"cannot read a picture from 'missing.png': there is no such file in ",
         ),
+        (lambda _: parts.image("figure"), r"in .*, nor a variable of that name"),
         (parts.image, r"cannot read a picture from .*: Is a directory"),
         (
             lambda t: parts.image(_write(t / "x", b"text")),
