@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -63,7 +64,7 @@ class Turns:
         """
         work: Work[Handed, Reply] | None = None
         try:
-            work = self._work(running, hands, here=True)
+            work = self._work(running, hands)
             running.cancel = work.cancel
             with work:
                 for handed in work:
@@ -77,8 +78,14 @@ class Turns:
 
     def begin(self, running: Running, hands: Hands | None) -> None:
         """Begin a turn and return at once; its tools run in a thread of their own."""
-        work = self._work(running, hands, here=False)
-        running.cancel = work.cancel
+        stop = threading.Event()
+        work = self._work(running, hands, stop)
+
+        def cancel() -> None:
+            stop.set()  # at once: no call must begin, and no question be asked, after it
+            work.cancel()
+
+        running.cancel = cancel
         work.start()
 
     def client(self) -> Client:
@@ -116,10 +123,12 @@ class Turns:
                 events += item
         listen(events)
 
-    def _work(self, running: Running, hands: Hands | None, *, here: bool) -> Work[Handed, Reply]:
+    def _work(
+        self, running: Running, hands: Hands | None, stop: threading.Event | None = None
+    ) -> Work[Handed, Reply]:
         """Return the work of a turn, which tells the feed what happens.
 
-        Its tools run in the thread that waits for it (`here`), or in one of their own.
+        Its tools run in the thread that waits for it, or, with `stop`, in one of their own.
         """
         from eighty80_jupyter.chat import feed  # noqa: PLC0415  # brings in httpx
         from eighty80_jupyter.chat.tool_hands import Errand, in_worker  # noqa: PLC0415  # the same
@@ -135,14 +144,15 @@ class Turns:
 
             async def run(calls: Sequence[ToolCall], answer: Callable[[ToolResult], None]) -> None:
                 assert hands is not None  # noqa: S101  # there are calls where tools are offered
-                if here:
+                if stop is None:
                     errand = Errand(partial(hands.run, calls, answer))
                     put(errand)
                     await errand.done
                 else:
                     await in_worker(
-                        lambda note, stop: hands.run(calls, answer, note, stop),
+                        lambda note: hands.run(calls, answer, note, stop),
                         lambda event: event and tell(feed.TurnEvents(running, [event])),
+                        stop,
                     )
 
             tell(feed.TurnBegan(running))
@@ -150,10 +160,10 @@ class Turns:
             return await take_turn(running, client, emit, run_calls)
 
         def at_end(error: BaseException | None) -> None:
-            running.done = True
             if running.error is None and isinstance(error, Exception):
                 running.error = error
             self._ended(running, first)
+            running.done = True  # last: whoever waits for it finds everything in its place
             tell(feed.TurnEnded(running))
 
         return Work(self.background, take, at_end=at_end)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from eighty80_jupyter.api import client
 from eighty80_jupyter.api.deltas import TextDelta
 from eighty80_jupyter.config import DEFAULT_MODEL, ChatConfig
 from eighty80_jupyter.errors import (
@@ -33,6 +34,7 @@ from tests.support.replies import (
     tool_call,
     tool_chunks,
 )
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,8 +73,11 @@ def test_first_request_is_the_contract(server: ScriptedServer, session: Session)
     assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
-def test_three_asks_are_one_conversation(server: ScriptedServer, session: Session) -> None:
+def test_three_asks_are_one_conversation(
+    server: ScriptedServer, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every request carries the history, over one connection."""
+    monkeypatch.setattr(client, "_DRAIN_SECONDS", 60.0)  # however slow the server is
     for text in ("one", "two", "three"):
         server.queue(stream_reply(text))
         session.ask(f"say {text}")
@@ -226,7 +231,7 @@ def test_close_and_go_on(server: ScriptedServer, session: Session) -> None:
     server.queue(stream_reply("a"), stream_reply("b"))
     session.ask("x")
     session.close()
-    assert not [t for t in threading.enumerate() if t.name == "eighty80-loop"]
+    wait_until(lambda: not [t for t in threading.enumerate() if t.name == "eighty80-loop"])
     session.ask("y")
     assert len(session.conversation) == 2
 

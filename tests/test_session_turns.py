@@ -45,6 +45,7 @@ def test_a_started_turn_is_told_and_committed(server: ScriptedServer, session: S
     assert session.conversation[0].reply.text == "Good day to you."
     assert session.conversation[0].id == running.id
     assert session.conversation[0].source == "Hello"
+    wait_until(lambda: kinds(events)[-1] == "TurnEnded")
     assert kinds(events) == ["TurnBegan", "TurnEvents", "ConversationChanged", "TurnEnded"]
     end()
     server.queue(stream_reply("Again."))

@@ -9,7 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """One model. All but `id` is None where the server does not tell; `created` is in seconds."""
+    """One model. All but `id` is None where the server does not tell.
+
+    `created` is in seconds since 1970.
+    """
 
     id: str
     owned_by: str | None = None

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from eighty80_jupyter.api.messages import Message, ToolCall
+from eighty80_jupyter.api.sampling import shown
 from eighty80_jupyter.errors import ReplyFormatError
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ class CallRecord:
     """What became of a tool call: `shown` is the call on one line, `seconds` how long it ran.
 
     `status` is "done", "failed", "refused", "unknown", "invalid", "timeout" or "stopped". By `id`
-    the arguments and the result are found among the messages; `round` counts from 1.
+    the arguments and the result are found among the messages; `round` counts from 1. `written`
+    tells that the model wrote the call as text.
     """
 
     id: str
@@ -105,6 +107,7 @@ class CallRecord:
     status: str
     seconds: float = 0.0
     round: int = 1
+    written: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +216,10 @@ class Reply:
         try:
             value = json.loads(self.text)
         except ValueError as error:
-            raise ReplyFormatError(f"the reply is no JSON: {error}") from None
+            raise ReplyFormatError(
+                f"the reply is no JSON: {error}; it begins {shown(self.text)}; "
+                "response_format asks for JSON"
+            ) from None
         wanted = self._response_format.get("json_schema")
         if isinstance(wanted, Mapping) and find_spec("jsonschema") is not None:
             from jsonschema import SchemaError, ValidationError, validate  # noqa: PLC0415  # rare

@@ -183,6 +183,12 @@ _BY_WIRE = {p.wire: p.name for p in _TABLE if p.wire}
 _RESERVED = ("messages", "stream")
 _RESPONSE_FORMATS = ("text", "json_object", "json_schema")
 
+_EXAMPLES = {
+    "logit_bias": '{"1234": -100}',
+    "response_format": '{"type": "json_object"}, or the word json_object',
+    "extra": '{"top_k": 40}',
+}
+
 
 def check(name: str, value: Any) -> Any:
     """Return `value` in the form in which it is sent, or raise UsageError with what is wrong.
@@ -231,8 +237,10 @@ def from_text(name: str, text: str) -> Any:
     elif parameter.kind is Kind.OBJECT:
         try:
             value = json.loads(text)
-        except ValueError as error:
-            raise UsageError(f"{name} must be a JSON object, got {shown(text)} ({error})") from None
+        except ValueError:
+            raise UsageError(
+                f"{name} must be a JSON object, such as {_EXAMPLES[name]}; got {shown(text)}"
+            ) from None
     return check(name, value)
 
 
@@ -251,7 +259,8 @@ def body_fields(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def unknown(what: str, name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
     """Return the text for a name that is not in `known`, with the nearest that is."""
-    close = difflib.get_close_matches(name, list(known), n=1)
+    longer = [other for other in known if len(name) > 3 and other.startswith(name)]  # noqa: PLR2004  # --temp
+    close = longer if len(longer) == 1 else difflib.get_close_matches(name, list(known), n=1)
     return f"unknown {what} {name}" + (f"; did you mean {close[0]}?" if close else "")
 
 

@@ -7,6 +7,7 @@ description as it stands.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -48,7 +49,7 @@ def documented(function: Callable[..., Any]) -> Documented:
         for name in parameter.arg_name.split(","):
             words = " ".join((parameter.description or "").split())
             if words:
-                described.setdefault(name.strip().lstrip("*"), words)
+                described.setdefault(name.lstrip("-* ").rstrip(), words)
     pieces = (parsed.short_description, parsed.long_description)
     return Documented("\n\n".join(p for p in pieces if p and p != _BARE), described)
 
@@ -59,7 +60,10 @@ def docstring(function: Callable[..., Any]) -> str:
         function = function.func
     text = None
     with suppress(Exception):  # a foreign object's attributes may raise anything
-        if not inspect.isroutine(function) and not inspect.isclass(function):
+        if inspect.isclass(function):
+            # A base's own words, pydantic's for one, say nothing of this class.
+            text = inspect.cleandoc(vars(function).get("__doc__") or "")
+        elif not inspect.isroutine(function):
             kind = type(function)
             # The class says what the object is; its call may say it better.
             text = inspect.getdoc(kind.__call__)
@@ -80,9 +84,11 @@ def _parsed(text: str) -> Docstring:
     loose = google.SectionType.SINGULAR_OR_MULTIPLE
     sections += [google.Section(title, "raises", loose) for title in _ERRORS]
     of_google = google.GoogleParser(sections)
+    # It takes the first colon for the end of a name and its type, also that of a Sphinx role.
+    plain = re.sub(r":[\w:+-]+:`", "`", text)
     styles = (
         (rest.parse, text),
-        (of_google.parse, _with_description(text, {section.title for section in sections})),
+        (of_google.parse, _with_description(plain, {section.title for section in sections})),
         (numpydoc.parse, text),
         (epydoc.parse, text),
     )

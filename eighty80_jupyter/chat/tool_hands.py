@@ -109,16 +109,18 @@ class Hands:
         """
         with self._marked():
             for group in self._groups(calls):
-                if stop is not None and stop.is_set():
-                    return
                 jobs = []
                 for call in group:
+                    if stop is not None and stop.is_set():
+                        return
                     tell(CallBegan(call, shown_call(call.name, call.arguments)))
                     ready = self._ready(call)
                     if isinstance(ready, ToolResult):
                         _end(ready, answer, tell)
                     else:
                         jobs.append(ready)
+                if stop is not None and stop.is_set():
+                    return  # the user may have said yes, and then stopped the turn
                 if len(jobs) > 1 or (jobs and jobs[0].tool.is_async):
                     self._side_by_side(jobs, answer, tell, stop)
                 elif jobs:
@@ -160,8 +162,8 @@ class Hands:
                 return not_run(call, "refused", decision.reason or REFUSED, self.settings)
             case "always":
                 self.always[tool.name] = tool.function
-            case "edit":
-                return self._edited(tool, call, decision.arguments)
+        if decision.answer == "edit" or decision.arguments:
+            return self._edited(tool, call, decision.arguments)
         return _Job(tool, arguments, call)
 
     def _decision(self, tool: Tool, call: ToolCall) -> Decision:
@@ -272,14 +274,17 @@ class Errand:
             self._loop.call_soon_threadsafe(settle)
 
 
-async def in_worker(run: Callable[[Tell, threading.Event], None], tell: Tell) -> None:
-    """Run calls in a daemon thread of their own; cancelled, it gives up what runs there."""
-    stop = threading.Event()
-    errand = Errand(lambda tell: run(tell, stop))
+async def in_worker(run: Callable[[Tell], None], tell: Tell, stop: threading.Event) -> None:
+    """Run calls in a daemon thread of their own; cancelled, it sets `stop`, which they heed."""
+    errand = Errand(run)
+    interrupted = threading.Event()
 
     def work() -> None:
         try:
             errand.run(tell)
+        except KeyboardInterrupt:  # a tool's own: there is no other in this thread
+            interrupted.set()
+            errand.settle()
         except BaseException:  # noqa: BLE001  # the turn goes on, and says what is missing
             _log.exception("the calls of a turn could not be run")
             errand.settle()
@@ -288,5 +293,8 @@ async def in_worker(run: Callable[[Tell, threading.Event], None], tell: Tell) ->
     threading.Thread(target=enter, args=(work,), name="eighty80-tools", daemon=True).start()
     try:
         await errand.done
-    finally:
+        if interrupted.is_set():
+            raise asyncio.CancelledError  # noqa: TRY301  # the turn ends as one that is stopped
+    except BaseException:
         stop.set()
+        raise

@@ -40,8 +40,8 @@ class Decision:
     """What the user said to a call.
 
     "always" is "yes" to this and every later call of the tool in the session, "edit" is "yes" with
-    other `arguments`, as JSON text. `reason` says for the model why it was "no"; empty: the user
-    did not want it.
+    other `arguments`, as JSON text; "always" may have them for this call. `reason` says for the
+    model why it was "no"; empty: the user did not want it.
     """
 
     answer: Literal["yes", "no", "always", "edit"]
@@ -189,6 +189,7 @@ class Round:
                 status=result.status,
                 seconds=round(result.seconds, 4),
                 round=self.number,
+                written=self.written,
             )
             for call in self.calls
             if (result := self.results.get(call.id)) is not None
@@ -284,20 +285,17 @@ class ToolLoop:
         """Have the calls of a round answered, and return why there shall be no more, if so."""
         if called.written:
             self._emit([CallWritten(called.calls)])
-        wanted = []
-        for call in called.calls:
-            if self._too_often(call):
-                result = not_run(call, "stopped", REPEATED)
-                shown = shown_call(call.name, call.arguments)
-                called.answer(result)
-                self._emit([CallBegan(call, shown), CallEnded(call, shown, "stopped", result.text)])
-            else:
-                wanted.append(call)
-        if wanted:
+        repeated = [call for call in called.calls if self._too_often(call)]
+        for call in repeated:
+            called.answer(not_run(call, "stopped", REPEATED))
+        if wanted := [call for call in called.calls if call not in repeated]:
             await self._run_calls(wanted, called.answer)
             for call in wanted:
                 called.answer(not_run(call, "failed", NOT_RUN))  # where there is no result
-        if len(wanted) < len(called.calls):
+        for call in repeated:
+            shown = shown_call(call.name, call.arguments)
+            self._emit([CallBegan(call, shown), CallEnded(call, shown, "stopped", REPEATED)])
+        if repeated:
             return "repeated"
         return "rounds" if called.number >= self._offer.rounds else ""
 

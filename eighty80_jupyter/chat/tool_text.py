@@ -2,8 +2,9 @@ r"""A call that a model has written as text where it should have made one. No I/
 
 Small models do that. The forms: `{"name": ..., "parameters": {...}}` (Llama 3.1, also after
 `<|python_tag|>`), `<function=name>{...}</function>` (the same), `<tool_call>{...}</tool_call>`
-(Hermes, Qwen), the objects of the API's own messages, each also in a fence, in a list, or several
-in a row. Nothing else may stand in the text, and each name must be a known one.
+(Hermes, Qwen), `[TOOL_CALLS] [{...}]` (Mistral), the objects of the API's own messages, each also
+in a fence, in a list, or several in a row. Nothing else may stand in the text but what the model
+thought before, in tags; and each name must be a known one.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from typing import Any
 from eighty80_jupyter.api.messages import ToolCall
 
 _LONGEST = 100_000  # characters; no model writes a call as long as that
-_FENCE = re.compile(r"```[\w+-]{0,20}")
-_TAGGED = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
+_THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL)
+# What stands around calls: fences, tags, marks of chat templates. The last is often missing.
+_AROUND = re.compile(
+    r"(?:[\s;,]|(?:```|~~~)[\w+-]{0,20}|</?tool_calls?>|<\|/?tool_call\|>|<\|python_tag\|>"
+    r"|\[TOOL_CALLS\]|<\|e[om][mt]_id\|>|<\|im_end\|>|</s>)*"
+)
 _FUNCTION = re.compile(r"<function=([^<>\s]{1,64})>(.*?)</function>", re.DOTALL)
-_PYTHON_TAG = "<|python_tag|>"
-_ENDS = ("<|eom_id|>", "<|eot_id|>", "<|im_end|>")
 
 _NAMES = ("name", "tool", "tool_name", "function", "function_name")
 _ARGUMENTS = ("arguments", "parameters", "args", "input")
@@ -40,13 +43,10 @@ def written_call(text: str, names: Collection[str]) -> list[ToolCall] | None:
     """
     if len(text) > _LONGEST or not names:
         return None
-    text = text.strip()
-    for end in _ENDS:
-        text = text.removesuffix(end).rstrip()
-    if (fence := _FENCE.match(text)) is not None and text.endswith("```", fence.end()):
-        text = text[fence.end() : -3].strip()
+    if (thought := _THOUGHT.match(text.lstrip())) is not None:
+        text = text.lstrip()[thought.end() :]
     try:
-        found = _functions(text) or _tagged(text) or _objects(text)
+        found = _functions(text) or _objects(text)
     except (ValueError, RecursionError):
         return None
     calls = [_call(item, names) for item in found]
@@ -57,55 +57,37 @@ def written_call(text: str, names: Collection[str]) -> list[ToolCall] | None:
 
 def _functions(text: str) -> list[Any]:
     """Return the calls `<function=name>{...}</function>` that are all of a text."""
-    text = text.removeprefix(_PYTHON_TAG).lstrip()
-    pieces = _pieces(_FUNCTION, text)
-    return [
-        {"name": piece[1], "arguments": json.loads(piece[2].strip() or "{}")} for piece in pieces
-    ]
-
-
-def _tagged(text: str) -> list[Any]:
-    """Return what stands in the tags that are all of a text."""
-    found = [_objects(piece[1]) for piece in _pieces(_TAGGED, text)]
-    # Here a name alone is a call: the tag says so.
-    return [
-        {**item, "arguments": {}} if isinstance(item, dict) and set(item) == {"name"} else item
-        for items in found
-        for item in items
-    ]
-
-
-def _pieces(form: re.Pattern[str], text: str) -> list[re.Match[str]]:
-    """Return the matches of `form` if there is nothing between them; else none."""
-    pieces: list[re.Match[str]] = []
-    at = 0
-    while (piece := form.match(text, at)) is not None:
-        pieces.append(piece)
-        at = _after(text, piece.end())
-    return pieces if at == len(text) else []
+    calls: list[Any] = []
+    at = _next(text, 0)
+    while (piece := _FUNCTION.match(text, at)) is not None:
+        calls.append({"name": piece[1], "arguments": json.loads(piece[2].strip() or "{}")})
+        at = _next(text, piece.end())
+    return calls if at == len(text) else []
 
 
 def _objects(text: str) -> list[Any]:
     """Return the JSON values that a text consists of, and what is in a list of them."""
     values: list[Any] = []
-    at = _after(text.removeprefix(_PYTHON_TAG), 0)
-    text = text.removeprefix(_PYTHON_TAG)
+    at = _next(text, 0)
     while at < len(text):
         if text[at] not in "{[":
             raise ValueError("no JSON object")
         value, at = _DECODER.raw_decode(text, at)
         values += value if isinstance(value, list) else [value]
-        at = _after(text, at)
-        if text.startswith(_PYTHON_TAG, at):
-            at = _after(text, at + len(_PYTHON_TAG))
+        at = _next(text, at)
+    if "<tool_call>" in text:
+        # Here a name alone is a call: the tag says so.
+        values = [
+            {**item, "arguments": {}} if isinstance(item, dict) and set(item) == {"name"} else item
+            for item in values
+        ]
     return _unwrapped(values)
 
 
-def _after(text: str, at: int) -> int:
-    """Return where the next call may begin: after spaces, line ends, `;` and `,`."""
-    while at < len(text) and text[at] in " \t\r\n;,":
-        at += 1
-    return at
+def _next(text: str, at: int) -> int:
+    """Return where the next call may begin, or the end of the text."""
+    found = _AROUND.match(text, at)
+    return found.end() if found is not None else at
 
 
 def _unwrapped(values: list[Any]) -> list[Any]:

@@ -106,13 +106,19 @@ def described_fields(hints: Iterable[Any]) -> dict[str, dict[str, str]]:
     result: dict[str, dict[str, str]] = {}
     for name_of_class, cls in _classes(hints):
         words = {
-            name: text
+            _key(cls, name): text
             for name, hint in _class_hints(cls).items()
             if (text := _description(hint)) is not None
         }
         if words:
             result.setdefault(re.sub(r"[^A-Za-z0-9._-]", "_", name_of_class), words)
     return result
+
+
+def _key(cls: Any, name: str) -> str:
+    """Return the name that a field has in JSON."""
+    alias = getattr(getattr(cls, "model_fields", {}).get(name), "validation_alias", None)
+    return alias if isinstance(alias, str) else name
 
 
 def _evaluated(annotation: Any, scope: dict[str, Any], local: dict[str, Any]) -> Any:

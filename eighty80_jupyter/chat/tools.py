@@ -32,6 +32,7 @@ D = TypeVar("D")
 # Source: OpenAI's function calling, "name".
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LISTED = 50  # names in a message
+_SETTINGS = ("name", "description", "safe", "confirm", "timeout", "main_thread", "strict")
 
 
 class ToolInputError(UsageError):
@@ -229,10 +230,19 @@ class ToolBox(Mapping[str, Tool]):
     def tool(
         self, function: Callable[..., Any] | None = None, /, **settings: Any
     ) -> Callable[..., Any]:
-        """Register a function as a tool and return it unchanged; a decorator, bare or not.
+        """Register a function as a tool and return it unchanged: `@tool` or `@tool(safe=True)`.
 
-        The settings are those of `make_tool`, which also raises the UsageErrors.
+        The model is told the signature, the annotations and the docstring. `name` and `description`
+        take the place of the function's own. `safe=True`: it changes nothing, and runs without a
+        question, beside others. `confirm` True or False: ask always, or never; None: unless it is
+        safe. `timeout` in seconds; None: `ChatConfig.tool_timeout`. `main_thread`: it runs there
+        only, where no timeout can stop it. `strict` is sent as it is; None: it is not sent.
+
+        Raises UsageError for what cannot be described or is no setting.
         """
+        for setting in settings:
+            if setting not in _SETTINGS:
+                raise UsageError(unknown("setting of a tool", setting, _SETTINGS))
         if function is None:
             return functools.partial(self.tool, **settings)
         self.add(make_tool(function, **settings))

@@ -32,6 +32,10 @@ def facts(reply: Reply) -> list[str]:
         parts.append("cut at the length limit (length)")
     elif reply.finish_reason not in ("stop", None):
         parts.append(f"stopped: {reply.finish_reason}")
+    first = reply.choices[0]
+    if reply.status == "complete" and not (first.text or first.refusal):
+        called = "called a tool instead of answering"
+        parts.append(f"the model {called if first.tool_calls else 'gave no answer'}")
     if reply.stopped == "rounds":
         parts.append("no more calls after the limit of rounds (tool_rounds)")
     elif reply.stopped == "repeated":

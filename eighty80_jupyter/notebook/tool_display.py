@@ -227,6 +227,7 @@ def entries_of(messages: Sequence[Message], records: Sequence[CallRecord] = ()) 
                     status=record.status if record else "done" if call.id in results else "",
                     text=text,
                     seconds=record.seconds if record else 0.0,
+                    written=record.written if record else False,
                 )
             )
     return entries
@@ -253,23 +254,33 @@ def cut(text: str, most: int, *, note: str = "") -> str:
     return text[:most] + (note or f"\n… {len(text) - most:,} characters more")
 
 
-def show_figures(value: Any) -> None:
+def open_figures() -> list[Any]:
+    """Return the figures of pyplot that are not shown yet."""
+    helpers = sys.modules.get("matplotlib._pylab_helpers")
+    if helpers is None:
+        return []
+    return [manager.canvas.figure for manager in helpers.Gcf.get_all_fig_managers()]
+
+
+def show_figures(value: Any, others: Sequence[Any] = ()) -> None:
     """Show the figures that a tool has drawn, and the one that it returned.
 
-    The inline backend of a kernel would do it at the end of the cell, below the answer.
+    The inline backend of a kernel would do it at the end of the cell, below the answer. `others`
+    are figures that are somebody else's.
     """
-    backend = sys.modules.get("matplotlib_inline.backend_inline")
-    figures = sys.modules.get("matplotlib.figure")
-    helpers = sys.modules.get("matplotlib._pylab_helpers")
-    managed: list[Any] = []
-    if helpers is not None:
-        managed = [manager.canvas.figure for manager in helpers.Gcf.get_all_fig_managers()]
-    if backend is not None and managed:
-        backend.flush_figures()
-    if figures is None or not isinstance(value, figures.Figure):
-        return
-    if backend is not None and any(value is figure for figure in managed):
-        return
     from IPython.display import display  # noqa: PLC0415  # seldom needed
 
-    display(value)  # type: ignore[no-untyped-call]  # IPython's
+    backend = sys.modules.get("matplotlib_inline.backend_inline")
+    figures = sys.modules.get("matplotlib.figure")
+    managed = open_figures()
+    drawn = [figure for figure in managed if figure not in others]
+    if backend is not None and drawn == managed != []:
+        backend.flush_figures()
+    elif backend is not None and drawn:
+        for figure in drawn:
+            display(figure)  # type: ignore[no-untyped-call]  # IPython's
+            sys.modules["matplotlib.pyplot"].close(figure)
+    if figures is None or not isinstance(value, figures.Figure):
+        return
+    if backend is None or not any(value is figure for figure in drawn):
+        display(value)  # type: ignore[no-untyped-call]  # IPython's

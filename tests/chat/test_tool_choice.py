@@ -107,6 +107,8 @@ def test_response_format_goes_along(server: ScriptedServer, session: Session) ->
         (Decision(answer="no", reason="nobody is there"), "refused", "nobody is there"),
         (Decision(answer="edit", arguments='{"path": "b"}'), "done", "b is gone"),
         (Decision(answer="edit", arguments="{"), "invalid", "JSON"),
+        (Decision(answer="edit", arguments=""), "invalid", "path is required"),
+        (Decision(answer="always", arguments='{"path": "b"}'), "done", "b is gone"),
     ],
 )
 def test_decisions(

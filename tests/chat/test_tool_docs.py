@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from eighty80_jupyter.chat.tool_docs import Documented, documented
 from eighty80_jupyter.chat.tools import make_tool
@@ -43,6 +44,12 @@ BELOW_THE_QUOTES = """
     Returns:
         b: what there is
     """
+ROLES_AND_DASHES = """Do it with :class:`Thing`.
+
+Args:
+    a (:obj:`int`, optional): one
+    - b: two
+"""
 RESULT_FIRST = """Returns:
         what there is
 
@@ -58,6 +65,7 @@ RESULT_FIRST = """Returns:
         (LOOSE_ERRORS, "Do it.", {"a": "one"}),
         (BESIDE_THE_QUOTES, "", {"a": "one, wrapped", "b": "two"}),
         (BELOW_THE_QUOTES, "", {"a": "one"}),
+        (ROLES_AND_DASHES, "Do it with `Thing`.", {"a": "one", "b": "two"}),
         (RESULT_FIRST, "", {"a": "one"}),
         ("Args are: none.", "Args are: none.", {}),
     ],
@@ -92,3 +100,19 @@ class Doubler:
 def test_callable_objects(function: Any, words: str) -> None:
     """The call's own words, else the class's, and never those that all objects inherit."""
     assert make_tool(function).description == words
+
+
+class Place(BaseModel):
+    """A class of which nothing is said."""
+
+    city: str
+
+
+class Sized(Place):  # noqa: D101  # the very case
+    size: int
+
+
+def test_a_class_says_what_it_is_itself() -> None:
+    """The words of its base are those of something else."""
+    assert make_tool(Place).description == "A class of which nothing is said."
+    assert make_tool(Sized).description == ""

@@ -218,7 +218,8 @@ def test_a_written_call_is_a_call(server: ScriptedServer, session: Session, text
     """A reply that is a call as text is run, told, and stands in the history as a proper call."""
     heard: list[object] = []
     server.queue(stream_reply(text), stream_reply("Two."))
-    assert session.ask("1 + 1?", tools="add", listen=heard.extend).text == "Two."
+    reply = session.ask("1 + 1?", tools="add", listen=heard.extend)
+    assert (reply.text, reply.calls[0].written) == ("Two.", True)
     assert any(isinstance(event, events.CallWritten) for event in heard)
     assistant, result = sent(server)[1:]
     assert assistant["content"] is None

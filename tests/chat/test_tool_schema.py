@@ -707,6 +707,24 @@ def test_descriptions_in_generic_classes(kind: Any, name: str) -> None:
     assert schema["$defs"][name]["properties"]["item"] == INTEGER | {"description": "what is in it"}
 
 
+class Trip(BaseModel):
+    """A model whose field has a name that Python does not take."""
+
+    start: Annotated[str, "where from"] = Field(alias="from")
+
+
+def test_the_description_of_a_field_with_an_alias() -> None:
+    """It stands with the name that JSON has."""
+
+    def book(trip: Trip) -> str:
+        return trip.start
+
+    tool = make_tool(book)
+    fields = checked(tool)["$defs"]["Trip"]["properties"]
+    assert fields == {"from": STRING | {"description": "where from"}}
+    assert tool.function(**tool.arguments('{"trip": {"from": "Paris"}}')) == "Paris"
+
+
 def test_a_secret_default_is_left_out() -> None:
     """Its stars would be sent back by a model as if they were the secret."""
 

@@ -54,6 +54,17 @@ CALLS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
     "python tag": (f"<|python_tag|>{ONE}", [WEATHER]),
     "python tag and end": (f"<|python_tag|>{ONE}<|eom_id|>", [WEATHER]),
     "python tags": (f"<|python_tag|>{ONE}; <|python_tag|>{OTHER}<|eot_id|>", [WEATHER, NOW]),
+    "open tag": (f"<tool_call>\n{ONE}", [WEATHER]),
+    "fence in a tag": (f"<tool_call>\n```json\n{ONE}\n```\n</tool_call>", [WEATHER]),
+    "list in a tag": (f"<tool_call>[{ONE}, {OTHER}]</tool_call>", [WEATHER, NOW]),
+    "open fence": (f"```json\n{ONE}", [WEATHER]),
+    "other fence": (f"~~~json\n{ONE}\n~~~", [WEATHER]),
+    "two fences": (f"```json\n{ONE}\n```\n\n```json\n{OTHER}\n```", [WEATHER, NOW]),
+    "Mistral": (f"[TOOL_CALLS] [{ONE}, {OTHER}]</s>", [WEATHER, NOW]),
+    "thought before": (
+        f"<think>\nThe user wants {OTHER}.\n</think>\n\n<tool_call>\n{ONE}\n</tool_call>",
+        [WEATHER],
+    ),
     "function tag": (f"<function=get_weather>{PARIS}</function>", [WEATHER]),
     "function tags": (
         f"<function=get_weather>{PARIS}</function>\n<function=now></function>",
@@ -120,14 +131,16 @@ NO_CALLS = {
     "cut off": ONE[:-1],
     "single quotes": "{'name': 'now', 'arguments': {}}",
     "python": "get_weather(city='Paris')",
-    "open tag": f"<tool_call>{ONE}",
     "text between tags": f"<tool_call>{ONE}</tool_call> and <tool_call>{OTHER}</tool_call>",
     "empty tag": "<tool_call></tool_call>",
     "function tag without an object": "<function=now>5</function>",
     "function tag in prose": f"Use <function=get_weather>{PARIS}</function>",
     "unknown function tag": "<function=delete>{}</function>",
-    "open fence": f"```json\n{ONE}",
-    "two fences": f"```\n{ONE}\n```\n```\n{OTHER}\n```",
+    "prose between fences": f"```\n{ONE}\n```\nand\n```\n{OTHER}\n```",
+    "thought only": f"<think>{ONE}</think>",
+    "thought without an end": f"<think>{ONE}",
+    "prose after a thought": f"<think>{ONE}</think>\nI will call it.",
+    "tags only": "```json\n```",
     "half of tool calls": f'{{"tool_calls": [{ONE}], "content": "x"}}',
     "deep": "[" * 50_000,
     "wrapped for ever": '{"tool":' * 900 + "{}" + "}" * 900,
@@ -167,7 +180,7 @@ def test_bounded(text: str) -> None:
     """The work does not grow faster than the text, and a huge one is not read."""
     start = time.process_time()
     assert written_call(text, NAMES) is None
-    assert time.process_time() - start < 5  # a quadratic one takes minutes
+    assert time.process_time() - start < 60  # a quadratic one takes minutes
 
 
 PIECES = st.sampled_from([*'{}[]";,` \n', ONE, OTHER, "```", "<tool_call>", "</tool_call>", "name"])

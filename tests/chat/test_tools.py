@@ -528,6 +528,13 @@ def test_decorator() -> None:
     assert repr(ToolBox()) == "<ToolBox: no tools>"
 
 
+def test_unknown_setting() -> None:
+    """A setting that the decorator does not have is told at once, with the nearest that it has."""
+    settings: dict[str, Any] = {"saf": True}
+    with pytest.raises(UsageError, match="unknown setting of a tool saf; did you mean safe"):
+        ToolBox().tool(**settings)
+
+
 def test_registry() -> None:
     """Tools are found by name, replaced by the same name, and taken out."""
     tools = ToolBox()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.reply import CallRecord, Choice, Reply
 from eighty80_jupyter.chat.events import CallBegan, CallEnded, CallWritten, RoundBegan, TurnEvent
 from eighty80_jupyter.notebook.display import NotebookWriter
+from eighty80_jupyter.notebook.summary import last_line
 from eighty80_jupyter.notebook.tool_display import Line, cut, entries_html, entries_of, entries_text
 from tests.support.waiting import wait_until
 
@@ -63,6 +64,21 @@ def test_the_end_of_a_line(status: str, seconds: float, facts: str) -> None:
     assert Line("1", "f()", "{}", status=status, seconds=seconds).facts() == facts
 
 
+def test_the_last_line_tells_that_there_is_no_answer() -> None:
+    """A turn that ends with nothing to read is told, and what the model did instead."""
+    again = Choice(tool_calls=(ToolCall(id="x", name="f", arguments="{}"),))
+    made = (CallRecord(id="c0", name="f", shown="f()", status="done"),)
+    after = last_line(Reply(choices=(again,), model="m", calls=made, rounds=2, stopped="rounds"))
+    assert "the model called a tool instead of answering · no more calls after the limit" in after
+    assert last_line(Reply(model="m")) == "m · 0.00 s · the model gave no answer"
+    for reply in (
+        Reply(choices=(Choice(text="x"),)),
+        Reply(choices=(Choice(refusal="no"),)),
+        Reply(status="interrupted"),
+    ):
+        assert "the model" not in last_line(reply)
+
+
 def test_all_of_a_line_is_text() -> None:
     """Whatever stands in a call or a result, it opens no element and closes none."""
     evil = "</pre></details><script>alert(1)</script>`$x$`"
@@ -100,6 +116,8 @@ def test_rounds_are_read_back_from_messages() -> None:
     record = CallRecord(id="a", name="f", shown="f(n=1)", status="failed", seconds=0.3)
     entries = entries_of(messages, [record])
     assert entries_text(entries) == "Let me see.\nf(n=1) failed · 0.3 s: one\ng() 1 ms: two"
+    written = entries_of(messages, [replace(record, written=True)])
+    assert "f(n=1) written as text · failed" in entries_text(written)
     assert entries_html(entries).count("<details>") == 2
     assert entries_of(messages[:1]) == []
 
