@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, ref
 
 from eighty80_jupyter.api import sampling
 from eighty80_jupyter.api.deltas import Retrying
@@ -41,6 +42,10 @@ _FAILURES = 3
 ASK_FIRST = "Ask something first: live mode answers the last prompt again."
 READY = "Move a slider: the last prompt is answered again."
 _BUSY = "A reply is under way; the change counts when it has ended."
+_ELSEWHERE = "Live mode was switched on in another panel."
+
+# Which answers the moves of a session: a second one would ask, and keep an answer, once more.
+_live: WeakKeyDictionary[Session, ref[LiveAnswers]] = WeakKeyDictionary()
 
 
 class LiveAnswers:
@@ -49,7 +54,8 @@ class LiveAnswers:
     The public methods may be called from any thread; what they begin happens on the loop thread,
     where `changed` is called after whatever can be seen in `state`. The newest request wins: the
     one before is cancelled, and what still comes of it is not looked at. Nothing enters the history
-    until a value has been left alone (or `released`) and its answer is whole.
+    until a value has been left alone (or `released`, where it was `pressed`) and its answer is
+    whole.
     """
 
     def __init__(self, session: Session, changed: Callable[[], None] = lambda: None) -> None:
@@ -61,7 +67,7 @@ class LiveAnswers:
         self._can_go_on = False
         self._move = Pause(self._ask, shortest=DEBOUNCE, longest=LONGEST)
         self._settle = Timer()
-        self._let_go = False
+        self._held = self._let_go = False
         self._due = False
         self._moved_names: dict[str, None] = {}
         self._under_way: set[Running] = set()
@@ -76,24 +82,29 @@ class LiveAnswers:
     # From any thread.
 
     def switch_on(self) -> None:
-        """Answer every change from now on; the meter begins anew."""
-        self.on = True
+        """Answer every change from now on, no other panel does; the meter begins anew."""
+        self._take_over()
         self._session.on_loop(self._begin)
 
     def go_on(self) -> None:
         """Switch on again after the ceiling was reached, and answer what has moved since."""
-        self.on = True
+        self._take_over()
         self._session.on_loop(self._go_on)
 
-    def switch_off(self) -> None:
-        """Stop; an answer that is whole and on show is kept."""
+    def switch_off(self, notice: str = "") -> None:
+        """Stop and say why; an answer that is whole and on show is kept."""
         self.on = False
-        self._session.on_loop(partial(self._stop, ""))
+        self._session.on_loop(partial(self._stop, notice))
 
     def moved(self, name: str) -> None:
         """Take note that a parameter has changed, or the instruction (`system`)."""
         if self.on:
             self._session.on_loop(partial(self._moved, name))
+
+    def pressed(self) -> None:
+        """Take note that a slider is held: until it is let go no answer enters the history."""
+        if self.on:
+            self._session.on_loop(self._press)
 
     def released(self) -> None:
         """Take note that the slider was let go: its last answer enters the history."""
@@ -115,6 +126,13 @@ class LiveAnswers:
         self._end_watch()
         if was_on or self._stream is not None:
             self._session.on_loop(self._forget)
+
+    def _take_over(self) -> None:
+        other = known() if (known := _live.get(self._session)) is not None else None
+        if other is not None and other is not self and other.on:
+            other.switch_off(_ELSEWHERE)
+        _live[self._session] = ref(self)
+        self.on = True
 
     def _on_config(self, change: Any) -> None:
         self.moved(change["name"])
@@ -172,7 +190,7 @@ class LiveAnswers:
     def _begin(self) -> None:
         self._meter = Meter()
         self._failures = 0
-        self._can_go_on = self._due = False
+        self._can_go_on = self._due = self._held = False
         self._moved_names.clear()
         self._strip.look()
         self._say(READY if self._strip.turn is not None else ASK_FIRST)
@@ -304,12 +322,17 @@ class LiveAnswers:
 
     # What enters the history.
 
+    def _press(self) -> None:
+        self._held = True
+        self._settle.cancel()
+
     def _release(self) -> None:
-        self._let_go = True
+        self._held, self._let_go = False, True
         self._await_end_of_move()
 
     def _await_end_of_move(self) -> None:
-        if self._strip.fresh is not None and self._stream is None and not self._move.pending:
+        ended = self._stream is None and not self._move.pending and not self._held
+        if self._strip.fresh is not None and ended:
             self._settle.set(LET_GO if self._let_go else SETTLE, self._strip.keep)
 
     def _choose(self, number: int) -> None:

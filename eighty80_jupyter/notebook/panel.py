@@ -63,6 +63,7 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
         self.actions.greeted = self.parameters.fetch_models
         self.actions.released = self.parameters.release
         self.live = LiveControls(session, self.parameters)
+        self.actions.pressed = lambda _name: self.live.live.pressed()
         self.files = FileControls(session, self.actions)
         main = VBox([self.bar, self.live, self.view])
         main.add_class("e80-main")
@@ -71,6 +72,7 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
         super().__init__([body, _folds(self._extras())])
         self.add_class("e80-panel")
         self.view.panel_id = self.model_id
+        _listen_where_it_is_sent(self)
         # Weak: what the session holds must not keep a panel alive that nobody has any more.
         this = weakref.ref(self)
         self.painter = Painter(lambda: (panel := this()) is not None and panel.paint())
@@ -79,7 +81,9 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
             panel = this()
             if panel is not None:
                 panel.actions.page.note(event)
-                if not isinstance(event, TurnEvents):
+                if isinstance(event, TurnEvents):
+                    panel.actions.show_figures(event)
+                else:
                     panel.saved.stale = True
                 panel.painter.wake(now=isinstance(event, (TurnBegan, TurnEnded)))
 
@@ -126,8 +130,18 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
         self.layout.close()
         super().close()
 
+    def __repr__(self) -> str:
+        # That of ipywidgets spells out every button.
+        state = "closed" if self.ended else repr(self.session.conversation)
+        return f"<Panel: {state}>"
+
     def show(self) -> None:
-        """Show the panel, and below it the transcript that is saved with the notebook."""
+        """Show the panel, and below it the transcript that is saved with the notebook.
+
+        Raises UsageError where it is closed.
+        """
+        if self.ended:
+            raise UsageError("this panel is closed; %chat --panel opens another one")
         data = {**self._repr_mimebundle_(), "text/plain": "The chat panel (%chat --panel)"}
         self.saved.publish(data=data, metadata={})
         self.actions.context = copy_context()
@@ -159,6 +173,19 @@ def open_panel(shell: InteractiveShell, session: Session) -> Panel:
     panel.view.run = cell.run
     opened[cell.id] = (cell.run, weakref.ref(panel))
     return panel
+
+
+def _listen_where_it_is_sent(widget: Any) -> None:
+    """Have the messages to a widget handled in the subshell that the front end sends them to.
+
+    ipykernel 7.4 prefers the one that was busy when the widget was last written to. Threads write
+    to these: a click would wait for the end of a cell that had begun since, or be lost with the
+    subshell of a page that is gone.
+    """
+    if widget.comm is not None:
+        widget.comm._reply_subshell_for = None  # noqa: SLF001  # the only way to say so
+    for child in getattr(widget, "children", ()):
+        _listen_where_it_is_sent(child)
 
 
 def _folds(extras: dict[str, Any]) -> Any:

@@ -31,11 +31,7 @@ class ConversationBar(HBox):  # type: ignore[misc]  # untyped
         conversations = session.conversations
         self.buttons = {
             "Retry": _button("Retry", "Ask the last prompt again", lambda: act(actions.retry)),
-            "Undo": _button(
-                "Undo",
-                "Take the last turn away",
-                lambda: act(self._undo),
-            ),
+            "Undo": _button("Undo", "Take the last turn away", lambda: act(actions.undo)),
             "New": _button("New", "Begin another conversation", lambda: act(conversations.new)),
             "Fork": _button(
                 "Fork",
@@ -58,9 +54,6 @@ class ConversationBar(HBox):  # type: ignore[misc]  # untyped
             if self.menu.options != names:
                 self.menu.options = names
             self.menu.value = current
-
-    def _undo(self) -> None:
-        self._session.conversation.undo()
 
     def _use(self, change: Any) -> None:
         if not self._ours.active and change["new"] is not None:

@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Protocol
 
 from eighty80_jupyter.chat.feed import (
@@ -54,7 +55,7 @@ class _First:
 class Page:
     """The transcript of the session's current conversation.
 
-    `ended` is called, in the painting thread, with every turn of that conversation that has ended.
+    `ended` is called, in the painting thread, with every turn that has ended.
     """
 
     def __init__(self, session: Session, tell: Tell, *, ended: Callable[[Running], None]) -> None:
@@ -143,7 +144,7 @@ class Page:
                 found = self._live.pop(running.id, None)
                 if found is not None and running.conversation is self._conversation:
                     self._end(found)
-                    ended.append(running)
+                ended.append(running)
             case _:
                 pass  # `_sync` looks at the conversations
 
@@ -280,10 +281,12 @@ class Page:
     def _live_wire(self, live: LiveTurn) -> dict[str, Any]:
         conversation, request = live.running.conversation, live.running.request
         index = conversation.find(live.id)
-        number = (len(conversation) if index is None else index) + 1
+        if index is None:  # it will stand behind those that began before it
+            before = takewhile(lambda other: other is not live, self._shown_live())
+            index = len(conversation) + sum(not other.again for other in before)
         return {
             "id": live.id,
-            "number": number,
+            "number": index + 1,
             "source": request.source or request.prompt.text,
             "text": "",
             "line": "",

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from ipywidgets import Button, Checkbox, Combobox, FloatSlider, Label, Text, Textarea, VBox
 
-from eighty80_jupyter.api.sampling import PARAMETERS, Kind, Parameter, from_text
+from eighty80_jupyter.api.sampling import PARAMETERS, Kind, Parameter
 from eighty80_jupyter.config import DEFAULT_MODEL
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.panel_guarded import Ours
 from eighty80_jupyter.notebook.panel_models import ModelList
+from eighty80_jupyter.notebook.panel_values import DIGITS, least, moved, read, slide, write
 
 if TYPE_CHECKING:
     from eighty80_jupyter.session import Session
@@ -34,7 +35,6 @@ SHOWN = (
 )
 EFFORTS = ("low", "medium", "high")
 _UNSET = "server's default"
-_DIGITS = 6  # a slider's steps add up to 0.15000000000000002
 
 Told = Callable[[str], None]
 
@@ -55,6 +55,7 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         self.controls: dict[str, Any] = {}
         self.switches: dict[str, Any] = {}
         self.rows: dict[str, Any] = {}
+        self._wrong_name = ""
         self.wrong = Label()
         self.wrong.add_class("e80-wrong")
         for name in SHOWN:
@@ -69,7 +70,8 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         super().__init__([*self.rows.values(), self.wrong, self.reset_button])
         self.add_class("e80-parameters")
         session.config.observe(self._follow, names=[*SHOWN, "system"])
-        self.refresh()
+        for name in (*SHOWN, "system"):
+            self._show(name)
 
     def on_change(self, told: Told) -> Callable[[], None]:
         """Call `told(name)` whenever the user changes a parameter, also while a slider is dragged.
@@ -99,9 +101,8 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
                 told(name)
 
     def refresh(self) -> None:
-        """Show what the settings and the conversation say."""
-        for name in (*SHOWN, "system"):
-            self._show(name)
+        """Show the instruction of the conversation; the settings tell by themselves."""
+        self._show("system")
 
     def reset(self) -> None:
         """Leave every parameter to the server; the model and the instruction stay."""
@@ -148,6 +149,7 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
             control = Combobox(placeholder="default", options=EFFORTS, **settings)
         elif parameter.kind is Kind.STRINGS:
             settings["tooltip"] += "; here one text on each line, \\n for the end of a line"
+            settings["tooltip"] += ", \\\\ for a backslash"
             control = Textarea(placeholder=_UNSET, rows=2, **settings)
         else:
             control = Text(placeholder="default", **settings)
@@ -157,12 +159,10 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
             self.rows[name].add_class("e80-half")
 
     def _add_slider(self, parameter: Parameter, title: str) -> None:
-        name, low = parameter.name, parameter.minimum
-        # A top_p of 0 leaves no token to choose from.
-        low = parameter.step if name == "top_p" else low
+        name = parameter.name
         slider = FloatSlider(
             value=parameter.default,
-            min=low,
+            min=least(parameter),
             max=parameter.maximum,
             step=parameter.step,
             readout_format=".2f",
@@ -199,17 +199,21 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
     # What the user does.
 
     def _moved(self, name: str, value: float) -> None:
-        if not self._ours.active:
-            self._set(name, lambda: round(value, _DIGITS))
+        if self._ours.active:
+            return
+        old, parameter = getattr(self._session.config, name), PARAMETERS[name]
+        new = moved(parameter, parameter.default if old is None else old, value)
+        if new is not None:
+            self._set(name, lambda: new)
 
     def _switched(self, name: str, on: object) -> None:
         if not self._ours.active:
-            value = round(self.controls[name].value, _DIGITS) if on else None
+            value = round(self.controls[name].value, DIGITS) if on else None
             self._set(name, lambda: value)
 
     def _typed(self, name: str, text: str) -> None:
         if not self._ours.active:
-            self._set(name, lambda: _read(name, text))
+            self._set(name, lambda: read(name, text))
 
     def _instructed(self, text: str) -> None:
         if self._ours.active:
@@ -231,10 +235,12 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         try:
             do()
         except UsageError as error:
-            self.wrong.value = str(error)
+            self.wrong.value, self._wrong_name = str(error), name
             self._show(name)
             return
-        self.wrong.value = ""
+        # News of other fields may come behind it: a browser that is busy sends them late.
+        if name == self._wrong_name:
+            self.wrong.value = ""
         self._show(name)
         self._tell(name)
 
@@ -259,7 +265,7 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
             if name in self.switches:
                 self._show_slider(parameter, value)
                 return
-            shown = _write(value)
+            shown = write(value)
         with self._ours.acting():
             control.value = shown
 
@@ -267,25 +273,8 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         row, slider = self.rows[parameter.name], self.controls[parameter.name]
         with self._ours.acting():
             self.switches[parameter.name].value = value is not None
-            slider.value = parameter.default if value is None else value
+            slide(slider, parameter, parameter.default if value is None else value)
         if value is None:
             row.add_class("e80-unset")
         else:
             row.remove_class("e80-unset")
-
-
-def _read(name: str, text: str) -> Any:
-    """Return the value that was typed; None where nothing was. Raises UsageError."""
-    if not text.strip():
-        return None
-    if PARAMETERS[name].kind is Kind.STRINGS:
-        lines = [line.replace("\\n", "\n").replace("\\t", "\t") for line in text.split("\n")]
-        return [line for line in lines if line]
-    return from_text(name, text.strip())
-
-
-def _write(value: Any) -> str:
-    """Return a value as it is typed."""
-    if isinstance(value, list):
-        return "\n".join(v.replace("\n", "\\n").replace("\t", "\\t") for v in value)
-    return "" if value is None else str(value)

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 SAVE_SECONDS = 0.3  # between two updates of the transcript, longer where it is large
 MAX_CHARACTERS = 200_000  # of HTML: it is sent again after every turn
 
+NOT_OPEN = "The chat panel, as it was saved. Run this cell to open it."
+# Above the transcript Jupyter shows a widget without its kernel as "model not found".
+_NO_DEAD_WIDGET = (
+    "<style>.jp-OutputArea-child:has(+ .jp-OutputArea-child .{name}):not(:has(.e80-panel))"
+    " {{ display: none; }}</style>"
+)
+
 Publish = Callable[..., None]
 Tell = Callable[..., None]
 
@@ -119,7 +126,10 @@ class SavedOutputs:
 
     def _show(self, conversation: Conversation) -> None:
         html = self._transcripts.html(conversation)
-        self._transcript.show(html, self._transcripts.text(conversation))
+        rule = _NO_DEAD_WIDGET.format(name=self._transcript.name)
+        self._transcript.show(
+            f"{rule}{_quiet(NOT_OPEN)}\n{html}", self._transcripts.text(conversation)
+        )
         self._next = time.monotonic() + SAVE_SECONDS * max(1, len(html) / 30_000)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api.deltas import ReasoningDelta, RefusalDelta, TextDelta
-from eighty80_jupyter.chat.events import CallBegan, CallEnded, RoundBegan, TurnEvent
+from eighty80_jupyter.chat.events import CallBegan, CallEnded, CallWritten, RoundBegan, TurnEvent
 from eighty80_jupyter.notebook.markdown import Splitter, render
 from eighty80_jupyter.notebook.tool_display import MOST_RESULT, Line, entries_of
 
@@ -45,9 +45,9 @@ class Part:
 
 
 class LiveText:
-    """A text that comes in pieces, and the part that shows it."""
+    """A text that comes in pieces, and the part that shows it; `thought` names what is folded."""
 
-    def __init__(self, part: Part, *, thought: bool, images: bool) -> None:
+    def __init__(self, part: Part, *, thought: str, images: bool) -> None:
         self.part = part
         self._thought = thought
         self._images = images
@@ -73,7 +73,7 @@ class LiveText:
             return None
         part, frozen = self.part, []
         if self._thought:
-            part.fold = _thoughts(self._words)
+            part.fold = _thoughts(self._thought, self._words)
         references = self._splitter.references
         while (
             piece := self._splitter.freeze(FREEZE_CHARACTERS, 2 * FREEZE_CHARACTERS)
@@ -126,6 +126,7 @@ class LiveTurn:
         self._images = images
         self._several = running.request.parameters.get("n", 1) > 1
         self._round = 1
+        self._written: frozenset[str] = frozenset()  # the ids of calls that are text
         self._pieces: dict[str, LiveText | LiveCall] = {}
 
     @property
@@ -143,6 +144,8 @@ class LiveTurn:
                     self._text(event.choice, thought=True).add(event.text)
                 case RoundBegan():
                     self._round = event.number
+                case CallWritten():
+                    self._written = frozenset(call.id for call in event.calls)
                 case CallBegan():
                     self._begin(event)
                 case CallEnded():
@@ -165,14 +168,16 @@ class LiveTurn:
         found = self._pieces.get(key)
         if isinstance(found, LiveText):
             return found
-        title = f"Answer {choice + 1}" if self._several and not thought else ""
-        part = Part(key, title, _thoughts(0) if thought else None)
-        text = self._pieces[key] = LiveText(part, thought=thought, images=self._images)
+        title, name = _names(choice, several=self._several)
+        part = Part(key, fold=_thoughts(name, 0)) if thought else Part(key, title)
+        name = name if thought else ""
+        text = self._pieces[key] = LiveText(part, thought=name, images=self._images)
         return text
 
     def _begin(self, event: CallBegan) -> None:
         key = f"{self._round:03}-2-{len(self._pieces):04}"
-        line = Line(event.call.id, event.shown, event.call.arguments)
+        written = event.call.id in self._written
+        line = Line(event.call.id, event.shown, event.call.arguments, written=written)
         self._pieces[key] = LiveCall(Part(key), line)
 
     def _end(self, event: CallEnded) -> None:
@@ -195,11 +200,11 @@ def finished_parts(exchange: Exchange, *, images: bool) -> list[Part]:
             parts.append(Part(key, blocks=[render(entry, allow_images=images)]))
     several = len(reply.choices) > 1
     for choice in reply.choices:
+        title, name = _names(choice.index, several=several)
         if choice.reasoning:
             html = render(choice.reasoning, allow_images=images)
-            fold = _thoughts(len(choice.reasoning.split()))
+            fold = _thoughts(name, len(choice.reasoning.split()))
             parts.append(Part(_key(choice.index, thought=True), "", fold, [html]))
-        title = f"Answer {choice.index + 1}" if several else ""
         html = render(choice.text or choice.refusal, allow_images=images)
         parts.append(Part(_key(choice.index), title, None, [html]))
     return parts
@@ -210,5 +215,12 @@ def _key(choice: int, *, thought: bool = False, number: int = 1) -> str:
     return f"{number:03}-1-{choice:04}-{'0' if thought else '1'}"
 
 
-def _thoughts(words: int) -> str:
-    return f"Reasoning ({words:,} words)" if words else "Reasoning"
+def _names(choice: int, *, several: bool) -> tuple[str, str]:
+    """Return what stands above the text of a choice, and what its thoughts are called."""
+    if not several:
+        return "", "Reasoning"
+    return f"Answer {choice + 1}", f"Reasoning of answer {choice + 1}"
+
+
+def _thoughts(name: str, words: int) -> str:
+    return f"{name} ({words:,} words)" if words else name

@@ -19,6 +19,7 @@ from tests.support.replies import (
     tool_call,
     tool_chunks,
 )
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,11 +125,12 @@ def test_every_control_has_a_name_and_its_help(
     assert (page.errors, page.alerts, page.foreign_requests) == ([], [], [])
 
 
+@pytest.mark.parametrize("app", ["lab", "notebook"])
 def test_the_focus_stays_in_the_panel(
-    open_notebook: Callable[..., NotebookPage], server: ScriptedServer
+    open_notebook: Callable[..., NotebookPage], server: ScriptedServer, app: App
 ) -> None:
     """A button that is drawn anew keeps the focus, and one that goes away hands it on."""
-    page = open_notebook(TOOLS, "%chat --panel")
+    page = open_notebook(TOOLS, "%chat --panel", app=app)
     page.run_all()
     panel = PanelView(page)
     keyboard = page.page.keyboard
@@ -139,29 +141,31 @@ def test_the_focus_stays_in_the_panel(
         expect(panel.turns.first.locator(".e80-count")).to_have_text(f"{number} of {number}")
     panel.root.get_by_label("Previous alternative").press("Enter")
     expect(panel.answer(0)).to_have_text("Two.")
-    assert focused(page) == "Previous alternative"
+    wait_until(lambda: focused(page) == "Previous alternative", interval=0.1)
     keyboard.press("Enter")
     expect(panel.answer(0)).to_have_text("One.")
-    assert focused(page) == "Next alternative"  # there is none before it
+    # There is none before it.
+    wait_until(lambda: focused(page) == "Next alternative", interval=0.1)
 
     server.queue(sse_reply(tool_chunks(tool_call("write", {"text": "x"}))), stream_reply("Done."))
     panel.send("Write")
     panel.root.get_by_role("button", name="Yes, this once").press("Enter")
     expect(panel.answer(-1)).to_contain_text("Done.")
-    assert focused(page) == "Message"
+    wait_until(lambda: focused(page) == "Message", interval=0.1)
     server.queue(stream_reply("word " * 1000, tokens_per_second=50))
     panel.send("Go on")
     panel.stop.press("Enter")
     expect(panel.stop).to_be_hidden()
-    assert focused(page) == "Message"
+    wait_until(lambda: focused(page) == "Message", interval=0.1)
     assert page.errors == []
 
 
+@pytest.mark.parametrize("app", ["lab", "notebook"])
 def test_what_a_tool_prints_stands_below_the_panel(
-    open_notebook: Callable[..., NotebookPage], server: ScriptedServer
+    open_notebook: Callable[..., NotebookPage], server: ScriptedServer, app: App
 ) -> None:
     """Its output is the panel's cell's: after another cell has run, and after a reload too."""
-    page = open_notebook(TOOLS, "%chat --panel", "print('another cell')")
+    page = open_notebook(TOOLS, "%chat --panel", "print('another cell')", app=app)
     page.run_all()
     panel = PanelView(page)
     calls = [tool_call("draw", {"text": "a line"}), tool_call("write", {"text": "b"}, id="2")]
@@ -187,11 +191,12 @@ def test_what_a_tool_prints_stands_below_the_panel(
     assert outputs.inner_text().count("drawn: anew") == 1
 
 
+@pytest.mark.parametrize("app", ["lab", "notebook"])
 def test_nothing_typed_is_lost_or_sent_twice(
-    open_notebook: Callable[..., NotebookPage], server: ScriptedServer
+    open_notebook: Callable[..., NotebookPage], server: ScriptedServer, app: App
 ) -> None:
     """An edit gives back what stood in the box before, and a key that repeats sends once."""
-    page = open_notebook(LOAD, "%chat --panel")
+    page = open_notebook(LOAD, "%chat --panel", app=app)
     page.run_all()
     panel = PanelView(page)
     event = threading.Event()

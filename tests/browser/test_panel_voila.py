@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -16,6 +15,7 @@ from tests.data.rich_reply import FORMULAS, rich_reply
 from tests.support.environment import child_environment
 from tests.support.jupyter import make_notebook
 from tests.support.lab import SCREENSHOTS
+from tests.support.ports import free_port
 from tests.support.replies import stream_reply
 from tests.support.waiting import wait_until
 
@@ -34,9 +34,7 @@ def _address(server: ScriptedServer, tmp_path: Path) -> Iterator[str]:
     notebook = tmp_path / "app.ipynb"
     cells = ("%load_ext eighty80_jupyter", "%chat --panel")
     notebook.write_text(json.dumps(make_notebook(*cells)), encoding="utf-8")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     env = child_environment(
         tmp_path / "home", {"_8080_API_URL": server.url, "_8080_API_KEY": "key-of-the-app"}
@@ -48,7 +46,7 @@ def _address(server: ScriptedServer, tmp_path: Path) -> Iterator[str]:
     def answers() -> bool:
         assert voila.poll() is None, (tmp_path / "log").read_text(encoding="utf-8")
         try:
-            with urllib.request.urlopen(f"{address}/voila/static/favicon.ico"):  # noqa: S310  # loopback
+            with urllib.request.urlopen(f"{address}/voila/static/favicon.ico", timeout=60):  # noqa: S310  # loopback
                 return True
         except urllib.error.HTTPError:
             return True
@@ -56,22 +54,27 @@ def _address(server: ScriptedServer, tmp_path: Path) -> Iterator[str]:
             return False
 
     try:
-        wait_until(answers, timeout=60, interval=0.2, what="Voila to answer")
+        wait_until(answers, timeout=100, interval=0.2, what="Voila to answer")
         yield address
     finally:
         voila.terminate()
-        voila.wait(20)
+        try:
+            voila.wait(60)
+        except subprocess.TimeoutExpired:
+            voila.kill()
+            voila.wait()
 
 
 def test_the_panel_is_an_app(address: str, server: ScriptedServer, browser: Browser) -> None:
     """In Voila it streams, stops and sets parameters; what needs a notebook says so."""
     server.queue(stream_reply(rich_reply(1)), stream_reply(rich_reply(9), tokens_per_second=50))
     page = browser.new_page(viewport={"width": 320, "height": 900})
+    page.set_default_timeout(100_000)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(address)
     box = page.locator(".e80-input")
-    box.wait_for(timeout=60_000)
+    box.wait_for()
     box.fill("What is the mean?")
     box.press("Control+Enter")
     expect(page.locator(".e80-line")).to_contain_text("tokens/s")

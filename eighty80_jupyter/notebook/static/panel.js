@@ -30,7 +30,7 @@ function render({ model, el }) {
   };
   const manager = model.widget_manager;
   const typesetter = (manager?.rendermime ?? manager?._rendermime)?.latexTypesetter;
-  const composer = new Composer({ send, model });
+  const composer = new Composer({ send, model, prompts: () => transcript.prompts() });
   const transcript = new Transcript({
     send,
     typeset: (element) => typesetter?.typeset(element),
@@ -117,7 +117,8 @@ function render({ model, el }) {
       if (control.textContent !== "Copy") control.disabled = true;
     }
   };
-  // JupyterLab marks the widgets whose kernel was restarted or shut down.
+  // JupyterLab marks the widgets whose kernel was restarted or shut down, and those that were saved
+  // with the notebook and have none.
   const look = () => el.closest(".jupyter-widgets-disconnected") && die();
   model.on("comm_live_update", () => setTimeout(look));
   model.on("comm:close", die);
@@ -126,6 +127,7 @@ function render({ model, el }) {
   context?.statusChanged?.connect(onStatus);
 
   const release = keepOutputs(model, manager?.context);
+  look();
   send({ do: "hello" });
   return () => {
     release();

@@ -1,16 +1,19 @@
 // The text box with Send, Stop and Preview.
 
 class Composer {
-  constructor({ send, model }) {
+  constructor({ send, model, prompts }) {
     this.send = send;
     this.model = model;
+    this.prompts = prompts; // those of the transcript, in order
+    this.recalled = null; // the one that Up or Down has put into the box, and its place
     this.again = null; // the id of the turn whose prompt is edited
     this.aside = ""; // what stood in the box before the edit
     this.pending = null; // the text that is on its way to the kernel
     this.box = make("textarea", {
       class: "e80-input", rows: "1", "aria-label": "Message",
       placeholder: "Message",
-      title: "Ctrl+Enter, Cmd+Enter or Shift+Enter sends; {{name}} inserts a variable",
+      title: "Ctrl+Enter, Cmd+Enter or Shift+Enter sends; {{name}} inserts a variable; " +
+        "Up and Down bring earlier messages back",
       oninput: () => this.changed(), onkeydown: (event) => this.key(event),
     });
     this.box.value = model.get("draft");
@@ -50,7 +53,25 @@ class Composer {
       this.submit();
     } else if (event.key === "Escape" && this.again) {
       this.endEdit(true);
+    } else if (["ArrowUp", "ArrowDown"].includes(event.key) && !sends && !event.isComposing) {
+      this.recall(event);
     }
+  }
+
+  // Up and Down go through the earlier prompts while nothing else stands in the box, and through
+  // the lines of a long one first.
+  recall(event) {
+    const { value, selectionStart, selectionEnd } = this.box;
+    const up = event.key === "ArrowUp";
+    const own = value === "" || value === this.recalled?.text;
+    const rest = up ? value.slice(0, selectionStart) : value.slice(selectionEnd);
+    if (this.again || !own || rest.includes("\n")) return;
+    const prompts = this.prompts();
+    const place = (value ? this.recalled.place : prompts.length) + (up ? -1 : 1);
+    if (place < 0 || place > prompts.length) return;
+    event.preventDefault();
+    this.recalled = { place, text: prompts[place] ?? "" };
+    this.setText(this.recalled.text);
   }
 
   submit(what = "send") {

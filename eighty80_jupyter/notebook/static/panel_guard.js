@@ -43,22 +43,31 @@ class Guard {
       }, { signal });
     }
     root.addEventListener("pointerdown", (event) => this.press(event), { signal });
-    root.addEventListener("keyup", (event) => this.release(event.target), { signal, capture: true });
+    root.addEventListener("keyup", (event) => this.tell("release", event.target),
+      { signal, capture: true });
+    if (this.dead) this.end();
     this.label();
     this.observer = new MutationObserver(() => this.label());
     this.observer.observe(root, { childList: true, subtree: true });
   }
 
   press({ target }) {
-    if (!target.closest(".slider-container, .noUi-target")) return;
-    window.addEventListener("pointerup", () => this.release(target), { once: true, capture: true });
+    if (!this.tell("press", target)) return;
+    const ended = new AbortController();
+    for (const kind of ["pointerup", "pointercancel"]) {
+      window.addEventListener(kind, () => {
+        ended.abort();
+        this.tell("release", target);
+      }, { signal: ended.signal, capture: true });
+    }
   }
 
-  // A slider was let go.
-  release(target) {
-    if (!target.closest?.(".slider-container, .noUi-target")) return;
-    const name = nameOf(target.closest("[class*=e80-p-]"));
-    if (name) this.send({ do: "release", name });
+  // A slider is held, or was let go; returns whether it is one.
+  tell(what, target) {
+    const slider = target.closest?.(".slider-container, .noUi-target");
+    const name = slider && nameOf(slider.closest("[class*=e80-p-]"));
+    if (name) this.send({ do: what, name });
+    return Boolean(name);
   }
 
   // ipywidgets gives its sliders and fields no names that a screen reader could say, and shows the
@@ -89,14 +98,19 @@ class Guard {
   }
 
   die() {
+    this.dead = true;
     this.style.remove();
-    for (const control of this.root?.querySelectorAll("input, select, textarea, button") ?? []) {
+    if (this.root) this.end();
+  }
+
+  end() {
+    for (const control of this.root.querySelectorAll("input, select, textarea, button")) {
       if (!this.el.contains(control)) control.disabled = true;
     }
-    for (const slider of this.root?.querySelectorAll(".noUi-target") ?? []) {
+    for (const slider of this.root.querySelectorAll(".noUi-target")) {
       slider.setAttribute("disabled", "");
     }
-    this.root?.classList.add("e80-ended");
+    this.root.classList.add("e80-ended");
   }
 
   dispose() {

@@ -33,8 +33,12 @@ class Transcript {
 
   scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.log;
-    if (scrollHeight - scrollTop - clientHeight < 24) this.following = true;
-    else if (scrollTop < this.lastTop) this.following = false;
+    const below = scrollHeight - scrollTop - clientHeight;
+    const up = scrollTop < this.lastTop;
+    // The slightest move upwards counts, or a slow hand is taken back to the end again and again.
+    // An answer whose tail got shorter moves what is shown too, but that is the end.
+    if (below < (up ? 2 : 24)) this.following = true;
+    else if (up) this.following = false;
     this.lastTop = scrollTop;
     this.jump.hidden = this.following;
   }
@@ -186,6 +190,11 @@ class Transcript {
 
   async copy(text) {
     this.say((await copyText(text)) ? "Copied." : "The browser does not let the panel copy.");
+  }
+
+  // The prompts that are on show, in order.
+  prompts() {
+    return [...this.list.children].map(({ dataset }) => this.turns.get(dataset.turn).turn.source);
   }
 
   drop(ids) {
