@@ -94,8 +94,33 @@ class UrlTrait(TraitType[Any, Any]):
             raise SettingError(str(error)) from None
 
 
+def expected(trait: Any) -> str:
+    """Return in words what a setting takes."""
+    match trait:
+        case CaselessStrEnum():
+            words = " or ".join(trait.values or ())
+        case Bool():
+            words = "True or False"
+        case Integer() | Float():
+            words = "an integer" if isinstance(trait, Integer) else "a number"
+            words += "" if trait.min is None else f" of at least {trait.min}"
+        case Union():
+            words = ", or ".join(map(expected, trait.trait_types))
+        case Dict():
+            words = "a dictionary of such"
+        case List():
+            words = "a list of texts"
+        case _:
+            words = "a text"
+    return words + (", or None" if trait.allow_none else "")
+
+
 class ChatConfig(Configurable):
-    """The settings of a conversation. None leaves a parameter to the server's own default."""
+    """The settings of a conversation. None leaves a parameter to the server's own default.
+
+    Each is an attribute; `ChatConfig.class_print_help()` lists them with their help. A name that is
+    none and a value that cannot be raise UsageError, and nothing changes.
+    """
 
     model = ParameterTrait("model")
     temperature = ParameterTrait("temperature")
@@ -213,6 +238,17 @@ class ChatConfig(Configurable):
     max_retry_wait = Float(
         30.0, min=0, help="the longest wait between two attempts, in seconds"
     ).tag(config=True)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name.startswith("_") or hasattr(type(self), name)):
+            raise SettingError(sampling.unknown("setting", name, self.trait_names(config=True)))
+        try:
+            super().__setattr__(name, value)
+        except UsageError:
+            raise
+        except TraitError:
+            words = expected(self.traits()[name])
+            raise SettingError(f"{name} must be {words}; got {sampling.shown(value)}") from None
 
     def parameters(self) -> dict[str, Any]:
         """Return the request parameters that are set, the model always among them."""

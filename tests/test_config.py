@@ -44,6 +44,28 @@ def test_bad_values_are_refused(name: str, value: Any) -> None:
     assert getattr(config, name) == before
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("temprature", 1, "unknown setting temprature; did you mean temperature?"),
+        ("stream", "x", "stream must be True or False; got 'x'"),
+        ("field_tokens", 5, "field_tokens must be an integer of at least 20; got 5"),
+        ("tool_timeout", -1, "tool_timeout must be a number of at least 0.001, or None; got -1"),
+        ("context_policy", "cut", "context_policy must be error or trim or summarize; got 'cut'"),
+        ("context_limit", 12, "context_limit must be an integer of at least 64, or a dictionary"),
+        ("tools", 5, "tools must be a text, or a list of texts, or None; got 5"),
+        ("system", 5, "system must be a text, or None; got 5"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(name: str, value: Any, message: str) -> None:
+    """A name that is no setting, and a value that is none of its kind, say what is expected."""
+    config = ChatConfig()
+    with pytest.raises(UsageError) as caught:
+        setattr(config, name, value)
+    assert str(caught.value).startswith(message)
+    assert isinstance(caught.value, TraitError)
+
+
 def test_update_is_all_or_nothing() -> None:
     """A configuration with one bad value changes nothing, also not the next time."""
     config = ChatConfig()

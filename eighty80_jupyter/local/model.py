@@ -119,7 +119,8 @@ def checked(path: Path) -> Path:
             magic = file.read(4)
     except FileNotFoundError:
         raise LocalModelError(
-            f"There is no file {path} in {Path.cwd()}: give the path of a GGUF file."
+            f"There is no file {path.name} in {path.absolute().parent}: "
+            "give the path of a GGUF file."
         ) from None
     except OSError as error:
         raise LocalModelError(

@@ -11,6 +11,7 @@ from traitlets.config import Config
 
 from eighty80_jupyter.api import sampling
 from eighty80_jupyter.api.sampling import Kind
+from eighty80_jupyter.config import expected
 from eighty80_jupyter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def change(desk: Desk, texts: Mapping[str, str]) -> None:
         found = [f"{name} = {_shown(config, name)}" for name in names]
         desk.say("\n".join(found) or "Every setting is the default.")
         return
-    if "api_key" in texts:
+    if texts.get("api_key", "default") != "default":
         raise UsageError(
             "a key does not belong into a notebook, where it would be saved; "
             "%chat --key asks for it"
@@ -104,8 +105,7 @@ def _value(config: ChatConfig, name: str, text: str) -> Any:
     except (ValueError, TraitError) as error:
         if isinstance(error, UsageError):
             raise
-        what = trait.info() if hasattr(trait, "info") else "another value"
-        raise UsageError(f"{name} must be {what}, got {sampling.shown(text)}") from None
+        raise UsageError(f"{name} must be {expected(trait)}; got {sampling.shown(text)}") from None
 
 
 def _strings(text: str) -> Any:

@@ -88,6 +88,7 @@ class NotebookWriter:
         self._calls: CallGroup | None = None
         self._written: frozenset[str] = frozenset()
         self._note = Output(self._page)
+        self._retried: list[str] = []
         self._due = self._last_event = 0.0
         self._idle_drawings = self._drawings = 0
 
@@ -100,6 +101,7 @@ class NotebookWriter:
                 case ReasoningDelta():
                     self._answer(event.choice).add_thought(event.text)
                 case Retrying():
+                    self._retried.append(event.error)
                     self._note.quiet(f"{event.error} - trying again in {event.seconds:.1f} s")
                 case RoundBegan() | CallWritten() | CallBegan() | CallEnded():
                     self._take_tool_event(event)
@@ -128,6 +130,9 @@ class NotebookWriter:
         """Draw the end of the reply and the quiet line below it."""
         if self._calls is not None:
             self._calls.finish()
+        if self._retried:
+            count = len(self._retried)  # what is saved must not say that it goes on
+            self._note.quiet(f"attempts that failed before: {count} ({self._retried[-1]})")
         if reply is None:
             return
         if any(answer.used_again for answer in self._answers):

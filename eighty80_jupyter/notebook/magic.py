@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from eighty80_jupyter.session import Session
 
+_LONG_DASHES = ("\N{EN DASH}", "\N{EM DASH}")  # what a word processor makes of --
 _ONLY_OPTIONS = re.compile(r"%%chat[ \t]+-")
 
 
@@ -65,10 +66,15 @@ class ChatMagic:
 
     def _run(self, line: str, cell: str | None) -> None:
         values, rest = parse(line)
+        if cell is not None and rest.startswith(_LONG_DASHES):
+            raise UsageError(
+                f"options begin with the plain dash of the keyboard, - or --, got {rest[0]} "
+                f"in {sampling.shown(rest)}"
+            )
         if cell is not None and rest:
             raise UsageError(
-                f"the %%chat line takes options only, got {sampling.shown(rest)}; "
-                "write the prompt into the cell below it"
+                f"the %%chat line takes options only, got {sampling.shown(rest)}; write the prompt "
+                "into the cell below it, and quotes around a value of several words"
             )
         if "help" in values:
             print(manual())  # noqa: T201  # what was asked for
@@ -90,7 +96,7 @@ class ChatMagic:
         elif "system" in values:
             self._act(desk)
             desk.conversation.system = self._session.instruction(values["system"])
-            desk.say("The instruction message is set." if values["system"] else "It is removed.")
+            desk.note("The instruction message is set." if values["system"] else "It is removed.")
         elif values:
             self._act(desk)
         elif cell is not None:
@@ -158,10 +164,9 @@ def _check(values: Mapping[str, Any], *, asks: bool) -> None:
     needy = [name for name in values if not OPTIONS[name].alone]
     if not asks and needy and needy != ["system"]:
         given = ", ".join(OPTIONS[name].long for name in needy)
-        raise UsageError(
-            f"there is no prompt for {given}; write one after it, or keep a setting "
-            "with %chat --set NAME=VALUE"
-        )
+        settings = all(OPTIONS[name].parameter for name in needy)
+        more = ", or keep it with %chat --set NAME=VALUE" if settings else ""
+        raise UsageError(f"there is no prompt for {given}; write one after it{more}")
     if asks and values.get("code") is not None:
         raise UsageError(
             "--code N shows the code of an earlier reply and stands alone; "

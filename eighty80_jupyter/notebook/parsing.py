@@ -34,12 +34,12 @@ def parse(line: str) -> tuple[dict[str, Any], str]:
             return values, rest[2:].lstrip()
         flag, equals, _ = flag.partition("=")
         option = _BY_FLAG.get(flag)
-        if option is None and (short := _BY_FLAG.get(flag[:2])) and short.metavar and not equals:
-            flag, equals, option = flag[:2], "", short  # -t0.5
+        if option is None and not equals and _is_attached(flag):
+            flag, option = flag[:2], _BY_FLAG[flag[:2]]  # -t0.5
         if option is None:
             raise UsageError(
-                unknown("option", flag, _BY_FLAG)
-                + "; %%chat? shows them all, and -- before a prompt lets it begin with a dash"
+                f"{_unknown(flag)} (%%chat? shows them all; "
+                "-- before a prompt lets it begin with a dash)"
             )
         rest = rest[len(flag) + len(equals) :]
         if option.pairs:
@@ -55,11 +55,24 @@ def parse(line: str) -> tuple[dict[str, Any], str]:
     return values, rest
 
 
+def _is_attached(flag: str) -> bool:
+    """Whether it is a short option with its value; `-model` is not, but a dash too few."""
+    short = _BY_FLAG.get(flag[:2])
+    return bool(short and short.metavar) and "-" + flag.replace("_", "-") not in _BY_FLAG
+
+
+def _unknown(flag: str) -> str:
+    """Return the text for an option that there is not: `--t` has a dash too many."""
+    if flag[1:] in _BY_FLAG:
+        return f"unknown option {flag}; did you mean {flag[1:]}?"
+    return unknown("option", flag, _BY_FLAG)
+
+
 def _value(option: Option, rest: str, *, attached: bool) -> tuple[str, str]:
     """Return the value that `rest` begins with, and what comes after it."""
     text = rest if attached else rest.lstrip()
     nothing = not text or (attached and text[0].isspace())
-    if option.number and option.optional and _NEGATIVE.match(text):
+    if option.pattern and option.optional and _NEGATIVE.match(text):
         # As a prompt it would be sent, and a turn be taken away that was not meant.
         word = text.split(maxsplit=1)[0]
         raise UsageError(
@@ -116,7 +129,7 @@ def _pairs(option: Option, rest: str) -> tuple[dict[str, str], str]:
             )
         values[name], rest = _word(option, rest)
     if not values and rest and not rest.startswith("-"):
-        raise UsageError(f"{option.long} takes NAME=VALUE, got {shown(rest)}")
+        raise UsageError(f"{option.long} takes NAME=VALUE, without spaces; got {shown(rest)}")
     return values, rest
 
 

@@ -93,11 +93,12 @@ def test_values_that_may_be_left_out(line: str, values: dict[str, Any], rest: st
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("--set x", "--set takes NAME=VALUE, got 'x'"),
+        ("--set x", "--set takes NAME=VALUE, without spaces; got 'x'"),
         ("--set x= y", "--set x= needs a value"),
         ("--at two", "--at needs a whole number, got 'two'"),
         ("--undo=x", "--undo takes N, got 'x'"),
         ("--undo -1", "--undo takes N, got '-1'"),
+        ("--history -1", "--history takes N-M, got '-1'"),
         ("--retry -2 again", "--retry takes N, got '-2'"),
         ("--alternative", "--alternative needs a value"),
         ("--alternative 99999999999999", "--alternative needs a whole number"),
@@ -144,15 +145,24 @@ def test_settings_hold_for_the_kernel(kernel: KernelSession, server: ScriptedSer
     assert rest == "logprobs = True\nsystem = 'Be brief.'\n"
 
 
+def test_typed_key_is_taken_back(kernel: KernelSession) -> None:
+    """`--set api_key=default` forgets the key that was typed in, as it does any setting."""
+    kernel.run("%chat --key", answers=["typed-key"])
+    assert "set for this kernel" in kernel.run("%chat").data()[0]
+    assert kernel.run("%chat --set api_key=default").stdout == "api_key = the default\n"
+    assert "set for this kernel" not in kernel.run("%chat").data()[0]
+
+
 @pytest.mark.parametrize(
     ("pairs", "message"),
     [
         ("temperature=3", "temperature must be between 0 and 2, got 3"),
         ("temprature=1", "unknown setting temprature; did you mean temperature?"),
         ("api_key=sk-typed", "%chat --key asks for it"),
-        ("read_timeout=soon", "read_timeout must be a float, got 'soon'"),
-        ("max_retries=-1", "should not be less than 0"),
-        ("output_format=pdf", "expected any of ['auto', 'html', 'markdown']"),
+        ("read_timeout=soon", "read_timeout must be a number of at least 0.001, or None; got"),
+        ("max_retries=-1", "max_retries must be an integer of at least 0; got -1"),
+        ("output_format=pdf", "output_format must be auto or html or markdown; got 'pdf'"),
+        ("context_limit=12", "context_limit must be an integer of at least 64, or a dictionary of"),
         ("base_url=ftp://x", "the address of the server must look like"),
         ("logprobs=maybe", "logprobs must be True or False"),
     ],

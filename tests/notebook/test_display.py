@@ -173,8 +173,11 @@ def test_several_answers_keep_their_places() -> None:
 def test_retries_are_told() -> None:
     """While the client waits for another attempt, a quiet line says why."""
     page = Page()
-    NotebookWriter(page.publish).take([Retrying(0.5, "busy <now>")])
+    writer = NotebookWriter(page.publish)
+    writer.take([Retrying(0.5, "busy <now>")])
     assert "busy &lt;now&gt; - trying again in 0.5 s" in page.html()[0]
+    writer.finish(None)
+    assert page.text() == ["attempts that failed before: 1 (busy <now>)"]
 
 
 def test_markdown_for_front_ends_that_render_it() -> None:

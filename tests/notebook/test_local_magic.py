@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.support.kernel import KernelSession
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 
 def test_a_conversation_with_the_embedded_model(kernel: Callable[..., KernelSession]) -> None:

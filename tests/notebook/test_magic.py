@@ -136,6 +136,7 @@ def test_bad_option_sends_nothing(kernel: KernelSession, server: ScriptedServer)
 def test_text_on_the_cell_line(kernel: KernelSession, server: ScriptedServer) -> None:
     """A prompt on the %%chat line is refused with where it belongs."""
     assert "write the prompt into the cell" in failure(kernel.run("%%chat hello\nworld"))
+    assert "the plain dash of the keyboard" in failure(kernel.run("%%chat \N{EM DASH}t 1\nworld"))
     assert "prompt is empty" in failure(kernel.run("%%chat\n\n"))
     assert not server.requests
 
@@ -225,7 +226,7 @@ def test_interrupt_keeps_what_had_come(kernel: KernelSession, server: ScriptedSe
     result = kernel.submit("%%chat\ncount")
     kernel.wait_for(lambda: bool(result.data("text/html")), what="the first words")
     kernel.interrupt()
-    kernel.finish(result, timeout=10)
+    kernel.finish(result)
     assert failure(result) == "ChatInterrupted: interrupted; what had come is kept"
     partial = result.data()[0]
     assert partial
@@ -245,7 +246,7 @@ def test_interrupt_before_anything_came(kernel: KernelSession, server: ScriptedS
     result = kernel.submit("%%chat\nhello")
     server.wait_request()
     kernel.interrupt()
-    kernel.finish(result, timeout=10)
+    kernel.finish(result)
     assert failure(result) == "ChatInterrupted: interrupted; nothing had come yet"
     gate.set()
     assert "empty" in kernel.run("%chat --history").data()[0]
