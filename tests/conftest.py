@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from tests.support.kernel import KernelSession
 
 BROWSER = Path(__file__).parent / "browser"
+
+# A shell has those that it runs in the background ignore Ctrl-C, and they pass that on; many tests
+# send it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes is the machine's affair. The rest is as Hypothesis has it, in CI too.
 settings.register_profile(
