@@ -75,9 +75,22 @@ from eighty80_jupyter.notebook.markdown import render
 from IPython.display import HTML
 display(HTML(render(TEXT + "\\n\\nThe end.")))
 """
+# Another thread notes when the turn has ended: the panel works while the kernel is free.
+PANEL = """
+import threading
+from eighty80_jupyter import chat
+def wait(running):
+    while not running.done:
+        time.sleep(0.005)
+    {note}
+chat.panel().show()
+threading.Thread(target=wait, args=(chat.start("x"),)).start()
+"""
+NOTE = "open('ended', 'w').write(str(time.time()))"
 WAYS = {
     "drawn once at the end (floor)": ONCE,
     "ours": "%chat x",
+    "ours, in the panel": PANEL.format(note=NOTE),
     "whole text, 10 a second": WHOLE.format(interval=0.1),
     "whole text, every token": WHOLE.format(interval=0),
 }
@@ -167,8 +180,10 @@ class Bench:
         # The first formula and the first reply load what all later ones have.
         setup += "import eighty80_jupyter.notebook.markdown\n%load_ext eighty80_jupyter\n"
         setup += "from IPython.display import Markdown\nMarkdown('$x$')"
-        note = "\nimport time; open('ended', 'w').write(str(time.time()))"
-        notebook = make_notebook(setup, WAYS[way] + note)
+        code = WAYS[way]
+        if NOTE not in code:
+            code += f"\nimport time; {NOTE}"
+        notebook = make_notebook(setup, code)
         page = NotebookPage.open(self.browser, self.jupyter, notebook, name="draw.ipynb")
         try:
             page.run_cell(0)
@@ -267,8 +282,9 @@ def main() -> None:
     rows: dict[tuple[str, int], Row] = {}
     with ExitStack() as stack:
         bench = Bench(stack, reply_text(options.tokens))
-        floor, ours, *others = WAYS
-        plan = [(floor, SPEEDS[0]), *((ours, speed) for speed in SPEEDS)] * options.rounds
+        floor, ours, panel, *others = WAYS
+        own = [(way, speed) for way in (ours, panel) for speed in SPEEDS]
+        plan = [(floor, SPEEDS[0]), *own] * options.rounds
         if not options.ours_only:
             plan += [(way, speed) for speed in SPEEDS for way in others]
         for way, speed in plan:
