@@ -57,10 +57,14 @@ class _Text:
 
 @dataclass(slots=True, eq=False)
 class _Progress:
-    """A reply that is under way: pieces from the loop thread, texts of the writing thread."""
+    """A reply that is under way: pieces from the loop thread, texts of the writing thread.
+
+    It is `open` once the line is written that its texts belong to; they must not stand before it.
+    """
 
     pieces: deque[tuple[int, str, str]] = field(default_factory=deque)
     texts: dict[tuple[int, str], _Text] = field(default_factory=dict)
+    open: bool = False
 
 
 class Journal:
@@ -86,7 +90,7 @@ class Journal:
         self._seen: dict[str, _Seen] = {}
         self._current = conversations.current.name
         self._progress: dict[str, _Progress] = {}
-        self._items: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._items: queue.SimpleQueue[_Item | _Progress | None] = queue.SimpleQueue()
         self._descriptor: int | None = None
         self._closed = False
         for conversation in conversations.values():
@@ -170,7 +174,7 @@ class Journal:
                 request, name = running.request, running.conversation.name
                 known = name in self._conversations
                 if request.place.keep and known:
-                    self._progress[running.id] = _Progress()
+                    progress = self._progress[running.id] = _Progress()
                     self._put(
                         "began",
                         conversation=name,
@@ -183,6 +187,7 @@ class Journal:
                         has_data=request.has_data,
                         parameters=request.parameters,
                     )
+                    self._items.put(progress)
             case TurnEnded(running):
                 if self._progress.pop(running.id, None) is not None:
                     self._put("ended", turn=running.id)
@@ -200,6 +205,7 @@ class Journal:
                 # The calls so far have their results; the text begins anew.
                 progress = self._progress[running.id] = _Progress()
                 self._put("round", turn=running.id, messages=running.messages)
+                self._items.put(progress)
 
     def _put(self, event: str, **values: Any) -> None:
         if not self._closed:
@@ -209,7 +215,7 @@ class Journal:
         due = 0.0
         ended = False
         while not ended:
-            items: list[_Item] = []
+            items: list[_Item | _Progress] = []
             with suppress(queue.Empty):
                 item = self._items.get(timeout=PIECES_SECONDS if self._progress else None)
                 while item is not None:
@@ -227,11 +233,13 @@ class Journal:
                 self._closed = ended = True
         self._release()
 
-    def _pieces(self) -> list[_Item]:
+    def _pieces(self) -> list[_Item | _Progress]:
         """Return what has come of the replies under way since the last time."""
-        items: list[_Item] = []
+        items: list[_Item | _Progress] = []
         words = [word.reveal() for word in self._secrets()] if self._progress else []
         for turn, progress in tuple(self._progress.items()):
+            if not progress.open:
+                continue
             while progress.pieces:
                 choice, kind, piece = progress.pieces.popleft()
                 progress.texts.setdefault((choice, kind), _Text()).pieces.append(piece)
@@ -250,13 +258,16 @@ class Journal:
                     text.done = len(whole)
         return items
 
-    def _write(self, items: list[_Item]) -> None:
+    def _write(self, items: list[_Item | _Progress]) -> None:
         if not items:
             return
         if self._descriptor is None:
             self.path, self._descriptor = begin(self._folder or journal_folder())
         secrets = self._secrets()
         for item in items:
+            if isinstance(item, _Progress):
+                item.open = True
+                continue
             values = plain(item)
             for secret in secrets:
                 values = without_secret(values, secret)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from eighty80_jupyter.chat.conversations import Conversations
 from eighty80_jupyter.chat.feed import Feed
-from eighty80_jupyter.chat.journal import Journal
+from eighty80_jupyter.chat.journal import Journal, _Progress
 from eighty80_jupyter.chat.recover import read_journal
 from eighty80_jupyter.chat.turn import Place
 from eighty80_jupyter.chat.wire_form import Record
@@ -160,6 +160,19 @@ def test_an_answer_that_was_going_on_is_joined_to_its_beginning(
     assert [message.text for message in turn.messages] == ["Tell me.", "The beginning and the m"]
     gate.set()
     wait_until(lambda: len(session.conversation[0].alternatives) == 2)
+
+
+def test_no_text_stands_before_the_line_that_it_belongs_to(tmp_path: Path) -> None:
+    """The writer may look for texts when the line of their turn has not reached it yet."""
+    journal = Journal(Conversations(), Feed(), folder=tmp_path)
+    progress = journal._progress["1"] = _Progress()
+    progress.pieces.append((0, "text", "a"))
+    assert journal._pieces() == []
+    journal._write([progress])
+    (text,) = journal._pieces()
+    assert isinstance(text, dict)
+    assert text["text"] == "a"
+    journal.close()
 
 
 def test_changes_of_several_threads_are_all_told(tmp_path: Path) -> None:
