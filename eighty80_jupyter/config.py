@@ -240,7 +240,8 @@ class ChatConfig(Configurable):
     ).tag(config=True)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if not (name.startswith("_") or hasattr(type(self), name)):
+        # traitlets sets attributes of its own, such as `notify_change` while it holds the news.
+        if not (name.startswith("_") or self.has_trait(name) or hasattr(Configurable, name)):
             raise SettingError(sampling.unknown("setting", name, self.trait_names(config=True)))
         try:
             super().__setattr__(name, value)

@@ -48,6 +48,7 @@ def test_bad_values_are_refused(name: str, value: Any) -> None:
     ("name", "value", "message"),
     [
         ("temprature", 1, "unknown setting temprature; did you mean temperature?"),
+        ("parameters", {"seed": 1}, "unknown setting parameters"),  # a method
         ("stream", "x", "stream must be True or False; got 'x'"),
         ("field_tokens", 5, "field_tokens must be an integer of at least 20; got 5"),
         ("tool_timeout", -1, "tool_timeout must be a number of at least 0.001, or None; got -1"),

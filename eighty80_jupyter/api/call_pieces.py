@@ -22,20 +22,22 @@ class _Call:
     id: str
     name: str = ""
     pieces: list[str] = field(default_factory=list)
+    length: int = 0
     whole: bool = False
     _depth: int = 0
     _in_text: bool = False
     _escaped: bool = False
 
-    @property
-    def arguments(self) -> str:
-        return "".join(self.pieces)
+    def is_all(self, arguments: str) -> bool:
+        """Tell whether these are all of the arguments; looks at the text only where it may be."""
+        return len(arguments) == self.length and arguments == "".join(self.pieces)
 
     def append(self, piece: str) -> None:
         """Add a piece of the arguments, and look at its brackets: nothing is read twice."""
         if not piece:
             return
         self.pieces.append(piece)
+        self.length += len(piece)
         mark = ""
         for mark in _MARKS.findall(piece[self._escaped :]):
             if mark == '"':
@@ -52,11 +54,14 @@ class Calls:
 
     calls: dict[int, _Call] = field(default_factory=dict)
     by_index: dict[int, int] = field(default_factory=dict)
+    by_id: dict[str, int] = field(default_factory=dict)
     last: int = -1
+    _free: int = 0  # greater than every number
 
     def open(self, call_id: str, wanted: int = 0) -> int:
         """Open another call and return its number, `wanted` where that is free."""
-        number = wanted if wanted not in self.calls else max(self.calls) + 1
+        number = self._free if wanted in self.calls else wanted
+        self._free = max(self._free, number + 1)
         self.calls[number] = _Call(call_id)
         return number
 
@@ -65,14 +70,14 @@ class Calls:
 
         The latter is the name, or a part of it, and the arguments.
         """
-        if type(index) is not int:
+        if type(index) is not int or index < 0:
             index = None
         number = self._known(index, call_id)
         call = self.calls.get(number)
         # Nothing but an index or an id says that a piece belongs to the call before it.
         sure = call is not None and (index is not None or call_id == call.id != "")
-        if call is not None and sure and call.whole and name in ("", call.name):
-            arguments = "" if arguments == call.arguments else arguments  # all of it once more
+        if call is not None and sure and call.whole and _goes_on(call, call_id, name):
+            arguments = "" if call.is_all(arguments) else arguments  # all of it once more
         if call is None or _is_another(call, index, call_id, name, arguments, sure=sure):
             if call is not None and call_id in ("", call.id):
                 name = name or call.name
@@ -83,6 +88,7 @@ class Calls:
         self.last = number
         name = "" if name == call.name else name.removeprefix(call.name)
         call.id = call.id or call_id
+        self.by_id[call.id] = number
         call.name += name
         call.append(arguments)
         return number, name, arguments
@@ -91,10 +97,17 @@ class Calls:
         """Return the number of the call that the index or the id means, or else of the last."""
         number = self.last if index is None else self.by_index.get(index, -1)
         if call_id and number >= 0 and self.calls[number].id != call_id:
-            for other in reversed(self.calls):
-                if self.calls[other].id == call_id:
-                    return other
+            return self.by_id.get(call_id, number)
         return number
+
+
+def _goes_on(call: _Call, call_id: str, name: str) -> bool:
+    """Tell whether a piece may be of the call: it has no name, or the same and no other id."""
+    return not name or (name == call.name and not _has_other_id(call, call_id))
+
+
+def _has_other_id(call: _Call, call_id: str) -> bool:
+    return bool(call_id and call.id and call_id != call.id)
 
 
 def _is_another(
@@ -103,7 +116,7 @@ def _is_another(
     """Tell whether a piece begins another call than the one that its index or id would mean."""
     if call.whole and arguments.lstrip().startswith("{"):
         return True
-    other_id = bool(call_id and call.id and call_id != call.id)
+    other_id = _has_other_id(call, call_id)
     if not name:
         # An index says more than an id, and what has no name continues arguments that are begun.
         return other_id and index is None and (call.whole or not arguments)

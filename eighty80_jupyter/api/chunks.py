@@ -117,8 +117,9 @@ class ChunkDecoder:
                 raise MalformedChunkError(f"expected a list of tool_calls, got {_kind(calls)}")
             known = self._calls.setdefault(index, Calls())
             deltas.extend(_tool_call(index, call, known, whole=whole) for call in calls)
-        elif type(function := delta.get("function_call")) is dict:
-            # What tool_calls have replaced. Some servers send both, for old clients.
+        elif type(function := delta.get("function_call")) is dict and any(function.values()):
+            # What tool_calls have replaced. Some servers send both, for old clients; or an empty
+            # one beside every text.
             known = self._calls.setdefault(index, Calls())
             call = {"index": 0, "function": function}
             deltas.append(_tool_call(index, call, known, whole=whole))

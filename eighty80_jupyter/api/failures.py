@@ -23,14 +23,15 @@ _CONTEXT_CODES = (
     "model_context_window_exceeded",
 )
 _CONTEXT_WORDS = re.compile(
-    r"context (?:length|size|window|limit)|maximum (?:context|sequence|prompt)|"
+    r"context (?:length|size|window|limit)|maximum (?:context|(?:sequence|prompt) length)|"
     r"too many (?:input |prompt )?tokens|(?:prompt|input) (?:is )?too long|"
     r"reduce the length of the (?:input|prompt|messages)|"
     # The parts and the whole: "`inputs` must have less than", "sum of prompt length ... exceed"
-    r"\b(?:inputs?|prompt)`? (?=.*token)(?:tokens?|length|must)\b.{0,80}?(?:exceed|less than|<=)|"
-    r"max_model_len|max_seq_len",
+    r"\b(?:inputs?|prompt)`? (?=.*token)(?:tokens?|length|must)\b[^;]{0,80}?"
+    r"(?:exceed|(?:less than|<=) [\d,]{3,})|max_model_len|max_seq_len",
     re.IGNORECASE,
 )
+_RATE = re.compile(r"\bper (?:second|min(?:ute)?|hour|day)\b", re.IGNORECASE)
 _SHORTER = (
     "send less, start anew with %chat --new, or let old turns go: "
     "%config ChatConfig.context_policy = 'trim'"
@@ -194,7 +195,10 @@ def context_limit(body: Any, message: str) -> int | None:
 
 
 def _is_context(message: str, code: str | None) -> bool:
-    return code in _CONTEXT_CODES or bool(_CONTEXT_WORDS.search(message[:_TELLING]))
+    if code in _CONTEXT_CODES:
+        return True
+    message = message[:_TELLING]
+    return _CONTEXT_WORDS.search(message) is not None and _RATE.search(message) is None
 
 
 def _origin(location: str) -> str:
@@ -226,5 +230,6 @@ def _details(items: list[Any]) -> str:
 
 
 def _cut(text: str) -> str:
-    text = " ".join(text.split())
+    """Return the beginning of a text on one line, without what a terminal would obey."""
+    text = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
     return text if len(text) <= _LONG else text[: _LONG - 3] + "..."

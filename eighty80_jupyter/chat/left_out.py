@@ -29,9 +29,15 @@ def plain_without(record: Record, without: Iterable[str], secret: Secrets) -> di
     values: dict[str, Any] = plain(record)
     if kinds:
         values.pop("summary", None)  # it may tell what was left out
-        for turn in values["turns"]:
+        for turn in values.get("turns", ()):  # an empty conversation has none
             for exchange in turn["alternatives"]:
                 _leave_out(exchange, kinds)
+    checked: dict[str, Any] = without_secrets(values, secret)
+    return checked
+
+
+def without_secrets(values: Any, secret: Secrets) -> Any:
+    """Return plain values with every secret cut out."""
     for word in (secret,) if isinstance(secret, Secret) else secret or ():
         values = without_secret(values, word)
     return values

@@ -63,7 +63,8 @@ def save(
     if branches and tell is not None:
         count = len(branches)
         others = "another conversation" if count == 1 else f"{count} other conversations"
-        tell(f"{file.name} holds {others} too, and keeps it; --load shows all.")
+        them = "it" if count == 1 else "them"
+        tell(f"{file.name} holds {others} too, and keeps {them}; --load shows all.")
     return file
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.chat.conversation import Conversation
 from eighty80_jupyter.chat.files import locked, read_file, target, write_file
-from eighty80_jupyter.chat.left_out import Secrets, conversation_without
+from eighty80_jupyter.chat.left_out import Secrets, conversation_without, without_secrets
 from eighty80_jupyter.chat.wire_form import from_json, to_json
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.outputs import NAMESPACE
@@ -51,11 +51,13 @@ def export(
     """
     file = target(path)
     write, is_ours = form_of(file)
+    if conversation.system is None and system:
+        conversation = conversation.fork(conversation.name)
+        conversation.system = system
     shown = conversation_without(conversation, without, secret)
-    if shown.system is None and system:
-        shown.system = system
     known = tools or {}
-    data = write(shown, [known[name].to_wire() for name in _tools_of(shown) if name in known])
+    described = [known[name].to_wire() for name in _tools_of(shown) if name in known]
+    data = write(shown, without_secrets(described, secret))
     with locked(file):
         there = read_file(file, LIMIT) if file.exists() else b""
         if there and _written.get(file) != _sum(there) and not is_ours(there, data):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from eighty80_jupyter.notebook.summary import last_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from eighty80_jupyter.api.messages import Message
     from eighty80_jupyter.chat.conversation import Conversation, Turn
@@ -62,11 +62,13 @@ def closed(text: str) -> str:
 def _turn(number: int, turn: Turn) -> Iterator[str]:
     yield f"## {number} · You"
     yield fenced(turn.prompt)
-    for message in turn.messages[1:-1]:
-        yield from _round(message)
     count = len(turn.alternatives)
     which = f" (answer {turn.chosen + 1} of {count})" if count > 1 else ""
     yield f"## {number} · Model{which}"
+    results = {m.tool_call_id: m.text for m in turn.messages if m.role == "tool"}
+    for message in turn.messages[1:-1]:
+        if message.role != "tool":
+            yield from _round(message, results)
     reply = turn.reply
     if len(reply.choices) == 1:
         if reply.reasoning:
@@ -79,16 +81,19 @@ def _turn(number: int, turn: Turn) -> Iterator[str]:
     yield f"*{_line(last_line(reply))}*"
 
 
-def _round(message: Message) -> Iterator[str]:
-    """Give a call, or the result of one."""
+def _round(message: Message, results: Mapping[str | None, str]) -> Iterator[str]:
+    """Give the calls of a round, each with its result."""
     if message.role == "assistant":
         if message.text:
             yield closed(message.text)
         for call in message.tool_calls:
             yield f"**Call** {_line(call.name)}"
             yield fenced(call.arguments, "json")
+            if call.id in results:
+                yield "**Result**"
+                yield fenced(results[call.id])
     else:
-        yield "**Result**" if message.role == "tool" else "**You**"
+        yield "**You**"
         yield fenced(message.text)
 
 

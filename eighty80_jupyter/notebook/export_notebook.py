@@ -10,7 +10,9 @@ from eighty80_jupyter.api import sampling
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.display import SCHEMA, NotebookWriter
 from eighty80_jupyter.notebook.kept import kept_of
+from eighty80_jupyter.notebook.outputs import NAMESPACE
 from eighty80_jupyter.notebook.parsing import parse
+from eighty80_jupyter.notebook.tool_display import entries_html, entries_of, entries_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,15 +108,19 @@ def _outputs(conversation: Conversation, number: int, turn: Turn) -> list[dict[s
             "metadata": metadata,
         }
 
-    writer = NotebookWriter(
-        publish,
-        choices=len(turn.reply.choices),
-        metadata={
-            "schema": SCHEMA,
-            "role": "assistant",
-            "conversation": conversation.name,
-            "turn": number,
-        },
-    )
+    metadata = {
+        "schema": SCHEMA,
+        "role": "assistant",
+        "conversation": conversation.name,
+        "turn": number,
+    }
+    if entries := entries_of(turn.messages, turn.reply.calls):
+        publish(
+            data={"text/html": entries_html(entries), "text/plain": entries_text(entries)},
+            metadata={NAMESPACE: metadata},
+            transient={"display_id": "calls"},
+            update=False,
+        )
+    writer = NotebookWriter(publish, choices=len(turn.reply.choices), metadata=metadata)
     writer.finish(turn.reply, turn.messages, (), kept_of(conversation, turn))
     return list(shown.values())

@@ -102,13 +102,21 @@ _HIDES_NOTHING = re.compile(
     "bool|empty|false|hidden|int|key|none|null|optional|passwd|password|required|secret|str|string|"
     "text|token|true|undefined"
 )
-_NO_CREDENTIAL = re.compile(r"(?:page|next|cursor|sync|continuation)[_-]?$", re.IGNORECASE)
+_WORKING_DIRECTORY = re.compile(r"(?<!\w)pwd", re.IGNORECASE)
+_PATH = re.compile(r"(?:~|\.\.?)?/")
+# Tokens that are no credential: places in a list, and those of a tokenizer.
+_NO_CREDENTIAL = re.compile(
+    r"(?:page|next|cursor|sync|continuation|bos|eos|pad|sep|cls|unk|mask|stop|special)[_-]?$",
+    re.IGNORECASE,
+)
 
 
 def _is_literal(match: re.Match[str]) -> bool:
     """Tell a secret in code from a place for one, and from a label such as `"Password: "`."""
     operator, quote, value = match[1], match[2], match[3]
     word = value.strip().lower()
+    if _WORKING_DIRECTORY.match(match.string, match.start()) and _PATH.match(value):
+        return False
     if value[0] in "${<[%*" or _HIDES_NOTHING.fullmatch(word) or set(word) <= set("x*.…-_ "):
         return False
     after = match.string[match.end() : match.end() + len(quote) + 1]

@@ -255,6 +255,10 @@ def test_what_is_too_long_is_not_tried_again(server: ScriptedServer) -> None:
         "image size exceeds maximum of 5242880 bytes",
         "Request too large on tokens per minute (TPM): Limit 6000, Requested 7000",
         "unknown parameter: prompt_cache",
+        "input tokens per minute exceed the limit of 20000",
+        "each input must have less than 5 images; a text token costs 1",
+        "prompt must not be empty; token ids must be less than 32000",
+        "maximum sequence count of stop is 4",
     ],
 )
 def test_other_limits_are_none_of_the_context(server: ScriptedServer, message: str) -> None:

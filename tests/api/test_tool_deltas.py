@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from eighty80_jupyter.api.call_pieces import Calls
 from eighty80_jupyter.api.reply import Reply
 from tests.api.reading import reply_to
 from tests.support.replies import chunk, tool_call, tool_chunks
@@ -203,6 +208,14 @@ def test_a_call_that_is_sent_once_more_is_one_call(name: str) -> None:
     assert calls_of(reply_to(*pieces, STOP)) == [("x", "f", PARIS)]
 
 
+def test_the_same_call_twice_is_two_calls() -> None:
+    """Another id says so, also where all are numbered 0; an id that comes late is no other one."""
+    pieces = [call_piece(index=0, id=x, name="f", arguments="{}") for x in "xy"]
+    assert calls_of(reply_to(*pieces, STOP)) == [("x", "f", "{}"), ("y", "f", "{}")]
+    without = call_piece(index=0, name="f", arguments="{}")
+    assert calls_of(reply_to(without, pieces[0], STOP)) == [("x", "f", "{}")]
+
+
 def test_brackets_in_texts_do_not_end_arguments() -> None:
     """Cut anywhere, within an escape too, arguments end with their outermost bracket."""
     code = json.dumps({"code": '}}{"\\\\" ]', "more": [{"a": "\\"}]})
@@ -213,6 +226,36 @@ def test_brackets_in_texts_do_not_end_arguments() -> None:
             for piece in cut(code, size)
         ]
         assert calls_of(reply_to(*pieces, STOP)) == [("call_0", "f", code), ("call_1", "g", code)]
+
+
+VALUES = st.recursive(
+    st.text('{}[]"\\\\ a', max_size=4) | st.integers(), lambda inner: st.lists(inner, max_size=2)
+)
+ARGUMENTS = st.dictionaries(st.sampled_from('a{}"'), VALUES, max_size=2).map(json.dumps)
+# What tells the calls apart: in the first piece, and in every further one.
+STYLES: dict[str, tuple[Callable[[int], dict[str, Any]], Callable[[int], dict[str, Any]]]] = {
+    "numbered": (lambda n: {"index": n, "id": f"{n}"}, lambda n: {"index": n}),
+    "numbered, without ids": (lambda n: {"index": n}, lambda n: {"index": n}),
+    "ids at the beginning": (lambda n: {"id": f"{n}"}, lambda _: {}),
+    "ids in all": (lambda n: {"id": f"{n}"}, lambda n: {"id": f"{n}"}),
+    "all are 0": (lambda n: {"index": 0, "id": f"{n}"}, lambda _: {"index": 0}),
+}
+
+
+@pytest.mark.parametrize("style", STYLES)
+@given(
+    calls=st.lists(st.tuples(st.sampled_from("fg"), ARGUMENTS), min_size=1, max_size=3),
+    size=st.integers(1, 9),
+)
+def test_any_cut_gives_the_same_calls(style: str, calls: list[tuple[str, str]], size: int) -> None:
+    """However the arguments are cut, also where two calls ask for the same."""
+    first, further = STYLES[style]
+    pieces: list[dict[str, Any]] = []
+    for number, (name, arguments) in enumerate(calls):
+        begin, *rest = cut(arguments, size)
+        pieces.append(call_piece(name=name, arguments=begin, **first(number)))
+        pieces += [call_piece(arguments=piece, **further(number)) for piece in rest]
+    assert [call[1:] for call in calls_of(reply_to(*pieces, STOP))] == calls
 
 
 def test_the_call_of_old_servers() -> None:
@@ -226,6 +269,26 @@ def test_the_call_of_old_servers() -> None:
     assert calls_of(reply_to(whole)) == [("call_0", "f", PARIS)]
     message["tool_calls"] = [{"id": "x", "type": "function", "function": FIELDS}]
     assert calls_of(reply_to(whole)) == [("x", "f", PARIS)]
+
+
+def test_an_empty_call_of_old_servers_is_none() -> None:
+    """Some servers send one beside every piece of text."""
+    nothing = {"name": "", "arguments": ""}
+    pieces = [chunk({"content": text, "function_call": nothing}) for text in ("Hel", "lo")]
+    reply = reply_to(*pieces, STOP)
+    assert (reply.text, calls_of(reply)) == ("Hello", [])
+
+
+def test_many_calls_and_many_pieces_take_no_longer_each() -> None:
+    """A model that repeats itself, or sends spaces without end, does not hold up the loop."""
+    calls, count = Calls(), 100_000
+    start = time.process_time()
+    for number in range(count):
+        calls.take(0, f"{number}", "f", "{}")
+    for _ in range(count):
+        calls.take(0, "", "", " ")
+    assert time.process_time() - start < 60  # a quadratic one takes minutes
+    assert len(calls.calls) == count
 
 
 def test_calls_of_several_choices_stay_apart() -> None:

@@ -16,6 +16,7 @@ from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.reply import Choice, Reply
 from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
 from eighty80_jupyter.chat.conversations import Conversations
+from eighty80_jupyter.chat.left_out import KINDS, conversation_without
 from eighty80_jupyter.chat.store import adopt, load, save
 from eighty80_jupyter.chat.wire_form import Record
 from eighty80_jupyter.errors import UsageError
@@ -254,6 +255,14 @@ def test_only_what_is_asked_for_is_left_out(tmp_path: Path) -> None:
         here = [word for word in ("secret rows", "PICTURE", "secret result") if word in content]
         assert gone not in here
         assert len(here) == 2
+
+
+def test_an_empty_conversation_has_nothing_to_leave_out(tmp_path: Path) -> None:
+    """It is saved, and handed on to be exported, as it is."""
+    empty = Conversation("main", system="Be brief.")
+    saved = save(empty, tmp_path / "talk.json", without=KINDS)
+    for left in (load(saved)[0], conversation_without(empty, KINDS, None)):
+        assert (len(left), left.system) == (0, "Be brief.")
 
 
 def test_no_key_is_ever_in_a_file(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.reply import CallRecord, Choice, Reply
 from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
 from eighty80_jupyter.chat.tools import ToolBox
+from eighty80_jupyter.chat.wire_form import mended
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.export import FORMS, export
 from eighty80_jupyter.notebook.export_markdown import closed, fenced
@@ -178,6 +179,9 @@ def test_the_notebook_is_valid_and_has_the_cells_that_ask(tmp_path: Path) -> Non
     assert sources[4] == "%%chat --raw\nWrite {{this}} as it is"
     html = [out.data["text/html"] for out in notebook.cells[3].outputs if "data" in out]
     assert any("<strong>12</strong>" in text for text in html)
+    calls = next(text for text in html if "get_weather()" in text)
+    assert "Paris" in calls
+    assert "12 degrees" in calls
 
 
 def test_an_exported_notebook_can_be_restored(tmp_path: Path) -> None:
@@ -263,6 +267,25 @@ def test_data_pictures_results_and_the_key_can_be_left_out(tmp_path: Path, suffi
 
 
 @pytest.mark.parametrize("suffix", FORMS)
+def test_the_key_is_cut_out_of_what_stands_beside_the_turns(tmp_path: Path, suffix: str) -> None:
+    """The instruction of the settings and the descriptions of tools are written, too."""
+    tools = ToolBox()
+
+    @tools.tool
+    def get_weather(city: str, key: str = KEY) -> str:
+        """Tell the weather."""
+        return city + key
+
+    made, file = rich(), tmp_path / f"talk{suffix}"
+    made.system = None
+    export(made, file, secret=Secret(KEY), system=f"Be brief. {KEY}", tools=tools)
+    text = file.read_text()
+    assert "Be brief" in text
+    assert KEY not in text
+    assert made.system is None
+
+
+@pytest.mark.parametrize("suffix", FORMS)
 def test_an_export_replaces_itself_and_nothing_else(tmp_path: Path, suffix: str) -> None:
     """Again over its own file is fine; over one that was changed or is another's it is not."""
     made = talk(("a", "1"))
@@ -324,5 +347,7 @@ def test_every_conversation_can_be_exported(tmp_path: Path, made: Conversation) 
     nbformat.validate(notebook)
     if len(made):
         (read,) = read_notebook(tmp_path / "talk.ipynb")
-        assert [m.text for m in read.to_messages()] == [m.text for m in made.to_messages()]
+        # A notebook is UTF-8, which cannot hold half a surrogate pair.
+        texts = [mended(message.text) for message in made.to_messages()]
+        assert [message.text for message in read.to_messages()] == texts
         assert [turn.id for turn in read] == [turn.id for turn in made]
