@@ -58,7 +58,9 @@ class InputConfirmer:
                         return Decision(answer="edit", arguments=arguments)
                 elif answer is not None:
                     return Decision(answer=answer)  # type: ignore[arg-type]  # one of the words
-        except (EOFError, RuntimeError):  # a kernel's StdinNotImplementedError is one
+        except EOFError:  # Ctrl-D
+            self._say("")  # the question stands on a line that nobody has ended
+        except RuntimeError:  # a kernel's StdinNotImplementedError is one
             return self._nobody(tool)
         return Decision(answer="no", reason=UNCLEAR)
 
@@ -102,8 +104,10 @@ class InputConfirmer:
 
 def _harmless(text: str) -> str:
     """Return a text that a terminal only shows: what it would obey is escaped."""
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
-    )
+    from eighty80_jupyter.notebook.terminal import writable  # noqa: PLC0415  # the first call
+
+    if not text.isprintable():
+        text = "".join(
+            c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
+        )
+    return writable(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.chat.conversation import Conversation
     from eighty80_jupyter.session import Session
+
+_DUMB = ("dumb", "unknown")  # for prompt_toolkit, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,7 @@ class Cell:
 def running_cell(shell: InteractiveShell) -> Cell:
     """Return the cell that the shell runs at present."""
     if getattr(shell, "kernel", None) is None:
-        # A terminal puts the text into its next prompt, but not where it has only `input`.
-        return Cell(attended=hasattr(shell, "simple_prompt") and not shell.simple_prompt)
+        return Cell(attended=_has_next_prompt(shell))
     asked: Any = getattr(shell, "get_parent", dict)() or {}
     return Cell(
         id=str(asked.get("metadata", {}).get("cellId") or ""),
@@ -43,6 +45,16 @@ def running_cell(shell: InteractiveShell) -> Cell:
         # nbconvert, papermill and Voila run notebooks where nobody can type, and say so.
         attended=bool(asked.get("content", {}).get("allow_stdin")),
     )
+
+
+def _has_next_prompt(shell: Any) -> bool:
+    """Tell whether a terminal can begin its next prompt with a text, for all to see."""
+    if getattr(shell, "simple_prompt", True):
+        return False  # it has only `input`, or it is no terminal
+    if os.environ.get("TERM", "").lower() in _DUMB:
+        return False  # the text would be there, but not shown
+    # `ipython -c` and `ipython file.ipy` ask nothing.
+    return bool(getattr(getattr(shell, "parent", None), "interact", True))
 
 
 class Reruns:
@@ -148,12 +160,13 @@ class Desk:
     def show(self, html: str, text: str, kept: Mapping[str, Any] | None = None) -> None:
         """Show HTML, or the text where there are no pages; a saved page has what is `kept`."""
         from eighty80_jupyter.notebook.display import has_pages  # noqa: PLC0415  # when first used
+        from eighty80_jupyter.notebook.terminal import harmless  # noqa: PLC0415  # the same
 
         if self.quiet:
             return
         if has_pages(self.shell):
             metadata = {NAMESPACE: dict(kept)} if kept else {}
-            data = {"text/html": html, "text/plain": text}
+            data = {"text/html": html, "text/plain": harmless(text)}
             self.shell.display_pub.publish(data=data, metadata=metadata)
         else:
             self.say(text)

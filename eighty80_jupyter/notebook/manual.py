@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from textwrap import wrap
 from typing import get_args
 
 from eighty80_jupyter.notebook.options import OPTIONS, Group, Option
 
 _LEFT = 26  # characters of the left column
+_WIDTH = 79  # of all: a terminal has 80
 
 
 def manual() -> str:
@@ -21,9 +23,16 @@ def manual() -> str:
 def _rows(options: Iterable[Option]) -> str:
     lines = []
     for option in options:
-        left = f"  {option.usage}"
-        gap = " " * (_LEFT + 2 - len(left)) if len(left) <= _LEFT else "\n" + " " * (_LEFT + 2)
-        lines.append(left + gap + option.help)
+        left, margin = f"  {option.usage}", " " * (_LEFT + 2)
+        lines += [left] if len(left) > _LEFT else []
+        lines += wrap(
+            option.help,
+            _WIDTH,
+            initial_indent=margin if len(left) > _LEFT else left.ljust(len(margin)),
+            subsequent_indent=margin,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
     return "\n".join(lines)
 
 
@@ -31,11 +40,11 @@ _MANUAL = """\
 Talk to a language model. Each cell adds a turn to the current conversation.
 
   %%chat [options]          the text of the cell is the prompt
-  %chat [options] PROMPT    the rest of the line is the prompt, just as it is typed
-  %chat                     where you stand: server, model, conversation, settings
+  %chat [options] PROMPT    the rest of the line is the prompt, as it is typed
+  %chat                     where you stand: server, model, conversation
 
-{{{{df}}}}, {{{{df.head(3)}}}} or {{{{x:.2f}}}} in a prompt inserts a variable, described so
-that it fits; {{{{df:schema}}}}, {{{{df:head=20}}}} and {{{{text:full}}}} say how much.
+{{{{df}}}}, {{{{df.head(3)}}}} or {{{{x:.2f}}}} in a prompt inserts a variable, described
+so that it fits; {{{{df:schema}}}}, {{{{df:head=20}}}} and {{{{text:full}}}} say how much.
 {{{{In[3]}}}} and {{{{Out[3]}}}} are a cell and its result, {{{{_err}}}} is the last error.
 All else is sent as it is, braces too.
 
@@ -66,5 +75,6 @@ Keep:
 Servers and settings; %config ChatConfig lists them all:
 {set}
 
-In Python: from eighty80_jupyter import chat; reply = chat.ask("Hello", temperature=0)
+In Python: from eighty80_jupyter import chat
+           reply = chat.ask("Hello", temperature=0)
 """

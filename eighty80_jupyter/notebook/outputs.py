@@ -76,6 +76,10 @@ class Output:
         self.html(f'<div style="{QUIET}">{escape(text)}</div>', text)
 
     def _show(self, data: dict[str, str], metadata: dict[str, Any] | None = None) -> None:
+        if "text/plain" in data:  # what a front end without HTML prints, which is a terminal
+            from eighty80_jupyter.notebook.terminal import harmless  # noqa: PLC0415  # when drawn
+
+            data["text/plain"] = harmless(data["text/plain"])
         if data == self._last:
             return
         self._page.publish(

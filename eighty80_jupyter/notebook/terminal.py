@@ -22,8 +22,14 @@ _HARMLESS[ord("\r")] = ""
 
 
 def harmless(text: str) -> str:
-    """Return `text` without what a terminal would obey."""
-    return text.translate(_HARMLESS)
+    """Return `text` without what a terminal would obey, or the standard output cannot write."""
+    return writable(text.translate(_HARMLESS))
+
+
+def writable(text: str) -> str:
+    """Return `text` with `?` for what the standard output has no code for, as in a C locale."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 class TerminalWriter:
@@ -81,6 +87,8 @@ class TerminalWriter:
             return
         first, *others = reply.choices
         self.text((first.text or first.refusal)[self._written :])
+        if reply.status == "interrupted":
+            self._line_open = True  # a terminal writes ^C where the cursor stands
         self.end()
         for choice in others:
             self._put(f"\nAnswer {choice.index + 1}\n")
@@ -110,7 +118,7 @@ class TerminalWriter:
 
     def _put(self, text: str) -> None:
         if text:
-            self._write(text.translate(_HARMLESS))
+            self._write(harmless(text))
             self._line_open = not text.endswith("\n")
 
 
@@ -134,7 +142,7 @@ class RichWriter(TerminalWriter):
 
     def text(self, piece: str) -> None:
         """Take a piece of an answer."""
-        self._splitter.feed(piece.translate(_HARMLESS))
+        self._splitter.feed(harmless(piece))
 
     def tick(self) -> None:
         """Print the blocks that are finished, and draw the one that grows."""
@@ -153,12 +161,17 @@ class RichWriter(TerminalWriter):
         self._splitter = self._new_splitter()
         super().end()
 
+    @property
+    def _width(self) -> int:
+        """The columns that are written: a ^C behind them must not begin another line."""
+        return max(1, int(self._console.width) - len("^C"))
+
     def _print(self, text: str) -> None:
         from rich.markdown import Markdown  # noqa: PLC0415  # as above
 
         self._stop()
         super().end()
-        self._console.print(Markdown(text))
+        self._console.print(Markdown(text), width=self._width)
 
     def _draw(self, text: str) -> None:
         from rich.live import Live  # noqa: PLC0415  # as above
@@ -167,7 +180,8 @@ class RichWriter(TerminalWriter):
 
         if not text.strip():
             return
-        lines = self._console.render_lines(Markdown(text), pad=False)
+        options = self._console.options.update_width(self._width)
+        lines = self._console.render_lines(Markdown(text), options, pad=False)
         room = max(1, self._console.size.height - 2)
         shown = Segments([s for line in lines[-room:] for s in (*line, Segment.line())][:-1])
         if self._live is None:
@@ -179,6 +193,7 @@ class RichWriter(TerminalWriter):
         if self._live is not None:
             self._live.stop()
             self._live = None
+            self._line_open = False  # it has cleared its lines, and the ^C behind them
 
 
 def ended_line(event: CallEnded) -> str:
@@ -194,6 +209,7 @@ def make_terminal_writer() -> TerminalWriter:
     """Return the writer for the standard output: rich's on a terminal, where it is installed."""
     from importlib.util import find_spec  # noqa: PLC0415  # once a turn
 
-    if sys.stdout.isatty() and find_spec("rich") is not None:
+    speaks = (sys.stdout.encoding or "").lower().startswith("utf")  # rich's dots and lines
+    if sys.stdout.isatty() and speaks and find_spec("rich") is not None:
         return RichWriter(sys.stdout.write)
     return TerminalWriter(sys.stdout.write)

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.environment import child_environment
 from tests.support.replies import stream_reply
 
@@ -18,9 +20,11 @@ MINIMAL = ["--InteractiveShell.xmode=Minimal"]
 CODE = "Try\n\n```python\nx = 6 * 7\n```\n"
 
 
-def run(arguments: list[str], typed: str, server: ScriptedServer, home: Path) -> str:
+def run(
+    arguments: list[str], typed: str, server: ScriptedServer, home: Path, term: str = "dumb"
+) -> str:
     """Return what a Python process writes that was given `typed`."""
-    variables = {"_8080_API_URL": server.url, "_8080_API_KEY": "k", "TERM": "dumb"}
+    variables = {"_8080_API_URL": server.url, "_8080_API_KEY": "k", "TERM": term}
     done = subprocess.run(
         [sys.executable, *arguments],
         input=typed,
@@ -77,6 +81,28 @@ def test_code_stands_at_the_next_prompt(server: ScriptedServer, tmp_path: Path) 
         "shell.run_cell('%chat --edit')\n"
         "print(repr(shell.rl_next_input))\n"
     )
-    lines = run(["-c", code], "", server, tmp_path).splitlines()
+    lines = run(["-c", code], "", server, tmp_path, "xterm").splitlines()
     assert "'x = 6 * 7' False" in lines
     assert lines[-1] == "'%%chat --again 1\\nHow?'"
+
+
+@pytest.mark.parametrize(("term", "interact"), [("dumb", True), ("xterm", False)])
+def test_code_is_shown_where_no_prompt_would_show_it(
+    server: ScriptedServer, tmp_path: Path, term: str, *, interact: bool
+) -> None:
+    """A dumb terminal's prompt would hide the code, and `ipython -c` has no next prompt."""
+    server.queue(stream_reply(CODE))
+    code = (
+        "from IPython.terminal.ipapp import TerminalIPythonApp\n"
+        "from IPython.terminal.interactiveshell import TerminalInteractiveShell\n"
+        "app = TerminalIPythonApp.instance()\n"
+        f"app.interact = {interact}\n"
+        "shell = TerminalInteractiveShell.instance(parent=app)\n"
+        "shell.simple_prompt = False\n"
+        "shell.run_line_magic('load_ext', 'eighty80_jupyter')\n"
+        "shell.run_cell('%%chat --code\\nHow?')\n"
+        "print(shell.rl_next_input)\n"
+    )
+    *_, said, shown, left = run(["-c", code], "", server, tmp_path, term).splitlines()
+    assert said == "This front end makes no new cell; the code is:"
+    assert (shown, left) == ("x = 6 * 7", "None")

@@ -311,6 +311,20 @@ def test_model_text_cannot_run(kernel: KernelSession, server: ScriptedServer) ->
         assert danger not in shown
 
 
+def test_model_text_commands_no_terminal(kernel: KernelSession, server: ScriptedServer) -> None:
+    """A front end without HTML is a terminal: the plain text beside it has nothing to obey."""
+    evil = "a\x1b]52;c;eA==\x07b\x1b[2J\x9b2Jc"
+    events = [chunk({"reasoning_content": evil}), *text_chunks(evil)]
+    server.queue(sse_reply(events), error_reply(400, evil))
+    cells = ["%%chat\nx", "%chat --history", "%chat --alternative 1", "%chat --dry-run y"]
+    shown = "".join("".join(kernel.run(cell).data()) for cell in cells)
+    assert shown.count("a\ufffd]52;c;eA==\ufffdb\ufffd[2J\ufffd2Jc") == 5
+    refused = kernel.run("%%chat\nx").error
+    assert refused is not None
+    shown += refused.plain
+    assert not {"\x1b", "\x07", "\x9b"} & set(shown)
+
+
 def test_settings_from_the_configuration_file(server: ScriptedServer) -> None:
     """`c.ChatConfig` of an IPython profile holds in every kernel, and its key shows nowhere."""
     with KernelSession(env={"_8080_API_URL": server.url}) as kernel:

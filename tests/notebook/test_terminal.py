@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from eighty80_jupyter.api.deltas import ReasoningDelta, Retrying, TextDelta
+from eighty80_jupyter.api.messages import ToolCall
 from eighty80_jupyter.api.reply import Choice, Reply, Usage
+from eighty80_jupyter.chat.events import CallBegan
 from eighty80_jupyter.notebook.summary import facts
-from eighty80_jupyter.notebook.terminal import RichWriter, TerminalWriter
+from eighty80_jupyter.notebook.terminal import RichWriter, TerminalWriter, make_terminal_writer
 from tests.support.environment import child_environment
 from tests.support.replies import stream_reply
 
@@ -89,6 +91,26 @@ def test_writer_writes_every_word_once() -> None:
     assert text == "one two three\n[m · 1.00 s · interrupted]\n"
 
 
+def test_an_interrupt_ends_the_line_that_it_was_typed_on() -> None:
+    """A terminal writes ^C where the cursor stands, as behind the question of a tool."""
+    call = ToolCall(id="1", name="f", arguments="{}")
+    reply = Reply(choices=(Choice(text=""),), model="m", seconds=1.0, status="interrupted")
+    text = written([[CallBegan(call, "f()")]], reply)
+    assert text == "[f() ...]\n\n[m · 1.00 s · interrupted]\n"
+
+
+def test_what_the_output_cannot_write_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a C locale, or a pipe on Windows, a reply is shown as far as can be."""
+    screen = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True, newline="\n")
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setattr(screen, "isatty", lambda: True)
+    writer = make_terminal_writer()
+    writer.take([TextDelta(0, "na\xefve \u65e5\u672c \x1b[1m.\n\n- a")])
+    writer.finish(Reply(choices=(Choice(text="na\xefve \u65e5\u672c \x1b[1m.\n\n- a"),), model="m"))
+    shown = screen.buffer.getvalue()
+    assert shown == b"na?ve ?? ?[1m.\n\n- a\n[m ? 0.00 s]\n"
+
+
 def test_writer_parts_reasoning_retries_and_further_answers() -> None:
     """Reasoning stands before the answer, a retry has a line, the second answer comes last."""
     reply = Reply(choices=(Choice(text="A\n"), Choice(index=1, text="B")), model="m", seconds=2.0)
@@ -124,6 +146,7 @@ def test_rich_draws_the_block_that_grows(monkeypatch: pytest.MonkeyPatch) -> Non
     plain.print(writer._live.renderable)
     growing = plain.file.getvalue().splitlines()  # type: ignore[attr-defined]  # a StringIO
     drawn = [line.strip() for line in growing if line.strip()]
+    assert max(map(len, growing)) <= 38  # ^C needs two columns: in another line it would stay
     assert drawn[-3:] == ["x = 28", "x = 29", "\ufffd[2J"]
     assert len(growing) <= 10
     assert "\x1b[2J" not in screen.getvalue()

@@ -163,6 +163,17 @@ def test_what_may_be_typed(
     assert confirmed(monkeypatch, Terminal(*typed)) == decided
 
 
+def test_the_end_of_the_input_is_no_yes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-D refuses the call; the question's line is ended, and nobody is told to be absent."""
+    monkeypatch.setattr("builtins.input", Terminal())
+    call = ToolCall(id="1", name="delete", arguments='{"path": "a"}')
+    decision = InputConfirmer(in_kernel=True).confirm(make_tool(delete), call, "delete(path='a')")
+    assert (decision.answer, decision.reason) == ("no", "not run: the user did not say yes")
+    assert capsys.readouterr().out == "\n"
+
+
 def test_the_question_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever leaves the arguments as they are is not told that the answer was wrong."""
     terminal = Terminal("e", "", "?", "n")
