@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from eighty80_jupyter.chat import feed
+from eighty80_jupyter.chat.events import TurnEvent, TurnGoesOn, TurnWaits
 from eighty80_jupyter.chat.turn import Place
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import ServerError
@@ -89,12 +91,22 @@ def test_turns_of_one_conversation_wait_for_each_other(
     server: ScriptedServer, session: Session
 ) -> None:
     gate = threading.Event()
+    heard: list[TurnEvent] = []
+    session.watch(lambda event: heard.extend(getattr(event, "events", ())))
+    start = time.monotonic()
     server.queue(stream_reply("First.").after(Gate(gate)), stream_reply("Second."))
     first, second = session.start("One"), session.start("Two")
     server.wait_request()
     assert not second.done
+    wait_until(lambda: TurnWaits() in heard)
+    time.sleep(0.5)
     gate.set()
     wait_until(lambda: first.done and second.done)
+    assert TurnGoesOn() in heard
+    assert first.reply is not None
+    assert second.reply is not None
+    # The time that the second has waited for the first is not its own.
+    assert first.reply.seconds + second.reply.seconds <= time.monotonic() - start
     assert [turn.reply.text for turn in session.conversation] == ["First.", "Second."]
     roles = [message["role"] for message in server.requests[1].json["messages"]]
     assert roles == ["user", "assistant", "user"]

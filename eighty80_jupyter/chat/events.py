@@ -10,6 +10,16 @@ from eighty80_jupyter.api.messages import ToolCall
 
 
 @dataclass(frozen=True, slots=True)
+class TurnWaits:
+    """Another turn of the conversation is under way; this one begins when that has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnGoesOn:
+    """The turn that waited begins."""
+
+
+@dataclass(frozen=True, slots=True)
 class RoundBegan:
     """Another request goes out; `number` counts from 1. Told only where tools are offered."""
 
@@ -48,4 +58,4 @@ class CallEnded:
 
 
 ToolEvent = RoundBegan | CallWritten | CallBegan | CallEnded
-TurnEvent = Event | ToolEvent
+TurnEvent = Event | ToolEvent | TurnWaits | TurnGoesOn

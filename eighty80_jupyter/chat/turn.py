@@ -20,7 +20,7 @@ from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Reply, Status, Stopped
 from eighty80_jupyter.chat.context import Ask, Context, ContextSettings
 from eighty80_jupyter.chat.conversation import Conversation, Exchange, InstructionRole, Turn
-from eighty80_jupyter.chat.events import RoundBegan, TurnEvent
+from eighty80_jupyter.chat.events import RoundBegan, TurnEvent, TurnGoesOn, TurnWaits
 from eighty80_jupyter.chat.tool_loop import Offer, Round, RunCalls, ToolLoop
 from eighty80_jupyter.errors import APIError, ContextLengthError
 from eighty80_jupyter.prompt.rendered import DATA_NOTE
@@ -158,7 +158,8 @@ async def take_turn(
     """
     start = time.perf_counter()
     try:
-        async with _in_order(running):
+        async with _in_order(running, emit):
+            start = time.perf_counter()  # the time of the turns before it is not its own
             await _rounds(running, client, emit, run_calls)
     except asyncio.CancelledError:
         return _end(running, start, "interrupted")
@@ -331,7 +332,7 @@ _locks: _Locks = weakref.WeakKeyDictionary()
 
 
 @asynccontextmanager
-async def _in_order(running: Running) -> AsyncIterator[None]:
+async def _in_order(running: Running, emit: Emit) -> AsyncIterator[None]:
     """Wait for the turns of this conversation that began before; what is not kept need not."""
     if not running.request.place.keep:
         yield
@@ -340,5 +341,11 @@ async def _in_order(running: Running) -> AsyncIterator[None]:
     known = _locks.get(running.conversation)
     if known is None or known[0] is not loop:
         known = _locks[running.conversation] = (loop, asyncio.Lock())
-    async with known[1]:
+    lock = known[1]
+    waits = lock.locked()
+    if waits:
+        emit([TurnWaits()])
+    async with lock:
+        if waits:
+            emit([TurnGoesOn()])
         yield

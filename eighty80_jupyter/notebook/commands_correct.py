@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api import sampling
@@ -68,14 +69,21 @@ def _text(content: Any) -> str:
 
 
 def _options(desk: Desk, turn: Turn) -> str:
-    """Return the options of the turn's cell: the parameters that are not the settings now."""
+    """Return the options of the turn's cell: parameters and tools that are not the settings now."""
     from eighty80_jupyter.notebook.export_notebook import options_of  # noqa: PLC0415  # late
 
     settings = {sampling.canonical(k): v for k, v in desk.session.parameters().items()}
-    return options_of(
+    options = options_of(
         {
             name: value
             for name, value in turn.reply.parameters.items()
             if settings.get(sampling.canonical(name)) != value
         }
     )
+    known, default = desk.session.tools, set[str]()
+    with suppress(UsageError):  # a setting may name a tool that is gone
+        default = {tool.name for tool in known.select(desk.session.config.tools or ())}
+    offered = [name for name in turn.exchange.tools if name in known]
+    if offered and set(offered) != default:
+        options += f" --tools {','.join(offered)}"
+    return options

@@ -14,7 +14,15 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from eighty80_jupyter.api.deltas import ReasoningDelta, RefusalDelta, Retrying, TextDelta
-from eighty80_jupyter.chat.events import CallBegan, CallEnded, CallWritten, RoundBegan, TurnEvent
+from eighty80_jupyter.chat.events import (
+    CallBegan,
+    CallEnded,
+    CallWritten,
+    RoundBegan,
+    TurnEvent,
+    TurnGoesOn,
+    TurnWaits,
+)
 from eighty80_jupyter.notebook.answer import Answer
 from eighty80_jupyter.notebook.outputs import QUIET, Output, Page
 from eighty80_jupyter.notebook.summary import last_line
@@ -27,10 +35,13 @@ if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
 
 FRAME_SECONDS = 0.1  # at most ten updates a second
+WAIT_SECONDS = 0.5  # a wait that is shorter is not worth a line
 IDLE_SECONDS = 1.5  # a stream that pauses for so long shows what it has
 QUICK_DRAWINGS = 2  # after these half as many: at the chip's speed drawing is what takes the time
 MAX_IDLE_DRAWINGS = 4
 ROUND_OUTPUTS = 24  # from then on further rounds are drawn in the outputs of the last one
+
+WAITS = "another turn of this conversation is under way; this one begins after it ..."
 
 SCHEMA = 1
 
@@ -88,6 +99,7 @@ class NotebookWriter:
         self._calls: CallGroup | None = None
         self._written: frozenset[str] = frozenset()
         self._note = Output(self._page)
+        self._waits_since: float | None = None
         self._retried: list[str] = []
         self._due = self._last_event = 0.0
         self._idle_drawings = self._drawings = 0
@@ -103,9 +115,15 @@ class NotebookWriter:
                 case Retrying():
                     self._retried.append(event.error)
                     self._note.quiet(f"{event.error} - trying again in {event.seconds:.1f} s")
+                case TurnWaits():
+                    self._waits_since = self._now()
+                case TurnGoesOn():
+                    self._end_wait()
                 case RoundBegan() | CallWritten() | CallBegan() | CallEnded():
                     self._take_tool_event(event)
         now = self._now()
+        if self._waits_since is not None and now - self._waits_since >= WAIT_SECONDS:
+            self._note.quiet(WAITS)
         if events:
             self._last_event = now
         if now < self._due:
@@ -128,6 +146,7 @@ class NotebookWriter:
         kept: Mapping[str, Any] | None = None,
     ) -> None:
         """Draw the end of the reply and the quiet line below it."""
+        self._end_wait()
         if self._calls is not None:
             self._calls.finish()
         if self._retried:
@@ -148,6 +167,12 @@ class NotebookWriter:
         self._page.metadata.update(reply_metadata(reply, messages))
         self._page.metadata.update(kept or {})
         Output(self._page).quiet(last_line(reply, notes))
+
+    def _end_wait(self) -> None:
+        if self._note.shown and self._waits_since is not None:
+            seconds = self._now() - self._waits_since
+            self._note.quiet(f"waited {seconds:.1f} s for another turn of this conversation")
+        self._waits_since = None
 
     def _take_tool_event(self, event: RoundBegan | CallWritten | CallBegan | CallEnded) -> None:
         match event:

@@ -107,7 +107,7 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
         if self.saved.stale:
             self.bar.refresh()
             self.parameters.refresh()
-            self.saved.renew(self.session.conversation)
+            self.saved.renew(self.session.conversations)
         return again or self.saved.stale
 
     def confirm(self, question: str, detail: str = "") -> Future[Consent]:
@@ -145,7 +145,7 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
         data = {**self._repr_mimebundle_(), "text/plain": "The chat panel (%chat --panel)"}
         self.saved.publish(data=data, metadata={})
         self.actions.context = copy_context()
-        self.saved.display(self.session.conversation)
+        self.saved.display(self.session.conversations)
 
     def _ipython_display_(self, **_: Any) -> None:
         self.show()

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from eighty80_jupyter.notebook.kept import PanelPage
 from eighty80_jupyter.notebook.markdown import escape
-from eighty80_jupyter.notebook.outputs import QUIET
+from eighty80_jupyter.notebook.outputs import NAMESPACE, QUIET
 from eighty80_jupyter.notebook.summary import last_line
+from eighty80_jupyter.notebook.terminal import harmless
 from eighty80_jupyter.notebook.views import turn_html
 
 if TYPE_CHECKING:
     from eighty80_jupyter.chat.conversation import Conversation, Turn
+    from eighty80_jupyter.chat.conversations import Conversations
 
 SAVE_SECONDS = 0.3  # between two updates of the transcript, longer where it is large
 MAX_CHARACTERS = 200_000  # of HTML: it is sent again after every turn
@@ -40,17 +43,18 @@ class SavedOutput:
         self.name = name
         self._publish = publish
         self._tell = tell
-        self._content = ("", "")
+        self._content: tuple[str, str, dict[str, Any]] = ("", "", {})
         self._shown = False
 
-    def show(self, html: str, text: str) -> None:
-        """Put it below the widget, or renew it there."""
+    def show(self, html: str, text: str, kept: Mapping[str, Any] | None = None) -> None:
+        """Put it below the widget, or renew it there; `kept` is for `%chat --restore`."""
         stamp = uuid.uuid4().hex[:12]
         framed = f'<div class="e80-saved {self.name} {self.name}-{stamp}">{html}</div>'
-        self._content = (framed, text)
+        metadata = {NAMESPACE: dict(kept)} if kept else {}
+        self._content = (framed, harmless(text), metadata)
         self._publish(
-            data={"text/html": framed, "text/plain": text},
-            metadata={},
+            data={"text/html": framed, "text/plain": harmless(text)},
+            metadata=metadata,
             transient={"display_id": self.name},
             update=self._shown,
         )
@@ -61,10 +65,10 @@ class SavedOutput:
 
     def display_again(self) -> None:
         """Put another copy of it below another view of the panel."""
-        html, text = self._content
+        html, text, metadata = self._content
         self._publish(
             data={"text/html": html, "text/plain": text},
-            metadata={},
+            metadata=metadata,
             transient={"display_id": self.name},
         )
 
@@ -75,8 +79,8 @@ class SavedOutput:
 
     def send(self, to: Any) -> None:
         """Give the content to the view that has asked for it."""
-        html, text = self._content
-        self._tell("content", name=self.name, html=html, text=text, to=to)
+        html, text, metadata = self._content
+        self._tell("content", name=self.name, html=html, text=text, metadata=metadata, to=to)
 
 
 class SavedOutputs:
@@ -91,24 +95,25 @@ class SavedOutputs:
         self._transcript = SavedOutput(name, publish, tell)
         self._inserted = SavedOutput(f"{name}-inserted", publish, tell)
         self._transcripts = Transcripts()
+        self._page = PanelPage()
         self._next = 0.0  # when it may be renewed
 
-    def display(self, conversation: Conversation) -> None:
+    def display(self, conversations: Conversations) -> None:
         """Put both below the widget that was just shown."""
         if self._transcript.shown:
             self._transcript.display_again()
             self._inserted.display_again()
         else:
-            self._show(conversation)
+            self._show(conversations)
             self._inserted.show("", "")
 
-    def renew(self, conversation: Conversation) -> None:
+    def renew(self, conversations: Conversations) -> None:
         """Bring the transcript up to date, unless that was done just before."""
         if not self._transcript.shown:
             self.stale = False
         elif time.monotonic() >= self._next:
             self.stale = False  # before it is read: a turn may end meanwhile
-            self._show(conversation)
+            self._show(conversations)
 
     def insert(self, conversation: Conversation) -> None:
         """Show the conversation, as it is now, below the panel."""
@@ -124,11 +129,14 @@ class SavedOutputs:
             if output.name == name:
                 output.send(to)
 
-    def _show(self, conversation: Conversation) -> None:
+    def _show(self, conversations: Conversations) -> None:
+        conversation = conversations.current
         html = self._transcripts.html(conversation)
         rule = _NO_DEAD_WIDGET.format(name=self._transcript.name)
         self._transcript.show(
-            f"{rule}{_quiet(NOT_OPEN)}\n{html}", self._transcripts.text(conversation)
+            f"{rule}{_quiet(NOT_OPEN)}\n{html}",
+            self._transcripts.text(conversation),
+            self._page.of(conversations),
         )
         self._next = time.monotonic() + SAVE_SECONDS * max(1, len(html) / 30_000)
 

@@ -19,8 +19,9 @@ from eighty80_jupyter.api.reply import CallRecord, Choice, Reply, Status, Usage
 from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
 from eighty80_jupyter.chat.files import read_file
 from eighty80_jupyter.chat.store import adopt
-from eighty80_jupyter.chat.wire_form import check_name, check_turn, from_json, read
+from eighty80_jupyter.chat.wire_form import check_name, fault, from_json, read
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.kept import entries_of
 from eighty80_jupyter.notebook.outputs import NAMESPACE
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def restore(conversations: Conversations, path: str | os.PathLike[str]) -> list[
     kept = _read(path)
     lines = adopt(conversations, _conversations(kept), copies=False)
     if attached := len({entry.id for entry in kept if entry.attached}):
-        turns = "1 turn" if attached == 1 else f"{attached} turns"
+        turns = "1 turn" if attached == 1 else f"{attached:,} turns"
         lines.append(f"without the pictures and sounds of {turns}, which a page does not keep")
     return lines
 
@@ -212,8 +213,12 @@ class _Pages:
         return []
 
 
+def _messages(entry: _Kept) -> tuple[Message, ...]:
+    return tuple(message.to_message() for message in entry.messages)
+
+
 def _turn(entry: _Kept) -> Turn:
-    messages = tuple(message.to_message() for message in entry.messages)
+    messages = _messages(entry)
     first = Choice(
         text=messages[-1].text, reasoning=entry.reasoning, finish_reason=entry.finish_reason
     )
@@ -251,8 +256,10 @@ def _checked(raw: Mapping[str, Any], cell: Mapping[str, Any], typed: str) -> _Ke
         source=entry.source if entry.source in typed else "",
         parameters=_parameters(entry.parameters),
     )
-    if entry.role != "state":
-        check_turn(_turn(entry), f"turn {entry.turn}")
+    # Before anything looks into the messages: they may be of any shape.
+    said = Exchange(messages=_messages(entry), reply=Reply())
+    if entry.role != "state" and (wrong := fault(said)):
+        raise UsageError(f"turn {entry.turn} {wrong}")
     return entry
 
 
@@ -282,9 +289,10 @@ def _outputs(cells: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict
                     f"the notebook was written by a later eighty80_jupyter (version {schema} of "
                     f"its outputs, this one knows {SCHEMA}); upgrade it"
                 )
-            said = kept.get("messages") or kept.get("role") == "state"
-            if said and "conversation" in kept:
-                yield cell, kept
+            for entry in entries_of(kept) if kept.get("role") == "panel" else (kept,):
+                said = entry.get("messages") or entry.get("role") == "state"
+                if said and "conversation" in entry:
+                    yield cell, entry
 
 
 def _text(source: Any) -> str:

@@ -36,7 +36,8 @@ _WORDS = {
     "stopped": "stopped",
 }
 _PRE = (
-    "white-space: pre-wrap; overflow-wrap: anywhere; margin: 0.2em 0 0.6em 0; font-size: 85%; "
+    "white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; "
+    "margin: 0.2em 0 0.6em 0; font-size: 85%; "
     "max-height: 24em; overflow-y: auto"
 )
 

@@ -320,3 +320,12 @@ def test_looks(
         assert wide == [], (width, wide)
         if width == 320:
             page.screenshot(f"panel-320-{app}", whole=True)
+    # As Notebook 7 does by itself with what is higher than its window.
+    hidden = page.cell(1).evaluate(
+        """cell => {
+            cell.classList.add("jp-mod-outputsScrolled");
+            const area = cell.querySelector(".jp-Cell-outputArea");
+            return area.scrollHeight - area.clientHeight;
+        }"""
+    )
+    assert hidden <= 1

@@ -168,6 +168,23 @@ def test_edit_keeps_what_the_cell_was_asked_with(
     assert server.requests[0].json == server.requests[1].json
 
 
+def test_edit_offers_the_same_tools(kernel: AttendedKernel, server: ScriptedServer) -> None:
+    """A prompt that was asked with tools is asked with them again, if no setting names them."""
+    assert kernel.run("@chat.tool(safe=True)\ndef look() -> int:\n    'Look.'\n    return 5").ok
+    server.queue(stream_reply("ONE"), stream_reply("TWO"))
+    assert kernel.run("%%chat --tools look\nLook!").ok
+    (cell,) = new_cells(kernel.run_cell("%chat --edit"))
+    assert cell == "%%chat --again 1 --tools look\nLook!"
+    assert kernel.run_cell(cell).ok
+    assert server.requests[0].json == server.requests[1].json
+    assert kernel.run("%chat --set tools=all").ok
+    try:
+        (cell,) = new_cells(kernel.run_cell("%chat --edit"))
+    finally:
+        assert kernel.run("%chat --set tools=default").ok
+    assert cell == "%%chat --again 1\nLook!"
+
+
 def test_a_prompt_without_text_has_nothing_to_edit(
     kernel: AttendedKernel, server: ScriptedServer
 ) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from eighty80_jupyter.api.deltas import ReasoningDelta, Retrying, TextDelta
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Choice, Reply, Usage
+from eighty80_jupyter.chat.events import TurnGoesOn, TurnWaits
 from eighty80_jupyter.notebook.display import NotebookWriter
 from eighty80_jupyter.notebook.markdown import render
 
@@ -178,6 +179,33 @@ def test_retries_are_told() -> None:
     assert "busy &lt;now&gt; - trying again in 0.5 s" in page.html()[0]
     writer.finish(None)
     assert page.text() == ["attempts that failed before: 1 (busy <now>)"]
+
+
+def test_a_wait_for_another_turn_is_told() -> None:
+    """A cell that waits for the panel's answer says so, and how long it has waited."""
+    page = Page()
+    writer = NotebookWriter(page.publish, now=lambda: page.seconds)
+    writer.take([TurnWaits()])
+    page.seconds += 0.1
+    writer.take([])
+    assert not page.messages
+    page.seconds += 0.9
+    writer.take([])
+    assert "this one begins after it" in page.html()[0]
+    page.seconds += 2
+    writer.take([TurnGoesOn(), TextDelta(0, "now")])
+    writer.finish(reply("now"))
+    assert page.text()[:2] == ["waited 3.0 s for another turn of this conversation", "now"]
+
+
+def test_a_short_wait_is_not_worth_a_line() -> None:
+    page = Page()
+    writer = NotebookWriter(page.publish, now=lambda: page.seconds)
+    writer.take([TurnWaits()])
+    page.seconds += 0.1
+    writer.take([TurnGoesOn(), TextDelta(0, "now")])
+    writer.finish(reply("now"))
+    assert page.text()[0] == "now"
 
 
 def test_markdown_for_front_ends_that_render_it() -> None:

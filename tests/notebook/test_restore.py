@@ -16,6 +16,7 @@ from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
 from eighty80_jupyter.chat.conversations import Conversations
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.export_notebook import notebook as make_notebook
+from eighty80_jupyter.notebook.kept import MOST_KEPT, PanelPage
 from eighty80_jupyter.notebook.restore import own_notebook, read_notebook, restore
 from tests.chat.talks import plain_turn
 
@@ -233,6 +234,9 @@ def test_tool_rounds_come_back(tmp_path: Path) -> None:
 HOSTILE: dict[str, dict[str, Any]] = {
     "no JSON text": {"messages": [{"role": "user", "content": {"x": 1}}]},
     "an unanswered call": {"messages": kept(1)["messages"][:1]},
+    "an answer of no kind": {
+        "messages": [*kept(1)["messages"][:1], {"role": "assistant", "content": [{}]}]
+    },
     "a system message": {"messages": [{"role": "system", "content": "x"}, *kept(1)["messages"]]},
     "a name of two lines": {"conversation": "a\nb"},
     "a long name": {"conversation": "x" * 1000},
@@ -321,3 +325,75 @@ def test_where_the_own_notebook_is(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for told in ({}, {"JPY_SESSION_NAME": "gone.ipynb"}, {"JPY_SESSION_NAME": "a-console"}):
         with pytest.raises(UsageError, match=r"%chat --restore NOTEBOOK\.ipynb"):
             own_notebook({"__vsc_ipynb_file__": 5}, told)
+
+
+def panel_cell(page: PanelPage, conversations: Conversations) -> dict[str, Any]:
+    """Return the cell of a panel, saved at the time that the test says."""
+    entry = page.of(conversations)
+    return cell(*([{**entry, "at": 2000.0}] if entry else ()), source="%chat --panel")
+
+
+def test_what_was_asked_in_a_panel_comes_back(tmp_path: Path) -> None:
+    """Turns of no cell, with their alternatives, in all conversations; what was undone does not."""
+    conversations, page = Conversations(), PanelPage()
+    (in_cell, undone) = read(tmp_path, cell(kept(1)), cell(kept(2)))
+    main = conversations.current
+    main.commit(in_cell)
+    one, two = plain_turn("p", "one"), plain_turn("p", "two").exchange
+    main.commit(Turn(alternatives=(one.exchange, two), chosen=0, id="in the panel"))
+    main.commit(undone)
+    page.of(conversations)
+    main.undo()
+    main.system = "Be brief."
+    conversations.fork("side").commit(plain_turn("q", "in the fork"))
+    cells = (panel_cell(page, conversations), cell(kept(1)), cell(kept(2, after="in the panel")))
+    side, again = read_notebook(notebook(tmp_path, *cells))
+    assert (side.name, prompts(side)) == ("side", ["q1", "p", "q"])
+    assert (again.name, prompts(again), again.system) == ("main", ["q1", "p"], "Be brief.")
+    assert [a.reply.text for a in again[1].alternatives] == ["one", "two"]
+    assert (again[1].chosen, again[1].id) == (0, "in the panel")
+    assert len(again[0].alternatives) == 1  # a cell and the panel keep the same answer
+
+
+def test_a_panel_that_has_said_nothing_takes_nothing_from_the_page(tmp_path: Path) -> None:
+    """A new kernel's panel is empty, and the cells above still hold what an earlier one said."""
+    conversations, page = Conversations(), PanelPage()
+    assert page.of(conversations) == {}
+    assert prompts(read(tmp_path, cell(kept(1)), panel_cell(page, conversations))) == ["q1"]
+    conversations.current.commit(plain_turn("q", "a"))
+    page.of(conversations)
+    conversations.current.undo()
+    assert prompts(read(tmp_path, cell(kept(1)), panel_cell(page, conversations))) == []
+
+
+def test_a_panel_keeps_the_latest_turns_of_a_long_conversation(tmp_path: Path) -> None:
+    """What a panel keeps is bounded: it is sent to the page after every turn."""
+    conversations, page = Conversations(), PanelPage()
+    for number in range(300):
+        conversations.current.commit(plain_turn(f"q{number}", "x" * 2000))
+    assert len(json.dumps(page.of(conversations))) < MOST_KEPT * 1.1
+    made = prompts(read(tmp_path, panel_cell(page, conversations)))
+    assert 50 < len(made) < 300
+    assert made[-1] == "q299"
+
+
+def test_nonsense_that_a_panel_kept_is_passed_over(tmp_path: Path) -> None:
+    """The notebook may come from anybody."""
+    for wrong in ("x", [1, {"name": "main", "last": "?", "turns": 3}], [{"name": "main"}]):
+        entry = {"schema": 1, "role": "panel", "at": 1.0, "conversations": wrong}
+        assert prompts(read(tmp_path, cell(entry, source="%chat --panel"), cell(kept(1)))) == ["q1"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": ["x"], "turns": [{"turn": 1, "answers": [{"messages": 1}]}]},
+        {"name": "main", "turns": [{"turn": 1, "answers": [{"messages": [{"role": "user"}]}]}]},
+        {"name": "main", "last": {}, "turns": []},
+    ],
+)
+def test_a_panel_that_kept_what_cannot_be_is_refused(tmp_path: Path, wrong: Entry) -> None:
+    entry = {"schema": 1, "role": "panel", "at": 1.0, "conversations": [wrong]}
+    file = notebook(tmp_path, cell(entry, source="%chat --panel"), cell(kept(1)))
+    with pytest.raises(UsageError, match="cannot be read back"):
+        read_notebook(file)

@@ -85,8 +85,8 @@ function render({ model, el }) {
         else send({ do: "content", name });
       }, 500);
     },
-    content({ name, html, text, to }) {
-      if (to === view) inserted(name, writeOutput(model, name, html, text));
+    content({ name, html, text, metadata, to }) {
+      if (to === view) inserted(name, writeOutput(model, name, html, text, metadata));
     },
   };
   const inserted = (name, done) => {

@@ -65,10 +65,12 @@ class Composer {
     const up = event.key === "ArrowUp";
     const own = value === "" || value === this.recalled?.text;
     const rest = up ? value.slice(0, selectionStart) : value.slice(selectionEnd);
-    if (this.again || !own || rest.includes("\n")) return;
+    if (this.again || this.box.readOnly || !own || rest.includes("\n")) return;
     const prompts = this.prompts();
-    const place = (value ? this.recalled.place : prompts.length) + (up ? -1 : 1);
-    if (place < 0 || place > prompts.length) return;
+    const from = value ? this.recalled.place : prompts.length;
+    // There are fewer where another conversation was chosen since.
+    const place = Math.min(from + (up ? -1 : 1), prompts.length);
+    if (place < 0) return;
     event.preventDefault();
     this.recalled = { place, text: prompts[place] ?? "" };
     this.setText(this.recalled.text);

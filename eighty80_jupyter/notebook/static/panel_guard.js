@@ -47,7 +47,9 @@ class Guard {
       { signal, capture: true });
     if (this.dead) this.end();
     this.label();
-    this.observer = new MutationObserver(() => this.label());
+    // What streams into the transcript has names of its own.
+    this.observer = new MutationObserver((records) =>
+      records.some(({ target }) => !this.el.contains(target)) && this.label());
     this.observer.observe(root, { childList: true, subtree: true });
   }
 

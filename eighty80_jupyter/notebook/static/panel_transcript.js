@@ -194,7 +194,9 @@ class Transcript {
 
   // The prompts that are on show, in order.
   prompts() {
-    return [...this.list.children].map(({ dataset }) => this.turns.get(dataset.turn).turn.source);
+    return [...this.list.children]
+      .map(({ dataset }) => this.turns.get(dataset.turn).turn.source)
+      .filter(Boolean);
   }
 
   drop(ids) {
