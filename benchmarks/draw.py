@@ -83,7 +83,6 @@ def wait(running):
     while not running.done:
         time.sleep(0.005)
     {note}
-chat.panel().show()
 threading.Thread(target=wait, args=(chat.start("x"),)).start()
 """
 NOTE = "open('ended', 'w').write(str(time.time()))"
@@ -96,8 +95,7 @@ WAYS = {
 }
 # In the page: when the end was first painted.
 WATCH = """() => {
-    const area = document.querySelectorAll(".jp-Notebook .jp-Cell")[1]
-        .querySelector(".jp-Cell-outputArea");
+    const area = document.querySelectorAll(".jp-Notebook .jp-Cell")[1];
     window.painted = null;
     const step = () => {
         if (area.textContent.includes("The end.")) {
@@ -181,18 +179,21 @@ class Bench:
         setup += "import eighty80_jupyter.notebook.markdown\n%load_ext eighty80_jupyter\n"
         setup += "from IPython.display import Markdown\nMarkdown('$x$')"
         code = WAYS[way]
-        if NOTE not in code:
-            code += f"\nimport time; {NOTE}"
-        notebook = make_notebook(setup, code)
+        cells = ["%chat --panel", code] if NOTE in code else [f"{code}\nimport time; {NOTE}"]
+        notebook = make_notebook(setup, *cells)
         page = NotebookPage.open(self.browser, self.jupyter, notebook, name="draw.ipynb")
         try:
             page.run_cell(0)
             page.page.wait_for_function("document.querySelector('mjx-container')")
+            if len(cells) > 1:
+                page.run_cell(1)
+                page.page.wait_for_function("document.querySelector('.e80-chat')")
+                self._idle(page, main_thread(page))
             page.page.evaluate(WATCH)
             thread = main_thread(page)
             self._idle(page, thread)
             before = ticks(thread)
-            page.run_cell(1, wait=False)
+            page.run_cell(len(cells), wait=False)
             painted = self._wait(page)
             self._idle(page, thread)
             row.cpu.append(ticks(thread) - before)
