@@ -95,7 +95,8 @@ WAYS = {
 }
 # In the page: when the end was first painted.
 WATCH = """() => {
-    const area = document.querySelectorAll(".jp-Notebook .jp-Cell")[1];
+    const area = document.querySelectorAll(".jp-Notebook .jp-Cell")[1]
+        .querySelector(".jp-Cell-outputArea");
     window.painted = null;
     const step = () => {
         if (area.textContent.includes("The end.")) {
