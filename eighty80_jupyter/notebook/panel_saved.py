@@ -50,10 +50,10 @@ class SavedOutput:
         """Put it below the widget, or renew it there; `kept` is for `%chat --restore`."""
         stamp = uuid.uuid4().hex[:12]
         framed = f'<div class="e80-saved {self.name} {self.name}-{stamp}">{html}</div>'
-        metadata = {NAMESPACE: dict(kept)} if kept else {}
-        self._content = (framed, harmless(text), metadata)
+        text, metadata = harmless(text), {NAMESPACE: dict(kept)} if kept else {}
+        self._content = (framed, text, metadata)
         self._publish(
-            data={"text/html": framed, "text/plain": harmless(text)},
+            data={"text/html": framed, "text/plain": text},
             metadata=metadata,
             transient={"display_id": self.name},
             update=self._shown,
