@@ -28,11 +28,11 @@ import httpx
 import orjson
 
 from benchmarks._wire_server import serving, text
-from eighty80_jupyter.api.client import Client, Settings
 from eighty80_jupyter.api.deltas import Retrying, Snapshot
-from eighty80_jupyter.api.endpoint import Endpoint, Secret
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.session import Session
+from eighty80_jupyter.wire.client import Client, Settings
+from eighty80_jupyter.wire.endpoint import Endpoint, Secret
 
 BODY = {"model": "m", "messages": [{"role": "user", "content": "Hello"}], "stream": True}
 KEY = "benchmark-key"

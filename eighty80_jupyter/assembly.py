@@ -12,7 +12,6 @@ from eighty80_jupyter.errors import UsageError
 
 if TYPE_CHECKING:
     # Brought in with the first turn: loading the extension must cost nothing to speak of.
-    from eighty80_jupyter.api.client import Settings
     from eighty80_jupyter.chat.context import ContextSettings
     from eighty80_jupyter.chat.conversation import Conversation
     from eighty80_jupyter.chat.tool_hands import Hands
@@ -20,11 +19,12 @@ if TYPE_CHECKING:
     from eighty80_jupyter.prompt.describe import Registry
     from eighty80_jupyter.prompt.prepare import Context
     from eighty80_jupyter.prompt.redact import Redactor
+    from eighty80_jupyter.wire.client import Settings
 
 
 def patience(config: ChatConfig) -> Settings:
     """Return how long a request is waited for, and how often it is tried."""
-    from eighty80_jupyter.api.client import Settings  # noqa: PLC0415  # brings in httpx
+    from eighty80_jupyter.wire.client import Settings  # noqa: PLC0415  # brings in httpx
 
     return Settings(
         connect_timeout=config.connect_timeout,

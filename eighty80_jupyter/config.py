@@ -19,10 +19,10 @@ from traitlets import (
 )
 from traitlets.config import Config, Configurable
 
-from eighty80_jupyter.api import sampling
-from eighty80_jupyter.api.endpoint import Secret, clean_url, usable
+from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.parts import DEFAULT_LIMIT
+from eighty80_jupyter.wire.endpoint import Secret, clean_url, usable
 
 DEFAULT_MODEL = "8080/taalas/llama3.1-8b-instruct"
 
@@ -38,8 +38,8 @@ class ParameterTrait(TraitType[Any, Any]):
     default_value = None
 
     def __init__(self, name: str) -> None:
-        super().__init__(help=sampling.PARAMETERS[name].help)
-        self.info_text = sampling.PARAMETERS[name].kind.value
+        super().__init__(help=request_parameters.PARAMETERS[name].help)
+        self.info_text = request_parameters.PARAMETERS[name].kind.value
         self.tag(config=True)
 
     def validate(self, _obj: HasTraits, value: Any) -> Any:
@@ -48,14 +48,14 @@ class ParameterTrait(TraitType[Any, Any]):
         if value is None:
             return None
         try:
-            return sampling.check(self.name, value)
+            return request_parameters.check(self.name, value)
         except UsageError as error:
             raise SettingError(str(error)) from None
 
     def from_string(self, s: str) -> Any:
         """Return the value that a command line's text means."""
         assert self.name is not None  # noqa: S101  # set when the class was made
-        return None if s == "None" else sampling.from_text(self.name, s)
+        return None if s == "None" else request_parameters.from_text(self.name, s)
 
 
 class SecretTrait(TraitType[Any, Any]):
@@ -242,18 +242,22 @@ class ChatConfig(Configurable):
     def __setattr__(self, name: str, value: Any) -> None:
         # traitlets sets attributes of its own, such as `notify_change` while it holds the news.
         if not (name.startswith("_") or self.has_trait(name) or hasattr(Configurable, name)):
-            raise SettingError(sampling.unknown("setting", name, self.trait_names(config=True)))
+            raise SettingError(
+                request_parameters.unknown("setting", name, self.trait_names(config=True))
+            )
         try:
             super().__setattr__(name, value)
         except UsageError:
             raise
         except TraitError:
             words = expected(self.traits()[name])
-            raise SettingError(f"{name} must be {words}; got {sampling.shown(value)}") from None
+            raise SettingError(
+                f"{name} must be {words}; got {request_parameters.shown(value)}"
+            ) from None
 
     def parameters(self) -> dict[str, Any]:
         """Return the request parameters that are set, the model always among them."""
-        values = {name: getattr(self, name) for name in sampling.PARAMETERS}
+        values = {name: getattr(self, name) for name in request_parameters.PARAMETERS}
         values["model"] = values["model"] or DEFAULT_MODEL
         return {name: value for name, value in values.items() if value is not None}
 
@@ -267,7 +271,9 @@ class ChatConfig(Configurable):
         for name in changes:
             if name not in self.trait_names(config=True):
                 known = self.trait_names(config=True)
-                raise SettingError(sampling.unknown("setting", f"ChatConfig.{name}", known))
+                raise SettingError(
+                    request_parameters.unknown("setting", f"ChatConfig.{name}", known)
+                )
         probe = type(self)()
         for name, value in changes.items():
             setattr(probe, name, value)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.api.endpoint import Secret
 from eighty80_jupyter.config import ChatConfig
+from eighty80_jupyter.wire.endpoint import Secret
 
 if TYPE_CHECKING:
     from eighty80_jupyter.local.server import LocalServer

@@ -10,18 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.api import sampling
-from eighty80_jupyter.api.endpoint import (
-    DEFAULT_URL,
-    ENV_KEY,
-    ENV_TOKEN_FILE,
-    ENV_URL,
-    Endpoint,
-    Secret,
-    clean_url,
-    resolve,
-    usable,
-)
+from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.models import Model
 from eighty80_jupyter.api.reply import Reply
@@ -40,12 +29,22 @@ from eighty80_jupyter.embedded import Embedded
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.prompt.tokens import Calibration, estimate
 from eighty80_jupyter.turns import Turns
+from eighty80_jupyter.wire.endpoint import (
+    DEFAULT_URL,
+    ENV_KEY,
+    ENV_TOKEN_FILE,
+    ENV_URL,
+    Endpoint,
+    Secret,
+    clean_url,
+    resolve,
+    usable,
+)
 
 if TYPE_CHECKING:
     # Brought in when first used: loading the extension must cost nothing to speak of.
     import asyncio
 
-    from eighty80_jupyter.api.client import Settings
     from eighty80_jupyter.chat.context import ContextSettings
     from eighty80_jupyter.chat.feed import SessionWatcher
     from eighty80_jupyter.chat.journal import Journal
@@ -58,6 +57,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.prompt.prepare import Context, Prepared
     from eighty80_jupyter.prompt.redact import Redactor
     from eighty80_jupyter.turns import Listener
+    from eighty80_jupyter.wire.client import Settings
 
     Tools = str | bool | Sequence[str | Tool | Callable[..., Any]]
 
@@ -393,7 +393,7 @@ class Session:
 
         return Request(
             prompt=Message("user", prepared.content),
-            parameters=sampling.body_fields(values),
+            parameters=request_parameters.body_fields(values),
             endpoint=endpoint,
             settings=patience(self.config),
             stream=self.config.stream if stream is None else stream,
@@ -492,7 +492,9 @@ class Session:
         values = self.config.parameters()
         for name, value in overrides.items():
             if value is not None:
-                values[sampling.canonical(name)] = sampling.check(sampling.canonical(name), value)
+                values[request_parameters.canonical(name)] = request_parameters.check(
+                    request_parameters.canonical(name), value
+                )
         return values
 
     def set_key(self, key: str) -> None:

@@ -17,13 +17,13 @@ from eighty80_jupyter.errors import ChatInterrupted
 
 if TYPE_CHECKING:
     # Brought in with the first turn: loading the extension must cost nothing to speak of.
-    from eighty80_jupyter.api.client import Client
     from eighty80_jupyter.chat.events import ToolEvent, TurnEvent
     from eighty80_jupyter.chat.feed import Feed
     from eighty80_jupyter.chat.tool_call import ToolResult
     from eighty80_jupyter.chat.tool_hands import Errand, Hands
     from eighty80_jupyter.chat.tool_loop import RunCalls
     from eighty80_jupyter.chat.turn import Running
+    from eighty80_jupyter.wire.client import Client
 
     # What a turn's coroutine hands to the thread that waits for it.
     Handed = Sequence[TurnEvent] | Errand
@@ -90,7 +90,7 @@ class Turns:
 
     def client(self) -> Client:
         """Return the client that belongs to the running loop."""
-        from eighty80_jupyter.api.client import Client  # noqa: PLC0415  # brings in httpx
+        from eighty80_jupyter.wire.client import Client  # noqa: PLC0415  # brings in httpx
 
         loop = self.background.loop()
         if self._client is None or self._client[1] is not loop:

@@ -9,7 +9,7 @@ import pytest
 from traitlets import TraitError
 from traitlets.config import Config
 
-from eighty80_jupyter.api.sampling import PARAMETERS
+from eighty80_jupyter.api.request_parameters import PARAMETERS
 from eighty80_jupyter.config import DEFAULT_MODEL, ChatConfig
 from eighty80_jupyter.errors import UsageError
 

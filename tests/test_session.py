@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from eighty80_jupyter.api import client
 from eighty80_jupyter.api.deltas import TextDelta
 from eighty80_jupyter.config import DEFAULT_MODEL, ChatConfig
 from eighty80_jupyter.errors import (
@@ -20,6 +19,7 @@ from eighty80_jupyter.errors import (
     UsageError,
 )
 from eighty80_jupyter.session import Session
+from eighty80_jupyter.wire import client
 from tests.support.replies import (
     Close,
     chat_reply,

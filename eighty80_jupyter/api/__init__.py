@@ -1,1 +1,1 @@
-"""The 8080 API: messages, parameters, server-sent events, the client. Nothing of Jupyter."""
+"""The 8080 API as values: messages, parameters, deltas, replies, models. No I/O."""

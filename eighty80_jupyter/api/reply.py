@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from eighty80_jupyter.api.messages import Message, ToolCall
-from eighty80_jupyter.api.sampling import shown
+from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import ReplyFormatError
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class Reply:
         Words that `later` says again are left out. Times and counts are those of both; how it ended
         is told by `later`.
         """
-        from eighty80_jupyter.api.seam import overlap  # noqa: PLC0415  # seldom needed
+        from eighty80_jupyter.api.continuation import overlap  # noqa: PLC0415  # seldom needed
 
         first, then = self.choices[0], later.choices[0]
         begun, rest = first.text or first.refusal, then.text or then.refusal

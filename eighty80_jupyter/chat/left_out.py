@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from eighty80_jupyter.api.endpoint import Secret, without_secret
 from eighty80_jupyter.chat.conversation import Conversation
 from eighty80_jupyter.chat.wire_form import Record, mended, plain, read_conversation
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.blocks import without_data
+from eighty80_jupyter.wire.endpoint import Secret, without_secret
 
 KINDS = ("data", "images", "tools")
 RESULT = "[result left out]"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from eighty80_jupyter.api.sampling import shown
+from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.chat.tools import ToolInputError
 
 _LONGEST = 10_000_000  # characters

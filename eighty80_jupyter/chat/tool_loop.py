@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 from eighty80_jupyter.api.deltas import Snapshot
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.reply import CallRecord, Choice, Stopped, Usage
-from eighty80_jupyter.api.sampling import shown, unknown
+from eighty80_jupyter.api.request_parameters import shown, unknown
 from eighty80_jupyter.chat.events import CallBegan, CallEnded, CallWritten, TurnEvent
 from eighty80_jupyter.chat.tool_call import ToolResult, not_run, shown_call
 from eighty80_jupyter.chat.tool_input import parsed

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from eighty80_jupyter.api.sampling import shown, unknown
+from eighty80_jupyter.api.request_parameters import shown, unknown
 from eighty80_jupyter.chat.tool_docs import documented
 from eighty80_jupyter.chat.tool_types import (
     Unresolved,

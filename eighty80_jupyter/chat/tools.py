@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from eighty80_jupyter.api.sampling import shown, unknown
+from eighty80_jupyter.api.request_parameters import shown, unknown
 from eighty80_jupyter.errors import UsageError
 
 if TYPE_CHECKING:

@@ -27,8 +27,8 @@ from eighty80_jupyter.prompt.rendered import DATA_NOTE
 
 if TYPE_CHECKING:
     # The client brings in the HTTP library, which nobody waits for before the first request.
-    from eighty80_jupyter.api.client import Client, Settings
-    from eighty80_jupyter.api.endpoint import Endpoint
+    from eighty80_jupyter.wire.client import Client, Settings
+    from eighty80_jupyter.wire.endpoint import Endpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

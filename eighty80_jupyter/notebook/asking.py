@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.api import sampling
+from eighty80_jupyter.api import request_parameters
+from eighty80_jupyter.api.continuation import overlap, undecided
 from eighty80_jupyter.api.deltas import ReasoningDelta, TextDelta
-from eighty80_jupyter.api.seam import overlap, undecided
 from eighty80_jupyter.chat.events import RoundBegan
 from eighty80_jupyter.errors import APIError, ChatInterrupted
 from eighty80_jupyter.notebook.commands_tools import offered, tool_options
@@ -104,7 +104,7 @@ def dry_run(desk: Desk, question: Question) -> None:
         place=question.place,
         **question.parameters,
     )
-    fields = sampling.body_fields(session.parameters(**question.parameters))
+    fields = request_parameters.body_fields(session.parameters(**question.parameters))
     offer = offered(desk, question.parameters, question.tools)
     fields |= offer.fields(1) if offer is not None else {}
     shown = (sent, fields, question.prepared, session.calibration)

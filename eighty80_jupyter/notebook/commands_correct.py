@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.api import sampling
+from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.commands_branch import shortened, turns
 
@@ -72,12 +72,12 @@ def _options(desk: Desk, turn: Turn) -> str:
     """Return the options of the turn's cell: parameters and tools that are not the settings now."""
     from eighty80_jupyter.notebook.export_notebook import options_of  # noqa: PLC0415  # late
 
-    settings = {sampling.canonical(k): v for k, v in desk.session.parameters().items()}
+    settings = {request_parameters.canonical(k): v for k, v in desk.session.parameters().items()}
     options = options_of(
         {
             name: value
             for name, value in turn.reply.parameters.items()
-            if settings.get(sampling.canonical(name)) != value
+            if settings.get(request_parameters.canonical(name)) != value
         }
     )
     known, default = desk.session.tools, set[str]()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from traitlets import TraitError, TraitType, Unicode, Union
 from traitlets.config import Config
 
-from eighty80_jupyter.api import sampling
-from eighty80_jupyter.api.sampling import Kind
+from eighty80_jupyter.api import request_parameters
+from eighty80_jupyter.api.request_parameters import Kind
 from eighty80_jupyter.config import expected
 from eighty80_jupyter.errors import UsageError
 
@@ -66,7 +66,7 @@ def change(desk: Desk, texts: Mapping[str, str]) -> None:
     traits = config.traits(config=True)
     for name in texts:
         if name not in traits:
-            raise UsageError(sampling.unknown("setting", name, traits))
+            raise UsageError(request_parameters.unknown("setting", name, traits))
     values = {name: _value(config, name, text) for name, text in texts.items()}
     try:
         config.update_config(Config({type(config).__name__: values}))
@@ -91,7 +91,9 @@ def _value(config: ChatConfig, name: str, text: str) -> Any:
     trait: TraitType[Any, Any] = config.traits()[name]
     if text == "default" or (text in _UNSET and trait.allow_none):
         return trait.default(config)
-    kind = sampling.PARAMETERS[name].kind if name in sampling.PARAMETERS else None
+    kind = (
+        request_parameters.PARAMETERS[name].kind if name in request_parameters.PARAMETERS else None
+    )
     if kind is Kind.FLAG:
         return {"true": True, "false": False}.get(text.lower(), text)
     if kind is Kind.STRINGS:
@@ -105,7 +107,9 @@ def _value(config: ChatConfig, name: str, text: str) -> Any:
     except (ValueError, TraitError) as error:
         if isinstance(error, UsageError):
             raise
-        raise UsageError(f"{name} must be {expected(trait)}; got {sampling.shown(text)}") from None
+        raise UsageError(
+            f"{name} must be {expected(trait)}; got {request_parameters.shown(text)}"
+        ) from None
 
 
 def _strings(text: str) -> Any:
@@ -128,4 +132,4 @@ def _dictionary(name: str, text: str) -> Any:
 def _shown(config: ChatConfig, name: str) -> str:
     value = getattr(config, name)
     # A secret's own text hides it; a long instruction is cut.
-    return sampling.shown(value) if value is not None else "the default"
+    return request_parameters.shown(value) if value is not None else "the default"

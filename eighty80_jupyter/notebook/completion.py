@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult
 
-from eighty80_jupyter.api.patience import Settings
 from eighty80_jupyter.errors import ChatError
 from eighty80_jupyter.notebook.options import OPTIONS
 from eighty80_jupyter.prompt.fields import completions, field_at
+from eighty80_jupyter.wire.retries import Settings
 
 if TYPE_CHECKING:
     from eighty80_jupyter.session import Session

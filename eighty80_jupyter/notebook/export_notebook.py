@@ -6,7 +6,7 @@ import json
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.api import sampling
+from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.display import SCHEMA, NotebookWriter
 from eighty80_jupyter.notebook.kept import kept_of
@@ -73,7 +73,7 @@ def options_of(parameters: Mapping[str, Any]) -> str:
     """Return the parameters but the model as options, those that read back as what they were."""
     text = ""
     for wire, value in parameters.items():
-        known = sampling.PARAMETERS.get(sampling.canonical(wire))
+        known = request_parameters.PARAMETERS.get(request_parameters.canonical(wire))
         if known is None or known.name == "model" or value is False:
             continue
         words = value if isinstance(value, list) else [value]

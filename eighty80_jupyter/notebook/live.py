@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
-from eighty80_jupyter.api import sampling
+from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.api.deltas import Retrying
 from eighty80_jupyter.chat.feed import (
     ConversationChanged,
@@ -75,7 +75,7 @@ class LiveAnswers:
         self._strip = Strip(session)
         self._meter = Meter()
         self._failures = 0
-        self._names = [*sampling.PARAMETERS, "system"]
+        self._names = [*request_parameters.PARAMETERS, "system"]
         session.config.observe(self._on_config, self._names)
         self._end_watch = session.watch(self._hear)
 
@@ -268,7 +268,7 @@ class LiveAnswers:
         """Whether the turn's reply was made with just these parameters: back where it began."""
         if "system" in self._moved_names or turn.reply.status != "complete":
             return False
-        wanted = sampling.body_fields(self._session.parameters())
+        wanted = request_parameters.body_fields(self._session.parameters())
         return dict(turn.reply.parameters) == wanted
 
     def _label(self) -> str:

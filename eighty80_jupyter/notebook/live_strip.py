@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eighty80_jupyter.api import sampling
+from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.notebook import trials
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def words_of(session: Session, names: Iterable[str]) -> str:
         value = getattr(session.config, name)
         if name == "system" and session.conversation.system is not None:
             value = session.conversation.system
-        shown = "server's default" if value is None else sampling.shown(value).strip("'")
+        shown = "server's default" if value is None else request_parameters.shown(value).strip("'")
         words.append(f"{_NAMES.get(name, name)} {shown}")
     return ", ".join(words) or "as set"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from IPython.core.inputtransformer2 import EscapedCommand
 from IPython.core.magic import no_var_expand
 
-from eighty80_jupyter.api import sampling
+from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.notebook.desk import Desk, Reruns, running_cell
 from eighty80_jupyter.notebook.manual import manual
@@ -69,11 +69,11 @@ class ChatMagic:
         if cell is not None and rest.startswith(_LONG_DASHES):
             raise UsageError(
                 f"options begin with the plain dash of the keyboard, - or --, got {rest[0]} "
-                f"in {sampling.shown(rest)}"
+                f"in {shown(rest)}"
             )
         if cell is not None and rest:
             raise UsageError(
-                f"the %%chat line takes options only, got {sampling.shown(rest)}; write the prompt "
+                f"the %%chat line takes options only, got {shown(rest)}; write the prompt "
                 "into the cell below it, and quotes around a value of several words"
             )
         if "help" in values:

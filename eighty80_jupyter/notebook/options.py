@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from eighty80_jupyter.api.sampling import PARAMETERS, Kind
+from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind
 
 # The headings of the manual, in its order.
 Group = Literal["ask", "parameters", "see", "correct", "branch", "notebook", "keep", "set"]

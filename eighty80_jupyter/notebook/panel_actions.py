@@ -217,13 +217,13 @@ class Actions:
         self.greeted()
 
     def _preview(self, text: str, again: str | None, view: Any) -> None:
-        from eighty80_jupyter.api import sampling  # noqa: PLC0415  # seldom needed
+        from eighty80_jupyter.api import request_parameters  # noqa: PLC0415  # seldom needed
         from eighty80_jupyter.notebook.dry_run import dry_run_html  # noqa: PLC0415  # the same
 
         session = self._session
         prepared = session.prepare(text)
         sent = session.outgoing(prepared, place=self._place(again))
-        fields = sampling.body_fields(session.parameters())
+        fields = request_parameters.body_fields(session.parameters())
         html = dry_run_html(sent, fields, prepared, session.calibration)
         self._tell("preview", html=html, to=view)
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from eighty80_jupyter.api.patience import Settings
 from eighty80_jupyter.errors import ChatError
+from eighty80_jupyter.wire.retries import Settings
 
 if TYPE_CHECKING:
     from eighty80_jupyter.session import Session

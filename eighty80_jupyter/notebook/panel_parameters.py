@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipywidgets import Button, Checkbox, Combobox, FloatSlider, Label, Text, Textarea, VBox
 
-from eighty80_jupyter.api.sampling import PARAMETERS, Kind, Parameter
+from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind, Parameter
 from eighty80_jupyter.config import DEFAULT_MODEL
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.panel_guarded import Ours

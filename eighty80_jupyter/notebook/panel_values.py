@@ -6,12 +6,12 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.api.sampling import PARAMETERS, Kind, from_text
+from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind, from_text
 
 if TYPE_CHECKING:
     from ipywidgets import FloatSlider
 
-    from eighty80_jupyter.api.sampling import Parameter
+    from eighty80_jupyter.api.request_parameters import Parameter
 
 DIGITS = 6  # the steps of a slider add up to 0.15000000000000002
 # What a text stands for in a field with one text on each line.

@@ -9,7 +9,14 @@ import re
 import shlex
 from typing import Any
 
-from eighty80_jupyter.api.sampling import PARAMETERS, Kind, check, from_text, shown, unknown
+from eighty80_jupyter.api.request_parameters import (
+    PARAMETERS,
+    Kind,
+    check,
+    from_text,
+    shown,
+    unknown,
+)
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.options import OPTIONS, Option
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.api import sampling
+from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.chat.turn import Place
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.commands_branch import conversation_in
@@ -193,8 +193,8 @@ def _of_turn(desk: Desk, turn: Turn) -> dict[str, Any]:
     found: dict[str, Any] = {}
     extra: dict[str, Any] = {}
     for wire, value in turn.reply.parameters.items():
-        name = sampling.canonical(wire)
-        if name in sampling.PARAMETERS:
+        name = request_parameters.canonical(wire)
+        if name in request_parameters.PARAMETERS:
             found[name] = value
         elif wire not in _OURS:
             extra[wire] = value

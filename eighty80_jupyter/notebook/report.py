@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from traitlets import Bool, CaselessStrEnum, Float, Integer
 
-from eighty80_jupyter.api.sampling import PARAMETERS, Kind
+from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind
 from eighty80_jupyter.notebook.commands_set import changed
 from eighty80_jupyter.notebook.desk import running_cell
 from eighty80_jupyter.notebook.display import has_pages

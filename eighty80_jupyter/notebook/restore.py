@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.api import sampling
+from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.api.messages import Message, Part, Role, ToolCall
 from eighty80_jupyter.api.reply import CallRecord, Choice, Reply, Status, Usage
 from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
@@ -267,10 +267,10 @@ def _parameters(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters that are known, with values that can be."""
     kept = {}
     for name, value in values.items():
-        known = sampling.canonical(name)
-        if known in sampling.PARAMETERS and known != "extra":
+        known = request_parameters.canonical(name)
+        if known in request_parameters.PARAMETERS and known != "extra":
             with suppress(UsageError):
-                kept[name] = sampling.check(known, value)
+                kept[name] = request_parameters.check(known, value)
     return kept
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.api import sampling
-from eighty80_jupyter.api.sampling import Kind
+from eighty80_jupyter.api import request_parameters
+from eighty80_jupyter.api.request_parameters import Kind
 from eighty80_jupyter.chat.feed import SessionEvent, TurnEnded, TurnEvents
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook import trials
@@ -27,7 +27,7 @@ SAMPLES = "n samples"  # what is swept when nothing is: the same settings, some 
 _NOT_SWEPT = ("n", "top_logprobs", "user")
 SWEPT = tuple(
     name
-    for name, parameter in sampling.PARAMETERS.items()
+    for name, parameter in request_parameters.PARAMETERS.items()
     if parameter.kind in (Kind.NUMBER, Kind.INTEGER, Kind.STRING) and name not in _NOT_SWEPT
 )
 
@@ -58,15 +58,15 @@ def values_of(name: str, text: str) -> list[Any]:
             raise UsageError(f"n samples takes a number from 1 to {MOST}, got {text!r}")
         return [None] * int(text)
     if name not in SWEPT:
-        raise UsageError(sampling.unknown("parameter to compare", name, SWEPT))
+        raise UsageError(request_parameters.unknown("parameter to compare", name, SWEPT))
     found = _RANGE.fullmatch(text)
-    if found and sampling.PARAMETERS[name].kind is not Kind.STRING:
+    if found and request_parameters.PARAMETERS[name].kind is not Kind.STRING:
         texts = _steps(*map(float, found.groups()))
     else:
         texts = [part.strip() for part in text.split(",") if part.strip()]
     if not texts:
         raise UsageError(f"no values of {name}: write 0, 0.5, 1 or 0..1 step 0.25")
-    values = [sampling.from_text(name, one) for one in texts]
+    values = [request_parameters.from_text(name, one) for one in texts]
     values = [value for i, value in enumerate(values) if value not in values[:i]]
     if len(values) > MOST:
         raise UsageError(f"at most {MOST} columns stand side by side, got {len(values)} values")
@@ -168,7 +168,7 @@ class Sweep:
     def _use(self, parameters: Mapping[str, Any]) -> None:
         """Set what differs, so that whoever follows a setting hears of real changes only."""
         config, now = self._session.config, self._session.parameters()
-        for name in sampling.PARAMETERS:
+        for name in request_parameters.PARAMETERS:
             if parameters.get(name) != now.get(name):
                 setattr(config, name, parameters.get(name))
 

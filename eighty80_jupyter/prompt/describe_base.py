@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eighty80_jupyter.api.messages import Part
-from eighty80_jupyter.api.sampling import shown
+from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.describe_foreign import Patience
 from eighty80_jupyter.prompt.tokens import estimate

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from eighty80_jupyter.api.sampling import shown
+from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.describe_base import Draft, Request, attempt, fit, kind_of, text_of
 from eighty80_jupyter.prompt.describe_fields import stored_in

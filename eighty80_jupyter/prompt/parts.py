@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from eighty80_jupyter.api.messages import Part
-from eighty80_jupyter.api.sampling import shown
+from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 
 DEFAULT_LIMIT = 20 * 2**20

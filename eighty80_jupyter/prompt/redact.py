@@ -23,8 +23,8 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from eighty80_jupyter.api.endpoint import Secret
 from eighty80_jupyter.prompt.redact_patterns import PATTERNS, Pattern
+from eighty80_jupyter.wire.endpoint import Secret
 
 OWN_KEY = "API key"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from eighty80_jupyter.api import client
+from eighty80_jupyter.wire import client
 from tests.api.asking import session_for
 from tests.support.waiting import wait_until
 

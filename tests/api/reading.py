@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from eighty80_jupyter.api.deltas import Delta, Snapshot
-from eighty80_jupyter.api.endpoint import Endpoint, Secret
 from eighty80_jupyter.api.reply import Reply
-from eighty80_jupyter.api.stream import ReplyReader
+from eighty80_jupyter.wire.endpoint import Endpoint, Secret
+from eighty80_jupyter.wire.stream import ReplyReader
 from tests.support.replies import encode_event
 
 KEY = "sk-test-0123456789"

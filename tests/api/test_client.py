@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from eighty80_jupyter.api.client import Client, Settings
 from eighty80_jupyter.errors import (
     APIError,
     BadRequestError,
     MissingKeyError,
     NotFoundError,
 )
+from eighty80_jupyter.wire.client import Client, Settings
 from tests.api.asking import (
     AT_ONCE,
     BODY,

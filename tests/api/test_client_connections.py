@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from eighty80_jupyter.api import client as client_module
-from eighty80_jupyter.api.client import Client, Settings
 from eighty80_jupyter.errors import APIConnectionError, APIStatusError
+from eighty80_jupyter.wire import client as client_module
+from eighty80_jupyter.wire.client import Client, Settings
 from tests.api.asking import AT_ONCE, CHAT, KEY, Asked, ask, ask_once, endpoint_of, with_client
 from tests.support.scripted import (
     Close,

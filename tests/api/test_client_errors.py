@@ -6,7 +6,6 @@ from email.utils import formatdate
 
 import pytest
 
-from eighty80_jupyter.api.client import Settings
 from eighty80_jupyter.errors import (
     APIConnectionError,
     APIStatusError,
@@ -19,6 +18,7 @@ from eighty80_jupyter.errors import (
     RateLimitError,
     ServerError,
 )
+from eighty80_jupyter.wire.client import Settings
 from tests.api.asking import Clock, ask_once
 from tests.support.scripted import (
     Close,

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eighty80_jupyter.api.chunks import ChunkDecoder, MalformedChunkError
 from eighty80_jupyter.api.deltas import (
     ChoiceDone,
     Delta,
@@ -21,6 +20,7 @@ from eighty80_jupyter.api.deltas import (
 )
 from eighty80_jupyter.api.messages import ToolCall
 from eighty80_jupyter.api.reply import Usage
+from eighty80_jupyter.wire.chunks import ChunkDecoder, MalformedChunkError
 from tests.api.cuts import ANY_CUT
 from tests.api.reading import reply_to, reply_to_json, snapshot
 from tests.support.replies import chunk, text_chunks, tool_call, usage_of

@@ -8,7 +8,7 @@ import tracemalloc
 import pytest
 
 from eighty80_jupyter.api.deltas import Snapshot
-from eighty80_jupyter.api.stream import ReplyReader
+from eighty80_jupyter.wire.stream import ReplyReader
 from tests.api.reading import ENDPOINT, stream_of
 from tests.support.replies import chunk, tool_call
 

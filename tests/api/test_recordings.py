@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eighty80_jupyter.api import failures
 from eighty80_jupyter.api.reply import Usage
 from eighty80_jupyter.errors import (
     APIStatusError,
@@ -21,6 +20,7 @@ from eighty80_jupyter.errors import (
     NotFoundError,
     ServerError,
 )
+from eighty80_jupyter.wire import status_errors
 from tests.api.cuts import ANY_CUT, cuts
 from tests.api.reading import read, reply_to_json, snapshot
 
@@ -153,7 +153,7 @@ def index_of(choice: dict[str, Any]) -> int:
 def error_of(record: dict[str, Any]) -> APIStatusError:
     """Return the exception for a recorded error."""
     headers = {name.lower(): value for name, value in record.get("headers", {}).items()}
-    return failures.status_error(
+    return status_errors.status_error(
         record["status"],
         json.dumps(record["body"]),
         url="http://127.0.0.1:1",

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eighty80_jupyter.api.continuation import overlap, undecided
 from eighty80_jupyter.api.reply import Choice, Reply, Usage
-from eighty80_jupyter.api.seam import overlap, undecided
 
 BEGUN = "The Rhine is a vital river in Europe, serving as a"
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eighty80_jupyter.api.call_pieces import Calls
+from eighty80_jupyter.api.call_assembly import Calls
 from eighty80_jupyter.api.reply import Reply
 from tests.api.reading import reply_to
 from tests.support.replies import chunk, tool_call, tool_chunks

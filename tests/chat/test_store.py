@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from eighty80_jupyter.api.endpoint import Secret
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.reply import Choice, Reply
 from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
@@ -20,6 +19,7 @@ from eighty80_jupyter.chat.left_out import KINDS, conversation_without
 from eighty80_jupyter.chat.store import adopt, load, save
 from eighty80_jupyter.chat.wire_form import Record
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.wire.endpoint import Secret
 from tests.chat.talks import conversations, plain_exchange, plain_turn, talk
 
 KEY = "sk-never-in-a-file-0123456789"

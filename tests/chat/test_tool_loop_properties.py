@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from eighty80_jupyter.api.chunks import ChunkDecoder
-from eighty80_jupyter.api.client import Client, Settings
-from eighty80_jupyter.api.endpoint import Secret, resolve
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.chat.conversation import Conversation
 from eighty80_jupyter.chat.events import CallBegan, CallEnded
@@ -22,6 +19,9 @@ from eighty80_jupyter.chat.tool_loop import Offer
 from eighty80_jupyter.chat.tools import make_tool
 from eighty80_jupyter.chat.turn import Request, Running, take_turn
 from eighty80_jupyter.errors import APIError, APIStreamError
+from eighty80_jupyter.wire.chunks import ChunkDecoder
+from eighty80_jupyter.wire.client import Client, Settings
+from eighty80_jupyter.wire.endpoint import Secret, resolve
 from tests.chat.valid import check_turn
 from tests.support.replies import chunk, split_text
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from eighty80_jupyter.api.endpoint import Secret
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.local import start
 from eighty80_jupyter.session import Session
+from eighty80_jupyter.wire.endpoint import Secret
 from tests.chat.valid import check_history
 
 if TYPE_CHECKING:

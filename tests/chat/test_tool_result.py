@@ -20,7 +20,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from eighty80_jupyter.api.endpoint import Secret
 from eighty80_jupyter.chat.tool_result import (
     EMPTY,
     NOTHING,
@@ -33,6 +32,7 @@ from eighty80_jupyter.chat.tool_run import FirstItems
 from eighty80_jupyter.prompt.describe import Registry
 from eighty80_jupyter.prompt.redact import Redactor
 from eighty80_jupyter.prompt.tokens import estimate
+from eighty80_jupyter.wire.endpoint import Secret
 
 SECRET = "s3cr3t-value-1234"
 REDACTOR = Redactor({"A_TOKEN": SECRET}, Secret("own-key-1234"))

@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from eighty80_jupyter.api.endpoint import Secret
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.reply import CallRecord, Choice, Reply
 from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
@@ -25,6 +24,7 @@ from eighty80_jupyter.notebook.export import FORMS, export
 from eighty80_jupyter.notebook.export_markdown import closed, fenced
 from eighty80_jupyter.notebook.parsing import parse
 from eighty80_jupyter.notebook.restore import read_notebook
+from eighty80_jupyter.wire.endpoint import Secret
 from tests.chat.talks import conversations, plain_exchange, plain_turn, talk
 from tests.data.hostile_markdown import CASES
 from tests.support.kernel import KernelSession

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eighty80_jupyter.api.sampling import PARAMETERS
+from eighty80_jupyter.api.request_parameters import PARAMETERS
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.manual import manual
 from eighty80_jupyter.notebook.options import OPTIONS

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ipywidgets.widgets.widget import _instances
 
-from eighty80_jupyter.api.sampling import PARAMETERS
+from eighty80_jupyter.api.request_parameters import PARAMETERS
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.panel_live import LiveControls

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from eighty80_jupyter.api.endpoint import Secret
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.describe import describe
 from eighty80_jupyter.prompt.redact import Redactor
 from eighty80_jupyter.prompt.render import render
 from eighty80_jupyter.prompt.rendered import Budgets
+from eighty80_jupyter.wire.endpoint import Secret
 from tests.data.braces_describe import PlainDescriber
 
 SECRET = "abcdefgh12345678"

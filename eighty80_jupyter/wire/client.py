@@ -19,13 +19,13 @@ from typing import Any
 import orjson
 
 from eighty80_jupyter import errors
-from eighty80_jupyter.api import failures
 from eighty80_jupyter.api.deltas import Event, Retrying
-from eighty80_jupyter.api.endpoint import Endpoint, Secret, retry_after
-from eighty80_jupyter.api.faults import WireError, connection_error, strip
-from eighty80_jupyter.api.patience import Settings, wait_before_retry
-from eighty80_jupyter.api.stream import MAX_JSON_BYTES, ReplyReader
-from eighty80_jupyter.api.transport import Answer, Http
+from eighty80_jupyter.wire import status_errors
+from eighty80_jupyter.wire.endpoint import Endpoint, Secret, retry_after
+from eighty80_jupyter.wire.retries import Settings, wait_before_retry
+from eighty80_jupyter.wire.stream import MAX_JSON_BYTES, ReplyReader
+from eighty80_jupyter.wire.transport import Answer, Http
+from eighty80_jupyter.wire.transport_errors import WireError, connection_error, strip
 
 __all__ = ["Client", "Settings"]
 
@@ -172,7 +172,7 @@ class Client:
             async with asyncio.timeout(_ERROR_SECONDS):
                 while len(data) < _MAX_ERROR_BYTES and (piece := await answer.read()):
                     data += piece
-        return failures.status_error(
+        return status_errors.status_error(
             answer.status,
             bytes(data[:_MAX_ERROR_BYTES]).decode("utf-8", "replace"),
             url=endpoint.url,

@@ -18,9 +18,9 @@ import httpx
 from aiohttp.client_proto import ResponseHandler
 from httpx_aiohttp import AiohttpTransport, HttpxAiohttpClient
 
-from eighty80_jupyter.api.endpoint import Secret
-from eighty80_jupyter.api.faults import Fault, WireError, plain_reason
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.wire.endpoint import Secret
+from eighty80_jupyter.wire.transport_errors import Fault, WireError, plain_reason
 
 _REDIRECTS = {"POST": frozenset({307, 308}), "GET": frozenset({301, 302, 303, 307, 308})}
 _MAX_REDIRECTS = 3

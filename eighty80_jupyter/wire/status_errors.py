@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from eighty80_jupyter import errors
-from eighty80_jupyter.api.endpoint import Secret, without_secret
+from eighty80_jupyter.wire.endpoint import Secret, without_secret
 
 _LONG = 300  # characters of a server's message that are shown
 _TELLING = 2_000  # characters of a message in which a limit is looked for

@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from eighty80_jupyter.api import failures, sse
-from eighty80_jupyter.api.chunks import ChunkDecoder, MalformedChunkError
 from eighty80_jupyter.api.deltas import Delta, TextDelta
-from eighty80_jupyter.api.endpoint import Endpoint, Secret, without_secret
-from eighty80_jupyter.api.likeness import Likeness
 from eighty80_jupyter.errors import APIError, APIStreamError
+from eighty80_jupyter.wire import sse, status_errors
+from eighty80_jupyter.wire.chunks import ChunkDecoder, MalformedChunkError
+from eighty80_jupyter.wire.endpoint import Endpoint, Secret, without_secret
+from eighty80_jupyter.wire.fast_path import Likeness
 
 MAX_JSON_BYTES = 64 * 2**20
 _MAX_BLANK_BYTES = 2**16
@@ -185,7 +185,7 @@ class ReplyReader:
         return None
 
     def _error(self, body: Any) -> None:
-        self.failure = failures.stream_error(body, url=self._url, secret=self._secret)
+        self.failure = status_errors.stream_error(body, url=self._url, secret=self._secret)
 
     def _fail(self, what: str) -> None:
         self.failure = APIStreamError(f"{self._host} {without_secret(what, self._secret)}")

@@ -10,7 +10,7 @@ from enum import Enum
 from urllib.parse import urlsplit
 
 from eighty80_jupyter import errors
-from eighty80_jupyter.api.endpoint import Endpoint, Secret, without_secret
+from eighty80_jupyter.wire.endpoint import Endpoint, Secret, without_secret
 
 
 class Fault(Enum):

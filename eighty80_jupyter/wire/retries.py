@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from eighty80_jupyter.api.faults import Fault, WireError
 from eighty80_jupyter.errors import (
     APIConnectionError,
     APIError,
     APIStatusError,
     ContextLengthError,
 )
+from eighty80_jupyter.wire.transport_errors import Fault, WireError
 
 _STATUSES = frozenset({408, 409, 429, 500, 502, 503, 504})
 _FAULTS = frozenset({Fault.ADDRESS, Fault.PROXY, Fault.BROKEN})

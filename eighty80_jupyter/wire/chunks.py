@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from eighty80_jupyter.api.call_pieces import Calls
+from eighty80_jupyter.api.call_assembly import Calls
 from eighty80_jupyter.api.deltas import (
     ChoiceDone,
     Delta,

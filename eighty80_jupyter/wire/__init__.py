@@ -1,0 +1,1 @@
+"""Bytes and HTTP: client, transport, server-sent events, retries, errors of servers."""
