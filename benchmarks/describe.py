@@ -26,7 +26,7 @@ import pyarrow as pa
 from matplotlib.figure import Figure
 from plotly import graph_objects
 
-from eighty80_jupyter.prompt.describe import describe
+from eighty80_jupyter.prompt.describe.registry import describe
 from eighty80_jupyter.prompt.tokens import estimate
 
 ROWS = 10_000_000

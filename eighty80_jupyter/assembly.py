@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from eighty80_jupyter.chat.conversation import Conversation
     from eighty80_jupyter.chat.tool_hands import Hands
     from eighty80_jupyter.chat.tool_loop import Confirmer, Offer
-    from eighty80_jupyter.prompt.describe import Registry
-    from eighty80_jupyter.prompt.prepare import Context
-    from eighty80_jupyter.prompt.redact import Redactor
+    from eighty80_jupyter.prompt.describe.registry import Registry
+    from eighty80_jupyter.prompt.secrets.redact import Redactor
+    from eighty80_jupyter.prompt.template.prepare import Context
     from eighty80_jupyter.wire.client import Settings
 
 
@@ -74,8 +74,8 @@ def filling(
     ratio: float,
 ) -> Context:
     """Return what the fields of a prompt are filled with."""
-    from eighty80_jupyter.prompt.prepare import Context  # noqa: PLC0415  # the first prompt
-    from eighty80_jupyter.prompt.rendered import Budgets  # noqa: PLC0415  # the same
+    from eighty80_jupyter.prompt.describe.protocol import Budgets  # noqa: PLC0415  # the same
+    from eighty80_jupyter.prompt.template.prepare import Context  # noqa: PLC0415  # the first prompt
 
     return Context(
         namespace=namespace,

@@ -53,9 +53,9 @@ if TYPE_CHECKING:
     from eighty80_jupyter.chat.tools import Tool
     from eighty80_jupyter.chat.turn import Outgoing, Place, Request, Running
     from eighty80_jupyter.local.server import LocalServer
-    from eighty80_jupyter.prompt.describe import Registry
-    from eighty80_jupyter.prompt.prepare import Context, Prepared
-    from eighty80_jupyter.prompt.redact import Redactor
+    from eighty80_jupyter.prompt.describe.registry import Registry
+    from eighty80_jupyter.prompt.secrets.redact import Redactor
+    from eighty80_jupyter.prompt.template.prepare import Context, Prepared
     from eighty80_jupyter.turns import Listener
     from eighty80_jupyter.wire.client import Settings
 
@@ -358,7 +358,7 @@ class Session:
         the number of the prompt's first line in its cell. `values` are variables that only this
         prompt can name. Raises UsageError.
         """
-        from eighty80_jupyter.prompt import prepare as room  # noqa: PLC0415  # the first prompt
+        from eighty80_jupyter.prompt.template import prepare as room  # noqa: PLC0415  # the first prompt
 
         if isinstance(prompt, room.Prepared):
             return prompt
@@ -463,7 +463,7 @@ class Session:
 
         It returns a text, or a value to describe in its place. Raises UsageError.
         """
-        from eighty80_jupyter.prompt.describe import Registry  # noqa: PLC0415  # seldom needed
+        from eighty80_jupyter.prompt.describe.registry import Registry  # noqa: PLC0415  # seldom needed
 
         if self._registry is None:
             self._registry = Registry()
@@ -541,7 +541,7 @@ class Session:
         )
 
     def _scrubber(self, *, allow_secrets: bool) -> Redactor | None:
-        from eighty80_jupyter.prompt.redact import Redactor  # noqa: PLC0415  # the first prompt
+        from eighty80_jupyter.prompt.secrets.redact import Redactor  # noqa: PLC0415  # the first prompt
 
         if self._redactor is None:
             self._redactor = Redactor(self._environ)

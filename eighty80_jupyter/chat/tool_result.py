@@ -24,8 +24,8 @@ from eighty80_jupyter.chat.tool_run import FirstItems
 
 if TYPE_CHECKING:
     # All that describes values is brought in by the first result.
-    from eighty80_jupyter.prompt.describe import Registry
-    from eighty80_jupyter.prompt.redact import Redactor
+    from eighty80_jupyter.prompt.describe.registry import Registry
+    from eighty80_jupyter.prompt.secrets.redact import Redactor
 
 NOTHING = "done; the function returned nothing (None)"
 EMPTY = "done; the function returned an empty text"
@@ -74,7 +74,7 @@ def result_text(value: Any, settings: ToolSettings | None = None, *, depth: int 
     if value is None:
         return NOTHING
     if redactor is not None and redactor.is_environment(value):
-        from eighty80_jupyter.prompt.redact import environment_names  # noqa: PLC0415  # loaded
+        from eighty80_jupyter.prompt.secrets.redact import environment_names  # noqa: PLC0415  # loaded
 
         names = environment_names(value)
         value = f"{len(names)} environment variables, names only: {', '.join(names)}"
@@ -108,7 +108,7 @@ def cleaned(text: str, budget: int, redactor: Callable[[str], str] | None = None
 
     Of a long text only the beginning is looked at, whatever its length.
     """
-    from eighty80_jupyter.prompt.compose import defused  # noqa: PLC0415  # see above
+    from eighty80_jupyter.prompt.template.compose import defused  # noqa: PLC0415  # see above
 
     total, reach = len(text), max(budget, 1) * _TOKEN + _MARGIN
     head = text[:reach]
@@ -137,7 +137,7 @@ def _within(text: str, budget: int, total: int | None) -> str:
 
 
 def _described(value: Any, settings: ToolSettings, depth: int) -> str:
-    from eighty80_jupyter.prompt.describe import describe  # noqa: PLC0415  # see above
+    from eighty80_jupyter.prompt.describe.registry import describe  # noqa: PLC0415  # see above
 
     if (parts := _parts(value, settings, depth)) is not None:
         return cleaned("\n".join(parts), settings.budget, settings.redactor)

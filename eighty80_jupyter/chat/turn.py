@@ -23,7 +23,7 @@ from eighty80_jupyter.chat.conversation import Conversation, Exchange, Instructi
 from eighty80_jupyter.chat.events import RoundBegan, TurnEvent, TurnGoesOn, TurnWaits
 from eighty80_jupyter.chat.tool_loop import Offer, Round, RunCalls, ToolLoop
 from eighty80_jupyter.errors import APIError, ContextLengthError
-from eighty80_jupyter.prompt.rendered import DATA_NOTE
+from eighty80_jupyter.prompt.describe.protocol import DATA_NOTE
 
 if TYPE_CHECKING:
     # The client brings in the HTTP library, which nobody waits for before the first request.

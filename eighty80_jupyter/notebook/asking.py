@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.chat.events import TurnEvent
     from eighty80_jupyter.notebook.desk import Desk
     from eighty80_jupyter.notebook.display import Writer
-    from eighty80_jupyter.prompt.prepare import Prepared
+    from eighty80_jupyter.prompt.template.prepare import Prepared
 
 
 def ask(desk: Desk, question: Question) -> None:

@@ -10,7 +10,7 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 
 from eighty80_jupyter.errors import ChatError
 from eighty80_jupyter.notebook.options import OPTIONS
-from eighty80_jupyter.prompt.fields import completions, field_at
+from eighty80_jupyter.prompt.template.names import completions, field_at
 from eighty80_jupyter.wire.retries import Settings
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from eighty80_jupyter.notebook.views import table_html, table_text
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import Message
     from eighty80_jupyter.chat.turn import Outgoing
-    from eighty80_jupyter.prompt.prepare import Prepared
+    from eighty80_jupyter.prompt.template.prepare import Prepared
     from eighty80_jupyter.prompt.tokens import Calibration
 
 # JupyterLab would break lines within words.

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.prompt.describe_files import is_cell
+from eighty80_jupyter.prompt.describe.files import is_cell
 
 _ASK = "This code failed. Explain the error in a sentence or two, then show the corrected code."
 _LINES = 60  # of a long cell, around the line that failed

@@ -16,7 +16,7 @@ from eighty80_jupyter.chat.turn import Place, Running
 from eighty80_jupyter.errors import ChatError, UsageError
 from eighty80_jupyter.notebook.panel_page import Page, Tell
 from eighty80_jupyter.notebook.panel_saved import SavedOutputs
-from eighty80_jupyter.prompt.prepare import Prepared
+from eighty80_jupyter.prompt.template.prepare import Prepared
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import ToolCall

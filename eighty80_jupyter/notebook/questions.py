@@ -14,7 +14,7 @@ from eighty80_jupyter.notebook.commands_tools import offered
 from eighty80_jupyter.notebook.fixing import failure_prompt
 from eighty80_jupyter.notebook.options import OPTIONS
 from eighty80_jupyter.prompt import parts
-from eighty80_jupyter.prompt.prepare import Prepared
+from eighty80_jupyter.prompt.template.prepare import Prepared
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply

@@ -18,7 +18,7 @@ from eighty80_jupyter.notebook import trials
 if TYPE_CHECKING:
     from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
     from eighty80_jupyter.chat.turn import Running
-    from eighty80_jupyter.prompt.prepare import Prepared
+    from eighty80_jupyter.prompt.template.prepare import Prepared
     from eighty80_jupyter.session import Session
 
 MOST = 8  # columns

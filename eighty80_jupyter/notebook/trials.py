@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.chat.conversation import Exchange
 from eighty80_jupyter.chat.turn import Place
-from eighty80_jupyter.prompt.prepare import Prepared
+from eighty80_jupyter.prompt.template.prepare import Prepared
 from eighty80_jupyter.prompt.tokens import estimate
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from eighty80_jupyter.chat.tool_call import (
 )
 from eighty80_jupyter.chat.tool_run import MOST_ITEMS, FirstItems, GivenUpError
 from eighty80_jupyter.chat.tools import Tool, ToolBox, make_tool
-from eighty80_jupyter.prompt.redact import Redactor
+from eighty80_jupyter.prompt.secrets.redact import Redactor
 
 
 def get_weather(city: str) -> str:

@@ -29,8 +29,8 @@ from eighty80_jupyter.chat.tool_result import (
     result_text,
 )
 from eighty80_jupyter.chat.tool_run import FirstItems
-from eighty80_jupyter.prompt.describe import Registry
-from eighty80_jupyter.prompt.redact import Redactor
+from eighty80_jupyter.prompt.describe.registry import Registry
+from eighty80_jupyter.prompt.secrets.redact import Redactor
 from eighty80_jupyter.prompt.tokens import estimate
 from eighty80_jupyter.wire.endpoint import Secret
 

@@ -645,7 +645,8 @@ def test_late_import() -> None:
     code = (
         "import sys, eighty80_jupyter.chat.tools, eighty80_jupyter.chat.tool_call\n"
         "names = ('pydantic', 'docstring_parser', 'jsonschema', 'pydantic_core')\n"
-        "names += ('eighty80_jupyter.prompt.describe', 'eighty80_jupyter.prompt.compose')\n"
+        "names += ('eighty80_jupyter.prompt.describe.registry',)\n"
+        "names += ('eighty80_jupyter.prompt.template.compose',)\n"
         "print([name for name in names if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from eighty80_jupyter.prompt import describe_columnar, describe_tables
-from eighty80_jupyter.prompt.describe_foreign import Patience
+from eighty80_jupyter.prompt.describe.foreign import Patience
+from eighty80_jupyter.prompt.describe.tables import columnar, table
 
 PLENTY = 100.0  # seconds
 
@@ -23,5 +23,5 @@ def _time_enough(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     if "hurried" in request.fixturenames:
         return
     monkeypatch.setattr(Patience.__init__, "__defaults__", (PLENTY, PLENTY, time.perf_counter))
-    monkeypatch.setattr(describe_columnar, "_SECONDS", PLENTY)
-    monkeypatch.setattr(describe_tables, "_SECONDS", PLENTY)
+    monkeypatch.setattr(columnar, "_SECONDS", PLENTY)
+    monkeypatch.setattr(table, "_SECONDS", PLENTY)

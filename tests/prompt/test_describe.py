@@ -21,7 +21,7 @@ import pandas as pd  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.prompt.describe import Description, Registry, describe
+from eighty80_jupyter.prompt.describe.registry import Description, Registry, describe
 from eighty80_jupyter.prompt.tokens import estimate
 
 
@@ -425,7 +425,7 @@ def test_huge_integers() -> None:
 
 WITHOUT = """
 import sys
-from eighty80_jupyter.prompt.describe import describe
+from eighty80_jupyter.prompt.describe.registry import describe
 def gen(): yield
 for value in (1, "a", [1], {"a": {1}}, len, gen, gen(), ValueError(), sys, object(), int, None):
     describe(value, name="x")

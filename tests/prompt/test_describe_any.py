@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.prompt.describe import describe
+from eighty80_jupyter.prompt.describe.registry import describe
 
 PLAIN = st.one_of(
     st.none(),

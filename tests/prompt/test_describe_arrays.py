@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.prompt.describe import Description, describe
+from eighty80_jupyter.prompt.describe.registry import Description, describe
 
 
 def described(value: Any, options: str = "", *, budget: int = 1_000) -> Description:

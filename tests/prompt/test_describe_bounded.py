@@ -17,10 +17,12 @@ import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]  # ships no types
 import pytest
 
-from eighty80_jupyter.prompt import describe_foreign, describe_pandas, describe_tables
-from eighty80_jupyter.prompt.describe import describe
-from eighty80_jupyter.prompt.describe_foreign import Patience, TooLongError
-from eighty80_jupyter.prompt.describe_stats import summarised
+from eighty80_jupyter.prompt.describe import foreign as describe_foreign
+from eighty80_jupyter.prompt.describe.foreign import Patience, TooLongError
+from eighty80_jupyter.prompt.describe.registry import describe
+from eighty80_jupyter.prompt.describe.tables import pandas as describe_pandas
+from eighty80_jupyter.prompt.describe.tables import table as describe_tables
+from eighty80_jupyter.prompt.describe.tables.stats import summarised
 
 SECONDS = 50  # far more than the half second of a free machine
 ROWS = 3_000_000

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd  # type: ignore[import-untyped]  # ships no types
 import pytest
 
-from eighty80_jupyter.prompt.describe import Description, describe
-from eighty80_jupyter.prompt.describe_files import is_users
+from eighty80_jupyter.prompt.describe.files import is_users
+from eighty80_jupyter.prompt.describe.registry import Description, describe
 
 
 def described(value: Any, options: str = "", *, budget: int = 1_000) -> Description:

@@ -14,7 +14,7 @@ from PIL import Image
 from plotly import graph_objects  # type: ignore[import-untyped]  # ships no types
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.prompt.describe import describe
+from eighty80_jupyter.prompt.describe.registry import describe
 
 
 def text_of(value: Any, options: str = "", *, budget: int = 1_000) -> str:

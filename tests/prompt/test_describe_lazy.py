@@ -13,7 +13,7 @@ import pyarrow.dataset  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.prompt.describe import describe, names_like
+from eighty80_jupyter.prompt.describe.registry import describe, names_like
 
 
 class ComputedError(AssertionError):

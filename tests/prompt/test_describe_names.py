@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]  # ships no types
 import pytest
 
-from eighty80_jupyter.prompt.describe import names_like
+from eighty80_jupyter.prompt.describe.registry import names_like
 
 
 class Account:

@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]  # ships no types
 import pytest
 
-from eighty80_jupyter.prompt.describe import describe
+from eighty80_jupyter.prompt.describe.registry import describe
 
 MANY = 80
 

@@ -15,7 +15,7 @@ import pyarrow as pa  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.prompt.describe import Description, describe
+from eighty80_jupyter.prompt.describe.registry import Description, describe
 
 ROWS = 1_000
 

@@ -27,7 +27,7 @@ from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]  # sh
 from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]  # ships no types
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.prompt.describe import Description, describe
+from eighty80_jupyter.prompt.describe.registry import Description, describe
 
 
 def described(value: Any, options: str = "", *, budget: int = 1_000) -> Description:

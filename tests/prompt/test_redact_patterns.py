@@ -12,8 +12,8 @@ import uuid
 
 import pytest
 
-from eighty80_jupyter.prompt.redact import Redactor
-from eighty80_jupyter.prompt.redact_patterns import PATTERNS
+from eighty80_jupyter.prompt.secrets.patterns import PATTERNS
+from eighty80_jupyter.prompt.secrets.redact import Redactor
 
 RANDOM = random.Random(8080)  # noqa: S311  # made-up keys, the same at each run
 LETTERS = string.ascii_letters + string.digits

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from eighty80_jupyter.prompt.compose import defused
-from eighty80_jupyter.prompt.describe import describe
-from eighty80_jupyter.prompt.render import render
-from eighty80_jupyter.prompt.rendered import DATA_NOTE, Budgets, FieldReport, Rendered
+from eighty80_jupyter.prompt.describe.protocol import DATA_NOTE, Budgets, FieldReport, Rendered
+from eighty80_jupyter.prompt.describe.registry import describe
+from eighty80_jupyter.prompt.template.compose import defused
+from eighty80_jupyter.prompt.template.render import render
 from tests.data.braces import FOREIGN, LITERAL
 from tests.data.braces_describe import PlainDescriber
 

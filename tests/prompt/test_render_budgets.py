@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.prompt.render import render
-from eighty80_jupyter.prompt.rendered import Budgets, Rendered
+from eighty80_jupyter.prompt.describe.protocol import Budgets, Rendered
+from eighty80_jupyter.prompt.template.render import render
 from tests.data.braces_describe import PlainDescriber
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from eighty80_jupyter.errors import UsageError, one_line
-from eighty80_jupyter.prompt.render import render
+from eighty80_jupyter.prompt.template.render import render
 from tests.data.braces_describe import PlainDescriber
 
 

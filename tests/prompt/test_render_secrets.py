@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.prompt.describe import describe
-from eighty80_jupyter.prompt.redact import Redactor
-from eighty80_jupyter.prompt.render import render
-from eighty80_jupyter.prompt.rendered import Budgets
+from eighty80_jupyter.prompt.describe.protocol import Budgets
+from eighty80_jupyter.prompt.describe.registry import describe
+from eighty80_jupyter.prompt.secrets.redact import Redactor
+from eighty80_jupyter.prompt.template.render import render
 from eighty80_jupyter.wire.endpoint import Secret
 from tests.data.braces_describe import PlainDescriber
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.prompt.redact import Redactor
-from eighty80_jupyter.prompt.render import render_template
-from eighty80_jupyter.prompt.rendered import Budgets, is_template
+from eighty80_jupyter.prompt.describe.protocol import Budgets, is_template
+from eighty80_jupyter.prompt.secrets.redact import Redactor
+from eighty80_jupyter.prompt.template.render import render_template
 from tests.data.braces_describe import PlainDescriber
 
 LONG = "\n".join(f"line {number}" for number in range(20))

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from eighty80_jupyter.prompt.template import Field, Literal, parse
+from eighty80_jupyter.prompt.template.syntax import Field, Literal, parse
 from tests.data.braces import LITERAL
 
 

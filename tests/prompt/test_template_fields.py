@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eighty80_jupyter.prompt.fields import (
+from eighty80_jupyter.prompt.template.names import (
     Foreign,
     Partial,
     completions,
@@ -16,7 +16,7 @@ from eighty80_jupyter.prompt.fields import (
     near_misses,
     suggestions,
 )
-from eighty80_jupyter.prompt.template import Field, parse
+from eighty80_jupyter.prompt.template.syntax import Field, parse
 from tests.data.braces import FOREIGN
 
 

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.prompt.compose import defused
-from eighty80_jupyter.prompt.fields import completions, field_at, suggestions
-from eighty80_jupyter.prompt.redact import Redactor
-from eighty80_jupyter.prompt.render import render
-from eighty80_jupyter.prompt.template import Field, Literal, parse
+from eighty80_jupyter.prompt.secrets.redact import Redactor
+from eighty80_jupyter.prompt.template.compose import defused
+from eighty80_jupyter.prompt.template.names import completions, field_at, suggestions
+from eighty80_jupyter.prompt.template.render import render
+from eighty80_jupyter.prompt.template.syntax import Field, Literal, parse
 from tests.data.braces_describe import PlainDescriber
 
 WORDS = r"""

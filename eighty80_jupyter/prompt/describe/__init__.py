@@ -1,0 +1,1 @@
+"""A value of a notebook as text that a model reads."""

@@ -1,0 +1,1 @@
+"""Values described in ways of their own: arrays, code, exceptions, figures, estimators."""

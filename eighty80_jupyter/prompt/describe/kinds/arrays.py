@@ -1,0 +1,277 @@
+"""Arrays of numbers: NumPy, torch, JAX, and in fewer words CuPy and TensorFlow.
+
+Values on a GPU stay there unless an option asks for some of them, and what is still being computed
+is not waited for.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from eighty80_jupyter.prompt.describe.base import (
+    Draft,
+    Request,
+    attempt,
+    count,
+    fit,
+    formatted,
+    is_a,
+    kind_of,
+)
+from eighty80_jupyter.prompt.describe.tables.stats import span_of
+from eighty80_jupyter.prompt.describe.values.containers import Limits, Writer
+from eighty80_jupyter.prompt.tokens import estimate
+
+TAKES = ("head=N", "full")
+
+_CHUNK = 65_536  # elements looked at in one go
+_WHOLE = 50_000_000  # elements that are all looked at
+_RUNS, _RUN = 50, 400  # of a larger one: so many runs of so many elements
+_SMALL = 1_000  # elements of an array that may be shown whole
+_FULL = 1_000_000
+_FIRST = 20
+_CORNER = (3, 8)  # rows and columns of the last two axes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """The range of an array's finite values, and how many are NaN (or NaT) and infinite.
+
+    `low` and `high` are None where there is no such value; `sample` is the number of elements that
+    were looked at, None for all.
+    """
+
+    low: Any
+    high: Any
+    missing: int
+    infinite: int = 0
+    sample: int | None = None
+
+    def text(self) -> str:
+        """Return the range in words, without the missing values."""
+        parts = [] if self.low is None else [span_of(self.low, self.high)]
+        if self.infinite:
+            parts.append(f"{self.infinite:,} infinite")
+        return " and ".join(parts)
+
+
+def joined(ranges: list[Range]) -> Range:
+    """Return the range of several arrays together."""
+    lows = [found.low for found in ranges if found.low is not None]
+    return Range(
+        low=min(lows) if lows else None,
+        high=max(found.high for found in ranges if found.high is not None) if lows else None,
+        missing=sum(found.missing for found in ranges),
+        infinite=sum(found.infinite for found in ranges),
+    )
+
+
+def range_of(array: Any) -> Range:
+    """Return the range of a NumPy array of numbers or times, without copying it.
+
+    Up to 50 million elements are all looked at; of more, and of a file that is mapped into memory,
+    a sample.
+    """
+    numpy: Any = sys.modules["numpy"]
+    sample = None
+    whole = _WHOLE // 5 if array.dtype == "float16" else _WHOLE  # which no processor counts with
+    if array.size > whole or (is_a(array, "numpy", "memmap") and array.size > _RUN * _RUNS):
+        # Some runs of neighbours, the same each time: of a file only their pages are read.
+        rng = random.Random(0)  # noqa: S311  # no secret
+        starts = sorted(rng.randrange(array.size - _RUN) for _ in range(_RUNS))
+        flat = numpy.asarray(array).flat
+        array = numpy.concatenate([flat[start : start + _RUN] for start in starts])
+        sample = array.size
+    array = numpy.asarray(array)
+    lows, highs, missing, infinite = [], [], 0, 0
+    flags = ["external_loop", "buffered", "zerosize_ok"]
+    with numpy.errstate(all="ignore"):
+        for chunk in numpy.nditer(array, flags=flags, order="K", buffersize=_CHUNK):
+            low, high = chunk.min(), chunk.max()
+            if array.dtype.kind in "fcmM" and not (numpy.isfinite(low) and numpy.isfinite(high)):
+                finite = numpy.isfinite(chunk)
+                gone = numpy.count_nonzero(
+                    numpy.isnan(chunk) if array.dtype.kind in "fc" else ~finite
+                )
+                missing += int(gone)
+                infinite += int(chunk.size - numpy.count_nonzero(finite) - gone)
+                if not finite.any():
+                    continue
+                low, high = chunk[finite].min(), chunk[finite].max()
+            lows.append(low)
+            highs.append(high)
+    return Range(
+        low=_python(min(lows)) if lows else None,
+        high=_python(max(highs)) if highs else None,
+        missing=missing,
+        infinite=infinite,
+        sample=sample,
+    )
+
+
+def draft(value: Any, request: Request) -> Draft | None:
+    """Describe an array; None for any other value."""
+    if is_a(value, "numpy", "ndarray"):
+        return _numpy(value, request, kind=kind_of(value))
+    if is_a(value, "torch", "Tensor"):
+        return _torch(value, request)
+    if is_a(value, "jax", "Array"):
+        return _jax(value, request)
+    if is_a(value, "cupy", "ndarray") or is_a(value, "tensorflow", "Tensor"):
+        request.chosen(kind_of(value))
+        device = attempt(lambda: str(value.device), default="")
+        facts = f", on {device}" if device else ""
+        return _named(value, kind_of(value), f"{facts}; its values were not read")
+    return None
+
+
+def _numpy(value: Any, request: Request, *, kind: str, about: str = "") -> Draft:
+    if value.ndim == 0 and request.options and request.options != "full":
+        spec = "a format such as .3f"
+        drawn = formatted(value[()], request, "full", kind=kind, spec=spec)
+        if drawn is not None:
+            return drawn
+    chosen = request.chosen(kind, *TAKES)
+    if "full" in chosen and value.size > _FULL:
+        raise request.too_large(kind, count(value.size, "element"))
+    shape = " x ".join(f"{size:,}" for size in value.shape) or "a scalar"
+    head = (
+        f"{kind}, shape {tuple(value.shape)}, dtype {request.shorten(str(value.dtype), 200)}{about}"
+    )
+    summary = f"{shape} {request.shorten(str(value.dtype), 40)}"
+    whole = "full" in chosen or ("head" not in chosen and value.size <= _SMALL)
+    if whole:
+        text = f"{head}:\n{attempt(_written, value, request, default='(unreadable)')}"
+        if "full" in chosen or estimate(text) <= request.budget:
+            return Draft(text=text, kind=kind, summary=summary, fixed="full" in chosen, block=True)
+    lines = [head]
+    if facts := attempt(_facts, value, default=""):
+        lines.append(facts)
+    first, shown = _first(value, chosen.get("head"))
+    room = request.budget - estimate("\n".join(lines)) - 20
+    text, kept = fit(attempt(_written, first, request, default=""), max(room, 0))
+    if text and kept:
+        lines.append(f"{shown}:\n{text}")
+    cut = "" if first.size == value.size and kept else f"all but {shown}"
+    return Draft(text="\n".join(lines), kind=kind, summary=summary, cut=cut, block=True)
+
+
+def _facts(value: Any) -> str:
+    """Return the range and the number of missing values in words."""
+    if value.dtype.kind == "b":
+        numpy: Any = sys.modules["numpy"]
+        true = int(numpy.count_nonzero(value)) if value.size <= _WHOLE else None
+        return "" if true is None else f"True {true:,}, False {value.size - true:,}"
+    if value.dtype.kind not in "iufmM" or not value.size:
+        return ""
+    found = range_of(value)
+    name = "NaT" if value.dtype.kind in "mM" else "NaN"
+    parts = [found.text() and f"range {found.text()}"]
+    if value.dtype.kind in "fmM":
+        parts.append(f"{found.missing:,} {name}")
+    text = ", ".join(part for part in parts if part)
+    return f"in a sample of {found.sample:,} elements: {text}" if found.sample else text
+
+
+def _first(value: Any, rows: int | None) -> tuple[Any, str]:
+    """Return the first values of an array, and which they are in words."""
+    if rows is not None:
+        some = value[: min(rows, _FULL)] if value.ndim else value
+        return (
+            some,
+            f"first {len(some):,} of {len(value):,} along the first axis" if value.ndim else "",
+        )
+    if value.ndim < 2:  # noqa: PLR2004  # a vector
+        some = value[:_FIRST]
+        return some, f"first {len(some):,} of {count(value.size, 'element')}"
+    corner = (0,) * (value.ndim - 2) + tuple(slice(size) for size in _CORNER)
+    shown = ", ".join("0" if place == 0 else f":{place.stop}" for place in corner)
+    return value[corner], f"values at [{shown}]"
+
+
+def _written(value: Any, request: Request) -> str:
+    numpy: Any = sys.modules["numpy"]
+    if value.dtype.hasobject or value.dtype.names or is_a(value, "numpy", "matrix"):
+        limits = Limits(items=_FULL, depth=8, width=80)
+        return Writer(request, limits).text(value.tolist())
+    if is_a(value, "numpy.ma", "MaskedArray"):
+        return str(value)
+    plain = numpy.asarray(value)
+    with numpy.errstate(all="ignore"):
+        return str(
+            numpy.array2string(
+                plain, separator=", ", threshold=plain.size + 1, max_line_width=120, precision=6
+            )
+        )
+
+
+def _python(value: Any) -> Any:
+    """Return a NumPy scalar as Python's; times of nanoseconds stay NumPy's."""
+    plain = value.item()
+    return value if isinstance(plain, int) and value.dtype.kind in "mM" else plain
+
+
+def _named(value: Any, kind: str, about: str) -> Draft:
+    shape = " x ".join(f"{size:,}" for size in tuple(value.shape)) or "a scalar"
+    text = f"{kind}, shape {tuple(value.shape)}, dtype {value.dtype}{about}"
+    return Draft(text=text, kind=kind, summary=f"{shape} {value.dtype}", cut="the values")
+
+
+def _torch(value: Any, request: Request) -> Draft:
+    kind = kind_of(value)
+    device = str(value.device)
+    about = ("" if device == "cpu" else f", on {device}") + (
+        ", requires grad" if value.requires_grad else ""
+    )
+    chosen = set(request.chosen(kind, *TAKES)) if value.dim() else set()
+    if device != "cpu" and not (chosen and device != "meta"):
+        return _named(value, kind, f"{about}; its values were not copied from there")
+    if str(value.layout) != "torch.strided" or value.is_quantized:
+        return _named(value, kind, f"{about}, layout {value.layout}; its values were not read")
+    array = attempt(_to_numpy, value.detach(), request, default=None)
+    if array is None:
+        return _named(value, kind, f"{about}; its values were not read")
+    dtype = "" if array.dtype.name in str(value.dtype) else f" (torch dtype {value.dtype})"
+    about += _part_of(array, value.numel())
+    return _numpy(array, request, kind=kind, about=about + dtype)
+
+
+def _part_of(array: Any, total: int) -> str:
+    """Return words for an array that is the first rows of one of `total` elements."""
+    return f", the first rows of {count(total, 'element')}" if array.size < total else ""
+
+
+def _to_numpy(tensor: Any, request: Request) -> Any:
+    """Return a tensor's memory as an array; what is elsewhere is copied only as far as asked."""
+    if str(tensor.device) != "cpu":
+        wanted = request.chosen("", *TAKES).get("head", tensor.shape[0])
+        tensor = tensor[:wanted].cpu()
+    try:
+        return tensor.numpy()
+    except TypeError:  # NumPy has no bfloat16
+        if tensor.numel() > _WHOLE // 5:
+            raise
+        return tensor.float().numpy()
+
+
+def _jax(value: Any, request: Request) -> Draft:
+    kind = "jax.Array"
+    chosen = request.chosen(kind, *TAKES) if value.ndim else {}
+    devices = attempt(lambda: {device.platform for device in value.devices()}, default={"unknown"})
+    where = "" if devices == {"cpu"} else f", on {', '.join(sorted(devices))}"
+    if where and not chosen:
+        return _named(value, kind, f"{where}; its values were not copied from there")
+    ready = attempt(lambda: not value.is_deleted() and value.is_ready(), default=False)
+    if not ready:
+        return _named(
+            value, kind, f"{where}; its values are not there (still computed, or deleted)"
+        )
+    numpy: Any = sys.modules["numpy"]
+    total = value.size
+    if where:  # no more is copied from there than was asked for
+        value = value[: chosen.get("head", value.shape[0])]
+    array = numpy.asarray(value)
+    return _numpy(array, request, kind=kind, about=where + _part_of(array, total))

@@ -1,0 +1,186 @@
+"""A value of a notebook as text that a model reads: compact, bounded in size and in time.
+
+    description = describe(df, name="df", budget=1000)
+
+The way of a value: its own `_repr_llm_()`, then a function registered for its class, then what this
+package knows of its type, then its `_repr_markdown_()`, then its `repr`. What fails leads to the
+next. Nothing lazy is computed, nothing is consumed or changed, and no library is imported.
+
+Beside this file: `base` (options, cutting to a size), `foreign` (foreign code under a time limit),
+`custom` (users' own functions). The rooms: `tables` (any table, with adapters for the libraries),
+`values` (containers, at any depth), `kinds` (one file for each other family of types).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from eighty80_jupyter.api.messages import Part
+from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.prompt.describe.base import (
+    Draft,
+    Request,
+    fit,
+    formatted,
+    inherited,
+    is_inline,
+    kind_of,
+    safe,
+)
+from eighty80_jupyter.prompt.describe.custom import (
+    Registry,
+    called,
+    custom,
+    of_text,
+    own_method,
+)
+from eighty80_jupyter.prompt.describe.foreign import Patience
+from eighty80_jupyter.prompt.describe.kinds import arrays, estimators, exceptions, figures
+from eighty80_jupyter.prompt.describe.kinds import code as describe_code
+from eighty80_jupyter.prompt.describe.tables import columnar
+from eighty80_jupyter.prompt.describe.tables import lazy as describe_lazy
+from eighty80_jupyter.prompt.describe.tables import pandas as describe_pandas
+from eighty80_jupyter.prompt.describe.values import brief, plain
+from eighty80_jupyter.prompt.describe.values import containers as describe_values
+from eighty80_jupyter.prompt.describe.values.fields import stored_in
+from eighty80_jupyter.prompt.template.nearest import names_like
+from eighty80_jupyter.prompt.tokens import estimate
+
+__all__ = ["Description", "Registry", "describe", "names_like"]
+
+_BUILT_IN: tuple[Callable[[Any, Request], Draft | None], ...] = (
+    describe_lazy.draft,
+    describe_pandas.draft,
+    columnar.draft,
+    arrays.draft,
+    figures.draft,
+    exceptions.draft,
+    describe_code.draft,
+    plain.draft,
+    estimators.draft,
+    describe_values.draft,
+)
+_ATTRIBUTES = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What a model reads of a value.
+
+    `kind` is its type for the data tag, such as "pandas.DataFrame". `summary` is for the user, such
+    as "1,000 x 8, 5 rows shown"; empty where nothing is to be said. `cut` says in words what was
+    left out (`text` says so too); empty if nothing was. `inline`: a short single line that goes
+    into the sentence itself. `part` is the picture that was asked for with `image`, or None; `text`
+    then names it. `tokens` is the estimate for `text`.
+    """
+
+    text: str
+    kind: str
+    summary: str
+    cut: str
+    inline: bool
+    part: Part | None
+    tokens: int
+
+
+def describe(
+    value: Any,
+    *,
+    name: str,
+    options: str = "",
+    budget: int = 1000,
+    registry: Registry | None = None,
+    scrub: Callable[[str], str] | None = None,
+) -> Description:
+    """Return what a model reads of `value`.
+
+    `name` is the expression as the user wrote it, for errors. `options` is the text after the
+    colon, such as "head=20", ".3f" or "image"; the error for any other says which a type takes.
+    `budget` is in estimated tokens and bounds the text, unless `options` has `full`. `scrub` takes
+    secrets out of a text before that is cut or quoted, so that no half of one stays.
+
+    Takes under 0.5 s for any value, but for functions in `registry` and drawing for `image`. Raises
+    UsageError for options that do not fit the value, and nothing else.
+    """
+    with Patience() as patience:
+        request = Request(
+            name=name,
+            options=options.strip(),
+            budget=max(budget, 1),
+            patience=patience,
+            scrub=scrub,
+        )
+        return _finished(_draft(value, request, registry or Registry()), request)
+
+
+def _finished(draft: Draft, request: Request) -> Description:
+    text, cut = draft.text, draft.cut
+    if not draft.fixed and len(text) > request.budget and estimate(text) > request.budget:
+        text, _ = fit(text, request.budget)
+        cut = f"{cut}, the end" if cut else "the end"
+    return Description(
+        text=text,
+        kind=safe(draft.kind),
+        summary=draft.summary,
+        cut=cut,
+        inline=not draft.block and is_inline(text),
+        part=draft.part,
+        tokens=estimate(text),
+    )
+
+
+def _draft(value: Any, request: Request, registry: Registry) -> Draft:
+    failed: list[str] = []
+    own = custom(value, request, registry, failed)
+    draft = own or _built_in(value, request) or _other(value, request, registry, failed)
+    if failed:
+        draft = replace(draft, cut=", ".join([*failed, draft.cut] if draft.cut else failed))
+    return draft
+
+
+def _built_in(value: Any, request: Request) -> Draft | None:
+    for describer in _BUILT_IN:
+        try:
+            draft = describer(value, request)
+        except (KeyboardInterrupt, SystemExit, GeneratorExit, UsageError):
+            raise
+        except BaseException:  # noqa: BLE001  # polars panics are no Exceptions
+            request.options = ""  # they were for what has failed
+            continue
+        if draft is not None:
+            return draft
+    return None
+
+
+def _other(value: Any, request: Request, registry: Registry, failed: list[str]) -> Draft:
+    """Describe a value of an unknown type."""
+    kind = kind_of(value)
+    function = registry.fallback()
+    if function is not None:
+        draft = called(function, (value,), request, value, failed, limited=False)
+        if draft is not None:
+            return draft
+    if request.options not in {"", "full"}:
+        if inherited(value, "__format__"):
+            raise request.refused(kind, "full")
+        drawn = formatted(value, request, "full", kind=kind, spec="what its __format__ takes")
+        if drawn is not None:
+            return drawn
+    if (method := own_method(value, "_repr_markdown_")) is not None:
+        try:
+            text = request.patience.call(method)
+        except Exception:  # noqa: BLE001  # then its repr
+            text = None
+        text = text[0] if isinstance(text, tuple) and text else text
+        if isinstance(text, str):
+            return replace(of_text(text, kind, request), block=True)
+    text = brief.foreign(value, request, 0)
+    if inherited(value, "__repr__"):
+        names = [key for key in stored_in(value) if isinstance(key, str) and key[:1] != "_"]
+        listed = ", ".join(map(safe, names[:_ATTRIBUTES]))
+        more = f", … {len(names) - _ATTRIBUTES:,} more" if len(names) > _ATTRIBUTES else ""
+        # Names only: an attribute may hold what its class never shows.
+        text = f"{text[:-1]} with the attributes {listed}{more}>" if names else text
+    return of_text(text, kind, request)

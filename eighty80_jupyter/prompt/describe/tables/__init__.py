@@ -1,0 +1,1 @@
+"""Frames, series and their columns, of every library."""

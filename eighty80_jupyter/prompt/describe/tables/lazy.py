@@ -1,0 +1,126 @@
+"""Frames that exist only as a plan: their schema, and nothing that would compute or read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from eighty80_jupyter.prompt.describe.base import (
+    Draft,
+    Request,
+    attempt,
+    count,
+    is_a,
+    kind_of,
+)
+from eighty80_jupyter.prompt.describe.tables.columns import grouped
+from eighty80_jupyter.prompt.describe.tables.rows import label
+from eighty80_jupyter.prompt.describe.values import brief
+from eighty80_jupyter.prompt.tokens import estimate
+
+TAKES = ("schema",)
+
+_MOST = 20_000
+
+Schema = list[tuple[Any, str]]
+
+
+def draft(value: Any, request: Request) -> Draft | None:
+    """Describe a lazy frame; None for any other value."""
+    if not brief.is_lazy(value):
+        return None
+    kind = kind_of(value)
+    request.chosen(kind, *TAKES, hint="it is lazy, so compute it first for its rows")
+    # Even a schema may need a round trip to a server, or a look at a file far away.
+    schema = attempt(request.patience.call, _schema, value, default=None)
+    head = f"{kind}, lazy: nothing was computed, so the number of rows is unknown"
+    if schema is None:
+        return Draft(text=f"{head}; its schema is not known either", kind=kind, summary="lazy")
+    head += f"; {count(len(schema), 'column')}"
+    parts = attempt(_partitions, value, default="")
+    names = [label(name, request) for name, _ in schema]
+    types = [request.shorten(dtype, 80) for _, dtype in schema]
+    lines = [f"- {name}: {dtype}" for name, dtype in zip(names, types, strict=True)]
+    text = "\n".join([head + parts, *lines])
+    cut = ""
+    for most in (40, 20, 10, 4):
+        if estimate(text) <= request.budget:
+            break
+        text = f"{head}{parts}\n{grouped(names, types, most, of=len(names))}"
+        cut = "names of some columns"
+    summary = f"{count(len(schema), 'column')}, lazy"
+    return Draft(text=text, kind=kind, summary=summary, cut=cut, block=True)
+
+
+def _schema(value: Any) -> Schema:
+    """Return names and types. It runs under a time limit."""
+    for matches, read in _READERS:
+        if matches(value):
+            return read(value)[:_MOST]
+    return []
+
+
+def _partitions(value: Any) -> str:
+    if is_a(value, "dask.dataframe", "DataFrame", "Series", "Index"):
+        return f", {count(value.npartitions, 'partition')}"
+    return ""
+
+
+def _polars(value: Any) -> Schema:
+    return [(name, str(dtype)) for name, dtype in value.collect_schema().items()]
+
+
+def _duckdb(value: Any) -> Schema:
+    # Neither len(), shape nor repr(): each of them runs the query.
+    return [(name, str(dtype)) for name, dtype in zip(value.columns, value.types, strict=True)]
+
+
+def _dask(value: Any) -> Schema:
+    if is_a(value, "dask.dataframe", "DataFrame"):
+        types = value.dtypes  # of the empty frame that stands for the plan
+        return list(zip(list(types.index), map(str, types.tolist()), strict=True))
+    return [(value.name, str(value.dtype))]
+
+
+def _spark(value: Any) -> Schema:
+    return [(str(name), str(dtype)) for name, dtype in value.dtypes]
+
+
+def _pandas_on_spark(value: Any) -> Schema:
+    types = value.dtypes
+    if is_a(value, "pyspark.pandas", "Series"):
+        return [(value.name, str(types))]
+    return list(zip(list(types.index), map(str, types.tolist()), strict=True))
+
+
+def _arrow(value: Any) -> Schema:
+    return [(field.name, str(field.type)) for field in value.schema]
+
+
+def _ibis(value: Any) -> Schema:
+    if is_a(value, "ibis.expr.types", "Table"):
+        return [(name, str(dtype)) for name, dtype in value.schema().items()]
+    return [(value.get_name(), str(value.type()))]
+
+
+def _django(value: Any) -> Schema:
+    return [(field.name, type(field).__name__) for field in value.model._meta.fields]  # noqa: SLF001  # Django's public API
+
+
+def _of(module: str, *names: str) -> Callable[[Any], bool]:
+    return lambda value: is_a(value, module, *names)
+
+
+_READERS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Schema]], ...] = (
+    (_of("polars", "LazyFrame"), _polars),
+    (_of("duckdb", "DuckDBPyRelation"), _duckdb),
+    (_of("dask.dataframe", "DataFrame", "Series", "Index"), _dask),
+    (_of("pyspark.sql", "DataFrame"), _spark),
+    (_of("pyspark.sql.connect.dataframe", "DataFrame"), _spark),
+    (_of("pyspark.pandas", "DataFrame", "Series"), _pandas_on_spark),
+    (_of("pyarrow.dataset", "Dataset"), _arrow),
+    (_of("pyarrow", "RecordBatchReader"), _arrow),
+    (_of("ibis.expr.types", "Table", "Value"), _ibis),
+    (_of("bigframes.dataframe", "DataFrame"), _pandas_on_spark),
+    (_of("django.db.models.query", "QuerySet"), _django),
+)

@@ -1,0 +1,1 @@
+"""Python's own values: containers, objects with fields, texts, numbers."""

@@ -1,0 +1,279 @@
+"""Lists, dictionaries, sets and objects with fields, at any depth, as bounded text."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby, islice
+from typing import Any
+
+from eighty80_jupyter.prompt.describe.base import Draft, Request, attempt, count, kind_of, text_of
+from eighty80_jupyter.prompt.describe.values import brief
+from eighty80_jupyter.prompt.describe.values.shapes import ENVIRON, Shape, shape_of
+from eighty80_jupyter.prompt.tokens import estimate
+
+TAKES = ("head=N", "json", "full")
+
+_LINE = 100  # characters of a container that stays on one line
+_ENDLESS = 10**9
+_MOST = 100  # items shown of a container that does not fit, unless more are asked for
+_RANGED = 100_000
+_MANY_TIMES = 10
+_FULL_NODES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much is written: items of each container below the top, levels, a text's characters."""
+
+    items: int
+    depth: int
+    width: int
+
+
+_PROFILES = (
+    Limits(items=200, depth=12, width=1_000),
+    Limits(items=40, depth=6, width=200),
+    Limits(items=15, depth=5, width=100),
+    Limits(items=8, depth=4, width=60),
+    Limits(items=4, depth=3, width=40),
+    Limits(items=2, depth=2, width=30),
+    Limits(items=0, depth=1, width=20),
+)
+_WHOLE = Limits(items=_ENDLESS, depth=30, width=_ENDLESS)
+
+
+class TooMuchError(Exception):
+    """A text would have more nodes than its writer may write."""
+
+
+class Writer:
+    """Write values on one line each, within `limits` and at most `nodes` values in all.
+
+    `digits` is how many of a float are written; 0 is all.
+    `shortened` says afterwards whether anything was left out below the top.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        limits: Limits,
+        *,
+        nodes: int = _ENDLESS,
+        as_json: bool = False,
+        digits: int = 0,
+    ) -> None:
+        self.request = request
+        self.limits = limits
+        self.nodes = nodes
+        self.as_json = as_json
+        self.digits = digits
+        self.shortened = False
+        self._inside: list[int] = []
+
+    def text(self, value: Any) -> str:
+        """Return `value` on one line. Raises TooMuchError when `nodes` are used up."""
+        self.nodes -= 1
+        if self.nodes < 0:
+            raise TooMuchError
+        if issubclass(type(value), str):
+            return self._quoted(text_of(value))
+        if issubclass(type(value), (bytes, bytearray)):
+            return self._other(brief.head_of_bytes(value))
+        if (text := attempt(brief.scalar, value, default=None)) is not None:
+            return self._scalar(value, text)
+        if id(value) in self._inside:
+            return self._other("<itself>")
+        shape = attempt(shape_of, value, default=None)
+        if shape is None:
+            text = None
+            if type(value) not in self.request.unknown:
+                text = attempt(brief.known, value, default=None)
+            if text is None:
+                self.request.unknown.add(type(value))
+                text = brief.foreign(value, self.request, min(self.limits.width, 1_000))
+                self.shortened |= text.endswith("…")
+            return self._other(text)
+        if len(self._inside) >= self.limits.depth:
+            self.shortened = True
+            return self._other(f"<{shape.title or kind_of(value)} of {shape.size:,}>")
+        self._inside.append(id(value))
+        try:
+            return self._container(shape)
+        finally:
+            self._inside.pop()
+
+    def items(self, value: Any, shape: Shape) -> Iterator[str]:
+        """Yield the text of each item of a container, as its own line would have it."""
+        self._inside.append(id(value))
+        for item in shape.items():
+            yield self._item(shape, item)
+        self._inside.pop()
+
+    def _container(self, shape: Shape) -> str:
+        limit = self.limits.items
+        pieces = [self._item(shape, item) for item in islice(shape.items(), limit)]
+        if shape.size > len(pieces):
+            self.shortened = True
+            more = f"… {shape.size - len(pieces):,} more"
+            pieces.append(self._more(shape, more))
+        return shape.wrapped(", ".join(pieces), as_json=self.as_json, alone=len(pieces) == 1)
+
+    def _more(self, shape: Shape, more: str) -> str:
+        if not self.as_json:
+            return more
+        return f'"…": {json.dumps(more)}' if shape.pairs else json.dumps(more, ensure_ascii=False)
+
+    def _item(self, shape: Shape, item: Any) -> str:
+        if not shape.pairs:
+            return self.text(item)
+        key, value = item
+        if shape.pairs == "=" and not self.as_json:
+            return f"{key}={self.text(value)}"
+        if not self.as_json:
+            return f"{self.text(key)}: {self.text(value)}"
+        name = key if isinstance(key, str) else self.text(key).strip('"')
+        return f"{self._quoted(text_of(name))}: {self.text(value)}"
+
+    def _quoted(self, text: str) -> str:
+        width = self.limits.width
+        self.nodes -= min(len(text), width) // 8
+        if self.nodes < 0:
+            raise TooMuchError
+        scrub = self.request.scrub
+        if scrub is not None and len(text) <= width and ("\n" in text or "\\" in text):
+            text = scrub(text)  # quoting would hide a secret that spans lines
+        short = self.request.shorten(text, width)
+        self.shortened |= len(text) > width
+        quoted = json.dumps(short, ensure_ascii=False) if self.as_json else repr(short)
+        return quoted if len(text) <= 4 * width else f"{quoted} ({len(text):,} characters)"
+
+    def _scalar(self, value: Any, text: str) -> str:
+        if self.digits and issubclass(type(value), float):
+            text = f"{float(value):.{self.digits}g}"
+        if not self.as_json:
+            return text
+        if value is None or value is True or value is False:
+            return json.dumps(value)
+        number = issubclass(type(value), (int, float)) and text.lstrip("-")[:1].isdigit()
+        return text if number else json.dumps(text, ensure_ascii=False)
+
+    def _other(self, text: str) -> str:
+        return json.dumps(text, ensure_ascii=False) if self.as_json else text
+
+
+def draft(value: Any, request: Request) -> Draft | None:
+    """Describe a container or an object with fields; None for any other value."""
+    shape = shape_of(value)
+    if shape is None:
+        return None
+    chosen = request.chosen(kind_of(value), *TAKES)
+    as_json = "json" in chosen
+    top = min(chosen.get("head", shape.size), shape.size)
+    full = "full" in chosen
+    limits = _WHOLE
+    writer = Writer(
+        request,
+        limits,
+        nodes=_FULL_NODES if full else request.budget + 50,
+        as_json=as_json,
+    )
+    try:
+        lines = list(islice(writer.items(value, shape), top))
+    except TooMuchError:
+        if full:
+            size = f"{count(shape.size, shape.noun)} with too many values"
+            raise request.too_large(kind_of(value), size) from None
+        lines = []
+    text = _laid_out(shape, lines, as_json=as_json)
+    if full or (len(lines) == top and _fits(text, request.budget - 25)):
+        below = writer.shortened
+        return _finished(value, shape, text, shown=len(lines), fixed=full, below=below)
+    top = min(top, chosen.get("head", _MOST))
+    return _bounded(value, shape, request, top=top, as_json=as_json)
+
+
+def _bounded(value: Any, shape: Shape, request: Request, *, top: int, as_json: bool) -> Draft:
+    """Choose the most generous limits with which at least three items fit."""
+    room = request.budget - 25
+    best: list[str] = []
+    below = False
+    for limits in _PROFILES:
+        writer = Writer(request, limits, nodes=request.budget + 50, as_json=as_json)
+        lines = _within(islice(writer.items(value, shape), top), room)
+        if len(lines) > len(best):
+            best, below = lines, writer.shortened
+        if len(best) >= min(top, 3):
+            break
+    text = _laid_out(shape, best, as_json=as_json)
+    return _finished(value, shape, text, shown=len(best), below=below)
+
+
+def _within(lines: Iterable[str], room: int) -> list[str]:
+    chosen: list[str] = []
+    try:
+        for line in lines:
+            room -= estimate(line) + 1
+            if room < 0:
+                break
+            chosen.append(line)
+    except TooMuchError:
+        pass
+    return chosen
+
+
+def _fits(text: str, budget: int) -> bool:
+    return len(text) <= budget * 12 + 100 and estimate(text) <= budget
+
+
+def _laid_out(shape: Shape, lines: list[str], *, as_json: bool) -> str:
+    """Return the items on one line if they are short or plain, else on a line each."""
+    more = shape.size - len(lines)
+    if not shape.pairs and not as_json:
+        lines = [text for line, run in groupby(lines) for text in _repeated(line, len(list(run)))]
+    if more:
+        note = f"… {more:,} more"
+        lines = [*lines, json.dumps(note, ensure_ascii=False) if as_json else note]
+    width = sum(len(line) + 2 for line in lines)
+    plain = not shape.pairs and all(len(line) < 25 for line in lines)  # noqa: PLR2004  # numbers and words
+    if shape.title == ENVIRON:
+        return f"{ENVIRON}: {', '.join(line.strip(chr(39)) for line in lines)}"
+    if width <= _LINE or plain:
+        return shape.wrapped(", ".join(lines), as_json=as_json, alone=len(lines) == 1)
+    inner = "".join(f"\n {line}," for line in lines[:-1]) + f"\n {lines[-1]}\n"
+    return shape.wrapped(inner, as_json=as_json)
+
+
+def _repeated(line: str, times: int) -> list[str]:
+    return [f"{line} ({times:,} times)"] if times >= _MANY_TIMES else [line] * times
+
+
+def _finished(
+    value: Any, shape: Shape, text: str, *, shown: int, fixed: bool = False, below: bool = False
+) -> Draft:
+    kind = kind_of(value)
+    summary = count(shape.size, shape.noun)
+    cut = []
+    if shown < shape.size:
+        summary += f", {shown:,} shown"
+        cut.append(f"{count(shape.size - shown, shape.noun)} of {shape.size:,}")
+    if below:
+        cut.append("parts of the items")
+    if cut:
+        which = f"the first {shown:,}" if shown < shape.size else "all"
+        about = attempt(_numbers, value, default="")
+        text = f"{kind} of {count(shape.size, shape.noun)}{about}, {which} shown:\n{text}"
+    return Draft(text=text, kind=kind, summary=summary, cut=" and ".join(cut), fixed=fixed)
+
+
+def _numbers(value: Any) -> str:
+    """Return the range of a list of numbers; nothing for other things."""
+    if not issubclass(type(value), (list, tuple)) or len(value) > _RANGED:
+        return ""
+    kinds = set(map(type, value))
+    if not kinds <= {int, float} or not kinds:
+        return ""
+    finite = [number for number in value if math.isfinite(number)]
+    return f" ({min(finite)} to {max(finite)})" if finite else ""

@@ -1,0 +1,1 @@
+"""The text of a prompt with {{fields}}: parsed, evaluated, composed."""

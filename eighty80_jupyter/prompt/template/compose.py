@@ -1,0 +1,273 @@
+r"""Put a message together: text, values in place, blocks of data, within the budgets.
+
+A short value goes in place. A longer one stands as `` `df` `` in the sentence, and what it is
+follows the prompt as a block of data, once however often it is named:
+
+    <data name="df" type="pandas.DataFrame" id="5f0c9a3e">
+    ...
+    </data>
+
+Nothing in a value can end the block or speak as the chat template does: a backslash after the first
+character breaks such marks up (`<\/data>`, `<\|im_end|>`, `[\INST]`), to be seen by everybody.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from dataclasses import field as member
+from typing import Any, TypeVar
+
+from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.prompt.describe.protocol import (
+    Budgets,
+    Describe,
+    Described,
+    FieldReport,
+    Rendered,
+)
+from eighty80_jupyter.prompt.secrets.redact import Redactor, environment_names
+from eighty80_jupyter.prompt.template.evaluate import brief, summary
+from eighty80_jupyter.prompt.template.syntax import Field
+
+T = TypeVar("T")
+
+_WHOLE = 2**20  # characters of a text that is searched for secrets before it is cut
+_SHOWN = 8  # fields in the table of sizes
+_LEAST = 20  # tokens; with fewer a description says nothing
+_ROUNDS = 6  # of shrinking; a describer need not meet its budget at once
+_MARKS = re.compile(
+    r"<(?=\s{0,8}/\s{0,8}data\b)|<(?=\s{0,8}data\s{1,8}\w)"
+    # The bar of DeepSeek is the wide one, U+FF5C.
+    r"|<(?=[|\uff5c][^\s<>|\uff5c]{1,64}[|\uff5c]>)"
+    r"|<(?=</?SYS>>)|<(?=/?s>)"
+    r"|<(?=/?(?:bos|eos|pad|unk|think|tool_call|tool_response|(?:start|end)_of_(?:turn|image))>)"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\])",
+    re.IGNORECASE,
+)
+# What IPython calls the code of cells, and what `--fix` does.
+_CELL = re.compile(r"In\s*\[\s*-?[0-9]+\s*\]|_i{1,3}|_i[0-9]+|(?:failing|called)_cell")
+_CONVERSIONS: Mapping[str, Callable[[Any], str]] = {"r": repr, "s": str, "a": ascii}
+
+
+@dataclass(slots=True)
+class _Insert:
+    """A value on its way into the message."""
+
+    field: Field
+    value: Any
+    options: str
+    kind: str | None = None  # None: what the describer says
+    summary: str | None = None  # the same
+    redacted: dict[str, None] = member(default_factory=dict)
+    described: Described | None = None
+    text: str = ""
+    label: str = ""
+
+    @property
+    def tokens(self) -> int:
+        return self.described.tokens if self.described is not None else 0
+
+    @property
+    def inline(self) -> bool:
+        return self.described is not None and self.described.inline and "\n" not in self.text
+
+
+class Composer:
+    """Collects the pieces of one message in their order; `rendered` ends it.
+
+    `error` makes the error that says what is wrong with a field, and where it stands.
+    """
+
+    def __init__(
+        self,
+        describe: Describe,
+        redactor: Redactor | None,
+        budgets: Budgets,
+        error: Callable[[Field, str], UsageError],
+    ) -> None:
+        self._describe = describe
+        self._redactor = redactor
+        self._budgets = budgets
+        self._error = error
+        self._items: list[str | _Insert] = []
+        self._inserts: dict[tuple[str, str, str, int], _Insert] = {}
+
+    def add(self, item: str | Field, value: Any = None) -> None:
+        """Add text as it is, or a field with its value. Raises UsageError."""
+        if isinstance(item, str):
+            self._items.append(item)
+            return
+        key = (item.expression, item.conversion, item.options, id(value))
+        if key not in self._inserts:
+            insert = self._inserts[key] = self._prepared(item, value)
+            self._fill(insert, self._budgets.field)
+        self._items.append(self._inserts[key])
+
+    def rendered(self, block_id: str | None, *, left: tuple[str, ...] = ()) -> Rendered:
+        """Return the message. Raises UsageError where the values do not fit into the budget."""
+        inserts = list(self._inserts.values())
+        self._shrink(inserts)
+        blocks = [insert for insert in inserts if not insert.inline and insert.text]
+        _label([insert for insert in inserts if not insert.inline])
+        block_id = block_id or os.urandom(4).hex()
+        text = "".join(self._placed())
+        for insert in blocks:
+            gap = "\n" * (2 - min(2, len(text) - len(text.rstrip("\n")))) if text else ""
+            text += gap + _block(insert, block_id)
+        return Rendered(
+            text=text,
+            parts=tuple(i.described.part for i in inserts if i.described and i.described.part),
+            fields=tuple(self._report(insert) for insert in inserts),
+            has_data=bool(blocks),
+            left=left,
+        )
+
+    def _prepared(self, at: Field, value: Any) -> _Insert:
+        """Do what comes before describing: an environment's names, a conversion, secrets."""
+        insert = _Insert(at, value, at.options)
+        if self._redactor is not None and self._redactor.is_environment(value):
+            names = environment_names(value)
+            insert.value = f"{len(names)} environment variables, names only:\n{', '.join(names)}"
+            insert.kind, insert.options = "os.environ", ""
+            insert.summary = f"{len(names)} names"
+        elif type(value) is str and not at.conversion and _CELL.fullmatch(at.expression):
+            insert.kind = "code of a cell"
+        elif at.conversion:
+            insert.value = self._tried(at, "raised", lambda: _CONVERSIONS[at.conversion](value))
+        if type(insert.value) is str and len(insert.value) <= _WHOLE:
+            # Before it is cut, or half of a secret could stay.
+            insert.value = self._scrub(insert, insert.value)
+        return insert
+
+    def _fill(self, insert: _Insert, budget: int) -> None:
+        described = self._tried(
+            insert.field,
+            "cannot be described:",
+            lambda: self._describe(
+                insert.value,
+                name=insert.field.expression,
+                options=insert.options,
+                budget=budget,
+                scrub=lambda text: self._scrub(insert, text),
+            ),
+        )
+        insert.described = described
+        insert.text = defused(self._scrub(insert, described.text))
+
+    def _scrub(self, insert: _Insert, text: str) -> str:
+        if self._redactor is None:
+            return text
+        text, names = self._redactor.redact(text)
+        insert.redacted.update(dict.fromkeys(names))
+        return text
+
+    def _tried(self, at: Field, what: str, action: Callable[[], T]) -> T:
+        """Run foreign code; whatever it raises is said in one line, but an interrupt passes."""
+        try:
+            return action()
+        except KeyboardInterrupt:
+            raise
+        except UsageError as error:
+            raise self._error(at, str(error)) from error
+        except BaseException as error:
+            raise self._error(at, f"{brief(at.source)} {what} {summary(error)}") from error
+
+    def _shrink(self, inserts: list[_Insert]) -> None:
+        """Describe the largest values again, shorter, until all fit into the message's budget."""
+        budget, firm = self._budgets.message, set[int]()
+        for attempt in range(_ROUNDS):
+            if sum(insert.tokens for insert in inserts) <= budget:
+                return
+            loose = [insert for insert in inserts if id(insert) not in firm]
+            rest = budget - sum(insert.tokens for insert in inserts if id(insert) in firm)
+            level = _level([insert.tokens for insert in loose], int(rest * (1 - 0.1 * attempt)))
+            if level < _LEAST:
+                break
+            for insert in loose:
+                if (before := insert.tokens) > level:
+                    self._fill(insert, level)
+                    if insert.tokens >= before:
+                        firm.add(id(insert))  # such as `full`: it takes what it takes
+        sizes = sorted(((i.tokens, brief(i.field.source)) for i in inserts), reverse=True)
+        total = sum(tokens for tokens, _ in sizes)
+        if total > budget:
+            table = ", ".join(f"{source} {tokens:,}" for tokens, source in sizes[:_SHOWN])
+            more = f", and {len(sizes) - _SHOWN:,} more" if len(sizes) > _SHOWN else ""
+            raise UsageError(
+                f"the fields need {total:,} tokens and may have {budget:,} in a message: "
+                f"{table}{more}. Nothing was sent. Insert less of them, such as {{{{df:schema}}}} "
+                "or {{df:head=3}}, or raise ChatConfig.message_tokens"
+            )
+
+    def _placed(self) -> Iterator[str]:
+        """Give the pieces of the sentence; a name in backquotes gets no more of them."""
+        for number, item in enumerate(self._items):
+            if isinstance(item, str):
+                yield item
+            elif item.inline:
+                yield item.text
+            else:
+                before, after = ["", *self._items][number], [*self._items, ""][number + 1]
+                quoted = isinstance(before, str) and before.endswith("`")
+                quoted = quoted and isinstance(after, str) and after.startswith("`")
+                tick = "" if quoted else "``" if "`" in item.label else "`"
+                yield f"{tick}{item.label}{tick}"
+
+    def _report(self, insert: _Insert) -> FieldReport:
+        described = insert.described
+        assert described is not None  # noqa: S101  # filled as it was added
+        words = described.summary if insert.summary is None else insert.summary
+        return FieldReport(
+            source=insert.field.source,
+            expression=insert.field.expression,
+            kind=insert.kind or described.kind,
+            summary=words if self._redactor is None else self._redactor(words),
+            tokens=described.tokens,
+            cut=described.cut,
+            redacted=tuple(n for n in insert.redacted if f"[redacted: {n}]" in insert.text),
+            inline=insert.inline,
+        )
+
+
+def defused(text: str) -> str:
+    r"""Return `text` with a backslash in each mark that could end data or change the speaker."""
+    return _MARKS.sub(r"\g<0>\\", text)
+
+
+def _block(insert: _Insert, block_id: str) -> str:
+    described = insert.described
+    kind = insert.kind or (described.kind if described is not None else "")
+    name, kind = (_attribute(text) for text in (insert.label, kind))
+    end = "" if insert.text.endswith("\n") else "\n"
+    return f'<data name="{name}" type="{kind}" id="{block_id}">\n{insert.text}{end}</data>'
+
+
+def _attribute(text: str) -> str:
+    return html.escape(defused(text), quote=False).replace('"', "&quot;")
+
+
+def _label(inserts: list[_Insert]) -> None:
+    """Name each block: by its expression, with the options where one expression has several."""
+    expressions = Counter(insert.field.expression for insert in inserts)
+    taken = Counter[str]()
+    for insert in inserts:
+        label = insert.field.expression
+        if expressions[label] > 1:
+            label = insert.field.source.strip("{} \t")
+        taken[label] += 1
+        insert.label = label if taken[label] == 1 else f"{label} ({taken[label]})"
+
+
+def _level(sizes: list[int], budget: int) -> int:
+    """Return the size to which the largest must come down for all to fit into `budget`."""
+    rest, count = budget, len(sizes)
+    for size in sorted(sizes):
+        if size * count > rest:
+            return max(rest, 0) // count
+        rest, count = rest - size, count - 1
+    return max(sizes, default=0)

@@ -1,0 +1,248 @@
+"""Evaluate the expressions of fields once, and say in one line what is wrong with one.
+
+The errors begin as the issue words them and end with the place: `no variable 'dff' for
+{{dff.head()}} (line 2, column 14). Nothing was sent. Did you mean df, diff?`
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from types import CodeType, CoroutineType
+from typing import Any
+
+from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.prompt.template.names import names_in
+from eighty80_jupyter.prompt.template.nearest import names_like
+from eighty80_jupyter.prompt.template.syntax import Field, quiet_parse
+
+_KEEP = "<keep>"  # no name that anybody could write
+_LAST_ERROR = "_err"
+_LONGEST = 60  # characters of a field that a message quotes
+_SHOWN_OUTPUTS = 12
+_SHOWN_NAMES = 8
+
+
+class Evaluation:
+    """Evaluates the fields of one prompt.
+
+    Names come from `namespace`, then from the builtins, and from nowhere else; `last_error` is
+    what `_err` stands for. `first_line` is the number of the prompt's first line in its cell.
+    `clean` takes the secrets out of what a message quotes.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        namespace: Mapping[str, Any],
+        *,
+        last_error: BaseException | None = None,
+        first_line: int = 1,
+        clean: Callable[[str], str] = str,
+    ) -> None:
+        self._text = text
+        self._namespace = namespace
+        self._first_line = first_line
+        self._clean = clean
+        self._scope: dict[str, Any] = {"__builtins__": builtins}
+        if last_error is not None:
+            self._scope[_LAST_ERROR] = last_error
+
+    def owned(self, field: Field) -> bool:
+        """Tell whether a field has any name of the user's, and not of builtins only."""
+        return any(name in self._namespace for name in _names(field.expression))
+
+    def unknown(self, field: Field) -> str | None:
+        """Return the first name in a field that nothing has, or None.
+
+        A builtin counts inside an expression only: `{{input}}` means no function.
+        """
+        for name in _names(field.expression):
+            builtin = name != field.expression and hasattr(builtins, name)
+            if name not in self._namespace and name not in self._scope and not builtin:
+                return name
+        return None
+
+    def value(self, field: Field) -> Any:
+        """Return the value of a field. Raises UsageError; an interrupt passes through."""
+        expression = _Expression(field.expression)
+        try:
+            value = expression.evaluate(f"<{field.source}>", self._scope, self._namespace)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit and polars' panics too: nothing may be sent
+            try:
+                what = self._explained(expression, error)
+            except Exception:  # noqa: BLE001  # a foreign value may raise anything when asked
+                what = None
+            what = what or f"{brief(field.source)} raised {summary(error)}"
+            raise self.error(field, what) from error
+        if type(value) is CoroutineType and field.expression.endswith(")"):
+            value.close()  # or Python warns that nobody awaited it
+            what = f"{brief(field.source)} must be awaited; do that in a cell before"
+            raise self.error(field, what)
+        return value
+
+    def no_variable(self, field: Field, name: str) -> UsageError:
+        """Return the error for a name that nothing has."""
+        if name == _LAST_ERROR:
+            return self.error(field, f"there is no last exception for {brief(field.source)}")
+        if name.startswith("_") and name.strip("_").isdigit():
+            return self.error(field, f"{name} does not exist; {self._outputs()}")
+        near = sorted(names_like(dict.fromkeys(self._namespace), name))
+        hint = f"Did you mean {', '.join(near)}?"
+        if not near:
+            hint = r"To send the braces as they are, write \{{ for {{, or use --raw."
+        return self.error(field, f"no variable {name!r} for {brief(field.source)}", hint)
+
+    def error(self, field: Field, what: str, hint: str = "") -> UsageError:
+        """Return the error that says `what` is wrong with a field, and where that stands."""
+        line = self._text.count("\n", 0, field.start)
+        column = field.start - (self._text.rfind("\n", 0, field.start) + 1) + 1
+        place = f"(line {self._first_line + line}, column {column})"
+        return UsageError(f"{self._clean(what)} {place}. Nothing was sent.{' ' * bool(hint)}{hint}")
+
+    def _explained(self, expression: _Expression, error: BaseException) -> str | None:
+        """Say what an error means about names, keys and outputs; None if it says it best itself."""
+        failure = expression.failure(error)
+        if failure is None:
+            return None
+        node, value = failure.node, expression.kept[failure.number]
+        if isinstance(node, ast.Attribute):
+            if not isinstance(error, AttributeError) or error.name not in (None, node.attr):
+                return None
+            near = sorted(names_like(value, node.attr))
+            like = f"; names like it: {', '.join(near)}" if near else ""
+            return f"{failure.base} has no attribute {node.attr!r}{like}"
+        if isinstance(error, LookupError) and value is self._namespace.get("Out"):
+            return f"{expression.source(node)} does not exist; {self._outputs()}"
+        if isinstance(error, IndexError) and value is self._namespace.get("In"):
+            last = len(self._namespace["In"]) - 1
+            return f"{expression.source(node)} does not exist; inputs kept: 1 to {last}"
+        kind, names = names_in(value)
+        wanted = _missing(node, error, names) if kind else None
+        if wanted is None:
+            return None
+        like = f"; it has no {kind}"
+        if near := sorted(names_like(dict.fromkeys(names), wanted)):
+            like = f"; {kind} like it: {', '.join(near)}"
+        elif names:
+            like = f"; its {kind}: {_listed(names)}"
+        return f"{failure.base} has no {kind.removesuffix('s')} {wanted!r}{like}"
+
+    def _outputs(self) -> str:
+        outputs = self._namespace.get("Out")
+        kept = sorted(n for n in outputs if isinstance(n, int)) if isinstance(outputs, dict) else []
+        if not kept:
+            return "no outputs are kept"
+        before = "…, " if len(kept) > _SHOWN_OUTPUTS else ""
+        return f"outputs kept: {before}{', '.join(map(str, kept[-_SHOWN_OUTPUTS:]))}"
+
+
+def brief(source: str) -> str:
+    """Return what was written, cut where a message would grow too long."""
+    return source if len(source) <= _LONGEST else source[: _LONGEST - 3] + "…}}"
+
+
+class _Expression:
+    """An expression that keeps the value before each dot and bracket while it is evaluated.
+
+    To explain an error by evaluating once more would run the user's code twice.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.kept: dict[int, Any] = {}
+        self._code: CodeType | None = None  # None where Python refuses to compile it
+        self._tree = quiet_parse(text) or ast.Expression(ast.Constant(None))
+        self._failures: dict[tuple[int | None, ...], _Failure] = {}
+        nodes = list(ast.walk(self._tree))
+        calls = {id(node.func): node for node in nodes if isinstance(node, ast.Call)}
+        for number, node in enumerate(nodes):
+            if isinstance(node, (ast.Attribute, ast.Subscript)):
+                base = self.source(node.value)
+                self._failures[_place(node)] = _Failure(node, number, base)
+                if (call := calls.get(id(node))) is not None:
+                    self._failures.setdefault(_place(call), _Failure(call, number, base))
+                keep = ast.Name(_KEEP, ast.Load())
+                kept = ast.Call(keep, [ast.Constant(number), node.value], [])
+                node.value = ast.copy_location(kept, node.value)
+        ast.fix_missing_locations(self._tree)
+
+    def evaluate(self, name: str, scope: dict[str, Any], namespace: Mapping[str, Any]) -> Any:
+        """Return the value; `name` stands in the traceback of what it raises."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            code = compile(self._tree, name, "eval", dont_inherit=True)
+        self._code = code
+        scope = {**scope, _KEEP: self.kept.setdefault}
+        # The expression is the user's own, as if run in a cell. A real frame with the user's names
+        # is what `df.query("a > @limit")` and DuckDB look into.
+        return eval(code, scope, namespace)  # noqa: S307
+
+    def source(self, node: ast.expr) -> str:
+        """Return what was written for a node."""
+        return ast.get_source_segment(self.text, node) or self.text
+
+    def failure(self, error: BaseException) -> _Failure | None:
+        """Return what was being done as `error` was raised, by its place in the source."""
+        step = error.__traceback__
+        if self._code is None:
+            return None
+        while step is not None and step.tb_frame.f_code is not self._code:
+            step = step.tb_next
+        if step is None:
+            return None
+        places = self._code.co_positions()
+        found = self._failures.get(next(islice(places, step.tb_lasti // 2, None)))
+        return found if found is not None and found.number in self.kept else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """A subscript, an attribute or a method call, with the number and source of what is before."""
+
+    node: ast.expr
+    number: int
+    base: str
+
+
+def _place(node: ast.expr) -> tuple[int | None, ...]:
+    return node.lineno, node.end_lineno, node.col_offset, node.end_col_offset
+
+
+def _names(expression: str) -> list[str]:
+    tree = quiet_parse(expression)
+    return [n.id for n in ast.walk(tree) if isinstance(n, ast.Name)] if tree is not None else []
+
+
+def _missing(node: ast.expr, error: BaseException, names: list[str]) -> str | None:
+    """Return the column or key that a subscript or a method was asked for and that is not there."""
+    wanted: list[Any] = list(error.args[:1]) if isinstance(error, KeyError) else []
+    if isinstance(node, ast.Subscript):
+        index = node.slice
+        items = index.elts if isinstance(index, (ast.List, ast.Tuple)) else [index]
+        wanted = [item.value for item in items if isinstance(item, ast.Constant)] + wanted
+    known = set(names)
+    return next((name for name in wanted if isinstance(name, str) and name not in known), None)
+
+
+def summary(error: BaseException) -> str:
+    """Return type and first line of an exception, cut."""
+    try:
+        said = error.msg if isinstance(error, SyntaxError) else str(error)
+        lines = said.strip().splitlines()
+    except Exception:  # noqa: BLE001  # a foreign exception may fail to speak
+        lines = []
+    text = lines[0] if lines else ""
+    text = text if len(text) <= 200 else text[:199] + "…"  # noqa: PLR2004  # still one line
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _listed(names: list[str]) -> str:
+    text = ", ".join(names[:_SHOWN_NAMES])
+    return text if len(names) <= _SHOWN_NAMES else f"{text}, …"
