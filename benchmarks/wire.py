@@ -30,7 +30,7 @@ import orjson
 from benchmarks._wire_server import serving, text
 from eighty80_jupyter.api.deltas import Retrying, Snapshot
 from eighty80_jupyter.config import ChatConfig
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.wire.client import Client, Settings
 from eighty80_jupyter.wire.endpoint import Endpoint, Secret
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.chat.tools import Tool, ToolBox
     from eighty80_jupyter.chat.turn import Place
     from eighty80_jupyter.config import ChatConfig
-    from eighty80_jupyter.session import Session
+    from eighty80_jupyter.session.session import Session
 
     chat: Session
 
@@ -108,7 +108,7 @@ _LATE = {
     "Model": "eighty80_jupyter.api.models",
     "Place": "eighty80_jupyter.chat.turn",
     "Reply": "eighty80_jupyter.api.reply",
-    "Session": "eighty80_jupyter.session",
+    "Session": "eighty80_jupyter.session.session",
     "Tool": "eighty80_jupyter.chat.tools",
     "ToolBox": "eighty80_jupyter.chat.tools",
     "Turn": "eighty80_jupyter.chat.conversation",

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from eighty80_jupyter import background
 from eighty80_jupyter.chat import journal
+from eighty80_jupyter.session import loop_thread
 from tests.support.environment import jupyter_variables, project_variables
 from tests.support.scripted import ScriptedServer
 
@@ -61,7 +61,7 @@ def _isolation(monkeypatch: pytest.MonkeyPatch, jupyter_home: dict[str, str]) ->
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let threads that end be waited for, however busy the machine is."""
-    monkeypatch.setattr(background, "_STOP_SECONDS", 60.0)
+    monkeypatch.setattr(loop_thread, "_STOP_SECONDS", 60.0)
     monkeypatch.setattr(journal, "_CLOSE_SECONDS", 60.0)
 
 

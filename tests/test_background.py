@@ -12,7 +12,7 @@ from contextlib import suppress
 
 import pytest
 
-from eighty80_jupyter.background import Background, Work
+from eighty80_jupyter.session.loop_thread import Background, Work
 from tests.support.scripted import ScriptedServer, chat_reply
 from tests.support.waiting import wait_until
 
@@ -305,7 +305,7 @@ def test_a_fork_has_a_loop_of_its_own(background: Background) -> None:
 PROGRAM = """
 import asyncio, logging, sys
 from eighty80_jupyter.config import ChatConfig
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 
 # Python's development mode also tells of each callback that took a tenth of a second.
 logging.getLogger("asyncio").setLevel(logging.ERROR)

@@ -18,7 +18,7 @@ from eighty80_jupyter.errors import (
     ReplyFormatError,
     UsageError,
 )
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.wire import client
 from tests.support.replies import (
     Close,

@@ -9,7 +9,7 @@ import pytest
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import ContextLengthError, ServerError
 from eighty80_jupyter.prompt.tokens import estimate
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 from tests.support.replies import Reply, error_reply, stream_reply
 
 if TYPE_CHECKING:

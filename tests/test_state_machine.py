@@ -24,7 +24,7 @@ from eighty80_jupyter.chat.turn import Place
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import APIError, ContextLengthError
 from eighty80_jupyter.prompt.template.prepare import Prepared
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 from tests.support.replies import (
     Close,
     Gate,

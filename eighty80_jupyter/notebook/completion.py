@@ -14,7 +14,7 @@ from eighty80_jupyter.prompt.template.names import completions, field_at
 from eighty80_jupyter.wire.retries import Settings
 
 if TYPE_CHECKING:
-    from eighty80_jupyter.session import Session
+    from eighty80_jupyter.session.session import Session
 
 _MAGIC = re.compile(r"\s*%?%chat\b")
 _PAIR = re.compile(r"[A-Za-z_]\w*=")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.chat.conversation import Conversation
-    from eighty80_jupyter.session import Session
+    from eighty80_jupyter.session.session import Session
 
 _DUMB = ("dumb", "unknown")  # for prompt_toolkit, too
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.notebook.confirm import InputConfirmer
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

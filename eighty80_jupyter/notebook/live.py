@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.chat.conversation import Conversation, Turn
     from eighty80_jupyter.chat.events import TurnEvent
     from eighty80_jupyter.chat.turn import Running
-    from eighty80_jupyter.session import Session
+    from eighty80_jupyter.session.session import Session
 
 # All in seconds. A request goes out when nothing has moved for DEBOUNCE, and during a long move
 # every LONGEST. What stands for SETTLE enters the history; once the slider was let go it is LET_GO,

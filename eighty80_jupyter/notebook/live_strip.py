@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
     from eighty80_jupyter.chat.turn import Running
-    from eighty80_jupyter.session import Session
+    from eighty80_jupyter.session.session import Session
 
 STRIP = 8
 _NAMES = {"system": "instruction"}

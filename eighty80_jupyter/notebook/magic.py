@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from eighty80_jupyter.session import Session
+    from eighty80_jupyter.session.session import Session
 
 _LONG_DASHES = ("\N{EN DASH}", "\N{EM DASH}")  # what a word processor makes of --
 _ONLY_OPTIONS = re.compile(r"%%chat[ \t]+-")

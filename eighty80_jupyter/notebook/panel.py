@@ -36,7 +36,7 @@ from eighty80_jupyter.notebook.panel_parameters import ParameterPanel
 from eighty80_jupyter.notebook.panel_saved import SavedOutputs
 from eighty80_jupyter.notebook.panel_sweep import SweepView
 from eighty80_jupyter.notebook.panel_view import ChatView
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

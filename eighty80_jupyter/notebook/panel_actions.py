@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.chat.conversation import Turn
     from eighty80_jupyter.chat.tool_loop import Decision
     from eighty80_jupyter.chat.tools import Tool
-    from eighty80_jupyter.session import Session
+    from eighty80_jupyter.session.session import Session
 
 Answer = Literal["yes", "no", "always"]
 

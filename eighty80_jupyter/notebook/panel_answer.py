@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from eighty80_jupyter.api.reply import Reply
-    from eighty80_jupyter.session import Session
+    from eighty80_jupyter.session.session import Session
 
 _log = logging.getLogger(__name__)
 

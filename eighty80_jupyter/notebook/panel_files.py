@@ -12,7 +12,7 @@ from eighty80_jupyter.errors import UsageError
 
 if TYPE_CHECKING:
     from eighty80_jupyter.notebook.panel_actions import Actions
-    from eighty80_jupyter.session import Session
+    from eighty80_jupyter.session.session import Session
 
 
 class FileControls(VBox):  # type: ignore[misc]  # untyped

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from eighty80_jupyter.notebook.live_strip import LiveState
     from eighty80_jupyter.notebook.panel_parameters import ParameterPanel
-    from eighty80_jupyter.session import Session
+    from eighty80_jupyter.session.session import Session
 
 _HELP = (
     "While this is on, every change of a parameter answers the last prompt again. "

@@ -11,7 +11,7 @@ from eighty80_jupyter.notebook.panel_guarded import Ours
 
 if TYPE_CHECKING:
     from eighty80_jupyter.notebook.panel_actions import Actions
-    from eighty80_jupyter.session import Session
+    from eighty80_jupyter.session.session import Session
 
 
 class ConversationBar(HBox):  # type: ignore[misc]  # untyped

@@ -11,7 +11,7 @@ from eighty80_jupyter.errors import ChatError
 from eighty80_jupyter.wire.retries import Settings
 
 if TYPE_CHECKING:
-    from eighty80_jupyter.session import Session
+    from eighty80_jupyter.session.session import Session
 
 _PATIENCE = Settings(connect_timeout=5.0, read_timeout=5.0, max_retries=0)
 _TRIES = 3  # a server may have no list

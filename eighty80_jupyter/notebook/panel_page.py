@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.chat.conversation import Conversation, Turn
     from eighty80_jupyter.chat.turn import Running
-    from eighty80_jupyter.session import Session
+    from eighty80_jupyter.session.session import Session
 
 BATCH_TURNS = 30  # turns that are shown at first, and at each "Show earlier turns"
 BATCH_CHARACTERS = 200_000  # of HTML in one message: Jupyter passes on 1 MB a second

@@ -19,7 +19,7 @@ from eighty80_jupyter.notebook.panel_models import ModelList
 from eighty80_jupyter.notebook.panel_values import DIGITS, least, moved, read, slide, write
 
 if TYPE_CHECKING:
-    from eighty80_jupyter.session import Session
+    from eighty80_jupyter.session.session import Session
 
 SHOWN = (
     "model",

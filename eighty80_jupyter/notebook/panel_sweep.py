@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from eighty80_jupyter.notebook.sweep import Column
-    from eighty80_jupyter.session import Session
+    from eighty80_jupyter.session.session import Session
 
 _HINTS = {
     SAMPLES: "3",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from eighty80_jupyter.config import ChatConfig
-    from eighty80_jupyter.session import Session
+    from eighty80_jupyter.session.session import Session
 
 _PACKAGES = (
     "eighty80_jupyter", "ipython", "ipykernel", "traitlets", "jupyterlab", "notebook",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
     from eighty80_jupyter.chat.turn import Running
     from eighty80_jupyter.prompt.template.prepare import Prepared
-    from eighty80_jupyter.session import Session
+    from eighty80_jupyter.session.session import Session
 
 MOST = 8  # columns
 SAMPLES = "n samples"  # what is swept when nothing is: the same settings, some times

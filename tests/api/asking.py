@@ -12,7 +12,7 @@ from eighty80_jupyter.api.deltas import Event, Retrying, Snapshot
 from eighty80_jupyter.api.reply import Reply
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import APIError
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.wire.client import Client, Settings
 from eighty80_jupyter.wire.endpoint import Endpoint, Secret
 from tests.support.replies import text_chunks

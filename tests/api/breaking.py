@@ -11,7 +11,7 @@ import pytest
 from eighty80_jupyter.errors import (
     APIError,
 )
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 from tests.support.replies import split_text
 from tests.support.scripted import (
     Event,

@@ -13,7 +13,7 @@ from tests.api.asking import session_for
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from eighty80_jupyter.session import Session
+    from eighty80_jupyter.session.session import Session
     from tests.support.scripted import ScriptedServer
 
 

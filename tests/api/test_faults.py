@@ -13,7 +13,7 @@ from eighty80_jupyter.errors import (
     APIStreamError,
     ServerError,
 )
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 from tests.api.asking import assert_works
 from tests.api.breaking import (
     CHUNKS,

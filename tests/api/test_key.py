@@ -19,7 +19,7 @@ import pytest
 from eighty80_jupyter.chat.events import TurnEvent
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import ChatError, ChatInterrupted
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.wire.endpoint import ENV_KEY, ENV_TOKEN_FILE, Secret
 from tests.api.asking import KEY, session_for
 from tests.support.scripted import (

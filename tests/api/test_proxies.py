@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from eighty80_jupyter.errors import APIConnectionError, UsageError
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 from tests.api.asking import KEY, assert_nothing_runs, session_for
 from tests.api.relay import CERTIFICATE, Relay
 from tests.support.scripted import ScriptedServer, sse_reply, text_chunks

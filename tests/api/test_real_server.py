@@ -11,7 +11,7 @@ from eighty80_jupyter.api.deltas import TextDelta
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import AuthenticationError, ContextLengthError
 from eighty80_jupyter.local import start
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.wire.endpoint import Secret
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from eighty80_jupyter.errors import (
     APIStatusError,
     APITimeoutError,
 )
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 from tests.api.asking import KEY, assert_nothing_runs, assert_works, session_for
 from tests.api.breaking import (
     CHUNKS,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from eighty80_jupyter.config import ChatConfig
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 from tests.chat.valid import check_history
 
 if TYPE_CHECKING:

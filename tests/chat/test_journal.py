@@ -23,7 +23,7 @@ from eighty80_jupyter.chat.turn import Place
 from eighty80_jupyter.chat.wire_form import Record
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 from tests.chat.talks import plain_exchange, plain_turn
 from tests.support.replies import Gate, chunk, sse_reply, stream_reply, text_chunks
 from tests.support.scripted import ScriptedServer

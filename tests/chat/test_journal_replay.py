@@ -19,7 +19,7 @@ from eighty80_jupyter.chat.recover import read_journal
 from eighty80_jupyter.chat.turn import Place
 from eighty80_jupyter.chat.wire_form import Record
 from eighty80_jupyter.config import ChatConfig
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 from tests.chat.talks import exchanges, plain_exchange, plain_turn, turns
 from tests.support.replies import (
     Gate,

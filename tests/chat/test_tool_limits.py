@@ -13,7 +13,7 @@ from eighty80_jupyter.chat import events, feed
 from eighty80_jupyter.chat.tool_loop import INTERRUPTED, Decision
 from eighty80_jupyter.chat.turn import Place
 from eighty80_jupyter.errors import ChatInterrupted, ServerError
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 from tests.chat.tool_turns import ONE, TWO, YES, Says, calls, delete, sent
 from tests.support.replies import (
     chunk,

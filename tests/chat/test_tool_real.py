@@ -8,7 +8,7 @@ import pytest
 
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.local import start
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.wire.endpoint import Secret
 from tests.chat.valid import check_history
 

@@ -19,7 +19,7 @@ from eighty80_jupyter.notebook.live import ASK_FIRST, DEBOUNCE, READY
 from eighty80_jupyter.notebook.live_strip import STRIP
 from eighty80_jupyter.notebook.panel_live import LiveControls
 from eighty80_jupyter.notebook.panel_parameters import ParameterPanel
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 from tests.support.kernel import KernelSession
 from tests.support.replies import (
     Gate,
@@ -568,7 +568,7 @@ SHOW = """\
 import threading, time
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.notebook.panel_live import LiveControls
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 session = Session(ChatConfig())
 session.ask("How warm?")
 before = threading.active_count()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from eighty80_jupyter.notebook.panel_parameters import ParameterPanel
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 from tests.support.replies import error_reply, models_reply
 from tests.support.scripted import ScriptedServer
 from tests.support.waiting import wait_until

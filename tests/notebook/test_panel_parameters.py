@@ -8,7 +8,7 @@ import pytest
 
 from eighty80_jupyter.api.request_parameters import PARAMETERS
 from eighty80_jupyter.notebook.panel_parameters import ParameterPanel
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

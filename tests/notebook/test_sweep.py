@@ -15,7 +15,7 @@ from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.panel_live import LiveControls
 from eighty80_jupyter.notebook.panel_sweep import SweepView
 from eighty80_jupyter.notebook.sweep import SAMPLES, SWEPT, values_of
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 from tests.support.replies import Gate, Reply, error_reply, sse_reply, stream_reply, text_chunks
 from tests.support.scripted import ScriptedServer
 from tests.support.waiting import wait_until

@@ -12,7 +12,7 @@ from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook import views
-from eighty80_jupyter.session import Session
+from eighty80_jupyter.session.session import Session
 
 
 def exchange(prompt: str, answer: str, *, tokens: int | None = None) -> Exchange:

@@ -14,21 +14,21 @@ from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.models import Model
 from eighty80_jupyter.api.reply import Reply
-from eighty80_jupyter.assembly import (
+from eighty80_jupyter.chat.conversation import Conversation
+from eighty80_jupyter.chat.conversations import Conversations
+from eighty80_jupyter.chat.tools import ToolBox
+from eighty80_jupyter.config import ChatConfig
+from eighty80_jupyter.errors import ChatInterrupted, UsageError
+from eighty80_jupyter.prompt.tokens import Calibration, estimate
+from eighty80_jupyter.session.assembly import (
     context_settings,
     filling,
     make_hands,
     make_offer,
     patience,
 )
-from eighty80_jupyter.chat.conversation import Conversation
-from eighty80_jupyter.chat.conversations import Conversations
-from eighty80_jupyter.chat.tools import ToolBox
-from eighty80_jupyter.config import ChatConfig
-from eighty80_jupyter.embedded import Embedded
-from eighty80_jupyter.errors import ChatInterrupted, UsageError
-from eighty80_jupyter.prompt.tokens import Calibration, estimate
-from eighty80_jupyter.turns import Turns
+from eighty80_jupyter.session.embedded import Embedded
+from eighty80_jupyter.session.running import Turns
 from eighty80_jupyter.wire.endpoint import (
     DEFAULT_URL,
     ENV_KEY,
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.prompt.describe.registry import Registry
     from eighty80_jupyter.prompt.secrets.redact import Redactor
     from eighty80_jupyter.prompt.template.prepare import Context, Prepared
-    from eighty80_jupyter.turns import Listener
+    from eighty80_jupyter.session.running import Listener
     from eighty80_jupyter.wire.client import Settings
 
     Tools = str | bool | Sequence[str | Tool | Callable[..., Any]]

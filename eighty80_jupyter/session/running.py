@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from eighty80_jupyter.api.messages import ToolCall
 from eighty80_jupyter.api.reply import Reply
-from eighty80_jupyter.background import Background, Work
 from eighty80_jupyter.chat.conversations import Conversations
 from eighty80_jupyter.errors import ChatInterrupted
+from eighty80_jupyter.session.loop_thread import Background, Work
 
 if TYPE_CHECKING:
     # Brought in with the first turn: loading the extension must cost nothing to speak of.
