@@ -22,9 +22,9 @@ import orjson
 
 from eighty80_jupyter import ChatConfig, Choice, Reply, Session, Turn
 from eighty80_jupyter.api.messages import Message
-from eighty80_jupyter.chat import store
-from eighty80_jupyter.chat.conversation import Exchange
-from eighty80_jupyter.chat.turn import Place
+from eighty80_jupyter.conversation.conversation import Exchange
+from eighty80_jupyter.storage import store
+from eighty80_jupyter.turns.turn import Place
 from tests.support.replies import stream_reply
 from tests.support.scripted import ScriptedServer
 

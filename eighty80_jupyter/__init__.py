@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import eighty80_jupyter.chat  # noqa: F401  # see below: it must not be imported later
 from eighty80_jupyter.errors import (
     APIConnectionError,
     APIError,
@@ -41,13 +40,13 @@ if TYPE_CHECKING:
     from eighty80_jupyter.api.code_blocks import CodeBlock
     from eighty80_jupyter.api.models import Model
     from eighty80_jupyter.api.reply import CallRecord, Choice, Reply, Usage
-    from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
-    from eighty80_jupyter.chat.conversations import Conversations
-    from eighty80_jupyter.chat.tool_loop import Confirmer, Decision
-    from eighty80_jupyter.chat.tools import Tool, ToolBox
-    from eighty80_jupyter.chat.turn import Place
     from eighty80_jupyter.config import ChatConfig
+    from eighty80_jupyter.conversation.branches import Conversations
+    from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Turn
     from eighty80_jupyter.session.session import Session
+    from eighty80_jupyter.tools.rounds import Confirmer, Decision
+    from eighty80_jupyter.tools.toolbox import Tool, ToolBox
+    from eighty80_jupyter.turns.turn import Place
 
     chat: Session
 
@@ -100,24 +99,20 @@ _LATE = {
     "ChatConfig": "eighty80_jupyter.config",
     "Choice": "eighty80_jupyter.api.reply",
     "CodeBlock": "eighty80_jupyter.api.code_blocks",
-    "Confirmer": "eighty80_jupyter.chat.tool_loop",
-    "Conversation": "eighty80_jupyter.chat.conversation",
-    "Conversations": "eighty80_jupyter.chat.conversations",
-    "Decision": "eighty80_jupyter.chat.tool_loop",
-    "Exchange": "eighty80_jupyter.chat.conversation",
+    "Confirmer": "eighty80_jupyter.tools.rounds",
+    "Conversation": "eighty80_jupyter.conversation.conversation",
+    "Conversations": "eighty80_jupyter.conversation.branches",
+    "Decision": "eighty80_jupyter.tools.rounds",
+    "Exchange": "eighty80_jupyter.conversation.conversation",
     "Model": "eighty80_jupyter.api.models",
-    "Place": "eighty80_jupyter.chat.turn",
+    "Place": "eighty80_jupyter.turns.turn",
     "Reply": "eighty80_jupyter.api.reply",
     "Session": "eighty80_jupyter.session.session",
-    "Tool": "eighty80_jupyter.chat.tools",
-    "ToolBox": "eighty80_jupyter.chat.tools",
-    "Turn": "eighty80_jupyter.chat.conversation",
+    "Tool": "eighty80_jupyter.tools.toolbox",
+    "ToolBox": "eighty80_jupyter.tools.toolbox",
+    "Turn": "eighty80_jupyter.conversation.conversation",
     "Usage": "eighty80_jupyter.api.reply",
 }
-
-# The import above put the package of that name here; `__getattr__` gives the session instead. The
-# package stays importable: `from eighty80_jupyter.chat.turn import ...`.
-globals().pop("chat", None)
 
 
 def __getattr__(name: str) -> Any:

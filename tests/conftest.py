@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from eighty80_jupyter.chat import journal
 from eighty80_jupyter.session import loop_thread
+from eighty80_jupyter.storage import journal
 from tests.support.environment import jupyter_variables, project_variables
 from tests.support.scripted import ScriptedServer
 

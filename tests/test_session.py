@@ -39,7 +39,7 @@ from tests.support.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from eighty80_jupyter.chat.events import TurnEvent
+    from eighty80_jupyter.conversation.events import TurnEvent
     from tests.support.replies import Reply
     from tests.support.scripted import ScriptedServer
 

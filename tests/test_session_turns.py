@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from eighty80_jupyter.chat import feed
-from eighty80_jupyter.chat.events import TurnEvent, TurnGoesOn, TurnWaits
-from eighty80_jupyter.chat.turn import Place
 from eighty80_jupyter.config import ChatConfig
+from eighty80_jupyter.conversation.events import TurnEvent, TurnGoesOn, TurnWaits
 from eighty80_jupyter.errors import ServerError
 from eighty80_jupyter.session.session import Session
+from eighty80_jupyter.turns import feed
+from eighty80_jupyter.turns.turn import Place
 from tests.support.replies import Gate, error_reply, sse_reply, stream_reply, text_chunks
 from tests.support.waiting import wait_until
 

@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from eighty80_jupyter.api.reply import Reply as Answer
-from eighty80_jupyter.chat.store import load, save
-from eighty80_jupyter.chat.turn import Place
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import APIError, ContextLengthError
 from eighty80_jupyter.prompt.template.prepare import Prepared
 from eighty80_jupyter.session.session import Session
+from eighty80_jupyter.storage.store import load, save
+from eighty80_jupyter.turns.turn import Place
 from tests.support.replies import (
     Close,
     Gate,
@@ -41,7 +41,7 @@ from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import Message
-    from eighty80_jupyter.chat.conversation import Conversation, Turn
+    from eighty80_jupyter.conversation.conversation import Conversation, Turn
 
 pytestmark = pytest.mark.timeout(600)
 LIMIT = 400  # tokens, in words here

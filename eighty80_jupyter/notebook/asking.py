@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.api.continuation import overlap, undecided
 from eighty80_jupyter.api.deltas import ReasoningDelta, TextDelta
-from eighty80_jupyter.chat.events import RoundBegan
+from eighty80_jupyter.conversation.events import RoundBegan
 from eighty80_jupyter.errors import APIError, ChatInterrupted
 from eighty80_jupyter.notebook.commands_tools import offered, tool_options
 from eighty80_jupyter.notebook.kept import kept_of
@@ -18,8 +18,8 @@ from eighty80_jupyter.notebook.questions import Question, freedoms
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
-    from eighty80_jupyter.chat.conversation import Turn
-    from eighty80_jupyter.chat.events import TurnEvent
+    from eighty80_jupyter.conversation.conversation import Turn
+    from eighty80_jupyter.conversation.events import TurnEvent
     from eighty80_jupyter.notebook.desk import Desk
     from eighty80_jupyter.notebook.display import Writer
     from eighty80_jupyter.prompt.template.prepare import Prepared

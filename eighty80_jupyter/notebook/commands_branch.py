@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from eighty80_jupyter.chat.conversation import Conversation
+    from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.notebook.desk import Desk
 
 _PROMPT = 60  # characters of a prompt in the list

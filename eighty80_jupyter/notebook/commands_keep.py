@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eighty80_jupyter.chat import store
-from eighty80_jupyter.chat.files import target
-from eighty80_jupyter.chat.left_out import kinds_of
 from eighty80_jupyter.notebook.commands_branch import shortened, turns
+from eighty80_jupyter.storage import store
+from eighty80_jupyter.storage.files import target
+from eighty80_jupyter.storage.omit import kinds_of
 
 if TYPE_CHECKING:
     from eighty80_jupyter.notebook.desk import Desk
@@ -70,7 +70,7 @@ def restore(desk: Desk, path: str) -> None:
 
 def recover(desk: Desk, number: int | None) -> None:
     """Go on with what a killed kernel had, from its journal."""
-    from eighty80_jupyter.chat.recover import recover as read  # noqa: PLC0415  # when wanted
+    from eighty80_jupyter.storage.recover import recover as read  # noqa: PLC0415  # when wanted
 
     number = 1 if number is None else number
     found = read(number)

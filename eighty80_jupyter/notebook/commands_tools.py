@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.errors import UsageError
 
 if TYPE_CHECKING:
-    from eighty80_jupyter.chat.tool_loop import Offer
-    from eighty80_jupyter.chat.tools import Tool
     from eighty80_jupyter.notebook.desk import Desk
+    from eighty80_jupyter.tools.rounds import Offer
+    from eighty80_jupyter.tools.toolbox import Tool
 
 _PAIRS = (("tools", "no_tools"), ("parallel_tools", "no_parallel_tools"))
 

@@ -10,8 +10,8 @@ from eighty80_jupyter.errors import UsageError
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import ToolCall
-    from eighty80_jupyter.chat.tool_loop import Decision
-    from eighty80_jupyter.chat.tools import Tool
+    from eighty80_jupyter.tools.rounds import Decision
+    from eighty80_jupyter.tools.toolbox import Tool
 
 _CHOICES = "[y]es, [n]o, [a]lways, [e]dit"
 _ANSWERS = {
@@ -39,7 +39,7 @@ class InputConfirmer:
 
     def confirm(self, tool: Tool, call: ToolCall, shown: str) -> Decision:
         """Return what the user says. Raises KeyboardInterrupt."""
-        from eighty80_jupyter.chat.tool_loop import Decision  # noqa: PLC0415  # the first call
+        from eighty80_jupyter.tools.rounds import Decision  # noqa: PLC0415  # the first call
 
         if not self._somebody():
             return self._nobody(tool)
@@ -86,7 +86,7 @@ class InputConfirmer:
         return None
 
     def _nobody(self, tool: Tool) -> Decision:
-        from eighty80_jupyter.chat.tool_loop import Decision  # noqa: PLC0415  # as above
+        from eighty80_jupyter.tools.rounds import Decision  # noqa: PLC0415  # as above
 
         self._say(
             f"{tool.name} was not run: nobody can be asked here. Mark it with confirm=False or "

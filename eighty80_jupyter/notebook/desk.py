@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.chat.conversations import Conversations
+from eighty80_jupyter.conversation.branches import Conversations
 from eighty80_jupyter.notebook.outputs import NAMESPACE
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from eighty80_jupyter.api.reply import Reply
-    from eighty80_jupyter.chat.conversation import Conversation
+    from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.session.session import Session
 
 _DUMB = ("dumb", "unknown")  # for prompt_toolkit, too

@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from eighty80_jupyter.api.deltas import ReasoningDelta, RefusalDelta, Retrying, TextDelta
-from eighty80_jupyter.chat.events import (
+from eighty80_jupyter.conversation.events import (
     CallBegan,
     CallEnded,
     CallWritten,

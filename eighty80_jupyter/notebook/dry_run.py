@@ -12,9 +12,9 @@ from eighty80_jupyter.notebook.views import table_html, table_text
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import Message
-    from eighty80_jupyter.chat.turn import Outgoing
     from eighty80_jupyter.prompt.template.prepare import Prepared
     from eighty80_jupyter.prompt.tokens import Calibration
+    from eighty80_jupyter.turns.turn import Outgoing
 
 # JupyterLab would break lines within words.
 _PROSE = "white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; margin: 0 0 1em 1em"

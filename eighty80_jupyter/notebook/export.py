@@ -15,15 +15,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.chat.conversation import Conversation
-from eighty80_jupyter.chat.files import locked, read_file, target, write_file
-from eighty80_jupyter.chat.left_out import Secrets, conversation_without, without_secrets
-from eighty80_jupyter.chat.wire_form import from_json, to_json
+from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.outputs import NAMESPACE
+from eighty80_jupyter.storage.files import locked, read_file, target, write_file
+from eighty80_jupyter.storage.omit import Secrets, conversation_without, without_secrets
+from eighty80_jupyter.storage.serialization import from_json, to_json
 
 if TYPE_CHECKING:
-    from eighty80_jupyter.chat.tools import Tool
+    from eighty80_jupyter.tools.toolbox import Tool
 
 _Tools = Sequence[Mapping[str, Any]]
 

@@ -17,7 +17,7 @@ from eighty80_jupyter.notebook.tool_display import entries_html, entries_of, ent
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from eighty80_jupyter.chat.conversation import Conversation, Turn
+    from eighty80_jupyter.conversation.conversation import Conversation, Turn
 
 _KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _ATTRIBUTE = "_eighty80_session"  # on the shell, so that it outlives a reload of the extension
 _MATCHER = "eighty80_jupyter.chat"
 _REPLY = ("eighty80_jupyter.api.reply", "Reply")
-_TURN = ("eighty80_jupyter.chat.conversation", "Turn")
-_CONVERSATION = ("eighty80_jupyter.chat.conversation", "Conversation")
+_TURN = ("eighty80_jupyter.conversation.conversation", "Turn")
+_CONVERSATION = ("eighty80_jupyter.conversation.conversation", "Conversation")
 
 
 def current_session() -> Session:

@@ -9,25 +9,25 @@ from weakref import WeakKeyDictionary, ref
 
 from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.api.deltas import Retrying
-from eighty80_jupyter.chat.feed import (
+from eighty80_jupyter.errors import ChatError, one_line
+from eighty80_jupyter.notebook import trials
+from eighty80_jupyter.notebook.live_strip import LiveAnswer, LiveState, Meter, Strip, words_of
+from eighty80_jupyter.notebook.pace import Pause, Timer
+from eighty80_jupyter.turns.feed import (
     ConversationChanged,
     SessionEvent,
     TurnBegan,
     TurnEnded,
     TurnEvents,
 )
-from eighty80_jupyter.errors import ChatError, one_line
-from eighty80_jupyter.notebook import trials
-from eighty80_jupyter.notebook.live_strip import LiveAnswer, LiveState, Meter, Strip, words_of
-from eighty80_jupyter.notebook.pace import Pause, Timer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from eighty80_jupyter.chat.conversation import Conversation, Turn
-    from eighty80_jupyter.chat.events import TurnEvent
-    from eighty80_jupyter.chat.turn import Running
+    from eighty80_jupyter.conversation.conversation import Conversation, Turn
+    from eighty80_jupyter.conversation.events import TurnEvent
     from eighty80_jupyter.session.session import Session
+    from eighty80_jupyter.turns.turn import Running
 
 # All in seconds. A request goes out when nothing has moved for DEBOUNCE, and during a long move
 # every LONGEST. What stands for SETTLE enters the history; once the slider was let go it is LET_GO,

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from eighty80_jupyter.api.reply import Reply
-    from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
-    from eighty80_jupyter.chat.turn import Running
+    from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Turn
     from eighty80_jupyter.session.session import Session
+    from eighty80_jupyter.turns.turn import Running
 
 STRIP = 8
 _NAMES = {"system": "instruction"}

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 
 from ipywidgets import HBox, VBox
 
-from eighty80_jupyter.chat.feed import SessionEvent, TurnBegan, TurnEnded, TurnEvents
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.desk import running_cell
 from eighty80_jupyter.notebook.panel_actions import Actions, Consent
@@ -37,6 +36,7 @@ from eighty80_jupyter.notebook.panel_saved import SavedOutputs
 from eighty80_jupyter.notebook.panel_sweep import SweepView
 from eighty80_jupyter.notebook.panel_view import ChatView
 from eighty80_jupyter.session.session import Session
+from eighty80_jupyter.turns.feed import SessionEvent, TurnBegan, TurnEnded, TurnEvents
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

@@ -10,20 +10,20 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
-from eighty80_jupyter.chat.events import CallBegan, CallEnded
-from eighty80_jupyter.chat.feed import TurnEvents
-from eighty80_jupyter.chat.turn import Place, Running
+from eighty80_jupyter.conversation.events import CallBegan, CallEnded
 from eighty80_jupyter.errors import ChatError, UsageError
 from eighty80_jupyter.notebook.panel_page import Page, Tell
 from eighty80_jupyter.notebook.panel_saved import SavedOutputs
 from eighty80_jupyter.prompt.template.prepare import Prepared
+from eighty80_jupyter.turns.feed import TurnEvents
+from eighty80_jupyter.turns.turn import Place, Running
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import ToolCall
-    from eighty80_jupyter.chat.conversation import Turn
-    from eighty80_jupyter.chat.tool_loop import Decision
-    from eighty80_jupyter.chat.tools import Tool
+    from eighty80_jupyter.conversation.conversation import Turn
     from eighty80_jupyter.session.session import Session
+    from eighty80_jupyter.tools.rounds import Decision
+    from eighty80_jupyter.tools.toolbox import Tool
 
 Answer = Literal["yes", "no", "always"]
 
@@ -273,8 +273,8 @@ class PanelConfirmer:
 
     def confirm(self, tool: Tool, call: ToolCall, shown: str) -> Decision:  # noqa: ARG002  # the arguments are shown
         """Return the user's decision; waits for it."""
-        from eighty80_jupyter.chat.tool_loop import Decision  # noqa: PLC0415  # the first call
         from eighty80_jupyter.notebook.tool_display import pretty  # noqa: PLC0415  # the same
+        from eighty80_jupyter.tools.rounds import Decision  # noqa: PLC0415  # the first call
 
         arguments = detail = pretty(call.arguments)
         question = asked = f"May {tool.name} be called with these arguments?"

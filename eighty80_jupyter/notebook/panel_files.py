@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ipywidgets import Button, HBox, Text, VBox
 
-from eighty80_jupyter.chat import store
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.storage import store
 
 if TYPE_CHECKING:
     from eighty80_jupyter.notebook.panel_actions import Actions

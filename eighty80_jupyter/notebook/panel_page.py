@@ -14,20 +14,20 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Protocol
 
-from eighty80_jupyter.chat.feed import (
+from eighty80_jupyter.notebook.panel_stream import LiveTurn, finished_parts
+from eighty80_jupyter.notebook.summary import last_line
+from eighty80_jupyter.turns.feed import (
     ConversationChanged,
     SessionEvent,
     TurnEnded,
     TurnEvents,
 )
-from eighty80_jupyter.notebook.panel_stream import LiveTurn, finished_parts
-from eighty80_jupyter.notebook.summary import last_line
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
-    from eighty80_jupyter.chat.conversation import Conversation, Turn
-    from eighty80_jupyter.chat.turn import Running
+    from eighty80_jupyter.conversation.conversation import Conversation, Turn
     from eighty80_jupyter.session.session import Session
+    from eighty80_jupyter.turns.turn import Running
 
 BATCH_TURNS = 30  # turns that are shown at first, and at each "Show earlier turns"
 BATCH_CHARACTERS = 200_000  # of HTML in one message: Jupyter passes on 1 MB a second

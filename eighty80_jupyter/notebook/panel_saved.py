@@ -19,8 +19,8 @@ from eighty80_jupyter.notebook.terminal import harmless
 from eighty80_jupyter.notebook.views import turn_html
 
 if TYPE_CHECKING:
-    from eighty80_jupyter.chat.conversation import Conversation, Turn
-    from eighty80_jupyter.chat.conversations import Conversations
+    from eighty80_jupyter.conversation.branches import Conversations
+    from eighty80_jupyter.conversation.conversation import Conversation, Turn
 
 SAVE_SECONDS = 0.3  # between two updates of the transcript, longer where it is large
 MAX_CHARACTERS = 200_000  # of HTML: it is sent again after every turn

@@ -7,14 +7,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api.deltas import ReasoningDelta, RefusalDelta, TextDelta
-from eighty80_jupyter.chat.events import CallBegan, CallEnded, CallWritten, RoundBegan, TurnEvent
+from eighty80_jupyter.conversation.events import (
+    CallBegan,
+    CallEnded,
+    CallWritten,
+    RoundBegan,
+    TurnEvent,
+)
 from eighty80_jupyter.notebook.markdown import Splitter, render
 from eighty80_jupyter.notebook.tool_display import MOST_RESULT, Line, entries_of
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
-    from eighty80_jupyter.chat.conversation import Exchange
-    from eighty80_jupyter.chat.turn import Running
+    from eighty80_jupyter.conversation.conversation import Exchange
+    from eighty80_jupyter.turns.turn import Running
 
 FREEZE_CHARACTERS = 1600
 

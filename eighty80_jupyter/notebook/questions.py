@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api import request_parameters
-from eighty80_jupyter.chat.turn import Place
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.commands_branch import conversation_in
 from eighty80_jupyter.notebook.commands_tools import offered
@@ -15,10 +14,11 @@ from eighty80_jupyter.notebook.fixing import failure_prompt
 from eighty80_jupyter.notebook.options import OPTIONS
 from eighty80_jupyter.prompt import parts
 from eighty80_jupyter.prompt.template.prepare import Prepared
+from eighty80_jupyter.turns.turn import Place
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
-    from eighty80_jupyter.chat.conversation import Conversation, Turn
+    from eighty80_jupyter.conversation.conversation import Conversation, Turn
     from eighty80_jupyter.notebook.desk import Desk
 
 GO_ON = "Continue exactly where you stopped, without repeating anything."

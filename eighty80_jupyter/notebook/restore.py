@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.api.messages import Message, Part, Role, ToolCall
 from eighty80_jupyter.api.reply import CallRecord, Choice, Reply, Status, Usage
-from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
-from eighty80_jupyter.chat.files import read_file
-from eighty80_jupyter.chat.store import adopt
-from eighty80_jupyter.chat.wire_form import check_name, fault, from_json, read
+from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Turn
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.kept import entries_of
 from eighty80_jupyter.notebook.outputs import NAMESPACE
+from eighty80_jupyter.storage.files import read_file
+from eighty80_jupyter.storage.serialization import check_name, fault, from_json, read
+from eighty80_jupyter.storage.store import adopt
 
 if TYPE_CHECKING:
-    from eighty80_jupyter.chat.conversations import Conversations
+    from eighty80_jupyter.conversation.branches import Conversations
 
 SCHEMA = 1
 LIMIT = 1_000_000_000  # bytes of a notebook

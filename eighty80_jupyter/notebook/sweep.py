@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.api.request_parameters import Kind
-from eighty80_jupyter.chat.feed import SessionEvent, TurnEnded, TurnEvents
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook import trials
+from eighty80_jupyter.turns.feed import SessionEvent, TurnEnded, TurnEvents
 
 if TYPE_CHECKING:
-    from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
-    from eighty80_jupyter.chat.turn import Running
+    from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Turn
     from eighty80_jupyter.prompt.template.prepare import Prepared
     from eighty80_jupyter.session.session import Session
+    from eighty80_jupyter.turns.turn import Running
 
 MOST = 8  # columns
 SAMPLES = "n samples"  # what is swept when nothing is: the same settings, some times

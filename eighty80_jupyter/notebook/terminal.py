@@ -8,7 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api.deltas import ReasoningDelta, RefusalDelta, Retrying, TextDelta
-from eighty80_jupyter.chat.events import CallBegan, CallEnded, CallWritten, RoundBegan, TurnEvent
+from eighty80_jupyter.conversation.events import (
+    CallBegan,
+    CallEnded,
+    CallWritten,
+    RoundBegan,
+    TurnEvent,
+)
 from eighty80_jupyter.notebook.summary import last_line
 
 if TYPE_CHECKING:

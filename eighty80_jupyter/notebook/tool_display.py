@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.chat.events import CallBegan, CallEnded
+from eighty80_jupyter.conversation.events import CallBegan, CallEnded
 from eighty80_jupyter.notebook.outputs import QUIET, QUOTED, Output, Page
 
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ def entries_of(messages: Sequence[Message], records: Sequence[CallRecord] = ()) 
 
 
 def _shown(name: str, arguments: str) -> str:
-    from eighty80_jupyter.chat.tool_call import shown_call  # noqa: PLC0415  # seldom needed
+    from eighty80_jupyter.tools.call import shown_call  # noqa: PLC0415  # seldom needed
 
     return shown_call(name, arguments)
 

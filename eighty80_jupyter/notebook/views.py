@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from eighty80_jupyter.api.reply import Reply
-    from eighty80_jupyter.chat.conversation import Conversation, Turn
+    from eighty80_jupyter.conversation.conversation import Conversation, Turn
     from eighty80_jupyter.session.session import Session
 
 

@@ -6,19 +6,19 @@ import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.chat.tools import ToolBox
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.tools.toolbox import ToolBox
 
 if TYPE_CHECKING:
     # Brought in with the first turn: loading the extension must cost nothing to speak of.
-    from eighty80_jupyter.chat.context import ContextSettings
-    from eighty80_jupyter.chat.conversation import Conversation
-    from eighty80_jupyter.chat.tool_hands import Hands
-    from eighty80_jupyter.chat.tool_loop import Confirmer, Offer
+    from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.prompt.describe.registry import Registry
     from eighty80_jupyter.prompt.secrets.redact import Redactor
     from eighty80_jupyter.prompt.template.prepare import Context
+    from eighty80_jupyter.tools.executor import Hands
+    from eighty80_jupyter.tools.rounds import Confirmer, Offer
+    from eighty80_jupyter.turns.context import ContextSettings
     from eighty80_jupyter.wire.client import Settings
 
 
@@ -46,7 +46,7 @@ def context_settings(
     `learned` are the limits of each address and model that servers told; it is added to. `values`
     are the parameters of the turn, `ratio` the server's tokens over the estimated ones.
     """
-    from eighty80_jupyter.chat.context import ContextSettings  # noqa: PLC0415  # the first turn
+    from eighty80_jupyter.turns.context import ContextSettings  # noqa: PLC0415  # the first turn
 
     model = str(values["model"])
     own = config.context_limit
@@ -103,8 +103,8 @@ def make_hands(
     """Return what runs the calls of a turn; None where it offers no tools."""
     if offer is None:
         return None
-    from eighty80_jupyter.chat.tool_call import ToolSettings  # noqa: PLC0415  # seldom needed
-    from eighty80_jupyter.chat.tool_hands import Hands, Nobody  # noqa: PLC0415  # the same
+    from eighty80_jupyter.tools.call import ToolSettings  # noqa: PLC0415  # seldom needed
+    from eighty80_jupyter.tools.executor import Hands, Nobody  # noqa: PLC0415  # the same
 
     return Hands(
         tools={tool.name: tool for tool in offer.tools},
@@ -135,10 +135,10 @@ def make_offer(
         named = None  # a setting that waits for tools
     if not named and choice is None and parallel is None:
         return None
-    from eighty80_jupyter.chat import tool_loop  # noqa: PLC0415  # seldom needed
+    from eighty80_jupyter.tools.rounds import make_offer as offered  # noqa: PLC0415  # seldom needed
 
     rounds = config.tool_rounds
-    offer = tool_loop.make_offer(tools, named, rounds=rounds, choice=choice, parallel=parallel)
+    offer = offered(tools, named, rounds=rounds, choice=choice, parallel=parallel)
     if offer is not None and answers > 1:
         raise UsageError(
             f"tools and several answers at once do not go together, got n = {answers}; "

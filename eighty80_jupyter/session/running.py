@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 from eighty80_jupyter.api.messages import ToolCall
 from eighty80_jupyter.api.reply import Reply
-from eighty80_jupyter.chat.conversations import Conversations
+from eighty80_jupyter.conversation.branches import Conversations
 from eighty80_jupyter.errors import ChatInterrupted
 from eighty80_jupyter.session.loop_thread import Background, Work
 
 if TYPE_CHECKING:
     # Brought in with the first turn: loading the extension must cost nothing to speak of.
-    from eighty80_jupyter.chat.events import ToolEvent, TurnEvent
-    from eighty80_jupyter.chat.feed import Feed
-    from eighty80_jupyter.chat.tool_call import ToolResult
-    from eighty80_jupyter.chat.tool_hands import Errand, Hands
-    from eighty80_jupyter.chat.tool_loop import RunCalls
-    from eighty80_jupyter.chat.turn import Running
+    from eighty80_jupyter.conversation.events import ToolEvent, TurnEvent
+    from eighty80_jupyter.tools.call import ToolResult
+    from eighty80_jupyter.tools.executor import Errand, Hands
+    from eighty80_jupyter.tools.rounds import RunCalls
+    from eighty80_jupyter.turns.feed import Feed
+    from eighty80_jupyter.turns.turn import Running
     from eighty80_jupyter.wire.client import Client
 
     # What a turn's coroutine hands to the thread that waits for it.
@@ -49,7 +49,7 @@ class Turns:
     @property
     def feed(self) -> Feed:
         """What tells watchers of all that happens."""
-        from eighty80_jupyter.chat.feed import ConversationChanged, Feed  # noqa: PLC0415  # brings in httpx
+        from eighty80_jupyter.turns.feed import ConversationChanged, Feed  # noqa: PLC0415  # brings in httpx
 
         if self._feed is None:
             feed = self._feed = Feed()
@@ -105,8 +105,8 @@ class Turns:
 
     def _attend(self, running: Running, handed: Sequence[Handed], listen: Listener) -> None:
         """Listen to the events of a turn, and run its tools, in the thread that waits for it."""
-        from eighty80_jupyter.chat.feed import TurnEvents  # noqa: PLC0415  # brings in httpx
-        from eighty80_jupyter.chat.tool_hands import Errand  # noqa: PLC0415  # loaded by now
+        from eighty80_jupyter.tools.executor import Errand  # noqa: PLC0415  # loaded by now
+        from eighty80_jupyter.turns.feed import TurnEvents  # noqa: PLC0415  # brings in httpx
 
         def tell(event: ToolEvent | None) -> None:
             listen([] if event is None else [event])
@@ -130,9 +130,9 @@ class Turns:
 
         Its tools run in the thread that waits for it, or, with `stop`, in one of their own.
         """
-        from eighty80_jupyter.chat import feed  # noqa: PLC0415  # brings in httpx
-        from eighty80_jupyter.chat.tool_hands import Errand, in_worker  # noqa: PLC0415  # the same
-        from eighty80_jupyter.chat.turn import take_turn  # noqa: PLC0415  # the same
+        from eighty80_jupyter.tools.executor import Errand, in_worker  # noqa: PLC0415  # the same
+        from eighty80_jupyter.turns import feed  # noqa: PLC0415  # brings in httpx
+        from eighty80_jupyter.turns.turn import take_turn  # noqa: PLC0415  # the same
 
         client, tell = self.client(), self.feed.tell
         first = not running.conversation

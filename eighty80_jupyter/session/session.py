@@ -14,10 +14,9 @@ from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.models import Model
 from eighty80_jupyter.api.reply import Reply
-from eighty80_jupyter.chat.conversation import Conversation
-from eighty80_jupyter.chat.conversations import Conversations
-from eighty80_jupyter.chat.tools import ToolBox
 from eighty80_jupyter.config import ChatConfig
+from eighty80_jupyter.conversation.branches import Conversations
+from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.prompt.tokens import Calibration, estimate
 from eighty80_jupyter.session.assembly import (
@@ -29,6 +28,7 @@ from eighty80_jupyter.session.assembly import (
 )
 from eighty80_jupyter.session.embedded import Embedded
 from eighty80_jupyter.session.running import Turns
+from eighty80_jupyter.tools.toolbox import ToolBox
 from eighty80_jupyter.wire.endpoint import (
     DEFAULT_URL,
     ENV_KEY,
@@ -45,18 +45,18 @@ if TYPE_CHECKING:
     # Brought in when first used: loading the extension must cost nothing to speak of.
     import asyncio
 
-    from eighty80_jupyter.chat.context import ContextSettings
-    from eighty80_jupyter.chat.feed import SessionWatcher
-    from eighty80_jupyter.chat.journal import Journal
-    from eighty80_jupyter.chat.tool_hands import Hands
-    from eighty80_jupyter.chat.tool_loop import Confirmer, Offer
-    from eighty80_jupyter.chat.tools import Tool
-    from eighty80_jupyter.chat.turn import Outgoing, Place, Request, Running
     from eighty80_jupyter.local.server import LocalServer
     from eighty80_jupyter.prompt.describe.registry import Registry
     from eighty80_jupyter.prompt.secrets.redact import Redactor
     from eighty80_jupyter.prompt.template.prepare import Context, Prepared
     from eighty80_jupyter.session.running import Listener
+    from eighty80_jupyter.storage.journal import Journal
+    from eighty80_jupyter.tools.executor import Hands
+    from eighty80_jupyter.tools.rounds import Confirmer, Offer
+    from eighty80_jupyter.tools.toolbox import Tool
+    from eighty80_jupyter.turns.context import ContextSettings
+    from eighty80_jupyter.turns.feed import SessionWatcher
+    from eighty80_jupyter.turns.turn import Outgoing, Place, Request, Running
     from eighty80_jupyter.wire.client import Settings
 
     Tools = str | bool | Sequence[str | Tool | Callable[..., Any]]
@@ -259,7 +259,7 @@ class Session:
     def _set_autosave(self, _change: object = None) -> None:
         """Begin the journal or end it, as the setting says."""
         if self.config.autosave and self._journal is None:
-            from eighty80_jupyter.chat.journal import Journal  # noqa: PLC0415  # for those who want it
+            from eighty80_jupyter.storage.journal import Journal  # noqa: PLC0415  # for those who want it
 
             self._journal = Journal(
                 self.conversations, self._turns.feed, secrets=lambda: self.secrets
@@ -296,7 +296,7 @@ class Session:
         return running, self._hands(running, confirmer, allow_secrets=allow_secrets)
 
     def _running(self, conversation: str | Conversation | None, request: Request) -> Running:
-        from eighty80_jupyter.chat.turn import Running  # noqa: PLC0415  # brings in httpx
+        from eighty80_jupyter.turns.turn import Running  # noqa: PLC0415  # brings in httpx
 
         self._set_autosave()  # a configuration file may have set it
         if conversation is None:
@@ -304,7 +304,7 @@ class Session:
         elif isinstance(conversation, str):
             conversation = self.conversations[conversation]
         if request.place.keep:
-            from eighty80_jupyter.chat.tool_hands import waits_for_tool  # noqa: PLC0415  # late
+            from eighty80_jupyter.tools.executor import waits_for_tool  # noqa: PLC0415  # late
 
             if waits_for_tool(conversation):
                 raise UsageError(
@@ -389,7 +389,7 @@ class Session:
             answers=values.get("n", 1),
         )
         endpoint = self._endpoint()
-        from eighty80_jupyter.chat.turn import Place, Request  # noqa: PLC0415  # brings in httpx
+        from eighty80_jupyter.turns.turn import Place, Request  # noqa: PLC0415  # brings in httpx
 
         return Request(
             prompt=Message("user", prepared.content),
@@ -437,7 +437,7 @@ class Session:
         What the model would have to condense first is left out. Raises UsageError, and
         ContextLengthError for what is too long.
         """
-        from eighty80_jupyter.chat.turn import Outgoing, Place, head, make_context  # noqa: PLC0415  # late
+        from eighty80_jupyter.turns.turn import Outgoing, Place, head, make_context  # noqa: PLC0415  # late
 
         conversation = self.conversation if conversation is None else conversation
         place, values = place or Place(), self.parameters(**parameters)

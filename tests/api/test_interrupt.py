@@ -16,7 +16,7 @@ from types import FrameType
 import pytest
 
 from eighty80_jupyter.api.deltas import Retrying, TextDelta
-from eighty80_jupyter.chat.events import TurnEvent as Delta
+from eighty80_jupyter.conversation.events import TurnEvent as Delta
 from eighty80_jupyter.errors import ChatInterrupted
 from eighty80_jupyter.session.session import Session
 from tests.api.asking import assert_nothing_runs, assert_works, session_for

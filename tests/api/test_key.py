@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from eighty80_jupyter.chat.events import TurnEvent
 from eighty80_jupyter.config import ChatConfig
+from eighty80_jupyter.conversation.events import TurnEvent
 from eighty80_jupyter.errors import ChatError, ChatInterrupted
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.wire.endpoint import ENV_KEY, ENV_TOKEN_FILE, Secret

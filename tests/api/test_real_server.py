@@ -17,7 +17,7 @@ from eighty80_jupyter.wire.endpoint import Secret
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from eighty80_jupyter.chat.events import TurnEvent
+    from eighty80_jupyter.conversation.events import TurnEvent
     from eighty80_jupyter.local.server import LocalServer
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]

@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from eighty80_jupyter.chat import journal_files
-from eighty80_jupyter.chat.conversation import Turn
-from eighty80_jupyter.chat.conversations import Conversations
-from eighty80_jupyter.chat.feed import Feed
-from eighty80_jupyter.chat.journal import Journal
-from eighty80_jupyter.chat.recover import read_journal, recover
-from eighty80_jupyter.chat.turn import Place
-from eighty80_jupyter.chat.wire_form import Record
 from eighty80_jupyter.config import ChatConfig
+from eighty80_jupyter.conversation.branches import Conversations
+from eighty80_jupyter.conversation.conversation import Turn
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.session.session import Session
+from eighty80_jupyter.storage import journal_files
+from eighty80_jupyter.storage.journal import Journal
+from eighty80_jupyter.storage.recover import read_journal, recover
+from eighty80_jupyter.storage.serialization import Record
+from eighty80_jupyter.turns.feed import Feed
+from eighty80_jupyter.turns.turn import Place
 from tests.chat.talks import plain_exchange, plain_turn
 from tests.support.replies import Gate, chunk, sse_reply, stream_reply, text_chunks
 from tests.support.scripted import ScriptedServer

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eighty80_jupyter.chat.conversations import Conversations
-from eighty80_jupyter.chat.feed import Feed
-from eighty80_jupyter.chat.journal import Journal, _Progress
-from eighty80_jupyter.chat.recover import read_journal
-from eighty80_jupyter.chat.turn import Place
-from eighty80_jupyter.chat.wire_form import Record
 from eighty80_jupyter.config import ChatConfig
+from eighty80_jupyter.conversation.branches import Conversations
 from eighty80_jupyter.session.session import Session
+from eighty80_jupyter.storage.journal import Journal, _Progress
+from eighty80_jupyter.storage.recover import read_journal
+from eighty80_jupyter.storage.serialization import Record
+from eighty80_jupyter.turns.feed import Feed
+from eighty80_jupyter.turns.turn import Place
 from tests.chat.talks import exchanges, plain_exchange, plain_turn, turns
 from tests.support.replies import (
     Gate,

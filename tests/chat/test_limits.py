@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.reply import Choice, Reply
-from eighty80_jupyter.chat import limits
-from eighty80_jupyter.chat.conversation import Exchange, Turn
-from eighty80_jupyter.chat.limits import Window, fit
+from eighty80_jupyter.conversation.conversation import Exchange, Turn
 from eighty80_jupyter.prompt.blocks import without_data
+from eighty80_jupyter.turns import window as limits
+from eighty80_jupyter.turns.window import Window, fit
 
 DATA = '<data name="{name}" type="pandas.DataFrame" id="5f0c9a3e">\n{text}\n</data>'
 

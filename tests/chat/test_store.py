@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.reply import Choice, Reply
-from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
-from eighty80_jupyter.chat.conversations import Conversations
-from eighty80_jupyter.chat.left_out import KINDS, conversation_without
-from eighty80_jupyter.chat.store import adopt, load, save
-from eighty80_jupyter.chat.wire_form import Record
+from eighty80_jupyter.conversation.branches import Conversations
+from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Turn
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.storage.omit import KINDS, conversation_without
+from eighty80_jupyter.storage.serialization import Record
+from eighty80_jupyter.storage.store import adopt, load, save
 from eighty80_jupyter.wire.endpoint import Secret
 from tests.chat.talks import conversations, plain_exchange, plain_turn, talk
 

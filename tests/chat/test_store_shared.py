@@ -10,8 +10,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eighty80_jupyter.chat.conversation import Conversation
-from eighty80_jupyter.chat.store import load, save
+from eighty80_jupyter.conversation.conversation import Conversation
+from eighty80_jupyter.storage.store import load, save
 from tests.chat.talks import plain_exchange, plain_turn, talk
 
 
@@ -116,8 +116,8 @@ def test_processes_that_save_at_the_same_time_lose_nothing(tmp_path: Path) -> No
     code = textwrap.dedent(
         """
         import sys
-        from eighty80_jupyter.chat.conversation import Conversation
-        from eighty80_jupyter.chat.store import save
+        from eighty80_jupyter.conversation.conversation import Conversation
+        from eighty80_jupyter.storage.store import save
         from tests.chat.talks import plain_turn
         who, file = sys.argv[1:]
         mine = Conversation("main")

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eighty80_jupyter.api.messages import Message, ToolCall
-from eighty80_jupyter.chat import tool_run
-from eighty80_jupyter.chat.tool_call import (
+from eighty80_jupyter.prompt.secrets.redact import Redactor
+from eighty80_jupyter.tools import run as tool_run
+from eighty80_jupyter.tools.call import (
     ToolResult,
     ToolSettings,
     execute,
@@ -25,9 +26,8 @@ from eighty80_jupyter.chat.tool_call import (
     run_tool,
     shown_call,
 )
-from eighty80_jupyter.chat.tool_run import MOST_ITEMS, FirstItems, GivenUpError
-from eighty80_jupyter.chat.tools import Tool, ToolBox, make_tool
-from eighty80_jupyter.prompt.secrets.redact import Redactor
+from eighty80_jupyter.tools.run import MOST_ITEMS, FirstItems, GivenUpError
+from eighty80_jupyter.tools.toolbox import Tool, ToolBox, make_tool
 
 
 def get_weather(city: str) -> str:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from eighty80_jupyter.chat.tool_loop import Decision
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.session.session import Session
+from eighty80_jupyter.tools.rounds import Decision
 from tests.chat.tool_turns import NO, ONE, YES, Says, calls, delete, sent
 from tests.support.replies import (
     stream_reply,

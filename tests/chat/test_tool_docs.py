@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from eighty80_jupyter.chat.tool_docs import Documented, documented
-from eighty80_jupyter.chat.tools import make_tool
+from eighty80_jupyter.tools.docstrings import Documented, documented
+from eighty80_jupyter.tools.toolbox import make_tool
 
 KEYWORDS = """Do it.
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from eighty80_jupyter.chat import events, feed
-from eighty80_jupyter.chat.tool_loop import INTERRUPTED, Decision
-from eighty80_jupyter.chat.turn import Place
+from eighty80_jupyter.conversation import events
 from eighty80_jupyter.errors import ChatInterrupted, ServerError
 from eighty80_jupyter.session.session import Session
+from eighty80_jupyter.tools.rounds import INTERRUPTED, Decision
+from eighty80_jupyter.turns import feed
+from eighty80_jupyter.turns.turn import Place
 from tests.chat.tool_turns import ONE, TWO, YES, Says, calls, delete, sent
 from tests.support.replies import (
     chunk,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from eighty80_jupyter.chat import events
+from eighty80_jupyter.conversation import events
 from eighty80_jupyter.session.session import Session
 from tests.chat.tool_turns import ONE, THREE, TWO, calls, sent
 from tests.support.replies import (

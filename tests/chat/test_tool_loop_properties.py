@@ -12,13 +12,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from eighty80_jupyter.api.messages import Message, ToolCall
-from eighty80_jupyter.chat.conversation import Conversation
-from eighty80_jupyter.chat.events import CallBegan, CallEnded
-from eighty80_jupyter.chat.tool_hands import Hands
-from eighty80_jupyter.chat.tool_loop import Offer
-from eighty80_jupyter.chat.tools import make_tool
-from eighty80_jupyter.chat.turn import Request, Running, take_turn
+from eighty80_jupyter.conversation.conversation import Conversation
+from eighty80_jupyter.conversation.events import CallBegan, CallEnded
 from eighty80_jupyter.errors import APIError, APIStreamError
+from eighty80_jupyter.tools.executor import Hands
+from eighty80_jupyter.tools.rounds import Offer
+from eighty80_jupyter.tools.toolbox import make_tool
+from eighty80_jupyter.turns.turn import Request, Running, take_turn
 from eighty80_jupyter.wire.chunks import ChunkDecoder
 from eighty80_jupyter.wire.client import Client, Settings
 from eighty80_jupyter.wire.endpoint import Secret, resolve
@@ -28,8 +28,8 @@ from tests.support.replies import chunk, split_text
 if TYPE_CHECKING:
     from eighty80_jupyter.api.deltas import Delta
     from eighty80_jupyter.api.reply import Reply
-    from eighty80_jupyter.chat.events import TurnEvent
-    from eighty80_jupyter.chat.tool_call import ToolResult
+    from eighty80_jupyter.conversation.events import TurnEvent
+    from eighty80_jupyter.tools.call import ToolResult
 
 
 Form = Literal["index", "no index", "whole", "backwards"]

@@ -20,7 +20,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from eighty80_jupyter.chat.tool_result import (
+from eighty80_jupyter.prompt.describe.registry import Registry
+from eighty80_jupyter.prompt.secrets.redact import Redactor
+from eighty80_jupyter.prompt.tokens import estimate
+from eighty80_jupyter.tools.result import (
     EMPTY,
     NOTHING,
     ToolSettings,
@@ -28,10 +31,7 @@ from eighty80_jupyter.chat.tool_result import (
     error_text,
     result_text,
 )
-from eighty80_jupyter.chat.tool_run import FirstItems
-from eighty80_jupyter.prompt.describe.registry import Registry
-from eighty80_jupyter.prompt.secrets.redact import Redactor
-from eighty80_jupyter.prompt.tokens import estimate
+from eighty80_jupyter.tools.run import FirstItems
 from eighty80_jupyter.wire.endpoint import Secret
 
 SECRET = "s3cr3t-value-1234"

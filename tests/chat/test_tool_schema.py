@@ -31,8 +31,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, Field, SecretStr, TypeAdapter
 
-from eighty80_jupyter.chat.tools import Tool, make_tool
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.tools.toolbox import Tool, make_tool
 
 
 class Color(Enum):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eighty80_jupyter.chat.tool_text import written_call
+from eighty80_jupyter.tools.written import written_call
 
 NAMES = {"get_weather", "now", "tool"}
 PARIS = '{"city": "Paris"}'

@@ -26,8 +26,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from eighty80_jupyter.chat.tools import Tool, ToolBox, ToolInputError, make_tool
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.tools.toolbox import Tool, ToolBox, ToolInputError, make_tool
 
 
 class Color(Enum):
@@ -643,7 +643,7 @@ def test_wrong_settings(settings: dict[str, Any], expected: str) -> None:
 def test_late_import() -> None:
     """The registry is imported without pydantic and without what describes values."""
     code = (
-        "import sys, eighty80_jupyter.chat.tools, eighty80_jupyter.chat.tool_call\n"
+        "import sys, eighty80_jupyter.tools.toolbox, eighty80_jupyter.tools.call\n"
         "names = ('pydantic', 'docstring_parser', 'jsonschema', 'pydantic_core')\n"
         "names += ('eighty80_jupyter.prompt.describe.registry',)\n"
         "names += ('eighty80_jupyter.prompt.template.compose',)\n"

@@ -30,7 +30,7 @@ def _fresh(kernel: AttendedKernel, server: ScriptedServer) -> None:
     """Begin each test with one empty conversation and this test's server."""
     result = kernel.run(
         "from eighty80_jupyter import chat; import os\n"
-        "from eighty80_jupyter.chat.conversations import Conversations\n"
+        "from eighty80_jupyter.conversation.branches import Conversations\n"
         f"os.environ.update(_8080_API_URL={server.url!r}, _8080_API_KEY='sk-commands')\n"
         "chat.conversations = Conversations(); chat.config.max_retries = 0"
     )
@@ -223,7 +223,7 @@ def test_retry_offers_the_same_tools(kernel: AttendedKernel, server: ScriptedSer
     )
     server.queue(*(stream_reply(str(number)) for number in range(4)))
     assert kernel.run("%chat --tools price,gone How much?").ok
-    kernel.run("from eighty80_jupyter.chat.tools import ToolBox; here = chat.tools['price']")
+    kernel.run("from eighty80_jupyter.tools.toolbox import ToolBox; here = chat.tools['price']")
     kernel.run("chat.tools = ToolBox(); chat.tools.add(here)")
     assert kernel.run("%chat --retry").ok
     assert "do not go together" in failure(kernel.run("%chat --retry -n 2"))
@@ -485,7 +485,7 @@ def test_history_is_bounded(kernel: AttendedKernel) -> None:
     kernel.run(
         "from eighty80_jupyter import Turn, Reply, Choice\n"
         "from eighty80_jupyter.api.messages import Message\n"
-        "from eighty80_jupyter.chat.conversation import Exchange\n"
+        "from eighty80_jupyter.conversation.conversation import Exchange\n"
         "def turn(n):\n"
         "    reply = Reply(choices=(Choice(text=f'answer {n}'),), model='m')\n"
         "    m = Message('user', f'question {n}'), Message('assistant', f'answer {n}')\n"

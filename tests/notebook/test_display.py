@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from eighty80_jupyter.api.deltas import ReasoningDelta, Retrying, TextDelta
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Choice, Reply, Usage
-from eighty80_jupyter.chat.events import TurnGoesOn, TurnWaits
+from eighty80_jupyter.conversation.events import TurnGoesOn, TurnWaits
 from eighty80_jupyter.notebook.display import NotebookWriter
 from eighty80_jupyter.notebook.markdown import render
 

@@ -16,14 +16,14 @@ from markdown_it import MarkdownIt
 
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.reply import CallRecord, Choice, Reply
-from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
-from eighty80_jupyter.chat.tools import ToolBox
-from eighty80_jupyter.chat.wire_form import mended
+from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Turn
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.export import FORMS, export
 from eighty80_jupyter.notebook.export_markdown import closed, fenced
 from eighty80_jupyter.notebook.parsing import parse
 from eighty80_jupyter.notebook.restore import read_notebook
+from eighty80_jupyter.storage.serialization import mended
+from eighty80_jupyter.tools.toolbox import ToolBox
 from eighty80_jupyter.wire.endpoint import Secret
 from tests.chat.talks import conversations, plain_exchange, plain_turn, talk
 from tests.data.hostile_markdown import CASES

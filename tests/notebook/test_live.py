@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from ipywidgets.widgets.widget import _instances
 
-from eighty80_jupyter.chat.turn import Place
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.notebook import live as live_module
 from eighty80_jupyter.notebook.live import ASK_FIRST, DEBOUNCE, READY
@@ -20,6 +19,7 @@ from eighty80_jupyter.notebook.live_strip import STRIP
 from eighty80_jupyter.notebook.panel_live import LiveControls
 from eighty80_jupyter.notebook.panel_parameters import ParameterPanel
 from eighty80_jupyter.session.session import Session
+from eighty80_jupyter.turns.turn import Place
 from tests.support.kernel import KernelSession
 from tests.support.replies import (
     Gate,

@@ -12,8 +12,8 @@ import pytest
 
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Choice, Reply
-from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
-from eighty80_jupyter.chat.conversations import Conversations
+from eighty80_jupyter.conversation.branches import Conversations
+from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Turn
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.export_notebook import notebook as make_notebook
 from eighty80_jupyter.notebook.kept import MOST_KEPT, PanelPage

@@ -11,7 +11,13 @@ import pytest
 from eighty80_jupyter.api.deltas import ReasoningDelta, TextDelta
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.reply import CallRecord, Choice, Reply
-from eighty80_jupyter.chat.events import CallBegan, CallEnded, CallWritten, RoundBegan, TurnEvent
+from eighty80_jupyter.conversation.events import (
+    CallBegan,
+    CallEnded,
+    CallWritten,
+    RoundBegan,
+    TurnEvent,
+)
 from eighty80_jupyter.notebook.display import NotebookWriter
 from eighty80_jupyter.notebook.summary import last_line
 from eighty80_jupyter.notebook.tool_display import Line, cut, entries_html, entries_of, entries_text

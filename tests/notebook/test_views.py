@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Choice, Reply, Usage
-from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
 from eighty80_jupyter.config import ChatConfig
+from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Turn
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook import views
 from eighty80_jupyter.session.session import Session

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from eighty80_jupyter.chat.conversation import Conversation
-from eighty80_jupyter.chat.wire_form import Record, mended, plain, read_conversation
+from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.blocks import without_data
+from eighty80_jupyter.storage.serialization import Record, mended, plain, read_conversation
 from eighty80_jupyter.wire.endpoint import Secret, without_secret
 
 KINDS = ("data", "images", "tools")

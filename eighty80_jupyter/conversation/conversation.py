@@ -295,7 +295,7 @@ class Conversation:
         Its columns are turn (from 1), role, text, model, parameters, tokens and seconds. Raises
         UsageError where pandas is not installed.
         """
-        from eighty80_jupyter.chat.frame import to_dataframe  # noqa: PLC0415  # seldom asked
+        from eighty80_jupyter.conversation.frame import to_dataframe  # noqa: PLC0415  # seldom asked
 
         return to_dataframe(self)
 

@@ -17,12 +17,12 @@ from eighty80_jupyter.api.deltas import Snapshot
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.reply import CallRecord, Choice, Stopped, Usage
 from eighty80_jupyter.api.request_parameters import shown, unknown
-from eighty80_jupyter.chat.events import CallBegan, CallEnded, CallWritten, TurnEvent
-from eighty80_jupyter.chat.tool_call import ToolResult, not_run, shown_call
-from eighty80_jupyter.chat.tool_input import parsed
-from eighty80_jupyter.chat.tool_text import written_call
-from eighty80_jupyter.chat.tools import Tool, ToolBox, make_tool
+from eighty80_jupyter.conversation.events import CallBegan, CallEnded, CallWritten, TurnEvent
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.tools.arguments import parsed
+from eighty80_jupyter.tools.call import ToolResult, not_run, shown_call
+from eighty80_jupyter.tools.toolbox import Tool, ToolBox, make_tool
+from eighty80_jupyter.tools.written import written_call
 
 MOST_REPEATS = 3  # of the same call with the same arguments in one turn
 CHOICES = ("auto", "none", "required")

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from eighty80_jupyter.chat.conversation import Conversation
-from eighty80_jupyter.chat.events import TurnEvent
-from eighty80_jupyter.chat.turn import Running
+from eighty80_jupyter.conversation.conversation import Conversation
+from eighty80_jupyter.conversation.events import TurnEvent
+from eighty80_jupyter.turns.turn import Running
 
 _log = logging.getLogger(__name__)
 

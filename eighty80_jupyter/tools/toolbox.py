@@ -24,7 +24,7 @@ from eighty80_jupyter.api.request_parameters import shown, unknown
 from eighty80_jupyter.errors import UsageError
 
 if TYPE_CHECKING:
-    from eighty80_jupyter.chat.tool_schema import Inputs
+    from eighty80_jupyter.tools.schema import Inputs
 
 F = TypeVar("F", bound=Callable[..., Any])
 D = TypeVar("D")
@@ -134,12 +134,12 @@ class Tool:
         An empty text and `null` are `{}`. Raises ToolInputError, whose text is for the model: what
         is wrong with which parameter, what was expected and what came.
         """
-        from eighty80_jupyter.chat import tool_input  # noqa: PLC0415  # the first call needs it
+        from eighty80_jupyter.tools.arguments import check, parsed  # noqa: PLC0415  # first call
 
-        values = tool_input.parsed(text)
+        values = parsed(text)
         if self.inputs is not None:
             return self.inputs.read(values)
-        tool_input.check(values, self.parameters)
+        check(values, self.parameters)
         return values
 
 
@@ -274,7 +274,7 @@ def make_tool(
     function, bound method, partial or callable object will do, if each parameter has a type that
     JSON can carry. Raises UsageError, in one line that says how to mend it.
     """
-    from eighty80_jupyter.chat.tool_schema import inputs_of  # noqa: PLC0415  # brings in pydantic
+    from eighty80_jupyter.tools.schema import inputs_of  # noqa: PLC0415  # brings in pydantic
 
     if name is None:
         name = _name_of(function)

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from eighty80_jupyter.api.messages import Message
-from eighty80_jupyter.chat.conversation import Conversation, Summary, Turn
-from eighty80_jupyter.chat.limits import Fitted, Policy, Window, fit, old_turns
+from eighty80_jupyter.conversation.conversation import Conversation, Summary, Turn
 from eighty80_jupyter.errors import ContextLengthError
+from eighty80_jupyter.turns.window import Fitted, Policy, Window, fit, old_turns
 
 # Asks the model: messages in, its text out.
 Ask = Callable[[Sequence[Message]], Awaitable[str]]

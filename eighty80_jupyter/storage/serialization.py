@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from eighty80_jupyter.api.messages import Message
-from eighty80_jupyter.chat.conversation import Conversation, Exchange, Summary, Turn
+from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Summary, Turn
 from eighty80_jupyter.errors import UsageError
 
 if TYPE_CHECKING:

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.api.deltas import Retrying, Snapshot
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Reply, Status, Stopped
-from eighty80_jupyter.chat.context import Ask, Context, ContextSettings
-from eighty80_jupyter.chat.conversation import Conversation, Exchange, InstructionRole, Turn
-from eighty80_jupyter.chat.events import RoundBegan, TurnEvent, TurnGoesOn, TurnWaits
-from eighty80_jupyter.chat.tool_loop import Offer, Round, RunCalls, ToolLoop
+from eighty80_jupyter.conversation.conversation import Conversation, Exchange, InstructionRole, Turn
+from eighty80_jupyter.conversation.events import RoundBegan, TurnEvent, TurnGoesOn, TurnWaits
 from eighty80_jupyter.errors import APIError, ContextLengthError
 from eighty80_jupyter.prompt.describe.protocol import DATA_NOTE
+from eighty80_jupyter.tools.rounds import Offer, Round, RunCalls, ToolLoop
+from eighty80_jupyter.turns.context import Ask, Context, ContextSettings
 
 if TYPE_CHECKING:
     # The client brings in the HTTP library, which nobody waits for before the first request.

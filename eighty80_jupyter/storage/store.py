@@ -18,12 +18,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from eighty80_jupyter.chat.conversation import Conversation
-from eighty80_jupyter.chat.conversations import Conversations
-from eighty80_jupyter.chat.files import locked, read_file, target, write_file
-from eighty80_jupyter.chat.left_out import Secrets, plain_without
-from eighty80_jupyter.chat.wire_form import Record, from_json, read_conversation, to_json
+from eighty80_jupyter.conversation.branches import Conversations
+from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.storage.files import locked, read_file, target, write_file
+from eighty80_jupyter.storage.omit import Secrets, plain_without
+from eighty80_jupyter.storage.serialization import Record, from_json, read_conversation, to_json
 
 FORMAT = "eighty80_jupyter conversation"
 SCHEMA = 1

@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Choice, Reply
-from eighty80_jupyter.chat.conversation import Conversation, Exchange, Turn
-from eighty80_jupyter.chat.files import read_file
-from eighty80_jupyter.chat.journal_files import FORMAT, SCHEMA, journal_folder, journals
-from eighty80_jupyter.chat.store import LIMIT
-from eighty80_jupyter.chat.wire_form import check_name, check_turn, from_json, read
+from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Turn
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.storage.files import read_file
+from eighty80_jupyter.storage.journal_files import FORMAT, SCHEMA, journal_folder, journals
+from eighty80_jupyter.storage.serialization import check_name, check_turn, from_json, read
+from eighty80_jupyter.storage.store import LIMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

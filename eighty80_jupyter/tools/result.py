@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.chat.tool_run import FirstItems
+from eighty80_jupyter.tools.run import FirstItems
 
 if TYPE_CHECKING:
     # All that describes values is brought in by the first result.

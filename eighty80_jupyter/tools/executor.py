@@ -19,9 +19,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from eighty80_jupyter.api.messages import ToolCall
-from eighty80_jupyter.chat.conversation import Conversation
-from eighty80_jupyter.chat.events import CallBegan, CallEnded, ToolEvent
-from eighty80_jupyter.chat.tool_call import (
+from eighty80_jupyter.conversation.conversation import Conversation
+from eighty80_jupyter.conversation.events import CallBegan, CallEnded, ToolEvent
+from eighty80_jupyter.tools.call import (
     ToolResult,
     ToolSettings,
     not_run,
@@ -29,8 +29,8 @@ from eighty80_jupyter.chat.tool_call import (
     run_tool,
     shown_call,
 )
-from eighty80_jupyter.chat.tool_loop import Confirmer, Decision
-from eighty80_jupyter.chat.tools import Tool
+from eighty80_jupyter.tools.rounds import Confirmer, Decision
+from eighty80_jupyter.tools.toolbox import Tool
 
 _log = logging.getLogger(__name__)
 

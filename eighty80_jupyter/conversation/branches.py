@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from shlex import quote
 
 from eighty80_jupyter.api.request_parameters import unknown
-from eighty80_jupyter.chat.conversation import Conversation, Watcher
+from eighty80_jupyter.conversation.conversation import Conversation, Watcher
 from eighty80_jupyter.errors import UsageError
 
 MAIN = "main"

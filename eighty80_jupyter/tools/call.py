@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from eighty80_jupyter.api.messages import Message, ToolCall
-from eighty80_jupyter.chat.tool_result import ToolSettings, cleaned, error_text, result_text
-from eighty80_jupyter.chat.tool_run import GivenUpError, execute
-from eighty80_jupyter.chat.tools import Tool, unknown_tool
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.tools.result import ToolSettings, cleaned, error_text, result_text
+from eighty80_jupyter.tools.run import GivenUpError, execute
+from eighty80_jupyter.tools.toolbox import Tool, unknown_tool
 
 __all__ = [
     "ToolResult",

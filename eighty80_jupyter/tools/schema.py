@@ -14,16 +14,16 @@ from functools import partial
 from typing import Any
 
 from eighty80_jupyter.api.request_parameters import shown, unknown
-from eighty80_jupyter.chat.tool_docs import documented
-from eighty80_jupyter.chat.tool_types import (
+from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.tools.docstrings import documented
+from eighty80_jupyter.tools.toolbox import ToolInputError
+from eighty80_jupyter.tools.types import (
     Unresolved,
     annotated,
     described_fields,
     resolved,
     signature_of,
 )
-from eighty80_jupyter.chat.tools import ToolInputError
-from eighty80_jupyter.errors import UsageError
 
 _MISSING = inspect.Parameter.empty
 _LONGEST_DEFAULT = 500  # characters of its JSON; a longer one tells a model nothing
@@ -187,7 +187,7 @@ def _schema(inputs: list[Input], hints: Mapping[str, Any], name: str) -> dict[st
     from pydantic import TypeAdapter  # noqa: PLC0415  # slow to import
 
     # It imports pydantic.
-    from eighty80_jupyter.chat.tool_json_schema import Generator, without_titles  # noqa: PLC0415
+    from eighty80_jupyter.tools.json_schema import Generator, without_titles  # noqa: PLC0415
 
     for item in inputs:  # one by one, to say which it is
         try:

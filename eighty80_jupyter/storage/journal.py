@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from eighty80_jupyter.api.deltas import ReasoningDelta, RefusalDelta, TextDelta
-from eighty80_jupyter.chat.conversation import Conversation, Turn
-from eighty80_jupyter.chat.conversations import Conversations
-from eighty80_jupyter.chat.events import RoundBegan, TurnEvent
-from eighty80_jupyter.chat.feed import Feed, SessionEvent, TurnBegan, TurnEnded, TurnEvents
-from eighty80_jupyter.chat.journal_files import append, begin, journal_folder
-from eighty80_jupyter.chat.turn import Running
-from eighty80_jupyter.chat.wire_form import plain, to_json
+from eighty80_jupyter.conversation.branches import Conversations
+from eighty80_jupyter.conversation.conversation import Conversation, Turn
+from eighty80_jupyter.conversation.events import RoundBegan, TurnEvent
+from eighty80_jupyter.storage.journal_files import append, begin, journal_folder
+from eighty80_jupyter.storage.serialization import plain, to_json
+from eighty80_jupyter.turns.feed import Feed, SessionEvent, TurnBegan, TurnEnded, TurnEvents
+from eighty80_jupyter.turns.turn import Running
 from eighty80_jupyter.wire.endpoint import Secret, without_secret
 
 PIECES_SECONDS = 0.2  # between two lines with pieces of a reply

@@ -8,8 +8,8 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-from eighty80_jupyter.chat.files import PRIVATE, lock
-from eighty80_jupyter.chat.wire_form import to_json
+from eighty80_jupyter.storage.files import PRIVATE, lock
+from eighty80_jupyter.storage.serialization import to_json
 
 FORMAT = "eighty80_jupyter journal"
 SCHEMA = 1

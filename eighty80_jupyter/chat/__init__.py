@@ -1,1 +1,0 @@
-"""A conversation and what happens in a turn."""

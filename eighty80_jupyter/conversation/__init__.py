@@ -1,0 +1,1 @@
+"""Turns, alternatives, branches and events: values and their rules, no I/O."""

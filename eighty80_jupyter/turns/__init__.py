@@ -1,0 +1,1 @@
+"""One turn while it runs: the context window, the rounds, the feed."""
