@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api.deltas import TextDelta
 from eighty80_jupyter.api.reply import Choice, Reply
-from eighty80_jupyter.notebook.display import NotebookWriter
+from eighty80_jupyter.notebook.cell.display import NotebookWriter
 from tests.support.lab import JupyterServer, NotebookPage, make_notebook, open_browser
 from tests.support.replies import stream_reply
 from tests.support.scripted import ScriptedServer
@@ -71,7 +71,7 @@ for text in pieces():
 handle.update(Markdown(TEXT + "\\n\\nThe end."))
 """
 ONCE = """
-from eighty80_jupyter.notebook.markdown import render
+from eighty80_jupyter.notebook.markdown.render import render
 from IPython.display import HTML
 display(HTML(render(TEXT + "\\n\\nThe end.")))
 """
@@ -177,7 +177,7 @@ class Bench:
         setup = f"import json\nTEXT = json.load(open('text.json'))\nSPEED = {speed}\n{STREAM}"
         setup += "\nfrom IPython.core.interactiveshell import InteractiveShell\n"
         # The first formula and the first reply load what all later ones have.
-        setup += "import eighty80_jupyter.notebook.markdown\n%load_ext eighty80_jupyter\n"
+        setup += "import eighty80_jupyter.notebook.markdown.render\n%load_ext eighty80_jupyter\n"
         setup += "from IPython.display import Markdown\nMarkdown('$x$')"
         code = WAYS[way]
         cells = ["%chat --panel", code] if NOTE in code else [f"{code}\nimport time; {NOTE}"]

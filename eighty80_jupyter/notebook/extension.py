@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.config import ChatConfig
-from eighty80_jupyter.notebook.confirm import InputConfirmer
+from eighty80_jupyter.notebook.cell.confirm import InputConfirmer
 from eighty80_jupyter.session.session import Session
 
 if TYPE_CHECKING:
@@ -53,14 +53,14 @@ def attach(shell: InteractiveShell) -> Session:
 
 
 def _open_panel(shell: InteractiveShell, session: Session) -> Any:
-    from eighty80_jupyter.notebook.panel import open_panel  # noqa: PLC0415  # brings in ipywidgets
+    from eighty80_jupyter.notebook.panel.panel import open_panel  # noqa: PLC0415  # brings in ipywidgets
 
     return open_panel(shell, session)
 
 
 def load(shell: InteractiveShell) -> None:
     """Register the magics."""
-    from eighty80_jupyter.notebook.magic import (  # noqa: PLC0415  # cycle-free
+    from eighty80_jupyter.notebook.magic.magic import (  # noqa: PLC0415  # cycle-free
         ChatCommand,
         ChatMagic,
         chat_without_cell,
@@ -110,7 +110,7 @@ def _complete(shell: InteractiveShell, session: Session | None) -> None:
 
         @context_matcher(identifier=_MATCHER)  # type: ignore[untyped-decorator]  # IPython's
         def match(context: CompletionContext) -> Any:
-            from eighty80_jupyter.notebook.completion import complete  # noqa: PLC0415  # first Tab
+            from eighty80_jupyter.notebook.line.completion import complete  # noqa: PLC0415  # first Tab
 
             return complete(session, context)
 
@@ -136,18 +136,18 @@ def _register_displays(shell: InteractiveShell) -> None:
 
 
 def _reply_html(reply: Any) -> str:
-    from eighty80_jupyter.notebook.views import reply_html  # noqa: PLC0415  # the Markdown stack
+    from eighty80_jupyter.notebook.cell.views import reply_html  # noqa: PLC0415  # the Markdown stack
 
     return reply_html(reply)
 
 
 def _conversation_html(conversation: Any) -> str:
-    from eighty80_jupyter.notebook.views import conversation_html  # noqa: PLC0415  # the same
+    from eighty80_jupyter.notebook.cell.views import conversation_html  # noqa: PLC0415  # the same
 
     return conversation_html(conversation)
 
 
 def _turn_html(turn: Any) -> str:
-    from eighty80_jupyter.notebook.views import turn_html  # noqa: PLC0415  # the same
+    from eighty80_jupyter.notebook.cell.views import turn_html  # noqa: PLC0415  # the same
 
     return turn_html(None, turn)

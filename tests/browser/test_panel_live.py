@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from eighty80_jupyter.notebook.live import DEBOUNCE
+from eighty80_jupyter.notebook.compare.live import DEBOUNCE
 from tests.support.lab import DARK
 from tests.support.replies import Gate, Reply, sse_reply, stream_reply, text_chunks
 from tests.support.waiting import wait_until

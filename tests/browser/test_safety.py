@@ -200,7 +200,7 @@ def test_hostile_text_in_widgets(
     """In widgets the same texts are harmless; and the probes see what is not."""
     texts = [aimed(text, elsewhere) for text in CASES.values()]
     notebook = make_notebook(
-        "import json, ipywidgets\nfrom eighty80_jupyter.notebook.markdown import render",
+        "import json, ipywidgets\nfrom eighty80_jupyter.notebook.markdown.render import render",
         "texts = json.load(open('hostile.json'))\n"
         "ipywidgets.VBox([ipywidgets.HTML(render(text)) for text in texts])",
         "ipywidgets.VBox([ipywidgets.HTMLMath(render(text)) for text in texts])",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from eighty80_jupyter.api.code_blocks import code_blocks
-from eighty80_jupyter.notebook.commands_notebook import cell_of
+from eighty80_jupyter.notebook.commands.code import cell_of
 from tests.notebook.attended import AttendedKernel, new_cells
 from tests.support.replies import error_reply, stream_reply
 

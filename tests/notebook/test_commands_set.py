@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.parsing import parse
+from eighty80_jupyter.notebook.line.parser import parse
 from tests.support.kernel import KernelSession
 from tests.support.replies import stream_reply
 

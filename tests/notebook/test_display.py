@@ -14,8 +14,8 @@ from eighty80_jupyter.api.deltas import ReasoningDelta, Retrying, TextDelta
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Choice, Reply, Usage
 from eighty80_jupyter.conversation.events import TurnGoesOn, TurnWaits
-from eighty80_jupyter.notebook.display import NotebookWriter
-from eighty80_jupyter.notebook.markdown import render
+from eighty80_jupyter.notebook.cell.display import NotebookWriter
+from eighty80_jupyter.notebook.markdown.render import render
 
 PROSE = (
     "The **median** is the middle value of a sorted list, and the `mean` is the sum divided by "

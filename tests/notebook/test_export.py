@@ -18,10 +18,10 @@ from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.reply import CallRecord, Choice, Reply
 from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Turn
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.export import FORMS, export
-from eighty80_jupyter.notebook.export_markdown import closed, fenced
-from eighty80_jupyter.notebook.parsing import parse
-from eighty80_jupyter.notebook.restore import read_notebook
+from eighty80_jupyter.notebook.line.parser import parse
+from eighty80_jupyter.notebook.saved.export import FORMS, export
+from eighty80_jupyter.notebook.saved.export_markdown import closed, fenced
+from eighty80_jupyter.notebook.saved.restore import read_notebook
 from eighty80_jupyter.storage.serialization import mended
 from eighty80_jupyter.tools.toolbox import ToolBox
 from eighty80_jupyter.wire.endpoint import Secret

@@ -7,8 +7,8 @@ import threading
 import pytest
 from markdown_it import MarkdownIt
 
-from eighty80_jupyter.notebook.markdown import escape, render
-from eighty80_jupyter.notebook.markdown_code import STYLES
+from eighty80_jupyter.notebook.markdown.code import STYLES
+from eighty80_jupyter.notebook.markdown.render import escape, render
 from tests.data.markdown_checks import STYLE, faults, structure, text_of
 from tests.data.markdown_corpus import CASES, GIVEN
 

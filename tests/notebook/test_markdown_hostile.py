@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eighty80_jupyter.notebook import markdown
-from eighty80_jupyter.notebook.markdown import render
+from eighty80_jupyter.notebook.markdown import render as markdown
+from eighty80_jupyter.notebook.markdown.render import render
 from tests.data.hostile_markdown import CASES
 from tests.data.markdown_checks import faults, formulas, text_of
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eighty80_jupyter.notebook.markdown import render
+from eighty80_jupyter.notebook.markdown.render import render
 from tests.data.markdown_checks import formulas, text_of
 
 UNTOUCHED = {

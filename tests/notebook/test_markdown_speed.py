@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from eighty80_jupyter.notebook.markdown import Splitter, render
+from eighty80_jupyter.notebook.markdown.render import Splitter, render
 from tests.data.markdown_checks import faults
 
 N = 3000

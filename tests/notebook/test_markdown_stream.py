@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eighty80_jupyter.notebook.markdown import Splitter, render
+from eighty80_jupyter.notebook.markdown.render import Splitter, render
 from tests.data.hostile_markdown import CASES as HOSTILE
 from tests.data.markdown_checks import text_of
 from tests.data.markdown_corpus import CASES

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from eighty80_jupyter.api.request_parameters import PARAMETERS
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.manual import manual
-from eighty80_jupyter.notebook.options import OPTIONS
-from eighty80_jupyter.notebook.parsing import parse
+from eighty80_jupyter.notebook.line.manual import manual
+from eighty80_jupyter.notebook.line.options import OPTIONS
+from eighty80_jupyter.notebook.line.parser import parse
 
 
 @pytest.mark.parametrize(

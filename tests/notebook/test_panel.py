@@ -18,8 +18,8 @@ from ipywidgets.widgets.widget import _instances
 from nbconvert import HTMLExporter
 
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
-from eighty80_jupyter.notebook.panel import Panel
-from eighty80_jupyter.notebook.panel_actions import Consent
+from eighty80_jupyter.notebook.panel.actions import Consent
+from eighty80_jupyter.notebook.panel.panel import Panel
 from eighty80_jupyter.session.session import Session
 from tests.support.replies import (
     Gate,

@@ -15,9 +15,9 @@ from eighty80_jupyter.api.reply import Choice, Reply
 from eighty80_jupyter.conversation.branches import Conversations
 from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Turn
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.export_notebook import notebook as make_notebook
-from eighty80_jupyter.notebook.kept import MOST_KEPT, PanelPage
-from eighty80_jupyter.notebook.restore import own_notebook, read_notebook, restore
+from eighty80_jupyter.notebook.saved.export_notebook import notebook as make_notebook
+from eighty80_jupyter.notebook.saved.metadata import MOST_KEPT, PanelPage
+from eighty80_jupyter.notebook.saved.restore import own_notebook, read_notebook, restore
 from tests.chat.talks import plain_turn
 
 Entry = dict[str, Any]

@@ -12,7 +12,7 @@ import pytest
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter, LatexExporter, MarkdownExporter
 
-from eighty80_jupyter.notebook.markdown import render
+from eighty80_jupyter.notebook.markdown.render import render
 from tests.data.markdown_checks import faults
 from tests.data.rich_reply import rich_reply
 from tests.support.environment import child_environment

@@ -12,9 +12,9 @@ from ipywidgets.widgets.widget import _instances
 from eighty80_jupyter.api.request_parameters import PARAMETERS
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.panel_live import LiveControls
-from eighty80_jupyter.notebook.panel_sweep import SweepView
-from eighty80_jupyter.notebook.sweep import SAMPLES, SWEPT, values_of
+from eighty80_jupyter.notebook.compare.comparison import SAMPLES, SWEPT, values_of
+from eighty80_jupyter.notebook.panel.comparison import SweepView
+from eighty80_jupyter.notebook.panel.live import LiveControls
 from eighty80_jupyter.session.session import Session
 from tests.support.replies import Gate, Reply, error_reply, sse_reply, stream_reply, text_chunks
 from tests.support.scripted import ScriptedServer

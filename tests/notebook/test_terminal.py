@@ -14,8 +14,8 @@ from eighty80_jupyter.api.deltas import ReasoningDelta, Retrying, TextDelta
 from eighty80_jupyter.api.messages import ToolCall
 from eighty80_jupyter.api.reply import Choice, Reply, Usage
 from eighty80_jupyter.conversation.events import CallBegan
-from eighty80_jupyter.notebook.summary import facts
-from eighty80_jupyter.notebook.terminal import RichWriter, TerminalWriter, make_terminal_writer
+from eighty80_jupyter.notebook.cell.summary import facts
+from eighty80_jupyter.notebook.cell.terminal import RichWriter, TerminalWriter, make_terminal_writer
 from tests.support.environment import child_environment
 from tests.support.replies import stream_reply
 

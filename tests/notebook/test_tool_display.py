@@ -18,9 +18,15 @@ from eighty80_jupyter.conversation.events import (
     RoundBegan,
     TurnEvent,
 )
-from eighty80_jupyter.notebook.display import NotebookWriter
-from eighty80_jupyter.notebook.summary import last_line
-from eighty80_jupyter.notebook.tool_display import Line, cut, entries_html, entries_of, entries_text
+from eighty80_jupyter.notebook.cell.display import NotebookWriter
+from eighty80_jupyter.notebook.cell.summary import last_line
+from eighty80_jupyter.notebook.cell.tool_display import (
+    Line,
+    cut,
+    entries_html,
+    entries_of,
+    entries_text,
+)
 from tests.support.waiting import wait_until
 
 

@@ -1,0 +1,1 @@
+"""A reply in a cell or in a terminal."""

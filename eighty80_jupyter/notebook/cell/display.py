@@ -1,0 +1,266 @@
+"""The streaming writer for a notebook: events in, outputs of the cell out.
+
+JupyterLab draws every update that it gets, one after the other, so what is drawn again and again
+must be small, and there must be few updates. A reply is therefore cut into blocks: a finished one
+is frozen as an output of its own, only the tail is drawn again, and the more has been drawn, the
+more must come before it is drawn once more. Measured by `benchmarks/draw.py`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from eighty80_jupyter.api.deltas import ReasoningDelta, RefusalDelta, Retrying, TextDelta
+from eighty80_jupyter.conversation.events import (
+    CallBegan,
+    CallEnded,
+    CallWritten,
+    RoundBegan,
+    TurnEvent,
+    TurnGoesOn,
+    TurnWaits,
+)
+from eighty80_jupyter.notebook.cell.answer import Answer
+from eighty80_jupyter.notebook.cell.outputs import QUIET, Output, Page
+from eighty80_jupyter.notebook.cell.summary import last_line
+from eighty80_jupyter.notebook.cell.tool_display import CallGroup, show_figures
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from eighty80_jupyter.api.messages import Message
+    from eighty80_jupyter.api.reply import Reply
+
+FRAME_SECONDS = 0.1  # at most ten updates a second
+WAIT_SECONDS = 0.5  # a wait that is shorter is not worth a line
+IDLE_SECONDS = 1.5  # a stream that pauses for so long shows what it has
+QUICK_DRAWINGS = 2  # after these half as many: at the chip's speed drawing is what takes the time
+MAX_IDLE_DRAWINGS = 4
+ROUND_OUTPUTS = 24  # from then on further rounds are drawn in the outputs of the last one
+
+WAITS = "another turn of this conversation is under way; this one begins after it ..."
+
+SCHEMA = 1
+
+
+class Writer(Protocol):
+    """Shows a reply while it comes."""
+
+    def take(self, events: Sequence[TurnEvent]) -> None:
+        """Take what has come, and draw when it is time; called often, also with nothing."""
+
+    def finish(
+        self,
+        reply: Reply | None,
+        messages: Sequence[Message] = (),
+        notes: Sequence[str] = (),
+        kept: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Draw what is left, and the last line; None where there is no reply.
+
+        `messages` are those of the turn, for the metadata of the last line, as is what else is
+        `kept` of it; `notes` tell what was inserted into the prompt.
+        """
+
+
+def has_pages(shell: InteractiveShell) -> bool:
+    """Tell whether the shell's front end shows HTML: a kernel does, a terminal does not."""
+    return getattr(shell, "kernel", None) is not None
+
+
+class NotebookWriter:
+    """Draw a reply into the outputs of the running cell.
+
+    One answer is drawn as frozen blocks and a tail. Several stand one below the other under small
+    headings, each as one output, since no output can be put between others. `markdown` sends the
+    text as `text/markdown` for the front end to render. `metadata` goes with every output.
+
+    The calls of a round stand in one output below what the model said before them, and those of
+    the next round with them, unless it said something in between.
+    """
+
+    def __init__(
+        self,
+        publish: Callable[..., None],
+        *,
+        choices: int = 1,
+        allow_images: bool = False,
+        markdown: bool = False,
+        metadata: Mapping[str, Any] | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._now = now
+        self._page = Page(publish, dict(metadata or {}), markdown=markdown, images=allow_images)
+        self._several = choices > 1
+        self._answers: list[Answer] = []
+        self._calls: CallGroup | None = None
+        self._written: frozenset[str] = frozenset()
+        self._note = Output(self._page)
+        self._waits_since: float | None = None
+        self._retried: list[str] = []
+        self._due = self._last_event = 0.0
+        self._idle_drawings = self._drawings = 0
+
+    def take(self, events: Sequence[TurnEvent]) -> None:
+        """Collect the pieces; draw at most every `FRAME_SECONDS`, and where enough has come."""
+        for event in events:
+            match event:
+                case TextDelta() | RefusalDelta():
+                    self._answer(event.choice).add_text(event.text)
+                case ReasoningDelta():
+                    self._answer(event.choice).add_thought(event.text)
+                case Retrying():
+                    self._retried.append(event.error)
+                    self._note.quiet(f"{event.error} - trying again in {event.seconds:.1f} s")
+                case TurnWaits():
+                    self._waits_since = self._now()
+                case TurnGoesOn():
+                    self._end_wait()
+                case RoundBegan() | CallWritten() | CallBegan() | CallEnded():
+                    self._take_tool_event(event)
+        now = self._now()
+        if self._waits_since is not None and now - self._waits_since >= WAIT_SECONDS:
+            self._note.quiet(WAITS)
+        if events:
+            self._last_event = now
+        if now < self._due:
+            return
+        if self._calls is not None:
+            self._calls.tick()
+        idle = now - self._last_event >= IDLE_SECONDS and self._idle_drawings < MAX_IDLE_DRAWINGS
+        drawn = [answer.draw(now=idle) for answer in self._answers]
+        if any(drawn):
+            self._drawings += 1
+            frames = 1 if self._drawings <= QUICK_DRAWINGS else 2
+            self._due = self._now() + frames * FRAME_SECONDS
+            self._idle_drawings += idle
+
+    def finish(
+        self,
+        reply: Reply | None,
+        messages: Sequence[Message] = (),
+        notes: Sequence[str] = (),
+        kept: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Draw the end of the reply and the quiet line below it."""
+        self._end_wait()
+        if self._calls is not None:
+            self._calls.finish()
+        if self._retried:
+            count = len(self._retried)  # what is saved must not say that it goes on
+            self._note.quiet(f"attempts that failed before: {count} ({self._retried[-1]})")
+        if reply is None:
+            return
+        if any(answer.used_again for answer in self._answers):
+            # What the tools have shown stands below these outputs, and the answer belongs last.
+            for answer in self._answers:
+                answer.restart()
+            self._answers = []
+        for choice in reply.choices:
+            answer = self._answer(choice.index)
+            answer.complete(choice.text or choice.refusal, choice.reasoning)
+        for answer in self._answers:
+            answer.draw(final=True)
+        self._page.metadata.update(reply_metadata(reply, messages))
+        self._page.metadata.update(kept or {})
+        Output(self._page).quiet(last_line(reply, notes))
+
+    def _end_wait(self) -> None:
+        if self._note.shown and self._waits_since is not None:
+            seconds = self._now() - self._waits_since
+            self._note.quiet(f"waited {seconds:.1f} s for another turn of this conversation")
+        self._waits_since = None
+
+    def _take_tool_event(self, event: RoundBegan | CallWritten | CallBegan | CallEnded) -> None:
+        match event:
+            case RoundBegan():
+                self._begin_round()
+            case CallWritten():
+                self._written = frozenset(call.id for call in event.calls)
+                for answer in self._answers:
+                    answer.withdraw()
+            case CallBegan():
+                self._group().begin(event, written=event.call.id in self._written)
+            case CallEnded():
+                if self._calls is not None:
+                    self._calls.end(event)
+                show_figures(event.value)
+
+    def _group(self) -> CallGroup:
+        """Return the output for the calls of this round, below what was said before them."""
+        for answer in self._answers:
+            answer.draw(final=True)
+        said = any(answer.shown for answer in self._answers)
+        if self._calls is None or (said and self._page.count < ROUND_OUTPUTS):
+            if self._calls is not None:
+                self._calls.finish()
+            self._calls = CallGroup(self._page, self._now)
+            self._answers = []
+        return self._calls
+
+    def _begin_round(self) -> None:
+        if self._calls is not None and self._page.count >= ROUND_OUTPUTS:
+            for answer in self._answers:
+                if said := answer.restart():
+                    self._calls.add_text(said)
+        else:
+            for answer in self._answers:
+                answer.draw(final=True)
+            self._answers = []
+
+    def _answer(self, index: int) -> Answer:
+        while len(self._answers) <= index:
+            number = len(self._answers) + 1 if self._several else None
+            self._answers.append(Answer(self._page, number))
+        return self._answers[index]
+
+
+def reply_metadata(reply: Reply, messages: Sequence[Message]) -> dict[str, Any]:
+    """Return what the last line's output keeps of a turn, so that it can be read back.
+
+    Pictures and sounds stand as their names: the notebook would grow by all of them.
+    """
+    return {
+        "messages": [replace(m, content=m.text).to_wire() for m in messages],
+        "model": reply.model or reply.parameters.get("model", ""),
+        "parameters": dict(reply.parameters),
+        "usage": reply.usage.to_dict() if reply.usage else None,
+        "finish_reason": reply.finish_reason,
+        "status": reply.status,
+        "seconds": round(reply.seconds, 4),
+        **({"calls": [asdict(call) for call in reply.calls]} if reply.calls else {}),
+    }
+
+
+class Progress:
+    """A bar for bytes that arrive: `progress(done, total)`. It shows nothing if never called."""
+
+    def __init__(self, shell: InteractiveShell, title: str) -> None:
+        self._page = Page(shell.display_pub.publish, {}, markdown=False, images=False)
+        self._in_terminal = not has_pages(shell)
+        self._title = title
+        self._output = Output(self._page)
+        self._due = 0.0
+        self._line = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._line and self._in_terminal:
+            print()  # noqa: T201  # ends the line of the bar
+
+    def __call__(self, done: int, total: int) -> None:
+        """Draw the bar, at most every `FRAME_SECONDS`, and always when it is full."""
+        if time.monotonic() < self._due and done < total:
+            return
+        self._due = time.monotonic() + FRAME_SECONDS
+        self._line = f"{self._title}: {done / 1e6:.0f} of {total / 1e6:.0f} MB"
+        if self._in_terminal:
+            print("\r" + self._line, end="", flush=True)  # noqa: T201  # it is the bar
+        else:
+            bar = f'<progress max="{total}" value="{done}" style="width: 20em"></progress>'
+            self._output.html(f'{bar} <span style="{QUIET}">{self._line}</span>', self._line)

@@ -1,0 +1,85 @@
+"""What `--dry-run` shows: the messages as they would be sent, and what became of each field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from eighty80_jupyter.notebook.cell.outputs import QUIET
+from eighty80_jupyter.notebook.cell.views import table_html, table_text
+from eighty80_jupyter.notebook.markdown.render import escape
+
+if TYPE_CHECKING:
+    from eighty80_jupyter.api.messages import Message
+    from eighty80_jupyter.prompt.template.prepare import Prepared
+    from eighty80_jupyter.prompt.tokens import Calibration
+    from eighty80_jupyter.turns.turn import Outgoing
+
+# JupyterLab would break lines within words.
+_PROSE = "white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; margin: 0 0 1em 1em"
+_HEADS = ("field", "type", "tokens", "what is sent", "left out", "redacted")
+
+
+def dry_run_text(
+    outgoing: Outgoing,
+    parameters: Mapping[str, Any],
+    prepared: Prepared,
+    calibration: Calibration,
+) -> str:
+    """Return the dry run as plain text."""
+    lines = ["Nothing was sent. This is what would be:", ""]
+    for message in outgoing.messages:
+        lines += [f"[{message.role}] {_size(message, calibration)}", _content(message), ""]
+    if outgoing.note:
+        lines += [outgoing.note, ""]
+    lines.append("parameters: " + json.dumps(dict(parameters), ensure_ascii=False, default=str))
+    if prepared.fields:
+        lines += ["", table_text([_HEADS, *_rows(prepared)])]
+    return "\n".join(lines)
+
+
+def dry_run_html(
+    outgoing: Outgoing,
+    parameters: Mapping[str, Any],
+    prepared: Prepared,
+    calibration: Calibration,
+) -> str:
+    """Return the dry run as HTML."""
+    parts = [f'<div style="{QUIET}">Nothing was sent. This is what would be:</div>']
+    parts += [
+        f'<div style="{QUIET}">{escape(message.role)} · {_size(message, calibration)}</div>'
+        f'<pre style="{_PROSE}">{escape(_content(message))}</pre>'
+        for message in outgoing.messages
+    ]
+    if outgoing.note:
+        parts.append(f'<div style="{QUIET}">{escape(outgoing.note)}</div>')
+    shown = json.dumps(dict(parameters), ensure_ascii=False, default=str)
+    parts.append(f'<div style="{QUIET}">parameters: {escape(shown)}</div>')
+    if prepared.fields:
+        parts.append(table_html(_rows(prepared), _HEADS))
+    return "\n".join(parts)
+
+
+def _size(message: Message, calibration: Calibration) -> str:
+    return f"about {calibration.tokens(_content(message)):,} tokens"
+
+
+def _content(message: Message) -> str:
+    """Return the text of a message, and below it the calls that it carries."""
+    calls = [f"[calls {call.name} with {call.arguments or '{}'}]" for call in message.tool_calls]
+    return "\n".join(filter(None, [message.text, *calls]))
+
+
+def _rows(prepared: Prepared) -> list[tuple[str, ...]]:
+    return [
+        (
+            field.source,
+            field.kind,
+            f"{field.tokens:,}",
+            field.summary or ("in the sentence" if field.inline else "whole"),
+            field.cut or "nothing",
+            ", ".join(field.redacted) or "nothing",
+        )
+        for field in prepared.fields
+    ]

@@ -1,0 +1,107 @@
+"""The outputs of a cell that show a reply: made once, then updated in place."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+QUIET = "color: var(--jp-ui-font-color2, #757575); font-size: 85%"
+QUOTED = "border-left: 3px solid var(--jp-border-color1, #bdbdbd); padding-left: 0.8em"
+NAMESPACE = "eighty80_jupyter"  # of the metadata of an output
+
+
+class Page:
+    """What all outputs of one reply share."""
+
+    def __init__(
+        self,
+        publish: Callable[..., None],
+        metadata: dict[str, Any],
+        *,
+        markdown: bool,
+        images: bool,
+    ) -> None:
+        self.publish = publish
+        self.metadata = metadata
+        self.markdown = markdown
+        self.images = images
+        self.count = 0  # outputs that are shown
+
+
+class Output:
+    """One output of the cell, made when first shown and updated in place afterwards."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._id = uuid.uuid4().hex
+        self._last: dict[str, str] = {}
+
+    @property
+    def shown(self) -> bool:
+        """Whether it is on the page."""
+        return bool(self._last)
+
+    def markdown(
+        self,
+        text: str,
+        *,
+        above: str = "",
+        partial: bool = False,
+        references: Mapping[str, tuple[str, str]] | None = None,
+        plain: str | None = None,
+    ) -> None:
+        """Show Markdown, with the HTML `above` it; `plain` (`None`: the Markdown) beside it."""
+        from eighty80_jupyter.notebook.markdown.render import render  # noqa: PLC0415  # the first reply
+
+        if self._page.markdown:
+            source = f"{above}\n\n{text}" if above else text
+            self._show({"text/markdown": source, "text/plain": plain or text})
+            return
+        html = render(text, partial=partial, allow_images=self._page.images, references=references)
+        if partial:
+            # The source and the metadata go along once, with the last drawing: all would double.
+            self._show({"text/html": above + html}, {})
+        else:
+            self._show({"text/html": above + html, "text/plain": plain or text})
+
+    def html(self, html: str, text: str) -> None:
+        """Show HTML of ours, with `text` beside it for where there is none."""
+        self._show({"text/html": html, "text/plain": text})
+
+    def quiet(self, text: str) -> None:
+        """Show a line in small and grey letters."""
+        from eighty80_jupyter.notebook.markdown.render import escape  # noqa: PLC0415  # the first reply
+
+        self.html(f'<div style="{QUIET}">{escape(text)}</div>', text)
+
+    def _show(self, data: dict[str, str], metadata: dict[str, Any] | None = None) -> None:
+        if "text/plain" in data:  # what a front end without HTML prints, which is a terminal
+            from eighty80_jupyter.notebook.cell.terminal import harmless  # noqa: PLC0415  # when drawn
+
+            data["text/plain"] = harmless(data["text/plain"])
+        if data == self._last:
+            return
+        self._page.publish(
+            data=data,
+            metadata={NAMESPACE: dict(self._page.metadata)} if metadata is None else metadata,
+            transient={"display_id": self._id},
+            update=self.shown,
+        )
+        self._page.count += not self.shown
+        self._last = data
+
+
+def folded(thoughts: str, *, images: bool = False) -> str:
+    """Return what a model thought, closed up, as HTML.
+
+    It is closed from the start: an open one would push the answer down and then let it jump up.
+    """
+    from eighty80_jupyter.notebook.markdown.render import render  # noqa: PLC0415  # the first reply
+
+    words = len(thoughts.split())
+    return (
+        f'<details style="margin-bottom: 0.5em"><summary style="{QUIET}">'
+        f'Reasoning ({words:,} words)</summary><div style="{QUOTED}">'
+        f"{render(thoughts, allow_images=images)}</div></details>"
+    )

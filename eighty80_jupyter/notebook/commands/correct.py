@@ -1,0 +1,89 @@
+"""Commands that take back, choose and edit turns."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from eighty80_jupyter.api import request_parameters
+from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.commands.branch import shortened, turns
+
+if TYPE_CHECKING:
+    from eighty80_jupyter.conversation.conversation import Turn
+    from eighty80_jupyter.notebook.commands.context import Desk
+
+
+def reset(desk: Desk, _value: Any) -> None:
+    """Forget the conversation."""
+    desk.conversation.reset()
+    desk.note("A new conversation begins.")
+
+
+def undo(desk: Desk, count: int | None) -> None:
+    """Take the last turns away, and say which."""
+    gone = desk.conversation.undo(1 if count is None else count)
+    first = len(desk.conversation) + 1
+    for number, turn in enumerate(gone, first):
+        desk.say(f"Undone: {number}. {shortened(turn.source)}")
+    desk.note(f"{desk.conversation.name} has {turns(len(desk.conversation))}.")
+
+
+def alternative(desk: Desk, number: int) -> None:
+    """Let another answer of the last turn count, or of the one that `--at` names."""
+    conversation = desk.conversation
+    place = desk.values.get("at", len(conversation))
+    turn = conversation.choose(conversation.numbered(place).id, number - 1)
+    if desk.quiet:
+        return
+    from eighty80_jupyter.notebook.cell.views import turn_html, turn_text  # noqa: PLC0415  # late
+    from eighty80_jupyter.notebook.saved.metadata import page_of  # noqa: PLC0415  # late
+
+    kept = page_of(conversation, turn)
+    desk.show(turn_html(place, turn), turn_text(place, turn), kept)
+
+
+def edit(desk: Desk, number: int | None) -> None:
+    """Put a prompt into a new cell, which asks it anew in place of its turn."""
+    conversation = desk.conversation
+    turn = conversation.numbered(-1 if number is None else number)
+    source = turn.exchange.source or _text(turn.messages[0].content)
+    if not source.strip():
+        raise UsageError("this turn has no text to edit")
+    place = len(conversation) if number is None else number
+    content = turn.messages[0].content
+    if not isinstance(content, str):
+        desk.say("Its pictures and sounds are not in the new cell: name them again.")
+    # What is known only as it was sent has its fields filled, and what was sent as it was typed had
+    # none: braces in it are no fields.
+    is_raw = not turn.exchange.source or ("{{" in source and source == turn.prompt)
+    options = _options(desk, turn) + " --raw" * is_raw
+    desk.put_cell(f"%%chat --again {place}{options}\n{source}", what="the cell")
+
+
+def _text(content: Any) -> str:
+    """Return the text of a prompt, without words for its pictures and sounds."""
+    if isinstance(content, str):
+        return content
+    return "\n".join(part["text"] for part in content or () if part["type"] == "text")
+
+
+def _options(desk: Desk, turn: Turn) -> str:
+    """Return the options of the turn's cell: parameters and tools that are not the settings now."""
+    from eighty80_jupyter.notebook.saved.export_notebook import options_of  # noqa: PLC0415  # late
+
+    settings = {request_parameters.canonical(k): v for k, v in desk.session.parameters().items()}
+    options = options_of(
+        {
+            name: value
+            for name, value in turn.reply.parameters.items()
+            if settings.get(request_parameters.canonical(name)) != value
+        }
+    )
+    known, default = desk.session.tools, set[str]()
+    with suppress(UsageError):  # a setting may name a tool that is gone
+        default = {tool.name for tool in known.select(desk.session.config.tools or ())}
+    offered = [name for name in turn.exchange.tools if name in known]
+    if offered and set(offered) != default:
+        options += f" --tools {','.join(offered)}"
+    return options

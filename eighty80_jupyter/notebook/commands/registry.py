@@ -1,0 +1,54 @@
+"""What stands instead of a prompt, or before one: for each option the function that does it.
+
+A function takes the desk and the option's value. It raises UsageError before it changes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from eighty80_jupyter.notebook.commands import branch, correct, keep, see, settings, tools
+from eighty80_jupyter.notebook.commands import code as commands_notebook
+from eighty80_jupyter.notebook.commands import panel as commands_panel
+from eighty80_jupyter.notebook.commands.context import Desk
+
+Command = Callable[[Desk, Any], None]
+
+# Options without a function only say more about another one.
+COMMANDS: Mapping[str, Command] = MappingProxyType(
+    {
+        "remote": settings.remote,
+        "local": settings.local,
+        "key": settings.key,
+        "set": settings.change,
+        "load": keep.load,
+        "restore": keep.restore,
+        "recover": keep.recover,
+        "use": branch.use,
+        "new": branch.new,
+        "fork": branch.fork,
+        "list": branch.overview,
+        "reset": correct.reset,
+        "undo": correct.undo,
+        "alternative": correct.alternative,
+        "edit": correct.edit,
+        "code": commands_notebook.code,
+        "save": keep.save,
+        "export": keep.export,
+        "panel": commands_panel.panel,
+        "models": see.models,
+        "history": see.history,
+        "status": see.report,
+        "tools_list": tools.tools_list,
+    }
+)
+
+
+def act(desk: Desk, names: Iterable[str]) -> None:
+    """Do these commands of the line, one after the other."""
+    for name in names:
+        command = COMMANDS.get(name)
+        if command is not None:
+            command(desk, desk.values[name])

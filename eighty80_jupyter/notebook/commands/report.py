@@ -1,0 +1,81 @@
+"""The text for a bug report: versions, front end, server and settings; no key, no user's words."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from traitlets import Bool, CaselessStrEnum, Float, Integer
+
+from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind
+from eighty80_jupyter.notebook.cell.display import has_pages
+from eighty80_jupyter.notebook.commands.context import running_cell
+from eighty80_jupyter.notebook.commands.settings import changed
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from eighty80_jupyter.config import ChatConfig
+    from eighty80_jupyter.session.session import Session
+
+_PACKAGES = (
+    "eighty80_jupyter", "ipython", "ipykernel", "traitlets", "jupyterlab", "notebook",
+    "jupyter_client", "httpx", "httpx-aiohttp", "aiohttp", "markdown", "nh3", "ipywidgets",
+    "anywidget", "xllamacpp",
+)  # fmt: skip
+_NUMBERS = (Kind.NUMBER, Kind.INTEGER, Kind.FLAG)
+
+
+def bug_report(shell: InteractiveShell, session: Session) -> str:
+    """Return the report, a line for each fact."""
+    turns = len(session.conversation)
+    lines = [
+        f"python: {platform.python_version()} ({platform.python_implementation()})",
+        f"system: {platform.system()} {platform.release()} ({platform.machine()})",
+        *_versions(),
+        f"front end: {_front_end(shell)}",
+        f"server: {session.address}{' (the embedded model)' if session.is_local else ''}",
+        f"key: {session.key_source}",
+        f"conversations: {len(session.conversations)}; turns of the current one: {turns}",
+    ]
+    settings = [f"  {name} = {_value(session.config, name)}" for name in changed(session.config)]
+    return "\n".join([*lines, "settings that are not the default:", *(settings or ["  none"])])
+
+
+def _versions() -> list[str]:
+    lines = []
+    for package in _PACKAGES:
+        try:
+            lines.append(f"{package}: {version(package)}")
+        except PackageNotFoundError:  # it may be in another environment, as Jupyter mostly is
+            continue
+    return lines
+
+
+def _front_end(shell: InteractiveShell) -> str:
+    """Return what is known of it; a front end does not say its name."""
+    if not has_pages(shell):
+        simple = getattr(shell, "simple_prompt", False)
+        return "a terminal" + (" with a simple prompt" if simple else "")
+    hints = {
+        "VS Code": "VSCODE_PID" in os.environ,
+        "Colab": "google.colab" in sys.modules,
+        "a Jupyter server": "JPY_SESSION_NAME" in os.environ,
+    }
+    cell = running_cell(shell)
+    facts = [name for name, found in hints.items() if found] or ["unknown"]
+    facts.append("cells have ids" if cell.id else "cells have no ids")
+    facts.append("somebody can type" if cell.attended else "nobody can type")
+    return f"a kernel ({type(shell).__name__}); " + ", ".join(facts)
+
+
+def _value(config: ChatConfig, name: str) -> str:
+    """Return a setting's value where it cannot hold the user's own words."""
+    trait = config.traits()[name]
+    plain = isinstance(trait, (Bool, CaselessStrEnum, Float, Integer)) or (
+        name in PARAMETERS and PARAMETERS[name].kind in _NUMBERS
+    )
+    return str(getattr(config, name)) if plain or name == "model" else "(set, not shown)"

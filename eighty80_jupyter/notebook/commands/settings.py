@@ -1,0 +1,135 @@
+"""Commands for the server, the key and the settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from traitlets import TraitError, TraitType, Unicode, Union
+from traitlets.config import Config
+
+from eighty80_jupyter.api import request_parameters
+from eighty80_jupyter.api.request_parameters import Kind
+from eighty80_jupyter.config import expected
+from eighty80_jupyter.errors import UsageError
+
+if TYPE_CHECKING:
+    from eighty80_jupyter.config import ChatConfig
+    from eighty80_jupyter.notebook.commands.context import Desk
+
+_UNSET = ("None", "default")
+
+
+def remote(desk: Desk, _value: Any) -> None:
+    """Stop the embedded model."""
+    desk.session.use_remote()
+    desk.say(f"Talking to {desk.session.address}.")
+
+
+def local(desk: Desk, path: str) -> None:
+    """Start the embedded model."""
+    from eighty80_jupyter.notebook.cell.display import Progress  # noqa: PLC0415  # when first used
+
+    with Progress(desk.shell, "Fetching the embedded model") as progress:
+        server = desk.session.use_local(path or None, progress=progress)
+    desk.say(f"Talking to {server.model} on this machine ({server.url}). No key is needed.")
+
+
+def key(desk: Desk, _value: Any) -> None:
+    """Ask for the API key."""
+    from getpass import getpass  # noqa: PLC0415  # ipykernel replaces it at the start
+
+    try:
+        typed = getpass("API key (it is not shown): ")
+    except (EOFError, NotImplementedError, RuntimeError):
+        raise UsageError(
+            "nobody can type a key in here; set the environment variable _8080_API_KEY"
+        ) from None
+    desk.session.set_key(typed)
+    desk.say("The key is set for this kernel.")
+
+
+def change(desk: Desk, texts: Mapping[str, str]) -> None:
+    """Change settings, all of them or none; without any show those that are not the default."""
+    config = desk.session.config
+    if not texts:
+        names = [name for name in changed(config) if name != "api_key"]  # %chat tells of the key
+        found = [f"{name} = {_shown(config, name)}" for name in names]
+        desk.say("\n".join(found) or "Every setting is the default.")
+        return
+    if texts.get("api_key", "default") != "default":
+        raise UsageError(
+            "a key does not belong into a notebook, where it would be saved; "
+            "%chat --key asks for it"
+        )
+    traits = config.traits(config=True)
+    for name in texts:
+        if name not in traits:
+            raise UsageError(request_parameters.unknown("setting", name, traits))
+    values = {name: _value(config, name, text) for name, text in texts.items()}
+    try:
+        config.update_config(Config({type(config).__name__: values}))
+    except TraitError as error:
+        raise UsageError(" ".join(str(error).split())) from None
+    for name in values:
+        desk.say(f"{name} = {_shown(config, name)}")
+
+
+def changed(config: ChatConfig) -> list[str]:
+    """Return the names of the settings that are not the default, in the order of the alphabet."""
+    found = []
+    for name, trait in config.traits(config=True).items():
+        value = getattr(config, name)
+        if value != trait.default(config) and not (value is None and trait.allow_none):
+            found.append(name)
+    return sorted(found)
+
+
+def _value(config: ChatConfig, name: str, text: str) -> Any:
+    """Return the value that a text means for a setting."""
+    trait: TraitType[Any, Any] = config.traits()[name]
+    if text == "default" or (text in _UNSET and trait.allow_none):
+        return trait.default(config)
+    kind = (
+        request_parameters.PARAMETERS[name].kind if name in request_parameters.PARAMETERS else None
+    )
+    if kind is Kind.FLAG:
+        return {"true": True, "false": False}.get(text.lower(), text)
+    if kind is Kind.STRINGS:
+        return _strings(text)
+    if isinstance(trait, Unicode):
+        return text  # the trait's own reading takes a ~ for the home folder
+    if isinstance(trait, Union) and text.startswith("{"):
+        return _dictionary(name, text)  # the trait's own reading of one fails
+    try:
+        return trait.from_string(text)
+    except (ValueError, TraitError) as error:
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError(
+            f"{name} must be {expected(trait)}; got {request_parameters.shown(text)}"
+        ) from None
+
+
+def _strings(text: str) -> Any:
+    """Return the list that a text holds as JSON, or a list of the text itself."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return [text]
+    return value if isinstance(value, list) else [text]
+
+
+def _dictionary(name: str, text: str) -> Any:
+    """Return the dictionary that a text holds as JSON; the trait checks what is in it."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"{name} must be a JSON object, got {text[:80]!r} ({error})") from None
+
+
+def _shown(config: ChatConfig, name: str) -> str:
+    value = getattr(config, name)
+    # A secret's own text hides it; a long instruction is cut.
+    return request_parameters.shown(value) if value is not None else "the default"

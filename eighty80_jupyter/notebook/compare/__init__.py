@@ -1,0 +1,1 @@
+"""Live answers and variants side by side, without widgets."""

@@ -1,0 +1,1 @@
+"""The language of the %chat line: options, parser, manual, completion."""

@@ -1,0 +1,1 @@
+"""From a cell to a request, and from a request to its answer."""

@@ -1,0 +1,167 @@
+"""Ask what a line asks, and draw what is answered."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from eighty80_jupyter.api import request_parameters
+from eighty80_jupyter.api.continuation import overlap, undecided
+from eighty80_jupyter.api.deltas import ReasoningDelta, TextDelta
+from eighty80_jupyter.conversation.events import RoundBegan
+from eighty80_jupyter.errors import APIError, ChatInterrupted
+from eighty80_jupyter.notebook.commands.tools import offered, tool_options
+from eighty80_jupyter.notebook.magic.prompt_request import Question, freedoms
+from eighty80_jupyter.notebook.saved.metadata import kept_of
+
+if TYPE_CHECKING:
+    from eighty80_jupyter.api.reply import Reply
+    from eighty80_jupyter.conversation.conversation import Turn
+    from eighty80_jupyter.conversation.events import TurnEvent
+    from eighty80_jupyter.notebook.cell.display import Writer
+    from eighty80_jupyter.notebook.commands.context import Desk
+    from eighty80_jupyter.prompt.template.prepare import Prepared
+
+
+def ask(desk: Desk, question: Question) -> None:
+    """Ask, draw the answer as it comes, and keep it where the options say."""
+    writer = _writer(desk, question)
+    take = writer.take if question.begun is None else _going_on(writer, question.begun)
+    reply = None
+    try:
+        reply = desk.session.ask(
+            question.prepared,
+            system=desk.values.get("system"),
+            stream=False if "no_stream" in desk.values else None,
+            listen=take,
+            conversation=question.conversation,
+            place=question.place,
+            raw="raw" in desk.values,
+            allow_secrets="allow_secrets" in desk.values,
+            **tool_options(desk.values, question.tools),
+            **question.parameters,
+        )
+    except (APIError, ChatInterrupted) as error:
+        reply = error.reply
+        raise
+    finally:
+        turn = _turn(question, reply)
+        notes = [*question.prepared.notes, *_alternatives(question, turn)]
+        kept = kept_of(question.conversation, turn) if turn else None
+        drawn = reply if question.begun is None else _rest(reply, question.begun)
+        writer.finish(drawn, turn.messages if turn else (), notes, kept)
+        if "into" in desk.values and reply is not None:
+            desk.shell.user_ns[desk.values["into"]] = reply
+    desk.reply = reply
+    _hint(desk, question.prepared)
+
+
+def _going_on(writer: Writer, begun: Reply) -> Callable[[Sequence[TurnEvent]], None]:
+    """Draw what had come before, and return what draws the rest behind it, as one answer."""
+    first = begun.choices[0]
+    before, after, joined = first.text or first.refusal, "", False
+    writer.take([ReasoningDelta(0, first.reasoning)] if first.reasoning else [])
+    writer.take([TextDelta(0, before)])
+
+    def take(events: Sequence[TurnEvent]) -> None:
+        nonlocal after, joined
+        # The first round goes on with what stands there; it would begin another answer.
+        events = [e for e in events if not (isinstance(e, RoundBegan) and e.number == 1)]
+        if joined:
+            writer.take(events)
+            return
+        texts = [e for e in events if isinstance(e, TextDelta) and e.choice == 0]
+        after += "".join(event.text for event in texts)
+        shown: list[TurnEvent] = [event for event in events if event not in texts]
+        if after and not undecided(before, after):
+            joined = True
+            shown.append(TextDelta(0, after[overlap(before, after) :]))
+        writer.take(shown)
+
+    return take
+
+
+def _rest(reply: Reply | None, begun: Reply) -> Reply | None:
+    """Return the reply as its last output shows it: below calls stands only what came after."""
+    if reply is None or len(reply.calls) <= len(begun.calls):
+        return reply
+    first, before = reply.choices[0], begun.choices[0].text
+    rest = replace(first, text=first.text.removeprefix(before), reasoning="")
+    return replace(reply, choices=(rest, *reply.choices[1:]))
+
+
+def dry_run(desk: Desk, question: Question) -> None:
+    """Show what would be sent."""
+    from eighty80_jupyter.notebook.cell.dry_run import dry_run_html, dry_run_text  # noqa: PLC0415  # late
+
+    session = desk.session
+    sent = session.outgoing(
+        question.prepared,
+        system=session.instruction(desk.values.get("system"), **freedoms(desk)),
+        conversation=question.conversation,
+        place=question.place,
+        **question.parameters,
+    )
+    fields = request_parameters.body_fields(session.parameters(**question.parameters))
+    offer = offered(desk, question.parameters, question.tools)
+    fields |= offer.fields(1) if offer is not None else {}
+    shown = (sent, fields, question.prepared, session.calibration)
+    desk.show(dry_run_html(*shown), dry_run_text(*shown))
+    _hint(desk, question.prepared)
+
+
+def _turn(question: Question, reply: Reply | None) -> Turn | None:
+    """Return the turn that the reply stands in, or None if it was not kept."""
+    conversation, again = question.conversation, question.place.again
+    turn = conversation.turn(again) if again is not None else None
+    turns = [turn] if turn is not None else conversation[-1:]
+    return next((turn for turn in turns if reply is not None and turn.reply is reply), None)
+
+
+def _alternatives(question: Question, turn: Turn | None) -> list[str]:
+    """Say that an answer stands beside others."""
+    if turn is None or len(turn.alternatives) == 1:
+        return []
+    place = (question.conversation.find(turn.id) or 0) + 1
+    return [f"turn {place}, answer {turn.chosen + 1} of {len(turn.alternatives)}"]
+
+
+def _writer(desk: Desk, question: Question) -> Writer:
+    """Return the writer for what the shell is seen through."""
+    from eighty80_jupyter.notebook.cell.display import (  # noqa: PLC0415  # when first used
+        SCHEMA,
+        NotebookWriter,
+        has_pages,
+    )
+
+    if not has_pages(desk.shell):
+        from eighty80_jupyter.notebook.cell.terminal import make_terminal_writer  # noqa: PLC0415  # late
+
+        return make_terminal_writer()
+    config = desk.session.config
+    markdown = config.output_format == "markdown"
+    if config.output_format == "auto":
+        markdown = "VSCODE_PID" in os.environ
+    metadata: dict[str, Any] = {"schema": SCHEMA, "role": "assistant"}
+    if question.place.keep:  # what was asked aside belongs to no conversation
+        conversation, again = question.conversation, question.place.again
+        index = None if again is None else conversation.find(again)
+        metadata["conversation"] = conversation.name
+        metadata["turn"] = len(conversation) + 1 if index is None else index + 1
+    return NotebookWriter(
+        desk.shell.display_pub.publish,
+        choices=desk.session.parameters(**question.parameters).get("n", 1),
+        allow_images=config.allow_images,
+        markdown=markdown,
+        metadata=metadata,
+    )
+
+
+def _hint(desk: Desk, prepared: Prepared) -> None:
+    """Say what the user may have meant otherwise, a line each."""
+    for name in prepared.hints:
+        desk.say(f"{{{name}}} was sent as it is; {{{{{name}}}}} inserts the variable")
+    for text in prepared.left:
+        desk.say(f"sent as it is: {text}")

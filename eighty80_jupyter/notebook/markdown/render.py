@@ -1,0 +1,212 @@
+"""From a model's Markdown to safe HTML. A model's text is hostile.
+
+The way of a text: lines -> blocks (`markdown_blocks`) -> what stands within them
+(`markdown_inline`) -> one tree -> nothing but formulas for MathJax (`markdown_math`) -> nh3, an
+allow-list -> colours for code (`markdown_code`). Python-Markdown is the frame: here is an extension
+that replaces its readers of blocks and of inline text.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import threading
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import Element, ElementTree
+
+import nh3
+from markdown import Markdown
+from markdown.blockparser import BlockParser
+from markdown.extensions import Extension
+from markdown.postprocessors import Postprocessor
+from markdown.preprocessors import Preprocessor
+from markdown.serializers import to_html_string
+from markdown.treeprocessors import Treeprocessor
+from markdown.util import Registry
+
+from eighty80_jupyter.notebook.markdown.blocks import Document
+from eighty80_jupyter.notebook.markdown.code import highlight, language_of
+from eighty80_jupyter.notebook.markdown.html import BLOCK_TAGS, INLINE_TAGS, web_address
+from eighty80_jupyter.notebook.markdown.inline import write
+from eighty80_jupyter.notebook.markdown.links import References, picture_at
+from eighty80_jupyter.notebook.markdown.math import END, START, hide_from_mathjax
+from eighty80_jupyter.notebook.markdown.stream import Splitter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["Splitter", "escape", "render"]
+
+_ALIGNMENTS = frozenset(f"text-align:{side}" for side in ("left", "center", "right"))
+_ATTRIBUTES: dict[str, set[str]] = {
+    "*": set(),
+    "a": {"href", "target", "title"},
+    "abbr": {"title"},
+    "details": {"open"},
+    "img": {"src", "alt", "title"},
+    "ol": {"start"},
+    "td": {"style"},
+    "th": {"style"},
+}
+_FORBIDDEN = re.compile(f"[\x00{START}{END}\ud800-\udfff]")
+_CODE = re.compile(f"{START}([0-9]+){END}")
+
+
+def escape(text: str) -> str:
+    """Escape `text` for use between tags or within a quoted attribute."""
+    return html.escape(text)
+
+
+def render(
+    text: str,
+    *,
+    partial: bool = False,
+    allow_images: bool = False,
+    references: Mapping[str, tuple[str, str]] | None = None,
+) -> str:
+    """Return the Markdown `text` as a fragment of safe HTML, without an element around it.
+
+    `partial`: the text goes on, so that what is open at its end is drawn as if it were closed
+    there. `allow_images`: images are loaded over http and https and shown from `data:`; else an
+    image is a link that says where it leads. `references` are link definitions of earlier pieces
+    of the same text (`Splitter.references`); `None`: there are none.
+
+    Never raises, whatever the text; the time grows with its length, not faster. A formula is left
+    as it is for MathJax, or shown as code if it contains links, styles or definitions.
+    """
+    converter = getattr(_local, "converter", None)
+    if converter is None:
+        converter = _local.converter = _Converter()
+    return converter.render(
+        text, partial=partial, images=allow_images, references=dict(references or {})
+    )
+
+
+# A converter for each thread: a cell and a panel may draw at the same time.
+_local = threading.local()
+
+
+class _Converter(Extension):
+    """Python-Markdown with our readers in place of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.partial = False
+        self.images = False
+        self.document = Document({})
+        self._markdown = Markdown(extensions=[self], output_format="html")
+        self._markdown.serializer = self.serialize
+
+    def render(self, text: str, *, partial: bool, images: bool, references: References) -> str:
+        self.partial, self.images, self.document = partial, images, Document(references)
+        try:
+            return self._markdown.reset().convert(text)
+        finally:
+            self.document = Document({})  # the text is not kept
+
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802  Python-Markdown's name
+        """Register the stages."""
+        md.preprocessors, md.treeprocessors, md.postprocessors = Registry(), Registry(), Registry()
+        md.preprocessors.register(_Normalise(md), "normalise", 10)
+        md.parser = _Blocks(md, self)
+        md.treeprocessors.register(_Inline(md, self), "inline", 10)
+        md.stripTopLevelTags = False
+        md.postprocessors.register(_Highlight(md, self), "highlight", 10)
+
+    def serialize(self, root: Element) -> str:
+        """Return the HTML of each block, cleaned by itself: none can reach into the next."""
+        tags = BLOCK_TAGS | INLINE_TAGS | ({"img"} if self.images else set())
+        chunks = (
+            nh3.clean(
+                to_html_string(child),
+                tags=set(tags),
+                attributes=_ATTRIBUTES,
+                attribute_filter=_filter,
+                link_rel="noopener noreferrer",
+                url_schemes={"http", "https", "mailto", "data"},
+            )
+            for child in root
+        )
+        return "\n".join(chunk for chunk in map(str.strip, chunks) if chunk)
+
+
+def _filter(tag: str, name: str, value: str) -> str | None:
+    """Let through what our own writers write, whatever else got here."""
+    match tag, name:
+        case "a", "href":
+            return value if web_address(value) else None
+        case "a", "target":
+            return "_blank"
+        case "img", "src":
+            return value if picture_at(value) else None
+        case "ol", "start":
+            return value if value.isdecimal() else None
+        case _, "style":
+            return value if value in _ALIGNMENTS else None
+    return value
+
+
+class _Normalise(Preprocessor):
+    def run(self, lines: list[str]) -> list[str]:
+        text = "\n".join(lines).replace("\r\n", "\n").replace("\r", "\n")
+        return _FORBIDDEN.sub("\ufffd", text).split("\n")
+
+
+class _Blocks(BlockParser):
+    def __init__(self, md: Markdown, converter: _Converter) -> None:
+        super().__init__(md)
+        self._converter = converter
+
+    def parseDocument(self, lines: Iterable[str]) -> ElementTree:  # noqa: N802  not our name
+        """Read the lines."""
+        document, partial = self._converter.document, self._converter.partial
+        *complete, last = lines
+        for line in complete:
+            document.feed(line)
+        if last and not (partial and document.undecided(last)):
+            document.feed(last)
+        document.close(partial=partial, cut=bool(last))
+        return ElementTree(document.root)
+
+
+class _Inline(Treeprocessor):
+    def __init__(self, md: Markdown, converter: _Converter) -> None:
+        super().__init__(md)
+        self._converter = converter
+
+    def run(self, root: Element) -> None:
+        """Write the text of the blocks, as text, code and links."""
+        document, images = self._converter.document, self._converter.images
+        leaves: set[Element] = set()
+        codes: set[Element] = set()
+        for element, text in document.texts:
+            partial = element is document.unfinished
+            codes.update(write(element, text, document.references, images=images, partial=partial))
+            leaves.add(element)
+        hide_from_mathjax(root, leaves, codes)
+        for index, (element, _, _) in enumerate(document.codes):
+            element.text = f"{START}{index}{END}"
+        for element in root.iter():
+            # Python-Markdown's serializer leaves alone what looks like an entity.
+            if element.text:
+                element.text = element.text.replace("&", "&amp;")
+            if element.tail:
+                element.tail = element.tail.replace("&", "&amp;")
+            for name, value in element.items():
+                element.set(name, value.replace("&", "&amp;"))
+
+
+class _Highlight(Postprocessor):
+    def __init__(self, md: Markdown, converter: _Converter) -> None:
+        super().__init__(md)
+        self._converter = converter
+
+    def run(self, text: str) -> str:
+        """Put the code in, coloured, after the cleaning: its styles are ours."""
+        codes = self._converter.document.codes
+
+        def colour(match: re.Match[str]) -> str:
+            _, code, info = codes[int(match[1])]
+            return highlight(code, language_of(info))
+
+        return _CODE.sub(colour, text)

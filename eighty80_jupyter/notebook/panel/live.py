@@ -1,0 +1,147 @@
+"""Live mode in the panel: a switch, the answer that follows the sliders, a strip and a meter."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ipywidgets import HTML, Box, Button, Checkbox, Layout, VBox
+
+from eighty80_jupyter.notebook.compare.live import LiveAnswers
+from eighty80_jupyter.notebook.compare.recent import STRIP
+from eighty80_jupyter.notebook.panel.answer import LoopPainter, answer_html, close_all, quiet_html
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from eighty80_jupyter.notebook.compare.recent import LiveState
+    from eighty80_jupyter.notebook.panel.parameters import ParameterPanel
+    from eighty80_jupyter.session.session import Session
+
+_HELP = (
+    "While this is on, every change of a parameter answers the last prompt again. "
+    "The answer becomes the reply when the slider is let go."
+)
+_LABEL_LENGTH = 40
+
+
+class LiveControls(VBox):  # type: ignore[misc]  # ipywidgets ships no types
+    """The controls of live mode, all made once. `close` ends it; `live` is what they control.
+
+    `parameters` are the panel's, which tell when a slider is let go. Without that news an answer is
+    kept when nothing has moved for 0.6 s.
+    """
+
+    def __init__(self, session: Session, parameters: ParameterPanel | None = None) -> None:
+        self._session = session
+        self._painter = LoopPainter(session, self._paint)
+        self.live = LiveAnswers(session, self._painter.ask)
+        self.toggle = Checkbox(
+            description="Live: answer again as a slider moves",
+            tooltip=_HELP,
+            indent=False,
+            layout=Layout(width="auto", max_width="100%"),
+        )
+        self.go_on = Button(description="Go on", tooltip="Switch live mode on again")
+        self.meter, self.notice = HTML(), HTML()
+        self.answer = HTML(layout=Layout(max_height="16em", overflow="auto"), tabbable=True)
+        self.strip = [Button(layout=Layout(width="auto", max_width="100%")) for _ in range(STRIP)]
+        self.steps = Box(self.strip, layout=Layout(flex_flow="row wrap", grid_gap="4px"))
+        for widget in (self.notice, self.go_on, self.answer, self.steps, *self.strip):
+            widget.layout.display = "none"
+        for widget, name in (
+            (self.notice, "notice"),
+            (self.answer, "answer"),
+            (self.steps, "strip"),
+        ):
+            widget.add_class(f"e80-live-{name}")
+        self.toggle.observe(self._toggled, "value")
+        self.go_on.on_click(lambda _button: self.live.go_on())
+        for number, button in enumerate(self.strip):
+            button.on_click(partial(self._stepped, number))
+        super().__init__(
+            [self.toggle, self.notice, self.go_on, self.answer, self.steps, self.meter]
+        )
+        self.add_class("e80-live")
+        self._ends: list[Callable[[], None]] = []
+        if parameters is not None:
+            self._ends.append(parameters.on_release(lambda _name: self.live.released()))
+            self._ends.append(parameters.on_change(self._changed))
+
+    def close(self) -> None:
+        """End live mode and close every widget."""
+        for end in self._ends:
+            end()
+        self.live.close()
+        self._painter.stop()
+        close_all(*self.strip, *self.children)
+        self.layout.close()
+        super().close()
+
+    def _toggled(self, change: Any) -> None:
+        if change["new"] == self.live.on:
+            return  # it has switched itself, and the box followed
+        if change["new"]:
+            self.live.switch_on()
+        else:
+            self.live.switch_off()
+
+    def _changed(self, name: str) -> None:
+        # The rest is heard from the settings; the instruction belongs to the conversation.
+        if name == "system":
+            self.live.moved(name)
+
+    def _stepped(self, number: int, _button: Any) -> None:
+        self.live.choose(number)
+
+    def _paint(self) -> int:
+        """Bring the widgets in line with the state; only what differs is sent to the page."""
+        state = self.live.state
+        self.toggle.value = self.live.on
+        self.notice.value = quiet_html(state.notice, status=True)
+        seen = state.on or state.can_go_on
+        self.meter.value = quiet_html(_meter(state)) if seen else ""
+        _show(self.notice, seen or bool(state.notice))
+        _show(self.go_on, state.can_go_on)
+        self._paint_strip(state, seen=seen)
+        return 0 if state.waiting else self._paint_answer(state, seen=seen)
+
+    def _paint_answer(self, state: LiveState, *, seen: bool) -> int:
+        html = ""
+        if state.reply is not None and seen:
+            html = answer_html(
+                state.reply,
+                name="Live answer",
+                heading=state.label,
+                streaming=state.streaming,
+                allow_images=self._session.config.allow_images,
+            )
+        _show(self.answer, seen)
+        if html == self.answer.value:
+            return 0
+        self.answer.value = html
+        return len(html)
+
+    def _paint_strip(self, state: LiveState, *, seen: bool) -> None:
+        _show(self.steps, seen)
+        for number, button in enumerate(self.strip):
+            there = number < len(state.answers)
+            _show(button, there)
+            if there:
+                label = state.answers[number].label
+                mark = "✓ " if number == state.shown else ""
+                button.description = mark + _short(label)
+                button.tooltip = f"Make this answer the reply: {label}"
+
+
+def _show(widget: Any, there: bool) -> None:  # noqa: FBT001  # what is shown, and whether
+    widget.layout.display = None if there else "none"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LABEL_LENGTH else text[: _LABEL_LENGTH - 1] + "…"
+
+
+def _meter(state: LiveState) -> str:
+    requests = f"{state.requests:,} of {state.limit:,} requests"
+    return f"{requests} · {'about ' if state.about else ''}{state.tokens:,} tokens of answers"

@@ -1,0 +1,195 @@
+"""The panel: one widget with the conversation, a text box and the parameters.
+
+`%chat --panel` shows one, `chat.panel()` returns one. It follows the session: whatever a cell or
+another panel does shows here too, while it happens. Its own work is done in callbacks of widgets,
+which return at once, and in a thread that draws (`panel_painter`).
+
+While a cell runs, a click reaches the kernel only where the front end sends the messages of widgets
+through a subshell. Measured: with ipykernel 7.4, JupyterLab 4.6 and Notebook 7.6 do, and Send and
+Stop work at once whether the cell awaits, sleeps or computes. With ipykernel 6.31 (and front ends
+before JupyterLab 4.4 and Notebook 7.4) they wait for the end of the cell, even if it only awaits;
+the panel says so. What streams in shows in any case.
+"""
+
+from __future__ import annotations
+
+import uuid
+import weakref
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from ipywidgets import HBox, VBox
+
+from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.commands.context import running_cell
+from eighty80_jupyter.notebook.panel.actions import Actions, Consent
+from eighty80_jupyter.notebook.panel.answer import close_all
+from eighty80_jupyter.notebook.panel.comparison import SweepView
+from eighty80_jupyter.notebook.panel.files import FileControls
+from eighty80_jupyter.notebook.panel.fold import Fold
+from eighty80_jupyter.notebook.panel.live import LiveControls
+from eighty80_jupyter.notebook.panel.menu import ConversationBar
+from eighty80_jupyter.notebook.panel.painter import Painter
+from eighty80_jupyter.notebook.panel.parameters import ParameterPanel
+from eighty80_jupyter.notebook.panel.saved import SavedOutputs
+from eighty80_jupyter.notebook.panel.view import ChatView
+from eighty80_jupyter.session.session import Session
+from eighty80_jupyter.turns.feed import SessionEvent, TurnBegan, TurnEnded, TurnEvents
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+class Panel(VBox):  # type: ignore[misc]  # untyped
+    """The panel of a session; shown when it is displayed, and ended by `close`.
+
+    `publish` puts an output into the cell that shows it, as `display_pub.publish` of a shell does.
+    """
+
+    ended = True  # until it has begun: ipywidgets calls `close` on what was never finished too
+
+    def __init__(self, session: Session, *, publish: Callable[..., None]) -> None:
+        name = f"e80-static-{uuid.uuid4().hex[:12]}"
+        self.session = session
+        self.view = ChatView(static_class=name)
+        self.saved = SavedOutputs(name, publish, self.view.tell)
+        self.actions = Actions(session, self.view.tell, self.saved, began=self.wake)
+        self.bar = ConversationBar(session, self.actions)
+        self.view.handle = self.actions.receive
+        self.parameters = ParameterPanel(session)
+        self.view.tips = {name: c.tooltip for name, c in self.parameters.controls.items()}
+        self.actions.greeted = self.parameters.fetch_models
+        self.actions.released = self.parameters.release
+        self.live = LiveControls(session, self.parameters)
+        self.actions.pressed = lambda _name: self.live.live.pressed()
+        self.files = FileControls(session, self.actions)
+        main = VBox([self.bar, self.live, self.view])
+        main.add_class("e80-main")
+        body = HBox([main, self.parameters])
+        body.add_class("e80-body")
+        super().__init__([body, _folds(self._extras())])
+        self.add_class("e80-panel")
+        self.view.panel_id = self.model_id
+        _listen_where_it_is_sent(self)
+        # Weak: what the session holds must not keep a panel alive that nobody has any more.
+        this = weakref.ref(self)
+        self.painter = Painter(lambda: (panel := this()) is not None and panel.paint())
+
+        def watch(event: SessionEvent) -> None:
+            panel = this()
+            if panel is not None:
+                panel.actions.page.note(event)
+                if isinstance(event, TurnEvents):
+                    panel.actions.show_figures(event)
+                else:
+                    panel.saved.stale = True
+                panel.painter.wake(now=isinstance(event, (TurnBegan, TurnEnded)))
+
+        self.unwatch = session.watch(watch)
+        self.ended = False
+
+    def _extras(self) -> dict[str, Any]:
+        """Return what is folded away below the panel, by its title."""
+        return {
+            "Side by side": SweepView(self.session),
+            "Save, load, export": self.files,
+        }
+
+    def wake(self) -> None:
+        """Have what is new drawn soon; from any thread."""
+        self.painter.wake()
+
+    def paint(self) -> bool:
+        """Draw what is new, in the painter's thread; return whether there is more to come."""
+        again = self.actions.page.paint()
+        if self.saved.stale:
+            self.bar.refresh()
+            self.parameters.refresh()
+            self.saved.renew(self.session.conversations)
+        return again or self.saved.stale
+
+    def confirm(self, question: str, detail: str = "") -> Future[Consent]:
+        """Ask in the panel whether something may be done, with Yes, No and Always.
+
+        `detail` can be edited before the answer. To be called from any thread but the kernel's own,
+        which must stay free for the answer. Closing the panel answers no.
+        """
+        return self.actions.confirm(question, detail)
+
+    def close(self) -> None:
+        """End the panel: it disappears, follows nothing and can be forgotten."""
+        if self.ended:
+            return
+        self.ended = True
+        self.unwatch()
+        self.painter.close()
+        self.actions.close()
+        close_all(*self.children)
+        self.layout.close()
+        super().close()
+
+    def __repr__(self) -> str:
+        # That of ipywidgets spells out every button.
+        state = "closed" if self.ended else repr(self.session.conversation)
+        return f"<Panel: {state}>"
+
+    def show(self) -> None:
+        """Show the panel, and below it the transcript that is saved with the notebook.
+
+        Raises UsageError where it is closed.
+        """
+        if self.ended:
+            raise UsageError("this panel is closed; %chat --panel opens another one")
+        data = {**self._repr_mimebundle_(), "text/plain": "The chat panel (%chat --panel)"}
+        self.saved.publish(data=data, metadata={})
+        self.actions.context = copy_context()
+        self.saved.display(self.session.conversations)
+
+    def _ipython_display_(self, **_: Any) -> None:
+        self.show()
+
+
+# For each session the panels by the cell that opened them, and its run.
+_Opened = dict[str, tuple[str, weakref.ref[Panel]]]
+_opened: weakref.WeakKeyDictionary[Session, _Opened] = weakref.WeakKeyDictionary()
+
+
+def open_panel(shell: InteractiveShell, session: Session) -> Panel:
+    """Return a panel for a shell; a cell that is run again ends the panel that it had opened.
+
+    Raises UsageError where there is no notebook.
+    """
+    if getattr(shell, "kernel", None) is None:
+        raise UsageError("a panel needs a notebook; in a terminal use %chat")
+    cell = running_cell(shell)
+    opened = _opened.setdefault(session, {})
+    run, known = opened.get(cell.id, ("", None))
+    earlier = known() if known is not None else None
+    if cell.id and run != cell.run and earlier is not None:
+        earlier.close()
+    panel = Panel(session, publish=shell.display_pub.publish)
+    panel.view.run = cell.run
+    opened[cell.id] = (cell.run, weakref.ref(panel))
+    return panel
+
+
+def _listen_where_it_is_sent(widget: Any) -> None:
+    """Have the messages to a widget handled in the subshell that the front end sends them to.
+
+    ipykernel 7.4 prefers the one that was busy when the widget was last written to. Threads write
+    to these: a click would wait for the end of a cell that had begun since, or be lost with the
+    subshell of a page that is gone.
+    """
+    if widget.comm is not None:
+        widget.comm._reply_subshell_for = None  # noqa: SLF001  # the only way to say so
+    for child in getattr(widget, "children", ()):
+        _listen_where_it_is_sent(child)
+
+
+def _folds(extras: dict[str, Any]) -> Any:
+    """Return these widgets below each other, folded away under their titles."""
+    folds = VBox([Fold(title, part) for title, part in extras.items()])
+    folds.add_class("e80-folds")
+    return folds

@@ -1,0 +1,280 @@
+"""The parameters of a turn as sliders and fields, tied to the settings in both directions.
+
+All of them come from the table in `api.sampling`. "The server's default" is a state of its own: the
+setting is None, the parameter is not sent, and its control is dimmed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ipywidgets import Button, Checkbox, Combobox, FloatSlider, Label, Text, Textarea, VBox
+
+from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind, Parameter
+from eighty80_jupyter.config import DEFAULT_MODEL
+from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.panel.guarded import Ours
+from eighty80_jupyter.notebook.panel.models import ModelList
+from eighty80_jupyter.notebook.panel.values import DIGITS, least, moved, read, slide, write
+
+if TYPE_CHECKING:
+    from eighty80_jupyter.session.session import Session
+
+SHOWN = (
+    "model",
+    "temperature",
+    "top_p",
+    "frequency_penalty",
+    "presence_penalty",
+    "max_tokens",
+    "seed",
+    "n",
+    "reasoning_effort",
+    "stop",
+)
+EFFORTS = ("low", "medium", "high")
+_UNSET = "server's default"
+
+Told = Callable[[str], None]
+
+
+class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
+    """A row for each parameter, the instruction message, and "Reset".
+
+    `controls` has the widget of each by its name in `api.sampling`, and `system`. Moving a slider
+    sets the parameter; its checkbox gives it back to the server. A field that is empty is unset.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._ours = Ours()
+        self._changed: tuple[Told, ...] = ()
+        self._released: tuple[Told, ...] = ()
+        self._models = ModelList(session, self._offer)
+        self.controls: dict[str, Any] = {}
+        self.switches: dict[str, Any] = {}
+        self.rows: dict[str, Any] = {}
+        self._wrong_name = ""
+        self.wrong = Label()
+        self.wrong.add_class("e80-wrong")
+        for name in SHOWN:
+            self._add(PARAMETERS[name])
+        self._add_instruction()
+        self.reset_button = Button(
+            description="Reset to defaults",
+            tooltip="Leave every parameter but the model to the server",
+        )
+        self.reset_button.add_class("e80-button")
+        self.reset_button.on_click(lambda _button: self.reset())
+        super().__init__([*self.rows.values(), self.wrong, self.reset_button])
+        self.add_class("e80-parameters")
+        session.config.observe(self._follow, names=[*SHOWN, "system"])
+        for name in (*SHOWN, "system"):
+            self._show(name)
+
+    def on_change(self, told: Told) -> Callable[[], None]:
+        """Call `told(name)` whenever the user changes a parameter, also while a slider is dragged.
+
+        Returns the function that ends this. `on_release` is called when a slider is let go.
+        """
+        self._changed = (*self._changed, told)
+
+        def end() -> None:
+            self._changed = tuple(t for t in self._changed if t is not told)
+
+        return end
+
+    def on_release(self, told: Told) -> Callable[[], None]:
+        """Call `told(name)` when the user lets a slider go, by mouse, touch or key."""
+        self._released = (*self._released, told)
+
+        def end() -> None:
+            self._released = tuple(t for t in self._released if t is not told)
+
+        return end
+
+    def release(self, name: str) -> None:
+        """Tell that a slider was let go; the browser says when."""
+        if name in self.controls:
+            for told in self._released:
+                told(name)
+
+    def refresh(self) -> None:
+        """Show the instruction of the conversation; the settings tell by themselves."""
+        self._show("system")
+
+    def reset(self) -> None:
+        """Leave every parameter to the server; the model and the instruction stay."""
+        for name in SHOWN:
+            if name != "model":
+                setattr(self._session.config, name, None)
+                self._tell(name)
+        self.wrong.value = ""
+
+    def fetch_models(self) -> None:
+        """Fill the list of models in the background, unless that was done.
+
+        Without an answer it stays as it is, and a later call tries again, up to three times.
+        """
+        self._models.fetch()
+
+    def close(self) -> None:
+        """Follow the settings no longer."""
+        self._changed = self._released = ()
+        if self.comm is not None:  # not closed before
+            self._session.config.unobserve(self._follow, names=[*SHOWN, "system"])
+            self._models.close()
+        super().close()
+
+    def _offer(self, models: Sequence[str]) -> None:
+        if self.comm is not None:
+            self.controls["model"].options = models
+
+    # The controls.
+
+    def _add(self, parameter: Parameter) -> None:
+        name, title = parameter.name, parameter.name.replace("_", " ")
+        if parameter.step is not None:
+            self._add_slider(parameter, title)
+            return
+        settings: dict[str, Any] = {
+            "description": title,
+            "tooltip": parameter.help,
+            "continuous_update": False,
+        }
+        if name == "model":
+            control = Combobox(placeholder=DEFAULT_MODEL, **settings)
+        elif name == "reasoning_effort":
+            control = Combobox(placeholder="default", options=EFFORTS, **settings)
+        elif parameter.kind is Kind.STRINGS:
+            settings["tooltip"] += "; here one text on each line, \\n for the end of a line"
+            settings["tooltip"] += ", \\\\ for a backslash"
+            control = Textarea(placeholder=_UNSET, rows=2, **settings)
+        else:
+            control = Text(placeholder="default", **settings)
+        control.observe(lambda change: self._typed(name, change["new"]), "value")
+        self._put(name, control, [control])
+        if name in ("max_tokens", "seed", "n", "reasoning_effort"):
+            self.rows[name].add_class("e80-half")
+
+    def _add_slider(self, parameter: Parameter, title: str) -> None:
+        name = parameter.name
+        slider = FloatSlider(
+            value=parameter.default,
+            min=least(parameter),
+            max=parameter.maximum,
+            step=parameter.step,
+            readout_format=".2f",
+            tooltip=parameter.help,
+        )
+        switch = Checkbox(
+            value=False,
+            description=title,
+            indent=False,
+            tooltip=f"{parameter.help}. Off: the server's default ({parameter.default:g})",
+        )
+        slider.observe(lambda change: self._moved(name, change["new"]), "value")
+        switch.observe(lambda change: self._switched(name, change["new"]), "value")
+        self.switches[name] = switch
+        self._put(name, slider, [switch, slider])
+
+    def _add_instruction(self) -> None:
+        control = Textarea(
+            description="instruction",
+            placeholder="none",
+            rows=3,
+            continuous_update=False,
+            tooltip="the instruction message of this conversation (-s)",
+        )
+        control.observe(lambda change: self._instructed(change["new"]), "value")
+        self._put("system", control, [control])
+
+    def _put(self, name: str, control: Any, parts: list[Any]) -> None:
+        row = VBox(parts)
+        row.add_class("e80-parameter")
+        row.add_class(f"e80-p-{name}")
+        self.controls[name], self.rows[name] = control, row
+
+    # What the user does.
+
+    def _moved(self, name: str, value: float) -> None:
+        if self._ours.active:
+            return
+        old, parameter = getattr(self._session.config, name), PARAMETERS[name]
+        new = moved(parameter, parameter.default if old is None else old, value)
+        if new is not None:
+            self._set(name, lambda: new)
+
+    def _switched(self, name: str, on: object) -> None:
+        if not self._ours.active:
+            value = round(self.controls[name].value, DIGITS) if on else None
+            self._set(name, lambda: value)
+
+    def _typed(self, name: str, text: str) -> None:
+        if not self._ours.active:
+            self._set(name, lambda: read(name, text))
+
+    def _instructed(self, text: str) -> None:
+        if self._ours.active:
+            return
+        session = self._session
+        conversation = session.conversation
+
+        def put() -> None:
+            filled = session.instruction(text.strip())
+            conversation.system = filled or ("" if session.config.system else None)
+
+        self._try("system", put)
+
+    def _set(self, name: str, value: Callable[[], Any]) -> None:
+        self._try(name, lambda: setattr(self._session.config, name, value()))
+
+    def _try(self, name: str, do: Callable[[], None]) -> None:
+        """Do it and tell; what is refused shows as a line, and the control shows what stands."""
+        try:
+            do()
+        except UsageError as error:
+            self.wrong.value, self._wrong_name = str(error), name
+            self._show(name)
+            return
+        # News of other fields may come behind it: a browser that is busy sends them late.
+        if name == self._wrong_name:
+            self.wrong.value = ""
+        self._show(name)
+        self._tell(name)
+
+    def _tell(self, name: str) -> None:
+        for told in self._changed:
+            told(name)
+
+    # What the settings say.
+
+    def _follow(self, change: Any) -> None:
+        self._show(change["name"])
+
+    def _show(self, name: str) -> None:
+        control = self.controls[name]
+        if name == "system":
+            conversation = self._session.conversation
+            own = conversation.system
+            shown = (self._session.config.system if own is None else own) or ""
+        else:
+            value = getattr(self._session.config, name)
+            parameter = PARAMETERS[name]
+            if name in self.switches:
+                self._show_slider(parameter, value)
+                return
+            shown = write(value)
+        with self._ours.acting():
+            control.value = shown
+
+    def _show_slider(self, parameter: Parameter, value: float | None) -> None:
+        row, slider = self.rows[parameter.name], self.controls[parameter.name]
+        with self._ours.acting():
+            self.switches[parameter.name].value = value is not None
+            slide(slider, parameter, parameter.default if value is None else value)
+        if value is None:
+            row.add_class("e80-unset")
+        else:
+            row.remove_class("e80-unset")

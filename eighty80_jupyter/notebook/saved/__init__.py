@@ -1,0 +1,1 @@
+"""What a saved notebook holds: metadata, exports, and the way back."""

@@ -1,0 +1,178 @@
+"""Export a conversation: to read (Markdown, HTML), to run (a notebook), to train on (JSON lines).
+
+An export is written anew only over one that was not changed since: each carries the sum of what
+follows it. JSON lines have no place for that; there the same conversation, grown, may follow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from eighty80_jupyter.conversation.conversation import Conversation
+from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
+from eighty80_jupyter.storage.files import locked, read_file, target, write_file
+from eighty80_jupyter.storage.omit import Secrets, conversation_without, without_secrets
+from eighty80_jupyter.storage.serialization import from_json, to_json
+
+if TYPE_CHECKING:
+    from eighty80_jupyter.tools.toolbox import Tool
+
+_Tools = Sequence[Mapping[str, Any]]
+
+LIMIT = 1_000_000_000  # bytes of a file that may be written over
+# The sum of what this kernel wrote to each file.
+_written: dict[Path, str] = {}
+_MARK = "<!-- exported by eighty80_jupyter, sha256 "
+
+
+def export(
+    conversation: Conversation,
+    path: str | os.PathLike[str],
+    *,
+    without: Iterable[str] = (),
+    secret: Secrets = None,
+    system: str | None = None,
+    tools: Mapping[str, Tool] | None = None,
+) -> Path:
+    """Write a conversation in the form that the suffix of `path` names, and return the path.
+
+    `.md`, `.html`, `.ipynb`, `.jsonl`. `without` and `secret` are as for `chat.store.save`;
+    `system` is the instruction of a conversation that has none of its own, `tools` are those whose
+    descriptions stand beside the calls in JSON lines. Raises UsageError for another suffix, and for
+    a file that is there and is no such export.
+    """
+    file = target(path)
+    write, is_ours = form_of(file)
+    if conversation.system is None and system:
+        conversation = conversation.fork(conversation.name)
+        conversation.system = system
+    shown = conversation_without(conversation, without, secret)
+    known = tools or {}
+    described = [known[name].to_wire() for name in _tools_of(shown) if name in known]
+    data = write(shown, without_secrets(described, secret))
+    with locked(file):
+        there = read_file(file, LIMIT) if file.exists() else b""
+        if there and _written.get(file) != _sum(there) and not is_ours(there, data):
+            raise UsageError(
+                f"{path} is something else, or was changed since it was exported; "
+                "export under another name, or remove it"
+            )
+        write_file(file, data)
+        _written[file] = _sum(data)
+    return file
+
+
+def _tools_of(conversation: Conversation) -> dict[str, None]:
+    """Return the names of the tools that were offered, and of those that were called."""
+    names = dict.fromkeys(name for turn in conversation for name in turn.exchange.tools)
+    for message in conversation.to_messages():
+        names |= dict.fromkeys(call.name for call in message.tool_calls)
+    return names
+
+
+def form_of(file: Path) -> _Form:
+    """Return how a file with this suffix is written. Raises UsageError for another suffix."""
+    form = FORMS.get(file.suffix.lower())
+    if form is None:
+        raise UsageError(
+            f"the suffix says what an export is: {', '.join(FORMS)}, got {file.suffix or 'none'}"
+        )
+    return form
+
+
+def _marked(
+    write: Callable[[Conversation], str], conversation: Conversation, _tools: _Tools
+) -> bytes:
+    text = write(conversation).encode("utf-8", "replace")
+    return f"{_MARK}{_sum(text)} -->\n".encode() + text
+
+
+def _is_marked(data: bytes, _new: bytes) -> bool:
+    head, _, rest = data.partition(b"\n")
+    return head == f"{_MARK}{_sum(rest)} -->".encode()
+
+
+def _markdown(conversation: Conversation) -> str:
+    from eighty80_jupyter.notebook.saved.export_markdown import markdown  # noqa: PLC0415  # when wanted
+
+    return markdown(conversation)
+
+
+def _html(conversation: Conversation) -> str:
+    from eighty80_jupyter.notebook.saved.export_html import page  # noqa: PLC0415  # the Markdown stack
+
+    return page(conversation)
+
+
+def _notebook(conversation: Conversation, _tools: _Tools) -> bytes:
+    from eighty80_jupyter.notebook.saved.export_notebook import notebook  # noqa: PLC0415  # the same
+
+    made = notebook(conversation)
+    made["metadata"][NAMESPACE] = {"sha256": _cells_sum(made["cells"])}
+    return to_json(made, indent=True) + b"\n"
+
+
+def _is_notebook(data: bytes, _new: bytes) -> bool:
+    try:
+        there = from_json(data)
+        known = there["metadata"][NAMESPACE]["sha256"]
+        return bool(known == _cells_sum(there["cells"]))
+    except (UsageError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _cells_sum(cells: Any) -> str:
+    """Return the sum of what cells say: Jupyter sorts the names and cuts texts into lines."""
+    return _sum(json.dumps(_joined(cells), sort_keys=True).encode())
+
+
+def _joined(value: Any) -> Any:
+    if isinstance(value, list) and value and all(isinstance(line, str) for line in value):
+        return "".join(value)
+    if isinstance(value, list):
+        return [_joined(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _joined(item) for name, item in value.items()}
+    return value
+
+
+def _lines(conversation: Conversation, tools: _Tools) -> bytes:
+    """Return the conversation in the form in which OpenAI's fine-tuning takes it, as one line."""
+    messages = [message.to_wire() for message in conversation.to_messages()]
+    if conversation.system:
+        messages.insert(0, {"role": "system", "content": conversation.system})
+    described = {"tools": tools} if tools else {}
+    return to_json({"messages": messages, **described}) + b"\n"
+
+
+def _is_line(data: bytes, new: bytes) -> bool:
+    try:
+        there, now = from_json(data), from_json(new)
+        return set(there) - {"tools"} == {"messages"} and bool(
+            there["messages"] == now["messages"][: len(there["messages"])]
+        )
+    except (UsageError, KeyError, TypeError):
+        return False
+
+
+def _sum(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+_Form = tuple[Callable[[Conversation, _Tools], bytes], Callable[[bytes, bytes], bool]]
+FORMS: Mapping[str, _Form] = MappingProxyType(
+    {
+        ".md": (partial(_marked, _markdown), _is_marked),
+        ".html": (partial(_marked, _html), _is_marked),
+        ".ipynb": (_notebook, _is_notebook),
+        ".jsonl": (_lines, _is_line),
+    }
+)

@@ -1,0 +1,106 @@
+"""A conversation as a Markdown document."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from eighty80_jupyter.notebook.cell.summary import last_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from eighty80_jupyter.api.messages import Message
+    from eighty80_jupyter.conversation.conversation import Conversation, Turn
+
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+# What begins HTML that goes on until a mark of its own, or to the end of the document.
+_OPENS = re.compile(
+    r"( {0,3})<(?=!--|\?|![a-z]|!\[cdata\[|(?:script|pre|style|textarea)\b)", re.IGNORECASE
+)
+_BACKQUOTES = re.compile("`+")
+
+
+def markdown(conversation: Conversation) -> str:
+    """Return a document with a heading for each prompt and each answer.
+
+    Prompts, arguments and results stand in fences, as they are. Answers are Markdown; a fence or a
+    comment in one that was not closed ends with it.
+    """
+    parts = [f"# {_line(conversation.name)}"]
+    if conversation.system:
+        parts += ["## Instruction", fenced(conversation.system)]
+    for number, turn in enumerate(conversation, 1):
+        parts += _turn(number, turn)
+    return "\n\n".join(parts) + "\n"
+
+
+def fenced(text: str, language: str = "text") -> str:
+    """Return a text in a fence that nothing in it can close."""
+    longest = max(map(len, _BACKQUOTES.findall(text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def closed(text: str) -> str:
+    """Return Markdown in which nothing stays open at the end."""
+    lines: list[str] = []
+    fence = ""
+    for line in text.split("\n"):
+        match = _FENCE.match(line)
+        if fence:
+            ends = match and match[1].startswith(fence) and not match[2].strip()
+            fence = "" if ends else fence
+        elif match and not (match[1][0] == "`" and "`" in match[2]):
+            fence = match[1]
+        else:
+            line = _OPENS.sub(r"\1\\<", line)  # noqa: PLW2901  # the same line, made harmless
+        lines.append(line)
+    return "\n".join([*lines, fence] if fence else lines)
+
+
+def _turn(number: int, turn: Turn) -> Iterator[str]:
+    yield f"## {number} · You"
+    yield fenced(turn.prompt)
+    count = len(turn.alternatives)
+    which = f" (answer {turn.chosen + 1} of {count})" if count > 1 else ""
+    yield f"## {number} · Model{which}"
+    results = {m.tool_call_id: m.text for m in turn.messages if m.role == "tool"}
+    for message in turn.messages[1:-1]:
+        if message.role != "tool":
+            yield from _round(message, results)
+    reply = turn.reply
+    if len(reply.choices) == 1:
+        if reply.reasoning:
+            yield "\n".join(["> **Reasoning**", ">", *_quoted(reply.reasoning)])
+        yield closed(turn.messages[-1].text)
+    else:
+        for choice in reply.choices:
+            yield f"### Answer {choice.index + 1}"
+            yield closed(choice.text or choice.refusal)
+    yield f"*{_line(last_line(reply))}*"
+
+
+def _round(message: Message, results: Mapping[str | None, str]) -> Iterator[str]:
+    """Give the calls of a round, each with its result."""
+    if message.role == "assistant":
+        if message.text:
+            yield closed(message.text)
+        for call in message.tool_calls:
+            yield f"**Call** {_line(call.name)}"
+            yield fenced(call.arguments, "json")
+            if call.id in results:
+                yield "**Result**"
+                yield fenced(results[call.id])
+    else:
+        yield "**You**"
+        yield fenced(message.text)
+
+
+def _quoted(text: str) -> list[str]:
+    return [f"> {line}".rstrip() for line in closed(text).split("\n")]
+
+
+def _line(text: str) -> str:
+    """Return a text on one line, with nothing in it that Markdown reads."""
+    return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", " ".join(text.split()))

@@ -1,0 +1,126 @@
+"""A conversation as a notebook: cells that ask it again, with the answers as their outputs."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from eighty80_jupyter.api import request_parameters
+from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.cell.display import SCHEMA, NotebookWriter
+from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
+from eighty80_jupyter.notebook.cell.tool_display import entries_html, entries_of, entries_text
+from eighty80_jupyter.notebook.line.parser import parse
+from eighty80_jupyter.notebook.saved.metadata import kept_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from eighty80_jupyter.conversation.conversation import Conversation, Turn
+
+_KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+
+
+def notebook(conversation: Conversation) -> dict[str, Any]:
+    """Return a notebook (nbformat 4.5): the extension, the instruction, a cell for each turn.
+
+    Prompts stand as they were typed, with the parameters that were set but for the model. The
+    outputs are those of the cells that asked, so that `%chat --restore` reads them back.
+    """
+    first = "%load_ext eighty80_jupyter"
+    if conversation.name != "main":
+        first += f"\n%chat --new={shlex.quote(conversation.name)}"
+    cells = [_cell(0, first)]
+    if conversation.system:
+        text = (
+            "from eighty80_jupyter import chat\n\n"
+            f"chat.conversation.system = {conversation.system!r}"
+        )
+        cells.append(_cell(1, text))
+    for number, turn in enumerate(conversation, 1):
+        outputs = _outputs(conversation, number, turn)
+        cells.append(_cell(len(cells), _source(turn), outputs))
+    return {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {"kernelspec": _KERNEL, "language_info": {"name": "python"}},
+        "cells": cells,
+    }
+
+
+def _cell(number: int, source: str, outputs: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    return {
+        "cell_type": "code",
+        "execution_count": None,
+        "id": f"turn-{number}",
+        "metadata": {},
+        "outputs": outputs or [],
+        "source": source,
+    }
+
+
+def _source(turn: Turn) -> str:
+    """Return the cell that asks the prompt again."""
+    options = options_of(turn.reply.parameters)
+    source = turn.source
+    if source == turn.prompt and "{{" in source:
+        options += " --raw"  # no field of it was filled
+    return f"%%chat{options}\n{source}"
+
+
+def options_of(parameters: Mapping[str, Any]) -> str:
+    """Return the parameters but the model as options, those that read back as what they were."""
+    text = ""
+    for wire, value in parameters.items():
+        known = request_parameters.PARAMETERS.get(request_parameters.canonical(wire))
+        if known is None or known.name == "model" or value is False:
+            continue
+        words = value if isinstance(value, list) else [value]
+        option = "".join(f" {known.option}{_value(word)}" for word in words)
+        try:
+            if parse(option)[0] == {known.name: value}:
+                text += option
+        except UsageError:
+            pass  # it has no form on a line
+    return text
+
+
+def _value(value: Any) -> str:
+    if value is True:
+        return ""
+    if isinstance(value, str):
+        return f" {shlex.quote(value)}"
+    return f" {json.dumps(value)}"
+
+
+def _outputs(conversation: Conversation, number: int, turn: Turn) -> list[dict[str, Any]]:
+    """Return the outputs of the cell that asked, as the writer draws them at the end."""
+    shown: dict[str, dict[str, Any]] = {}
+
+    def publish(
+        *, data: dict[str, Any], metadata: dict[str, Any], transient: dict[str, Any], update: bool
+    ) -> None:
+        del update
+        shown[transient["display_id"]] = {
+            "output_type": "display_data",
+            "data": data,
+            "metadata": metadata,
+        }
+
+    metadata = {
+        "schema": SCHEMA,
+        "role": "assistant",
+        "conversation": conversation.name,
+        "turn": number,
+    }
+    if entries := entries_of(turn.messages, turn.reply.calls):
+        publish(
+            data={"text/html": entries_html(entries), "text/plain": entries_text(entries)},
+            metadata={NAMESPACE: metadata},
+            transient={"display_id": "calls"},
+            update=False,
+        )
+    writer = NotebookWriter(publish, choices=len(turn.reply.choices), metadata=metadata)
+    writer.finish(turn.reply, turn.messages, (), kept_of(conversation, turn))
+    return list(shown.values())

@@ -1,0 +1,301 @@
+"""Read conversations back from a saved notebook: from the metadata of its outputs.
+
+A notebook may come from anybody. What is read is checked, and becomes text and numbers only; a
+prompt counts as typed only if it stands in a cell, where it can be seen.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eighty80_jupyter.api import request_parameters
+from eighty80_jupyter.api.messages import Message, Part, Role, ToolCall
+from eighty80_jupyter.api.reply import CallRecord, Choice, Reply, Status, Usage
+from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Turn
+from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
+from eighty80_jupyter.notebook.saved.metadata import entries_of
+from eighty80_jupyter.storage.files import read_file
+from eighty80_jupyter.storage.serialization import check_name, fault, from_json, read
+from eighty80_jupyter.storage.store import adopt
+
+if TYPE_CHECKING:
+    from eighty80_jupyter.conversation.branches import Conversations
+
+SCHEMA = 1
+LIMIT = 1_000_000_000  # bytes of a notebook
+
+
+@dataclass(frozen=True, slots=True)
+class _Function:
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    id: str
+    function: _Function
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """A message in the form in which it is sent."""
+
+    role: Role
+    content: str | tuple[Part, ...] | None = None
+    tool_calls: tuple[_Call, ...] = ()
+    tool_call_id: str | None = None
+
+    def to_message(self) -> Message:
+        calls = tuple(
+            ToolCall(id=call.id, name=call.function.name, arguments=call.function.arguments)
+            for call in self.tool_calls
+        )
+        return Message(self.role, self.content, calls, self.tool_call_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """What the last output of a reply keeps; see `kept` and `display.reply_metadata`."""
+
+    messages: tuple[_Message, ...] = ()
+    role: str = "assistant"
+    conversation: str = "main"
+    turn: int = 1
+    model: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    usage: Mapping[str, Any] | None = None
+    finish_reason: str | None = None
+    status: Status = "complete"
+    seconds: float = 0.0
+    calls: tuple[CallRecord, ...] = ()
+    id: str = ""
+    after: str | None = None
+    at: float = 0.0
+    source: str = ""
+    has_data: bool = False
+    system: str | None = None
+    reasoning: str = ""
+    further: tuple[Choice, ...] = ()
+    attached: int = 0
+    tools: tuple[str, ...] = ()
+    rounds: int = 1
+    error: str = ""
+    notes: tuple[str, ...] = ()
+    cell: str = ""  # what the notebook says, not what was kept
+
+
+def restore(conversations: Conversations, path: str | os.PathLike[str]) -> list[str]:
+    """Take the conversations of a saved notebook into a session; return a line for each.
+
+    The one that was answered last becomes the current one. One that is there already stays as it
+    is; a name that is taken is not taken away. Raises UsageError, and then nothing has changed.
+    """
+    kept = _read(path)
+    lines = adopt(conversations, _conversations(kept), copies=False)
+    if attached := len({entry.id for entry in kept if entry.attached}):
+        turns = "1 turn" if attached == 1 else f"{attached:,} turns"
+        lines.append(f"without the pictures and sounds of {turns}, which a page does not keep")
+    return lines
+
+
+def read_notebook(path: str | os.PathLike[str]) -> list[Conversation]:
+    """Return the conversations in a notebook as it was last saved, the latest one first.
+
+    Raises UsageError for a file that is no notebook, or has no turns, or of a later version.
+    """
+    return _conversations(_read(path))
+
+
+def _read(path: str | os.PathLike[str]) -> list[_Kept]:
+    """Return what the outputs of a notebook keep, in the order of the page. Raises UsageError."""
+    try:
+        notebook = from_json(read_file(path, LIMIT))
+    except UsageError as error:
+        raise UsageError(f"cannot restore from {path}: {error}") from None
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+        raise UsageError(f"{path} is no notebook: it has no cells")
+    typed = "\n".join(_text(cell.get("source")) for cell in cells)
+    kept = []
+    for number, (cell, raw) in enumerate(_outputs(cells), 1):
+        try:
+            kept.append(_checked(raw, cell, typed))
+        except UsageError as error:
+            raise UsageError(f"{path}: reply {number} cannot be read back: {error}") from None
+    if not kept:
+        raise UsageError(f"{path} holds no replies of %%chat; save the notebook before the kernel")
+    return kept
+
+
+def _conversations(kept: list[_Kept]) -> list[Conversation]:
+    pages = _Pages()
+    for entry in sorted(kept, key=lambda entry: entry.at):
+        pages.add(entry)
+    return pages.conversations()
+
+
+def own_notebook(namespace: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the notebook that this kernel belongs to, as Jupyter or VS Code tell it.
+
+    Raises UsageError where nobody tells.
+    """
+    told = [namespace.get("__vsc_ipynb_file__"), environ.get("JPY_SESSION_NAME")]
+    for name in told:
+        if isinstance(name, str) and name.endswith(".ipynb"):
+            # With real-time collaboration it begins with the name of a drive.
+            path = Path(name.removeprefix("RTC:"))
+            for candidate in (path, Path(path.name)):
+                with suppress(OSError, ValueError):
+                    if candidate.is_file():
+                        return candidate
+    raise UsageError(
+        "Jupyter does not tell which notebook this is, or it was renamed or never saved; name it: "
+        "%chat --restore NOTEBOOK.ipynb"
+    )
+
+
+class _Pages:
+    """Puts turns in order: each after the one that it followed, in place of what it replaced."""
+
+    def __init__(self) -> None:
+        self._turns: dict[str, list[Turn]] = {}
+        self._systems: dict[str, str | None] = {}
+
+    def add(self, entry: _Kept) -> None:
+        """Take in a turn, or a change, which came after all that were taken in before."""
+        name = entry.conversation
+        turns = self._turns.pop(name, None)
+        if turns is None:
+            turns = self._begun_from(entry)
+        self._turns[name] = turns  # at the end: the latest one
+        self._systems[name] = entry.system
+        ids = [each.id for each in turns]
+        if entry.role == "state":
+            if entry.after == "" or entry.after in ids:  # else that turn is not on the page
+                del turns[ids.index(entry.after) + 1 if entry.after else 0 :]
+            return
+        turn = _turn(entry)
+        if turn.id in ids:
+            index = ids.index(turn.id)
+            known = turns[index].alternatives
+            if turn.exchange in known:  # the cell was copied, or an answer chosen again
+                turns[index] = replace(turns[index], chosen=known.index(turn.exchange))
+                return
+            answers = (*turns[index].alternatives, turn.exchange)
+            turns[index] = replace(turn, alternatives=answers, chosen=len(answers) - 1)
+            return
+        # What stood behind the turn that it followed had been undone by then.
+        keep = entry.turn - 1
+        if entry.after is not None and entry.after in ids:
+            keep = ids.index(entry.after) + 1
+        turns[max(keep, 0) :] = [turn]
+
+    def conversations(self) -> list[Conversation]:
+        """Return the conversations, the latest first."""
+        return [
+            Conversation(name, turns, system=self._systems[name])
+            for name, turns in reversed(self._turns.items())
+        ]
+
+    def _begun_from(self, entry: _Kept) -> list[Turn]:
+        """Return the turns that a fork begins with: those up to the one that it followed."""
+        for turns in self._turns.values():
+            for index, turn in enumerate(turns):
+                if entry.after and turn.id == entry.after:
+                    return turns[: index + 1]
+        return []
+
+
+def _messages(entry: _Kept) -> tuple[Message, ...]:
+    return tuple(message.to_message() for message in entry.messages)
+
+
+def _turn(entry: _Kept) -> Turn:
+    messages = _messages(entry)
+    first = Choice(
+        text=messages[-1].text, reasoning=entry.reasoning, finish_reason=entry.finish_reason
+    )
+    reply = Reply(
+        choices=(first, *entry.further),
+        model=entry.model,
+        usage=None if entry.usage is None else Usage.from_wire(entry.usage),
+        seconds=entry.seconds,
+        status=entry.status,
+        error=entry.error,
+        parameters=entry.parameters,
+        notes=entry.notes,
+        rounds=entry.rounds,
+        calls=entry.calls,
+    )
+    exchange = Exchange(
+        messages=messages,
+        reply=reply,
+        has_data=entry.has_data,
+        source=entry.source,
+        tools=entry.tools,
+    )
+    if entry.id:
+        return Turn(alternatives=(exchange,), id=entry.id, cell=entry.cell)
+    return Turn(alternatives=(exchange,), cell=entry.cell)
+
+
+def _checked(raw: Mapping[str, Any], cell: Mapping[str, Any], typed: str) -> _Kept:
+    """Return what was kept of a turn, with nothing in it that could do anything."""
+    entry = read(_Kept, {**raw, "cell": str(cell.get("id", ""))[:100]})
+    check_name(entry.conversation)
+    entry = replace(
+        entry,
+        id=entry.id[:100],
+        source=entry.source if entry.source in typed else "",
+        parameters=_parameters(entry.parameters),
+    )
+    # Before anything looks into the messages: they may be of any shape.
+    said = Exchange(messages=_messages(entry), reply=Reply())
+    if entry.role != "state" and (wrong := fault(said)):
+        raise UsageError(f"turn {entry.turn} {wrong}")
+    return entry
+
+
+def _parameters(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that are known, with values that can be."""
+    kept = {}
+    for name, value in values.items():
+        known = request_parameters.canonical(name)
+        if known in request_parameters.PARAMETERS and known != "extra":
+            with suppress(UsageError):
+                kept[name] = request_parameters.check(known, value)
+    return kept
+
+
+def _outputs(cells: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Give what outputs keep of turns, with their cells, in the order of the page."""
+    for cell in cells:
+        outputs = cell.get("outputs")
+        for output in outputs if isinstance(outputs, list) else ():
+            metadata = output.get("metadata") if isinstance(output, dict) else None
+            kept = metadata.get(NAMESPACE) if isinstance(metadata, dict) else None
+            if not isinstance(kept, dict):
+                continue
+            schema = kept.get("schema")
+            if isinstance(schema, int) and schema > SCHEMA:
+                raise UsageError(
+                    f"the notebook was written by a later eighty80_jupyter (version {schema} of "
+                    f"its outputs, this one knows {SCHEMA}); upgrade it"
+                )
+            for entry in entries_of(kept) if kept.get("role") == "panel" else (kept,):
+                said = entry.get("messages") or entry.get("role") == "state"
+                if said and "conversation" in entry:
+                    yield cell, entry
+
+
+def _text(source: Any) -> str:
+    if isinstance(source, list):
+        return "".join(part for part in source if isinstance(part, str))
+    return source if isinstance(source, str) else ""
