@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from eighty80_jupyter.api.reply import Reply as Answer
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import APIError, ContextLengthError
-from eighty80_jupyter.prompt.template.prepare import Prepared
+from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.storage.store import load, save
 from eighty80_jupyter.turns.turn import Place
@@ -206,7 +206,7 @@ class Conversing(RuleBasedStateMachine):
         index = data.draw(st.integers(0, len(self.conversation) - 1))
         turn = self.conversation[index]
         kind = turn.prompt.split()[0]
-        prompt = Prepared(content=turn.prompt, source=turn.source)
+        prompt = PreparedPrompt(content=turn.prompt, source=turn.source)
         place = Place(again=turn.id)
         if kind.endswith("hang"):
             self.server.gate.set()

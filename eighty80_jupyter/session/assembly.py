@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from eighty80_jupyter.prompt.describe.registry import Registry
     from eighty80_jupyter.prompt.secrets.redact import Redactor
     from eighty80_jupyter.prompt.template.prepare import Context
-    from eighty80_jupyter.tools.executor import Hands
-    from eighty80_jupyter.tools.rounds import Confirmer, Offer
+    from eighty80_jupyter.tools.executor import ToolExecutor
+    from eighty80_jupyter.tools.rounds import Confirmer, ToolOffer
     from eighty80_jupyter.turns.context import ContextSettings
     from eighty80_jupyter.wire.client import Settings
 
@@ -89,9 +89,9 @@ def filling(
     )
 
 
-def make_hands(
+def make_executor(
     config: ChatConfig,
-    offer: Offer | None,
+    offer: ToolOffer | None,
     *,
     conversation: Conversation,
     confirmer: Confirmer | None,
@@ -99,17 +99,17 @@ def make_hands(
     registry: Registry | None,
     redactor: Redactor | None,
     ratio: float,
-) -> Hands | None:
+) -> ToolExecutor | None:
     """Return what runs the calls of a turn; None where it offers no tools."""
     if offer is None:
         return None
     from eighty80_jupyter.tools.call import ToolSettings  # noqa: PLC0415  # seldom needed
-    from eighty80_jupyter.tools.executor import Hands, Nobody  # noqa: PLC0415  # the same
+    from eighty80_jupyter.tools.executor import RefusingConfirmer, ToolExecutor  # noqa: PLC0415  # the same
 
-    return Hands(
+    return ToolExecutor(
         tools={tool.name: tool for tool in offer.tools},
         conversation=conversation,
-        confirmer=confirmer or Nobody(),
+        confirmer=confirmer or RefusingConfirmer(),
         always=always,
         timeout=config.tool_timeout,
         settings=ToolSettings(
@@ -128,7 +128,7 @@ def make_offer(
     choice: str | None,
     parallel: bool | None,
     answers: int,
-) -> Offer | None:
+) -> ToolOffer | None:
     """Return the tools that a turn offers; see `Session.offer`. Raises UsageError."""
     named = config.tools if wanted is None else wanted
     if wanted is None and named == "all" and not tools:

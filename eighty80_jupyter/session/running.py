@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     # Brought in with the first turn: loading the extension must cost nothing to speak of.
     from eighty80_jupyter.conversation.events import ToolEvent, TurnEvent
     from eighty80_jupyter.tools.call import ToolResult
-    from eighty80_jupyter.tools.executor import Errand, Hands
+    from eighty80_jupyter.tools.executor import MainThreadCall, ToolExecutor
     from eighty80_jupyter.tools.rounds import RunCalls
     from eighty80_jupyter.turns.feed import Feed
-    from eighty80_jupyter.turns.turn import Running
+    from eighty80_jupyter.turns.turn import RunningTurn
     from eighty80_jupyter.wire.client import Client
 
     # What a turn's coroutine hands to the thread that waits for it.
-    Handed = Sequence[TurnEvent] | Errand
+    Handed = Sequence[TurnEvent] | MainThreadCall
     Listener = Callable[[list[TurnEvent]], None]
 
 
@@ -38,7 +38,7 @@ class Turns:
     """
 
     def __init__(
-        self, conversations: Conversations, ended: Callable[[Running, bool], None]
+        self, conversations: Conversations, ended: Callable[[RunningTurn, bool], None]
     ) -> None:
         self.background = Background()
         self._conversations = conversations
@@ -56,7 +56,7 @@ class Turns:
             self._conversations.watch(lambda changed: feed.tell(ConversationChanged(changed)))
         return self._feed
 
-    def run(self, running: Running, hands: Hands | None, listen: Listener) -> Reply:
+    def run(self, running: RunningTurn, executor: ToolExecutor | None, listen: Listener) -> Reply:
         """Take a turn and wait for it; its tools run in this thread.
 
         `listen` is called here with lists of events, and with an empty list in between. Raises
@@ -64,7 +64,7 @@ class Turns:
         """
         work: Work[Handed, Reply] | None = None
         try:
-            work = self._work(running, hands)
+            work = self._work(running, executor)
             running.cancel = work.cancel
             with work:
                 for handed in work:
@@ -76,10 +76,10 @@ class Turns:
             raise _interrupted(work)
         return reply
 
-    def begin(self, running: Running, hands: Hands | None) -> None:
+    def begin(self, running: RunningTurn, executor: ToolExecutor | None) -> None:
         """Begin a turn and return at once; its tools run in a thread of their own."""
         stop = threading.Event()
-        work = self._work(running, hands, stop)
+        work = self._work(running, executor, stop)
 
         def cancel() -> None:
             stop.set()  # at once: no call must begin, and no question be asked, after it
@@ -103,9 +103,9 @@ class Turns:
         self._client = None
         self.background.close()
 
-    def _attend(self, running: Running, handed: Sequence[Handed], listen: Listener) -> None:
+    def _attend(self, running: RunningTurn, handed: Sequence[Handed], listen: Listener) -> None:
         """Listen to the events of a turn, and run its tools, in the thread that waits for it."""
-        from eighty80_jupyter.tools.executor import Errand  # noqa: PLC0415  # loaded by now
+        from eighty80_jupyter.tools.executor import MainThreadCall  # noqa: PLC0415  # loaded by now
         from eighty80_jupyter.turns.feed import TurnEvents  # noqa: PLC0415  # brings in httpx
 
         def tell(event: ToolEvent | None) -> None:
@@ -115,7 +115,7 @@ class Turns:
 
         events: list[TurnEvent] = []
         for item in handed:
-            if isinstance(item, Errand):
+            if isinstance(item, MainThreadCall):
                 listen(events)
                 events = []
                 item.run(tell)
@@ -124,13 +124,16 @@ class Turns:
         listen(events)
 
     def _work(
-        self, running: Running, hands: Hands | None, stop: threading.Event | None = None
+        self,
+        running: RunningTurn,
+        executor: ToolExecutor | None,
+        stop: threading.Event | None = None,
     ) -> Work[Handed, Reply]:
         """Return the work of a turn, which tells the feed what happens.
 
         Its tools run in the thread that waits for it, or, with `stop`, in one of their own.
         """
-        from eighty80_jupyter.tools.executor import Errand, in_worker  # noqa: PLC0415  # the same
+        from eighty80_jupyter.tools.executor import MainThreadCall, in_worker  # noqa: PLC0415  # the same
         from eighty80_jupyter.turns import feed  # noqa: PLC0415  # brings in httpx
         from eighty80_jupyter.turns.turn import take_turn  # noqa: PLC0415  # the same
 
@@ -143,20 +146,20 @@ class Turns:
                 tell(feed.TurnEvents(running, events))
 
             async def run(calls: Sequence[ToolCall], answer: Callable[[ToolResult], None]) -> None:
-                assert hands is not None  # noqa: S101  # there are calls where tools are offered
+                assert executor is not None  # noqa: S101  # there are calls where tools are offered
                 if stop is None:
-                    errand = Errand(partial(hands.run, calls, answer))
-                    put(errand)
-                    await errand.done
+                    call_there = MainThreadCall(partial(executor.run, calls, answer))
+                    put(call_there)
+                    await call_there.done
                 else:
                     await in_worker(
-                        lambda note: hands.run(calls, answer, note, stop),
+                        lambda note: executor.run(calls, answer, note, stop),
                         lambda event: event and tell(feed.TurnEvents(running, [event])),
                         stop,
                     )
 
             tell(feed.TurnBegan(running))
-            run_calls: RunCalls | None = None if hands is None else run
+            run_calls: RunCalls | None = None if executor is None else run
             return await take_turn(running, client, emit, run_calls)
 
         def at_end(error: BaseException | None) -> None:

@@ -22,7 +22,7 @@ from eighty80_jupyter.prompt.tokens import Calibration, estimate
 from eighty80_jupyter.session.assembly import (
     context_settings,
     filling,
-    make_hands,
+    make_executor,
     make_offer,
     patience,
 )
@@ -48,15 +48,15 @@ if TYPE_CHECKING:
     from eighty80_jupyter.local.server import LocalServer
     from eighty80_jupyter.prompt.describe.registry import Registry
     from eighty80_jupyter.prompt.secrets.redact import Redactor
-    from eighty80_jupyter.prompt.template.prepare import Context, Prepared
+    from eighty80_jupyter.prompt.template.prepare import Context, PreparedPrompt
     from eighty80_jupyter.session.running import Listener
     from eighty80_jupyter.storage.journal import Journal
-    from eighty80_jupyter.tools.executor import Hands
-    from eighty80_jupyter.tools.rounds import Confirmer, Offer
+    from eighty80_jupyter.tools.executor import ToolExecutor
+    from eighty80_jupyter.tools.rounds import Confirmer, ToolOffer
     from eighty80_jupyter.tools.toolbox import Tool
     from eighty80_jupyter.turns.context import ContextSettings
     from eighty80_jupyter.turns.feed import SessionWatcher
-    from eighty80_jupyter.turns.turn import Outgoing, Place, Request, Running
+    from eighty80_jupyter.turns.turn import Outgoing, Place, Request, RunningTurn
     from eighty80_jupyter.wire.client import Settings
 
     Tools = str | bool | Sequence[str | Tool | Callable[..., Any]]
@@ -179,7 +179,7 @@ class Session:
         is what had come), ChatInterrupted for an interrupt.
         """
         try:
-            running, hands = self._turn(
+            running, executor = self._turn(
                 prompt,
                 system=system,
                 raw=raw,
@@ -193,7 +193,7 @@ class Session:
             )
         except KeyboardInterrupt:
             raise ChatInterrupted("interrupted; nothing had come yet") from None
-        return self._turns.run(running, hands, listen or (lambda _events: None))
+        return self._turns.run(running, executor, listen or (lambda _events: None))
 
     def start(
         self,
@@ -208,14 +208,14 @@ class Session:
         tools: Tools | None = None,
         confirmer: Confirmer | None = None,
         **parameters: Any,
-    ) -> Running:
+    ) -> RunningTurn:
         """Begin a turn and return at once; `ask` explains the parameters.
 
         What happens is told to those who `watch`, and stands in what is returned. Tools run, and
         the `confirmer` is asked, in a thread of their own; None: nobody can be asked. Raises
         UsageError for what cannot be sent.
         """
-        running, hands = self._turn(
+        running, executor = self._turn(
             prompt,
             system=system,
             raw=raw,
@@ -227,7 +227,7 @@ class Session:
             confirmer=confirmer,
             **parameters,
         )
-        self._turns.begin(running, hands)
+        self._turns.begin(running, executor)
         return running
 
     def panel(self) -> Any:
@@ -285,7 +285,7 @@ class Session:
         conversation: str | Conversation | None,
         confirmer: Confirmer | None,
         **options: Any,
-    ) -> tuple[Running, Hands | None]:
+    ) -> tuple[RunningTurn, ToolExecutor | None]:
         """Return a turn that is ready to begin, and what runs its tools."""
         request = self.request(
             self.prepare(prompt, raw=raw, allow_secrets=allow_secrets),
@@ -293,10 +293,10 @@ class Session:
             **options,
         )
         running = self._running(conversation, request)
-        return running, self._hands(running, confirmer, allow_secrets=allow_secrets)
+        return running, self._executor(running, confirmer, allow_secrets=allow_secrets)
 
-    def _running(self, conversation: str | Conversation | None, request: Request) -> Running:
-        from eighty80_jupyter.turns.turn import Running  # noqa: PLC0415  # brings in httpx
+    def _running(self, conversation: str | Conversation | None, request: Request) -> RunningTurn:
+        from eighty80_jupyter.turns.turn import RunningTurn  # noqa: PLC0415  # brings in httpx
 
         self._set_autosave()  # a configuration file may have set it
         if conversation is None:
@@ -311,13 +311,13 @@ class Session:
                     f"a tool cannot add a turn to the conversation {conversation.name}, which "
                     "waits for it; ask in another, or with place=Place(keep=False)"
                 )
-        return Running(conversation, request)
+        return RunningTurn(conversation, request)
 
-    def _hands(
-        self, running: Running, confirmer: Confirmer | None, *, allow_secrets: bool
-    ) -> Hands | None:
+    def _executor(
+        self, running: RunningTurn, confirmer: Confirmer | None, *, allow_secrets: bool
+    ) -> ToolExecutor | None:
         """Return what runs the calls of a turn; None where it offers no tools."""
-        return make_hands(
+        return make_executor(
             self.config,
             running.request.offer,
             conversation=running.conversation,
@@ -328,7 +328,7 @@ class Session:
             ratio=self.calibration.ratio,
         )
 
-    def _learn(self, running: Running, first: bool) -> None:  # noqa: FBT001  # called by place
+    def _learn(self, running: RunningTurn, first: bool) -> None:  # noqa: FBT001  # called by place
         """Keep what a turn brought besides its place in the conversation."""
         reply, request = running.reply, running.request
         if reply is None:
@@ -351,7 +351,7 @@ class Session:
         allow_secrets: bool = False,
         first_line: int = 1,
         values: Mapping[str, Any] | None = None,
-    ) -> Prepared:
+    ) -> PreparedPrompt:
         """Return what would be sent for `prompt`: fields filled, pictures and sounds encoded.
 
         What is prepared already is returned as it is: no field is evaluated twice. `first_line` is
@@ -360,7 +360,7 @@ class Session:
         """
         from eighty80_jupyter.prompt.template import prepare as room  # noqa: PLC0415  # the first prompt
 
-        if isinstance(prompt, room.Prepared):
+        if isinstance(prompt, room.PreparedPrompt):
             return prompt
         context = self._context(raw=raw, allow_secrets=allow_secrets)
         if values:
@@ -370,7 +370,7 @@ class Session:
 
     def request(
         self,
-        prepared: Prepared,
+        prepared: PreparedPrompt,
         *,
         system: str | None = None,
         stream: bool | None = None,
@@ -414,7 +414,7 @@ class Session:
         choice: str | None = None,
         parallel: bool | None = None,
         answers: int = 1,
-    ) -> Offer | None:
+    ) -> ToolOffer | None:
         """Return the tools that a turn offers, as `ask` names them; None: no tools.
 
         Raises UsageError for what is not known, and where there shall be several `answers`.
@@ -425,7 +425,7 @@ class Session:
 
     def outgoing(
         self,
-        prepared: Prepared,
+        prepared: PreparedPrompt,
         *,
         system: str | None = None,
         conversation: Conversation | None = None,

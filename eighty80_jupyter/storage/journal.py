@@ -29,7 +29,7 @@ from eighty80_jupyter.conversation.events import RoundBegan, TurnEvent
 from eighty80_jupyter.storage.journal_files import append, begin, journal_folder
 from eighty80_jupyter.storage.serialization import plain, to_json
 from eighty80_jupyter.turns.feed import Feed, SessionEvent, TurnBegan, TurnEnded, TurnEvents
-from eighty80_jupyter.turns.turn import Running
+from eighty80_jupyter.turns.turn import RunningTurn
 from eighty80_jupyter.wire.endpoint import Secret, without_secret
 
 PIECES_SECONDS = 0.2  # between two lines with pieces of a reply
@@ -192,7 +192,7 @@ class Journal:
                 if self._progress.pop(running.id, None) is not None:
                     self._put("ended", turn=running.id)
 
-    def _collect(self, running: Running, events: Sequence[TurnEvent]) -> None:
+    def _collect(self, running: RunningTurn, events: Sequence[TurnEvent]) -> None:
         progress = self._progress.get(running.id)
         if progress is None:  # not kept, or over: what tools tell comes from another thread
             return

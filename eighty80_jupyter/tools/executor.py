@@ -56,7 +56,7 @@ def waits_for_tool(conversation: Conversation) -> bool:
     return any(other is conversation for other in _waiting.get())
 
 
-class Nobody:
+class RefusingConfirmer:
     """Answers for a user who cannot be asked."""
 
     def confirm(self, tool: Tool, call: ToolCall, shown: str) -> Decision:
@@ -79,7 +79,7 @@ class _Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hands:
+class ToolExecutor:
     """What runs the calls of a turn.
 
     `tools` are those that were offered, by name. `always` holds, by name, the functions which the
@@ -89,7 +89,7 @@ class Hands:
 
     tools: Mapping[str, Tool]
     conversation: Conversation
-    confirmer: Confirmer = field(default_factory=Nobody)
+    confirmer: Confirmer = field(default_factory=RefusingConfirmer)
     always: MutableMapping[str, Callable[..., Any]] = field(default_factory=dict)
     timeout: float | None = None
     settings: ToolSettings = field(default_factory=ToolSettings)
@@ -247,7 +247,7 @@ def _end(result: ToolResult, answer: Answer, tell: Tell) -> None:
     )
 
 
-class Errand:
+class MainThreadCall:
     """The calls of a round on their way to the thread that runs them.
 
     It is made on the loop, which awaits `done`; `run` is called in the other thread.
@@ -276,23 +276,23 @@ class Errand:
 
 async def in_worker(run: Callable[[Tell], None], tell: Tell, stop: threading.Event) -> None:
     """Run calls in a daemon thread of their own; cancelled, it sets `stop`, which they heed."""
-    errand = Errand(run)
+    call_there = MainThreadCall(run)
     interrupted = threading.Event()
 
     def work() -> None:
         try:
-            errand.run(tell)
+            call_there.run(tell)
         except KeyboardInterrupt:  # a tool's own: there is no other in this thread
             interrupted.set()
-            errand.settle()
+            call_there.settle()
         except BaseException:  # noqa: BLE001  # the turn goes on, and says what is missing
             _log.exception("the calls of a turn could not be run")
-            errand.settle()
+            call_there.settle()
 
     enter = contextvars.copy_context().run
     threading.Thread(target=enter, args=(work,), name="eighty80-tools", daemon=True).start()
     try:
-        await errand.done
+        await call_there.done
         if interrupted.is_set():
             raise asyncio.CancelledError  # noqa: TRY301  # the turn ends as one that is stopped
     except BaseException:

@@ -64,7 +64,7 @@ RunCalls = Callable[[Sequence[ToolCall], Callable[[ToolResult], None]], Awaitabl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class ToolOffer:
     """The tools that a turn offers to the model.
 
     `rounds` is how often it may call before it must answer. `choice` is "auto", "none", "required",
@@ -112,7 +112,7 @@ def make_offer(
     rounds: int = 10,
     choice: str | None = None,
     parallel: bool | None = None,
-) -> Offer | None:
+) -> ToolOffer | None:
     """Return what a turn offers; None: nothing.
 
     `tools`: "all" or True, names ("a,b" or a list), functions, or None and False for none. Raises
@@ -138,7 +138,7 @@ def make_offer(
             )
         return None
     unique = {tool.name: tool for tool in found}
-    return Offer(tools=tuple(unique.values()), rounds=rounds, choice=choice, parallel=parallel)
+    return ToolOffer(tools=tuple(unique.values()), rounds=rounds, choice=choice, parallel=parallel)
 
 
 def _one_tool(toolbox: ToolBox, tool: str | Tool | Callable[..., Any]) -> Tool:
@@ -252,7 +252,7 @@ class ToolLoop:
 
     def __init__(
         self,
-        offer: Offer,
+        offer: ToolOffer,
         rounds: list[Round],
         emit: Callable[[Sequence[TurnEvent]], None],
         run_calls: RunCalls,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.conversation.events import TurnEvent
-from eighty80_jupyter.turns.turn import Running
+from eighty80_jupyter.turns.turn import RunningTurn
 
 _log = logging.getLogger(__name__)
 
@@ -17,14 +17,14 @@ _log = logging.getLogger(__name__)
 class TurnBegan:
     """A turn is under way."""
 
-    running: Running
+    running: RunningTurn
 
 
 @dataclass(frozen=True, slots=True)
 class TurnEvents:
     """Something has come for a turn; its snapshot holds it already."""
 
-    running: Running
+    running: RunningTurn
     events: Sequence[TurnEvent]
 
 
@@ -32,7 +32,7 @@ class TurnEvents:
 class TurnEnded:
     """A turn has ended, and what it committed stands in the conversation."""
 
-    running: Running
+    running: RunningTurn
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from eighty80_jupyter.conversation.conversation import Conversation, Exchange, I
 from eighty80_jupyter.conversation.events import RoundBegan, TurnEvent, TurnGoesOn, TurnWaits
 from eighty80_jupyter.errors import APIError, ContextLengthError
 from eighty80_jupyter.prompt.describe.protocol import DATA_NOTE
-from eighty80_jupyter.tools.rounds import Offer, Round, RunCalls, ToolLoop
+from eighty80_jupyter.tools.rounds import Round, RunCalls, ToolLoop, ToolOffer
 from eighty80_jupyter.turns.context import Ask, Context, ContextSettings
 
 if TYPE_CHECKING:
@@ -71,11 +71,11 @@ class Request:
     source: str = ""
     place: Place = Place()
     context: ContextSettings = field(default_factory=ContextSettings)
-    offer: Offer | None = None
+    offer: ToolOffer | None = None
 
 
 @dataclass(slots=True, eq=False)
-class Running:
+class RunningTurn:
     """A turn that is under way. It changes on the loop thread; other threads may look.
 
     `rounds` are those that ended in tool calls, `snapshot` is what has come of the present one.
@@ -146,7 +146,7 @@ def make_context(
 
 
 async def take_turn(
-    running: Running, client: Client, emit: Emit, run_calls: RunCalls | None = None
+    running: RunningTurn, client: Client, emit: Emit, run_calls: RunCalls | None = None
 ) -> Reply:
     """Send the prompt with the history, emit what comes, commit the turn and return the reply.
 
@@ -171,7 +171,9 @@ async def take_turn(
     return _end(running, start, "complete")
 
 
-async def _rounds(running: Running, client: Client, emit: Emit, run_calls: RunCalls | None) -> None:
+async def _rounds(
+    running: RunningTurn, client: Client, emit: Emit, run_calls: RunCalls | None
+) -> None:
     """Send requests and run the calls that they bring, until the model has answered."""
     offer = running.request.offer
     if offer is None or run_calls is None:
@@ -196,7 +198,9 @@ async def _rounds(running: Running, client: Client, emit: Emit, run_calls: RunCa
     await _round(running, client, emit, {})
 
 
-async def _round(running: Running, client: Client, emit: Emit, fields: Mapping[str, Any]) -> None:
+async def _round(
+    running: RunningTurn, client: Client, emit: Emit, fields: Mapping[str, Any]
+) -> None:
     """Send one request and take in all that answers it; once more where it was too long.
 
     `fields` go into the body besides the parameters.
@@ -228,7 +232,7 @@ async def _round(running: Running, client: Client, emit: Emit, fields: Mapping[s
 
 
 async def _send(
-    running: Running,
+    running: RunningTurn,
     messages: Sequence[Message],
     client: Client,
     emit: Emit,
@@ -270,7 +274,7 @@ async def _take_in(
             emit(batch)
 
 
-def _end(running: Running, start: float, status: Status, error: str = "") -> Reply:
+def _end(running: RunningTurn, start: float, status: Status, error: str = "") -> Reply:
     """Commit the exchange, if there is one, and return the reply."""
     request, conversation = running.request, running.conversation
     for done in running.rounds:
@@ -304,7 +308,7 @@ def _end(running: Running, start: float, status: Status, error: str = "") -> Rep
     return reply
 
 
-def _reply(running: Running, start: float, status: Status, error: str) -> Reply:
+def _reply(running: RunningTurn, start: float, status: Status, error: str) -> Reply:
     """Return what has come in the last round, with the sums over all of them."""
     reply = running.snapshot.to_reply(
         seconds=time.perf_counter() - start,
@@ -332,7 +336,7 @@ _locks: _Locks = weakref.WeakKeyDictionary()
 
 
 @asynccontextmanager
-async def _in_order(running: Running, emit: Emit) -> AsyncIterator[None]:
+async def _in_order(running: RunningTurn, emit: Emit) -> AsyncIterator[None]:
     """Wait for the turns of this conversation that began before; what is not kept need not."""
     if not running.request.place.keep:
         yield

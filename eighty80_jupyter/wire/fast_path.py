@@ -17,7 +17,7 @@ _TEXT = re.compile(_KEY + rb'\s*("(?:[^"\\]|\\.)*+")')  # RFC 8259, section 7: a
 _MAX_MISSES = 16
 
 
-class Likeness:
+class ChunkFastPath:
     """The bytes around the text of a chunk, and the choice that the text belongs to.
 
     `text_of(data)` returns the text of a chunk that is like the one learned, else None; `learn`

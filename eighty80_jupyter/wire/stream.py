@@ -13,7 +13,7 @@ from eighty80_jupyter.errors import APIError, APIStreamError
 from eighty80_jupyter.wire import sse, status_errors
 from eighty80_jupyter.wire.chunks import ChunkDecoder, MalformedChunkError
 from eighty80_jupyter.wire.endpoint import Endpoint, Secret, without_secret
-from eighty80_jupyter.wire.fast_path import Likeness
+from eighty80_jupyter.wire.fast_path import ChunkFastPath
 
 MAX_JSON_BYTES = 64 * 2**20
 _MAX_BLANK_BYTES = 2**16
@@ -47,7 +47,7 @@ class ReplyReader:
         self._size = 0
         self._is_stream = False
         self._any_event = False
-        self._like = Likeness()
+        self._like = ChunkFastPath()
         self.done = False
         self.failure: APIError | None = None
 

@@ -105,7 +105,7 @@ def test_every_control_has_a_name_and_its_help(
     panel.root.locator(".e80-live input[type=checkbox]").press("Space")
     panel.root.get_by_label("Values").fill("0.5")
     panel.button("Ask side by side").press("Enter")
-    expect(panel.root.locator(".e80-sweep")).to_contain_text("Column.")
+    expect(panel.root.locator(".e80-comparison")).to_contain_text("Column.")
     server.queue(sse_reply(tool_chunks(tool_call("write", {"text": HOSTILE}))))
     panel.send("Write")
     expect(panel.root.locator(".e80-consent")).to_be_visible()

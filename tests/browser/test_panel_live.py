@@ -188,7 +188,7 @@ def test_columns_stream_together_and_one_is_kept(
     keep.nth(2).focus()
     page.page.keyboard.press("Enter")
     expect(panel.get_by_role("button", name="✓ Kept")).to_be_visible()
-    page.screenshot(f"panel-sweep-{app}", whole=True)
+    page.screenshot(f"panel-comparison-{app}", whole=True)
     page.run_cell(3)
     expect(page.outputs(3)).to_have_text("1.25 first half, whole at 1.25")
     expect(panel.locator(".e80-p-temperature")).to_contain_text("1.25")
@@ -232,7 +232,7 @@ def test_narrow_and_dark(
     panel.get_by_role("button", name="Ask side by side").click()
     columns = panel.get_by_role("region", name=re.compile("temperature = "))
     expect(columns.nth(1)).to_contain_text("At 1 degrees")
-    page.screenshot(f"panel-sweep-narrow-{app}", whole=True)
+    page.screenshot(f"panel-comparison-narrow-{app}", whole=True)
     first, second = columns.nth(0).bounding_box(), columns.nth(1).bounding_box()
     assert first is not None
     assert second is not None

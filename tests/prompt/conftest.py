@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from eighty80_jupyter.prompt.describe.foreign import Patience
+from eighty80_jupyter.prompt.describe.foreign import TimeLimit
 from eighty80_jupyter.prompt.describe.tables import columnar, table
 
 PLENTY = 100.0  # seconds
@@ -22,6 +22,6 @@ def _time_enough(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     """Let no stall of the machine shorten a description."""
     if "hurried" in request.fixturenames:
         return
-    monkeypatch.setattr(Patience.__init__, "__defaults__", (PLENTY, PLENTY, time.perf_counter))
+    monkeypatch.setattr(TimeLimit.__init__, "__defaults__", (PLENTY, PLENTY, time.perf_counter))
     monkeypatch.setattr(columnar, "_SECONDS", PLENTY)
     monkeypatch.setattr(table, "_SECONDS", PLENTY)

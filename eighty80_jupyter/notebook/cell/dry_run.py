@@ -12,7 +12,7 @@ from eighty80_jupyter.notebook.markdown.render import escape
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import Message
-    from eighty80_jupyter.prompt.template.prepare import Prepared
+    from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
     from eighty80_jupyter.prompt.tokens import Calibration
     from eighty80_jupyter.turns.turn import Outgoing
 
@@ -24,7 +24,7 @@ _HEADS = ("field", "type", "tokens", "what is sent", "left out", "redacted")
 def dry_run_text(
     outgoing: Outgoing,
     parameters: Mapping[str, Any],
-    prepared: Prepared,
+    prepared: PreparedPrompt,
     calibration: Calibration,
 ) -> str:
     """Return the dry run as plain text."""
@@ -42,7 +42,7 @@ def dry_run_text(
 def dry_run_html(
     outgoing: Outgoing,
     parameters: Mapping[str, Any],
-    prepared: Prepared,
+    prepared: PreparedPrompt,
     calibration: Calibration,
 ) -> str:
     """Return the dry run as HTML."""
@@ -71,7 +71,7 @@ def _content(message: Message) -> str:
     return "\n".join(filter(None, [message.text, *calls]))
 
 
-def _rows(prepared: Prepared) -> list[tuple[str, ...]]:
+def _rows(prepared: PreparedPrompt) -> list[tuple[str, ...]]:
     return [
         (
             field.source,

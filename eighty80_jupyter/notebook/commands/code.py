@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from eighty80_jupyter.api.code_blocks import CodeBlock
-    from eighty80_jupyter.notebook.commands.context import Desk
+    from eighty80_jupyter.notebook.commands.context import CommandContext
 
 _PYTHON = frozenset({"python", "py", "python3", "py3", "ipython", "ipython3", "pycon"})
 # The cell magics that run other languages.
@@ -26,26 +26,26 @@ _MAGICS = {
 }
 
 
-def code(desk: Desk, number: int | None) -> None:
+def code(context: CommandContext, number: int | None) -> None:
     """Put the code of a reply into one new cell, not run.
 
     That of the answer that has just come, else of turn `number`, of the last turn where there is
     no number.
     """
-    reply = desk.reply
+    reply = context.reply
     if reply is None or number is not None:
-        reply = desk.conversation.numbered(-1 if number is None else number).reply
+        reply = context.conversation.numbered(-1 if number is None else number).reply
     blocks = [block for block in reply.code_blocks if block.text.strip()]
-    if not blocks and desk.reply is None:
+    if not blocks and context.reply is None:
         raise UsageError("this reply has no block of code")
     if not blocks:  # the answer is there: a cell that shows it has not failed
-        desk.say("The reply has no block of code, so there is no new cell.")
+        context.say("The reply has no block of code, so there is no new cell.")
         return
     text, left = cell_of(blocks)
     if text:
-        desk.put_cell(text, what="the code")
+        context.put_cell(text, what="the code")
     if left:
-        desk.say(f"Not in the cell: {', '.join(left)}.")
+        context.say(f"Not in the cell: {', '.join(left)}.")
 
 
 def cell_of(blocks: Sequence[CodeBlock]) -> tuple[str, list[str]]:

@@ -97,7 +97,7 @@ def _at_the_end(conversation: Conversation, cell_id: str) -> list[str]:
 
 
 @dataclass(slots=True, kw_only=True)
-class Desk:
+class CommandContext:
     """What one line of options is done with.
 
     `conversations` are the session's, or a copy of them where something is only tried; then nothing
@@ -120,13 +120,13 @@ class Desk:
         """The current conversation."""
         return self.conversations.current
 
-    def rehearsal(self) -> Desk:
-        """Return a desk with copies of the conversations, which says nothing."""
+    def rehearsal(self) -> CommandContext:
+        """Return a context with copies of the conversations, which says nothing."""
         copies = Conversations()
         for conversation in self.conversations.values():
             copies.add(conversation.fork(conversation.name))
         copies.use(self.conversation.name)
-        return Desk(
+        return CommandContext(
             shell=self.shell,
             session=self.session,
             conversations=copies,

@@ -11,41 +11,41 @@ from eighty80_jupyter.notebook.commands.branch import shortened, turns
 
 if TYPE_CHECKING:
     from eighty80_jupyter.conversation.conversation import Turn
-    from eighty80_jupyter.notebook.commands.context import Desk
+    from eighty80_jupyter.notebook.commands.context import CommandContext
 
 
-def reset(desk: Desk, _value: Any) -> None:
+def reset(context: CommandContext, _value: Any) -> None:
     """Forget the conversation."""
-    desk.conversation.reset()
-    desk.note("A new conversation begins.")
+    context.conversation.reset()
+    context.note("A new conversation begins.")
 
 
-def undo(desk: Desk, count: int | None) -> None:
+def undo(context: CommandContext, count: int | None) -> None:
     """Take the last turns away, and say which."""
-    gone = desk.conversation.undo(1 if count is None else count)
-    first = len(desk.conversation) + 1
+    gone = context.conversation.undo(1 if count is None else count)
+    first = len(context.conversation) + 1
     for number, turn in enumerate(gone, first):
-        desk.say(f"Undone: {number}. {shortened(turn.source)}")
-    desk.note(f"{desk.conversation.name} has {turns(len(desk.conversation))}.")
+        context.say(f"Undone: {number}. {shortened(turn.source)}")
+    context.note(f"{context.conversation.name} has {turns(len(context.conversation))}.")
 
 
-def alternative(desk: Desk, number: int) -> None:
+def alternative(context: CommandContext, number: int) -> None:
     """Let another answer of the last turn count, or of the one that `--at` names."""
-    conversation = desk.conversation
-    place = desk.values.get("at", len(conversation))
+    conversation = context.conversation
+    place = context.values.get("at", len(conversation))
     turn = conversation.choose(conversation.numbered(place).id, number - 1)
-    if desk.quiet:
+    if context.quiet:
         return
     from eighty80_jupyter.notebook.cell.views import turn_html, turn_text  # noqa: PLC0415  # late
     from eighty80_jupyter.notebook.saved.metadata import page_of  # noqa: PLC0415  # late
 
     kept = page_of(conversation, turn)
-    desk.show(turn_html(place, turn), turn_text(place, turn), kept)
+    context.show(turn_html(place, turn), turn_text(place, turn), kept)
 
 
-def edit(desk: Desk, number: int | None) -> None:
+def edit(context: CommandContext, number: int | None) -> None:
     """Put a prompt into a new cell, which asks it anew in place of its turn."""
-    conversation = desk.conversation
+    conversation = context.conversation
     turn = conversation.numbered(-1 if number is None else number)
     source = turn.exchange.source or _text(turn.messages[0].content)
     if not source.strip():
@@ -53,12 +53,12 @@ def edit(desk: Desk, number: int | None) -> None:
     place = len(conversation) if number is None else number
     content = turn.messages[0].content
     if not isinstance(content, str):
-        desk.say("Its pictures and sounds are not in the new cell: name them again.")
+        context.say("Its pictures and sounds are not in the new cell: name them again.")
     # What is known only as it was sent has its fields filled, and what was sent as it was typed had
     # none: braces in it are no fields.
     is_raw = not turn.exchange.source or ("{{" in source and source == turn.prompt)
-    options = _options(desk, turn) + " --raw" * is_raw
-    desk.put_cell(f"%%chat --again {place}{options}\n{source}", what="the cell")
+    options = _options(context, turn) + " --raw" * is_raw
+    context.put_cell(f"%%chat --again {place}{options}\n{source}", what="the cell")
 
 
 def _text(content: Any) -> str:
@@ -68,11 +68,11 @@ def _text(content: Any) -> str:
     return "\n".join(part["text"] for part in content or () if part["type"] == "text")
 
 
-def _options(desk: Desk, turn: Turn) -> str:
+def _options(context: CommandContext, turn: Turn) -> str:
     """Return the options of the turn's cell: parameters and tools that are not the settings now."""
     from eighty80_jupyter.notebook.saved.export_notebook import options_of  # noqa: PLC0415  # late
 
-    settings = {request_parameters.canonical(k): v for k, v in desk.session.parameters().items()}
+    settings = {request_parameters.canonical(k): v for k, v in context.session.parameters().items()}
     options = options_of(
         {
             name: value
@@ -80,9 +80,9 @@ def _options(desk: Desk, turn: Turn) -> str:
             if settings.get(request_parameters.canonical(name)) != value
         }
     )
-    known, default = desk.session.tools, set[str]()
+    known, default = context.session.tools, set[str]()
     with suppress(UsageError):  # a setting may name a tool that is gone
-        default = {tool.name for tool in known.select(desk.session.config.tools or ())}
+        default = {tool.name for tool in known.select(context.session.config.tools or ())}
     offered = [name for name in turn.exchange.tools if name in known]
     if offered and set(offered) != default:
         options += f" --tools {','.join(offered)}"

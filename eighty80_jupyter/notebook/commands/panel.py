@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from eighty80_jupyter.notebook.commands.context import Desk
+    from eighty80_jupyter.notebook.commands.context import CommandContext
 
 
-def panel(desk: Desk, _value: Any) -> None:
+def panel(context: CommandContext, _value: Any) -> None:
     """Show the panel below the cell."""
-    desk.session.panel().show()
+    context.session.panel().show()

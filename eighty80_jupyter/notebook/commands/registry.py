@@ -1,6 +1,7 @@
 """What stands instead of a prompt, or before one: for each option the function that does it.
 
-A function takes the desk and the option's value. It raises UsageError before it changes anything.
+A function takes the context and the option's value. It raises UsageError before it changes
+anything.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from typing import Any
 from eighty80_jupyter.notebook.commands import branch, correct, keep, see, settings, tools
 from eighty80_jupyter.notebook.commands import code as commands_notebook
 from eighty80_jupyter.notebook.commands import panel as commands_panel
-from eighty80_jupyter.notebook.commands.context import Desk
+from eighty80_jupyter.notebook.commands.context import CommandContext
 
-Command = Callable[[Desk, Any], None]
+Command = Callable[[CommandContext, Any], None]
 
 # Options without a function only say more about another one.
 COMMANDS: Mapping[str, Command] = MappingProxyType(
@@ -46,9 +47,9 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
 )
 
 
-def act(desk: Desk, names: Iterable[str]) -> None:
+def act(context: CommandContext, names: Iterable[str]) -> None:
     """Do these commands of the line, one after the other."""
     for name in names:
         command = COMMANDS.get(name)
         if command is not None:
-            command(desk, desk.values[name])
+            command(context, context.values[name])

@@ -16,27 +16,27 @@ from eighty80_jupyter.errors import UsageError
 
 if TYPE_CHECKING:
     from eighty80_jupyter.config import ChatConfig
-    from eighty80_jupyter.notebook.commands.context import Desk
+    from eighty80_jupyter.notebook.commands.context import CommandContext
 
 _UNSET = ("None", "default")
 
 
-def remote(desk: Desk, _value: Any) -> None:
+def remote(context: CommandContext, _value: Any) -> None:
     """Stop the embedded model."""
-    desk.session.use_remote()
-    desk.say(f"Talking to {desk.session.address}.")
+    context.session.use_remote()
+    context.say(f"Talking to {context.session.address}.")
 
 
-def local(desk: Desk, path: str) -> None:
+def local(context: CommandContext, path: str) -> None:
     """Start the embedded model."""
     from eighty80_jupyter.notebook.cell.display import Progress  # noqa: PLC0415  # when first used
 
-    with Progress(desk.shell, "Fetching the embedded model") as progress:
-        server = desk.session.use_local(path or None, progress=progress)
-    desk.say(f"Talking to {server.model} on this machine ({server.url}). No key is needed.")
+    with Progress(context.shell, "Fetching the embedded model") as progress:
+        server = context.session.use_local(path or None, progress=progress)
+    context.say(f"Talking to {server.model} on this machine ({server.url}). No key is needed.")
 
 
-def key(desk: Desk, _value: Any) -> None:
+def key(context: CommandContext, _value: Any) -> None:
     """Ask for the API key."""
     from getpass import getpass  # noqa: PLC0415  # ipykernel replaces it at the start
 
@@ -46,17 +46,17 @@ def key(desk: Desk, _value: Any) -> None:
         raise UsageError(
             "nobody can type a key in here; set the environment variable _8080_API_KEY"
         ) from None
-    desk.session.set_key(typed)
-    desk.say("The key is set for this kernel.")
+    context.session.set_key(typed)
+    context.say("The key is set for this kernel.")
 
 
-def change(desk: Desk, texts: Mapping[str, str]) -> None:
+def change(context: CommandContext, texts: Mapping[str, str]) -> None:
     """Change settings, all of them or none; without any show those that are not the default."""
-    config = desk.session.config
+    config = context.session.config
     if not texts:
         names = [name for name in changed(config) if name != "api_key"]  # %chat tells of the key
         found = [f"{name} = {_shown(config, name)}" for name in names]
-        desk.say("\n".join(found) or "Every setting is the default.")
+        context.say("\n".join(found) or "Every setting is the default.")
         return
     if texts.get("api_key", "default") != "default":
         raise UsageError(
@@ -73,7 +73,7 @@ def change(desk: Desk, texts: Mapping[str, str]) -> None:
     except TraitError as error:
         raise UsageError(" ".join(str(error).split())) from None
     for name in values:
-        desk.say(f"{name} = {_shown(config, name)}")
+        context.say(f"{name} = {_shown(config, name)}")
 
 
 def changed(config: ChatConfig) -> list[str]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.errors import UsageError
 
 if TYPE_CHECKING:
-    from eighty80_jupyter.notebook.commands.context import Desk
-    from eighty80_jupyter.tools.rounds import Offer
+    from eighty80_jupyter.notebook.commands.context import CommandContext
+    from eighty80_jupyter.tools.rounds import ToolOffer
     from eighty80_jupyter.tools.toolbox import Tool
 
 _PAIRS = (("tools", "no_tools"), ("parallel_tools", "no_parallel_tools"))
@@ -38,27 +38,29 @@ def tool_options(values: Mapping[str, Any], again: Sequence[str] = ()) -> dict[s
     return options
 
 
-def offered(desk: Desk, parameters: Mapping[str, Any], again: Sequence[str] = ()) -> Offer | None:
+def offered(
+    context: CommandContext, parameters: Mapping[str, Any], again: Sequence[str] = ()
+) -> ToolOffer | None:
     """Return the tools that a line offers; None: none. Raises UsageError."""
-    options = tool_options(desk.values, again)
-    return desk.session.offer(
+    options = tool_options(context.values, again)
+    return context.session.offer(
         options.get("tools"),
         choice=options.get("tool_choice"),
         parallel=options.get("parallel_tool_calls"),
-        answers=desk.session.parameters(**parameters).get("n", 1),
+        answers=context.session.parameters(**parameters).get("n", 1),
     )
 
 
-def tools_list(desk: Desk, _value: Any) -> None:
+def tools_list(context: CommandContext, _value: Any) -> None:
     """List the tools that prompts can offer."""
     from eighty80_jupyter.notebook.cell.views import table_html, table_text  # noqa: PLC0415  # late
 
-    tools = desk.session.tools
+    tools = context.session.tools
     if not tools:
-        desk.say("There are no tools. Write @chat.tool above a function to make it one.")
+        context.say("There are no tools. Write @chat.tool above a function to make it one.")
         return
     rows = [(_signature(t), t.description.split("\n")[0], _traits(t)) for t in tools.values()]
-    desk.show(table_html(rows, ("tool", "what it does", "how it runs")), table_text(rows))
+    context.show(table_html(rows, ("tool", "what it does", "how it runs")), table_text(rows))
 
 
 def _signature(tool: Tool) -> str:

@@ -17,15 +17,15 @@ from eighty80_jupyter.turns.feed import SessionEvent, TurnEnded, TurnEvents
 
 if TYPE_CHECKING:
     from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Turn
-    from eighty80_jupyter.prompt.template.prepare import Prepared
+    from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
     from eighty80_jupyter.session.session import Session
-    from eighty80_jupyter.turns.turn import Running
+    from eighty80_jupyter.turns.turn import RunningTurn
 
 MOST = 8  # columns
 SAMPLES = "n samples"  # what is swept when nothing is: the same settings, some times
 
 _NOT_SWEPT = ("n", "top_logprobs", "user")
-SWEPT = tuple(
+COMPARABLE = tuple(
     name
     for name, parameter in request_parameters.PARAMETERS.items()
     if parameter.kind in (Kind.NUMBER, Kind.INTEGER, Kind.STRING) and name not in _NOT_SWEPT
@@ -44,7 +44,7 @@ class Column:
 
     heading: str
     parameters: Mapping[str, Any]
-    running: Running
+    running: RunningTurn
     adopted: Exchange | None = field(default=None)
 
 
@@ -57,8 +57,8 @@ def values_of(name: str, text: str) -> list[Any]:
         if not text.strip().isdecimal() or not 1 <= int(text) <= MOST:
             raise UsageError(f"n samples takes a number from 1 to {MOST}, got {text!r}")
         return [None] * int(text)
-    if name not in SWEPT:
-        raise UsageError(request_parameters.unknown("parameter to compare", name, SWEPT))
+    if name not in COMPARABLE:
+        raise UsageError(request_parameters.unknown("parameter to compare", name, COMPARABLE))
     found = _RANGE.fullmatch(text)
     if found and request_parameters.PARAMETERS[name].kind is not Kind.STRING:
         texts = _steps(*map(float, found.groups()))
@@ -85,7 +85,7 @@ def _steps(first: float, last: float, step: float) -> list[str]:
     return [f"{first + step * number:.10g}" for number in range(count)]
 
 
-class Sweep:
+class Comparison:
     """Answers one prompt several times at once, none of them kept until one is chosen.
 
     `changed` is called when something can be seen in `columns`, mostly on the loop thread.
@@ -156,7 +156,7 @@ class Sweep:
         self._changed = lambda: None
         self.stop()
 
-    def _prompt(self, conversation: Conversation, prompt: str) -> tuple[str, Prepared]:
+    def _prompt(self, conversation: Conversation, prompt: str) -> tuple[str, PreparedPrompt]:
         if prompt.strip():
             # An id that no turn has: sent after all others, and kept as a turn of its own.
             return uuid.uuid4().hex, self._session.prepare(prompt)

@@ -12,7 +12,13 @@ from eighty80_jupyter.api.deltas import Retrying
 from eighty80_jupyter.errors import ChatError, one_line
 from eighty80_jupyter.notebook.compare import variants
 from eighty80_jupyter.notebook.compare.debounce import Pause, Timer
-from eighty80_jupyter.notebook.compare.recent import LiveAnswer, LiveState, Meter, Strip, words_of
+from eighty80_jupyter.notebook.compare.recent import (
+    LiveAnswer,
+    LiveState,
+    Meter,
+    RecentAnswers,
+    words_of,
+)
 from eighty80_jupyter.turns.feed import (
     ConversationChanged,
     SessionEvent,
@@ -27,7 +33,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.conversation.conversation import Conversation, Turn
     from eighty80_jupyter.conversation.events import TurnEvent
     from eighty80_jupyter.session.session import Session
-    from eighty80_jupyter.turns.turn import Running
+    from eighty80_jupyter.turns.turn import RunningTurn
 
 # All in seconds. A request goes out when nothing has moved for DEBOUNCE, and during a long move
 # every LONGEST. What stands for SETTLE enters the history; once the slider was let go it is LET_GO,
@@ -70,9 +76,9 @@ class LiveAnswers:
         self._held = self._let_go = False
         self._due = False
         self._moved_names: dict[str, None] = {}
-        self._under_way: set[Running] = set()
-        self._stream: tuple[Running, str] | None = None
-        self._strip = Strip(session)
+        self._under_way: set[RunningTurn] = set()
+        self._stream: tuple[RunningTurn, str] | None = None
+        self._strip = RecentAnswers(session)
         self._meter = Meter()
         self._failures = 0
         self._names = [*request_parameters.PARAMETERS, "system"]
@@ -284,7 +290,7 @@ class LiveAnswers:
                     return
         self._changed()
 
-    def _ended(self, running: Running, label: str) -> None:
+    def _ended(self, running: RunningTurn, label: str) -> None:
         self._stream = None
         self._meter.count(running)
         reply = running.reply

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Turn
     from eighty80_jupyter.session.session import Session
-    from eighty80_jupyter.turns.turn import Running
+    from eighty80_jupyter.turns.turn import RunningTurn
 
 STRIP = 8
 _NAMES = {"system": "instruction"}
@@ -74,14 +74,14 @@ class Meter:
         self.tokens = 0
         self.about = False
 
-    def count(self, running: Running) -> None:
+    def count(self, running: RunningTurn) -> None:
         """Add the tokens of a request that has ended, or is given up."""
         count, counted = variants.tokens(variants.so_far(running))
         self.tokens += count
         self.about |= count > 0 and not counted
 
 
-class Strip:
+class RecentAnswers:
     """The last answers to the last turn of the current conversation; on the loop thread only.
 
     `shown` is the answer on show, `fresh` the same while it is not in the history yet.

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.conversation.conversation import Exchange
-from eighty80_jupyter.prompt.template.prepare import Prepared
+from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
 from eighty80_jupyter.prompt.tokens import estimate
 from eighty80_jupyter.turns.turn import Place
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.conversation.conversation import Conversation, Turn
     from eighty80_jupyter.session.session import Session
-    from eighty80_jupyter.turns.turn import Running
+    from eighty80_jupyter.turns.turn import RunningTurn
 
 
-def prompt_of(turn: Turn) -> Prepared:
+def prompt_of(turn: Turn) -> PreparedPrompt:
     """Return the prompt of a turn as it was sent, to be sent once more."""
     content = turn.messages[0].content or ""  # a prompt always has one
-    return Prepared(content=content, has_data=turn.has_data, source=turn.source)
+    return PreparedPrompt(content=content, has_data=turn.has_data, source=turn.source)
 
 
 def start(
     session: Session,
     conversation: Conversation,
     turn_id: str,
-    prompt: Prepared,
+    prompt: PreparedPrompt,
     **parameters: Any,
-) -> Running:
+) -> RunningTurn:
     """Begin to answer `prompt` where the turn `turn_id` stands, or at the end, keeping nothing.
 
     No tools are offered: what a function does cannot be tried and taken back. Raises UsageError for
@@ -39,14 +39,14 @@ def start(
     return session.start(prompt, conversation=conversation, place=place, tools=False, **parameters)
 
 
-def so_far(running: Running) -> Reply:
+def so_far(running: RunningTurn) -> Reply:
     """Return the reply, or what has come of it; on the loop thread only."""
     if running.reply is not None:
         return running.reply
     return running.snapshot.to_reply(seconds=0, parameters=running.request.parameters)
 
 
-def exchange(running: Running, reply: Reply) -> Exchange:
+def exchange(running: RunningTurn, reply: Reply) -> Exchange:
     """Return what would stand in the history for this prompt and this reply."""
     # A call that nobody answers would make the history invalid.
     answer = replace(reply.choices[0], tool_calls=()).to_message()

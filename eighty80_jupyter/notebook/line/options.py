@@ -28,7 +28,7 @@ class Option:
 
     `alone` marks what %chat does instead of asking, or before it, in the order of the table;
     `after` what it does after it where there is a prompt; `branches` what changes nothing but the
-    conversations of the desk, so that it can be tried on a copy of them. `asks` marks what needs no
+    conversations of the context, so that it can be tried on copies. `asks` marks what needs no
     prompt as it has one of its own. `parameter` marks a request parameter. `goes_with` are the
     options of which one must stand beside it.
 

@@ -14,33 +14,33 @@ from eighty80_jupyter.conversation.events import RoundBegan
 from eighty80_jupyter.errors import APIError, ChatInterrupted
 from eighty80_jupyter.notebook.commands.tools import offered, tool_options
 from eighty80_jupyter.notebook.magic.prompt_request import Question, freedoms
-from eighty80_jupyter.notebook.saved.metadata import kept_of
+from eighty80_jupyter.notebook.saved.metadata import turn_metadata
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.conversation.conversation import Turn
     from eighty80_jupyter.conversation.events import TurnEvent
     from eighty80_jupyter.notebook.cell.display import Writer
-    from eighty80_jupyter.notebook.commands.context import Desk
-    from eighty80_jupyter.prompt.template.prepare import Prepared
+    from eighty80_jupyter.notebook.commands.context import CommandContext
+    from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
 
 
-def ask(desk: Desk, question: Question) -> None:
+def ask(context: CommandContext, question: Question) -> None:
     """Ask, draw the answer as it comes, and keep it where the options say."""
-    writer = _writer(desk, question)
+    writer = _writer(context, question)
     take = writer.take if question.begun is None else _going_on(writer, question.begun)
     reply = None
     try:
-        reply = desk.session.ask(
+        reply = context.session.ask(
             question.prepared,
-            system=desk.values.get("system"),
-            stream=False if "no_stream" in desk.values else None,
+            system=context.values.get("system"),
+            stream=False if "no_stream" in context.values else None,
             listen=take,
             conversation=question.conversation,
             place=question.place,
-            raw="raw" in desk.values,
-            allow_secrets="allow_secrets" in desk.values,
-            **tool_options(desk.values, question.tools),
+            raw="raw" in context.values,
+            allow_secrets="allow_secrets" in context.values,
+            **tool_options(context.values, question.tools),
             **question.parameters,
         )
     except (APIError, ChatInterrupted) as error:
@@ -49,13 +49,13 @@ def ask(desk: Desk, question: Question) -> None:
     finally:
         turn = _turn(question, reply)
         notes = [*question.prepared.notes, *_alternatives(question, turn)]
-        kept = kept_of(question.conversation, turn) if turn else None
+        kept = turn_metadata(question.conversation, turn) if turn else None
         drawn = reply if question.begun is None else _rest(reply, question.begun)
         writer.finish(drawn, turn.messages if turn else (), notes, kept)
-        if "into" in desk.values and reply is not None:
-            desk.shell.user_ns[desk.values["into"]] = reply
-    desk.reply = reply
-    _hint(desk, question.prepared)
+        if "into" in context.values and reply is not None:
+            context.shell.user_ns[context.values["into"]] = reply
+    context.reply = reply
+    _hint(context, question.prepared)
 
 
 def _going_on(writer: Writer, begun: Reply) -> Callable[[Sequence[TurnEvent]], None]:
@@ -92,24 +92,24 @@ def _rest(reply: Reply | None, begun: Reply) -> Reply | None:
     return replace(reply, choices=(rest, *reply.choices[1:]))
 
 
-def dry_run(desk: Desk, question: Question) -> None:
+def dry_run(context: CommandContext, question: Question) -> None:
     """Show what would be sent."""
     from eighty80_jupyter.notebook.cell.dry_run import dry_run_html, dry_run_text  # noqa: PLC0415  # late
 
-    session = desk.session
+    session = context.session
     sent = session.outgoing(
         question.prepared,
-        system=session.instruction(desk.values.get("system"), **freedoms(desk)),
+        system=session.instruction(context.values.get("system"), **freedoms(context)),
         conversation=question.conversation,
         place=question.place,
         **question.parameters,
     )
     fields = request_parameters.body_fields(session.parameters(**question.parameters))
-    offer = offered(desk, question.parameters, question.tools)
+    offer = offered(context, question.parameters, question.tools)
     fields |= offer.fields(1) if offer is not None else {}
     shown = (sent, fields, question.prepared, session.calibration)
-    desk.show(dry_run_html(*shown), dry_run_text(*shown))
-    _hint(desk, question.prepared)
+    context.show(dry_run_html(*shown), dry_run_text(*shown))
+    _hint(context, question.prepared)
 
 
 def _turn(question: Question, reply: Reply | None) -> Turn | None:
@@ -128,7 +128,7 @@ def _alternatives(question: Question, turn: Turn | None) -> list[str]:
     return [f"turn {place}, answer {turn.chosen + 1} of {len(turn.alternatives)}"]
 
 
-def _writer(desk: Desk, question: Question) -> Writer:
+def _writer(context: CommandContext, question: Question) -> Writer:
     """Return the writer for what the shell is seen through."""
     from eighty80_jupyter.notebook.cell.display import (  # noqa: PLC0415  # when first used
         SCHEMA,
@@ -136,11 +136,11 @@ def _writer(desk: Desk, question: Question) -> Writer:
         has_pages,
     )
 
-    if not has_pages(desk.shell):
+    if not has_pages(context.shell):
         from eighty80_jupyter.notebook.cell.terminal import make_terminal_writer  # noqa: PLC0415  # late
 
         return make_terminal_writer()
-    config = desk.session.config
+    config = context.session.config
     markdown = config.output_format == "markdown"
     if config.output_format == "auto":
         markdown = "VSCODE_PID" in os.environ
@@ -151,17 +151,17 @@ def _writer(desk: Desk, question: Question) -> Writer:
         metadata["conversation"] = conversation.name
         metadata["turn"] = len(conversation) + 1 if index is None else index + 1
     return NotebookWriter(
-        desk.shell.display_pub.publish,
-        choices=desk.session.parameters(**question.parameters).get("n", 1),
+        context.shell.display_pub.publish,
+        choices=context.session.parameters(**question.parameters).get("n", 1),
         allow_images=config.allow_images,
         markdown=markdown,
         metadata=metadata,
     )
 
 
-def _hint(desk: Desk, prepared: Prepared) -> None:
+def _hint(context: CommandContext, prepared: PreparedPrompt) -> None:
     """Say what the user may have meant otherwise, a line each."""
     for name in prepared.hints:
-        desk.say(f"{{{name}}} was sent as it is; {{{{{name}}}}} inserts the variable")
+        context.say(f"{{{name}}} was sent as it is; {{{{{name}}}}} inserts the variable")
     for text in prepared.left:
-        desk.say(f"sent as it is: {text}")
+        context.say(f"sent as it is: {text}")

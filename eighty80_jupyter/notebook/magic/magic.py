@@ -11,7 +11,7 @@ from IPython.core.magic import no_var_expand
 
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
-from eighty80_jupyter.notebook.commands.context import Desk, Reruns, running_cell
+from eighty80_jupyter.notebook.commands.context import CommandContext, Reruns, running_cell
 from eighty80_jupyter.notebook.line.manual import manual
 from eighty80_jupyter.notebook.line.options import OPTIONS
 from eighty80_jupyter.notebook.line.parser import parse
@@ -82,7 +82,7 @@ class ChatMagic:
         prompt = rest if cell is None else cell.strip("\n").rstrip()
         asks = bool(prompt.strip()) or any(OPTIONS[name].asks for name in values)
         _check(values, asks=asks)
-        desk = Desk(
+        context = CommandContext(
             shell=self._shell,
             session=self._session,
             conversations=self._session.conversations,
@@ -92,30 +92,34 @@ class ChatMagic:
             failure=self._failure,
         )
         if asks:
-            self._ask(desk, prompt, 1 if cell is None else 2 + len(cell) - len(cell.lstrip("\n")))
+            self._ask(
+                context, prompt, 1 if cell is None else 2 + len(cell) - len(cell.lstrip("\n"))
+            )
         elif "system" in values:
-            self._act(desk)
-            desk.conversation.system = self._session.instruction(values["system"])
-            desk.note("The instruction message is set." if values["system"] else "It is removed.")
+            self._act(context)
+            context.conversation.system = self._session.instruction(values["system"])
+            context.note(
+                "The instruction message is set." if values["system"] else "It is removed."
+            )
         elif values:
-            self._act(desk)
+            self._act(context)
         elif cell is not None:
             raise UsageError("the prompt is empty; write it below the %%chat line")
         else:
             from eighty80_jupyter.notebook.commands.see import where  # noqa: PLC0415  # late
 
-            where(desk)
+            where(context)
 
-    def _act(self, desk: Desk) -> None:
+    def _act(self, context: CommandContext) -> None:
         """Do all that stands instead of a prompt; the conversations change together or not."""
         from eighty80_jupyter.notebook.commands.registry import act  # noqa: PLC0415  # when first used
 
-        names = _commands(desk.values)
+        names = _commands(context.values)
         if len(names) > 1:
-            act(desk.rehearsal(), _commands(desk.values, branches=True))
-        act(desk, names)
+            act(context.rehearsal(), _commands(context.values, branches=True))
+        act(context, names)
 
-    def _ask(self, desk: Desk, prompt: str, first_line: int) -> None:
+    def _ask(self, context: CommandContext, prompt: str, first_line: int) -> None:
         """Do what stands before the prompt, ask, and do what comes after the answer.
 
         All is tried first, so that a prompt that cannot be sent changes and starts nothing.
@@ -125,19 +129,19 @@ class ChatMagic:
         from eighty80_jupyter.notebook.magic.ask import ask, dry_run  # noqa: PLC0415  # first prompt
         from eighty80_jupyter.notebook.magic.prompt_request import question, settled  # noqa: PLC0415  # same
 
-        tried = desk
-        before = _commands(desk.values, branches=True)
-        if before or "in" in desk.values:
-            tried = desk.rehearsal()
+        tried = context
+        before = _commands(context.values, branches=True)
+        if before or "in" in context.values:
+            tried = context.rehearsal()
             act(tried, before)
         asked = question(tried, prompt, first_line=first_line)
-        check_files(desk)
-        if "dry_run" in desk.values:
-            dry_run(desk, asked)  # and what stands before the prompt is not done either
+        check_files(context)
+        if "dry_run" in context.values:
+            dry_run(context, asked)  # and what stands before the prompt is not done either
             return
-        act(desk, _commands(desk.values, after=False))
-        ask(desk, settled(desk, asked))
-        act(desk, _commands(desk.values, after=True))
+        act(context, _commands(context.values, after=False))
+        ask(context, settled(context, asked))
+        act(context, _commands(context.values, after=True))
 
 
 def _commands(

@@ -14,9 +14,9 @@ from eighty80_jupyter.conversation.events import CallBegan, CallEnded
 from eighty80_jupyter.errors import ChatError, UsageError
 from eighty80_jupyter.notebook.panel.page import Page, Tell
 from eighty80_jupyter.notebook.panel.saved import SavedOutputs
-from eighty80_jupyter.prompt.template.prepare import Prepared
+from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
 from eighty80_jupyter.turns.feed import TurnEvents
-from eighty80_jupyter.turns.turn import Place, Running
+from eighty80_jupyter.turns.turn import Place, RunningTurn
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import ToolCall
@@ -195,7 +195,7 @@ class Actions:
 
     def _begin(
         self,
-        prompt: Prepared,
+        prompt: PreparedPrompt,
         again: str | None,
         text: str,
         view: Any,
@@ -227,7 +227,7 @@ class Actions:
         html = dry_run_html(sent, fields, prepared, session.calibration)
         self._tell("preview", html=html, to=view)
 
-    def _turn_ended(self, running: Running) -> None:
+    def _turn_ended(self, running: RunningTurn) -> None:
         with self._beginning:
             view, text, _ = self._mine.pop(running.id, (None, None, None))
             self._figures.pop(running.id, None)
@@ -292,9 +292,9 @@ class PanelConfirmer:
                 return Decision(answer=edited, arguments=detail.strip() or "{}")
 
 
-def as_prepared(turn: Turn) -> Prepared:
+def as_prepared(turn: Turn) -> PreparedPrompt:
     """Return the prompt of a turn, to be sent as it was."""
     content = turn.messages[0].content
-    return Prepared(
+    return PreparedPrompt(
         content="" if content is None else content, has_data=turn.has_data, source=turn.source
     )

@@ -9,7 +9,13 @@ from ipywidgets import HTML, Box, Button, Dropdown, GridBox, Layout, Text, Texta
 
 from eighty80_jupyter.errors import ChatError, one_line
 from eighty80_jupyter.notebook.compare import variants
-from eighty80_jupyter.notebook.compare.comparison import MOST, SAMPLES, SWEPT, Sweep, values_of
+from eighty80_jupyter.notebook.compare.comparison import (
+    COMPARABLE,
+    MOST,
+    SAMPLES,
+    Comparison,
+    values_of,
+)
 from eighty80_jupyter.notebook.panel.answer import LoopPainter, answer_html, close_all, quiet_html
 
 if TYPE_CHECKING:
@@ -29,8 +35,8 @@ _HINTS = {
 _COLUMNS = "repeat(auto-fit, minmax(min(16rem, 100%), 1fr))"
 
 
-class SweepView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
-    """The controls and columns of a comparison, all made once. `sweep` is what they control.
+class ComparisonView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
+    """The controls and columns of a comparison, all made once. `comparison` is what they control.
 
     `prompt` returns the text to ask, such as the panel's composer's; an empty one means the last
     turn's. Without it the view has a field of its own. `close` stops what runs.
@@ -39,10 +45,10 @@ class SweepView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
     def __init__(self, session: Session, prompt: Callable[[], str] | None = None) -> None:
         self._session = session
         self._painter = LoopPainter(session, self._paint)
-        self.sweep = Sweep(session, self._painter.ask)
+        self.comparison = Comparison(session, self._painter.ask)
         style = {"description_width": "6em"}
         self.parameter = Dropdown(
-            options=(*SWEPT, SAMPLES),
+            options=(*COMPARABLE, SAMPLES),
             value="temperature",
             description="Compare",
             style=style,
@@ -78,13 +84,13 @@ class SweepView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self._hint()
         self.parameter.observe(lambda _change: self._hint(), "value")
         self.run.on_click(lambda _button: self._run())
-        self.stop.on_click(lambda _button: self.sweep.stop())
+        self.stop.on_click(lambda _button: self.comparison.stop())
         super().__init__([*fields, self.buttons, self.notice, self.grid])
-        self.add_class("e80-sweep")
+        self.add_class("e80-comparison")
 
     def close(self) -> None:
         """Stop what runs and close every widget."""
-        self.sweep.close()
+        self.comparison.close()
         self._painter.stop()
         for column in self.columns:
             close_all(column.answer, column.keep, column.box)
@@ -101,7 +107,7 @@ class SweepView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
     def _run(self) -> None:
         name = str(self.parameter.value)
         try:
-            self.sweep.start(name, values_of(name, self.values.value), self._prompt())
+            self.comparison.start(name, values_of(name, self.values.value), self._prompt())
         except ChatError as error:
             self._say(str(error))
             return
@@ -111,7 +117,7 @@ class SweepView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
 
     def _keep(self, number: int) -> None:
         try:
-            self._say(self.sweep.keep(number))
+            self._say(self.comparison.keep(number))
         except ChatError as error:
             self._say(str(error))
         self._painter.ask()
@@ -120,9 +126,9 @@ class SweepView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self.notice.value = quiet_html(text, status=True)
 
     def _paint(self) -> int:
-        columns = self.sweep.columns
+        columns = self.comparison.columns
         self.grid.layout.display = None if columns else "none"
-        self.stop.disabled = not self.sweep.running
+        self.stop.disabled = not self.comparison.running
         images = self._session.config.allow_images
         size = 0
         for number, view in enumerate(self.columns):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.conversation.conversation import Conversation, Turn
     from eighty80_jupyter.session.session import Session
-    from eighty80_jupyter.turns.turn import Running
+    from eighty80_jupyter.turns.turn import RunningTurn
 
 BATCH_TURNS = 30  # turns that are shown at first, and at each "Show earlier turns"
 BATCH_CHARACTERS = 200_000  # of HTML in one message: Jupyter passes on 1 MB a second
@@ -48,7 +48,7 @@ class Tell(Protocol):
 class _First:
     """The first that was seen of a turn, and what had come of it."""
 
-    running: Running
+    running: RunningTurn
     so_far: Reply
 
 
@@ -58,7 +58,9 @@ class Page:
     `ended` is called, in the painting thread, with every turn that has ended.
     """
 
-    def __init__(self, session: Session, tell: Tell, *, ended: Callable[[Running], None]) -> None:
+    def __init__(
+        self, session: Session, tell: Tell, *, ended: Callable[[RunningTurn], None]
+    ) -> None:
         self._session = session
         self._tell = tell
         self._ended = ended
@@ -71,7 +73,7 @@ class Page:
         self.consent: Mapping[str, Any] | None = None
 
     @property
-    def running(self) -> list[Running]:
+    def running(self) -> list[RunningTurn]:
         """The turns of the current conversation that are under way."""
         with self._lock:
             return [live.running for live in self._shown_live()]
@@ -97,7 +99,7 @@ class Page:
 
     def paint(self) -> bool:
         """Tell the browser what has changed."""
-        ended: list[Running] = []
+        ended: list[RunningTurn] = []
         with self._lock:
             try:
                 while self._events:
@@ -129,7 +131,7 @@ class Page:
             self._known = {turn["id"]: self._key(turns, turn) for turn in batch} | self._known
             self._tell("earlier", turns=batch, earlier=first - len(batch))
 
-    def _apply(self, event: SessionEvent | _First, ended: list[Running]) -> None:
+    def _apply(self, event: SessionEvent | _First, ended: list[RunningTurn]) -> None:
         match event:
             case _First(running, so_far):
                 live = LiveTurn(running, images=self._session.config.allow_images)

@@ -26,7 +26,7 @@ from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.commands.context import running_cell
 from eighty80_jupyter.notebook.panel.actions import Actions, Consent
 from eighty80_jupyter.notebook.panel.answer import close_all
-from eighty80_jupyter.notebook.panel.comparison import SweepView
+from eighty80_jupyter.notebook.panel.comparison import ComparisonView
 from eighty80_jupyter.notebook.panel.files import FileControls
 from eighty80_jupyter.notebook.panel.fold import Fold
 from eighty80_jupyter.notebook.panel.live import LiveControls
@@ -93,7 +93,7 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
     def _extras(self) -> dict[str, Any]:
         """Return what is folded away below the panel, by its title."""
         return {
-            "Side by side": SweepView(self.session),
+            "Side by side": ComparisonView(self.session),
             "Save, load, export": self.files,
         }
 

@@ -20,7 +20,7 @@ from eighty80_jupyter.notebook.markdown.render import Splitter, render
 if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.conversation.conversation import Exchange
-    from eighty80_jupyter.turns.turn import Running
+    from eighty80_jupyter.turns.turn import RunningTurn
 
 FREEZE_CHARACTERS = 1600
 
@@ -125,7 +125,7 @@ class LiveTurn:
     `id` is that of its turn in the conversation; `again` tells that the turn stands there already.
     """
 
-    def __init__(self, running: Running, *, images: bool) -> None:
+    def __init__(self, running: RunningTurn, *, images: bool) -> None:
         self.running = running
         self.again = running.request.place.again is not None
         self.id = running.request.place.again or running.id

@@ -12,7 +12,7 @@ from eighty80_jupyter.notebook.cell.display import SCHEMA, NotebookWriter
 from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
 from eighty80_jupyter.notebook.cell.tool_display import entries_html, entries_of, entries_text
 from eighty80_jupyter.notebook.line.parser import parse
-from eighty80_jupyter.notebook.saved.metadata import kept_of
+from eighty80_jupyter.notebook.saved.metadata import turn_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,5 +122,5 @@ def _outputs(conversation: Conversation, number: int, turn: Turn) -> list[dict[s
             update=False,
         )
     writer = NotebookWriter(publish, choices=len(turn.reply.choices), metadata=metadata)
-    writer.finish(turn.reply, turn.messages, (), kept_of(conversation, turn))
+    writer.finish(turn.reply, turn.messages, (), turn_metadata(conversation, turn))
     return list(shown.values())

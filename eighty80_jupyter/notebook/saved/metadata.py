@@ -30,7 +30,7 @@ def page_of(conversation: Conversation, turn: Turn) -> dict[str, Any]:
         "conversation": conversation.name,
         "turn": (conversation.find(turn.id) or 0) + 1,
         **reply_metadata(turn.reply, turn.messages),
-        **kept_of(conversation, turn),
+        **turn_metadata(conversation, turn),
     }
 
 
@@ -47,7 +47,7 @@ def state_of(conversation: Conversation) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def kept_of(conversation: Conversation, turn: Turn) -> dict[str, Any]:
+def turn_metadata(conversation: Conversation, turn: Turn) -> dict[str, Any]:
     """Return what tells where a turn stands: its id, the turn before it, and when it was answered.
 
     By these the turns of a page are put in order again, whichever of its cells were run anew, moved

@@ -61,7 +61,7 @@ class _Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Kept:
+class _SavedTurn:
     """What the last output of a reply keeps; see `kept` and `display.reply_metadata`."""
 
     messages: tuple[_Message, ...] = ()
@@ -113,7 +113,7 @@ def read_notebook(path: str | os.PathLike[str]) -> list[Conversation]:
     return _conversations(_read(path))
 
 
-def _read(path: str | os.PathLike[str]) -> list[_Kept]:
+def _read(path: str | os.PathLike[str]) -> list[_SavedTurn]:
     """Return what the outputs of a notebook keep, in the order of the page. Raises UsageError."""
     try:
         notebook = from_json(read_file(path, LIMIT))
@@ -134,7 +134,7 @@ def _read(path: str | os.PathLike[str]) -> list[_Kept]:
     return kept
 
 
-def _conversations(kept: list[_Kept]) -> list[Conversation]:
+def _conversations(kept: list[_SavedTurn]) -> list[Conversation]:
     pages = _Pages()
     for entry in sorted(kept, key=lambda entry: entry.at):
         pages.add(entry)
@@ -168,7 +168,7 @@ class _Pages:
         self._turns: dict[str, list[Turn]] = {}
         self._systems: dict[str, str | None] = {}
 
-    def add(self, entry: _Kept) -> None:
+    def add(self, entry: _SavedTurn) -> None:
         """Take in a turn, or a change, which came after all that were taken in before."""
         name = entry.conversation
         turns = self._turns.pop(name, None)
@@ -204,7 +204,7 @@ class _Pages:
             for name, turns in reversed(self._turns.items())
         ]
 
-    def _begun_from(self, entry: _Kept) -> list[Turn]:
+    def _begun_from(self, entry: _SavedTurn) -> list[Turn]:
         """Return the turns that a fork begins with: those up to the one that it followed."""
         for turns in self._turns.values():
             for index, turn in enumerate(turns):
@@ -213,11 +213,11 @@ class _Pages:
         return []
 
 
-def _messages(entry: _Kept) -> tuple[Message, ...]:
+def _messages(entry: _SavedTurn) -> tuple[Message, ...]:
     return tuple(message.to_message() for message in entry.messages)
 
 
-def _turn(entry: _Kept) -> Turn:
+def _turn(entry: _SavedTurn) -> Turn:
     messages = _messages(entry)
     first = Choice(
         text=messages[-1].text, reasoning=entry.reasoning, finish_reason=entry.finish_reason
@@ -246,9 +246,9 @@ def _turn(entry: _Kept) -> Turn:
     return Turn(alternatives=(exchange,), cell=entry.cell)
 
 
-def _checked(raw: Mapping[str, Any], cell: Mapping[str, Any], typed: str) -> _Kept:
+def _checked(raw: Mapping[str, Any], cell: Mapping[str, Any], typed: str) -> _SavedTurn:
     """Return what was kept of a turn, with nothing in it that could do anything."""
-    entry = read(_Kept, {**raw, "cell": str(cell.get("id", ""))[:100]})
+    entry = read(_SavedTurn, {**raw, "cell": str(cell.get("id", ""))[:100]})
     check_name(entry.conversation)
     entry = replace(
         entry,

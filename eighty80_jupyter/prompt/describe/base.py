@@ -16,7 +16,7 @@ from typing import Any
 from eighty80_jupyter.api.messages import Part
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.prompt.describe.foreign import Patience
+from eighty80_jupyter.prompt.describe.foreign import TimeLimit
 from eighty80_jupyter.prompt.tokens import estimate
 
 _INLINE = 120  # characters that still go into a sentence
@@ -49,7 +49,7 @@ class Request:
     name: str
     options: str
     budget: int
-    patience: Patience
+    patience: TimeLimit
     scrub: Callable[[str], str] | None = None
     clock: Callable[[], float] = time.perf_counter
     started: float = field(init=False)

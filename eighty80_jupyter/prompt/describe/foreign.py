@@ -22,7 +22,7 @@ class _StopThread(SystemExit):  # it is no error: it ends a thread without a wor
     """Raised inside code that was given up, so that a loop in it does not go on for ever."""
 
 
-class Patience:
+class TimeLimit:
     """The time that one description has for foreign code, and the thread that runs it.
 
     Use it as a context manager: the thread ends with it. A call that takes longer than `limit`

@@ -36,7 +36,7 @@ from eighty80_jupyter.prompt.describe.custom import (
     of_text,
     own_method,
 )
-from eighty80_jupyter.prompt.describe.foreign import Patience
+from eighty80_jupyter.prompt.describe.foreign import TimeLimit
 from eighty80_jupyter.prompt.describe.kinds import arrays, estimators, exceptions, figures
 from eighty80_jupyter.prompt.describe.kinds import code as describe_code
 from eighty80_jupyter.prompt.describe.tables import columnar
@@ -104,7 +104,7 @@ def describe(
     Takes under 0.5 s for any value, but for functions in `registry` and drawing for `image`. Raises
     UsageError for options that do not fit the value, and nothing else.
     """
-    with Patience() as patience:
+    with TimeLimit() as patience:
         request = Request(
             name=name,
             options=options.strip(),

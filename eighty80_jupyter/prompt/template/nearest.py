@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from eighty80_jupyter.prompt.describe.base import attempt, is_a
-from eighty80_jupyter.prompt.describe.foreign import Patience
+from eighty80_jupyter.prompt.describe.foreign import TimeLimit
 from eighty80_jupyter.prompt.describe.values import brief
 from eighty80_jupyter.prompt.describe.values.fields import stored_in
 
@@ -59,7 +59,7 @@ def _items(value: Any) -> list[str]:
     elif is_a(value, "pyarrow", "Table", "RecordBatch"):
         columns = value.schema.names
     elif is_a(value, "polars", "DataFrame") or brief.is_lazy(value):
-        with Patience() as patience:
+        with TimeLimit() as patience:
             columns = patience.call(_columns, value)
     return [column for column in islice(columns, _LOOKED_AT) if isinstance(column, str)]
 

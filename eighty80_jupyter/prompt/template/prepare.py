@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class PreparedPrompt:
     """What is sent for a prompt.
 
     `content` is the content of the user's message. `fields` has one report for each field,
@@ -89,7 +89,7 @@ class Context:
         )
 
 
-def prepare(prompt: Any, context: Context) -> Prepared:
+def prepare(prompt: Any, context: Context) -> PreparedPrompt:
     """Return what is sent for `prompt`: a text, a template string, or a list of texts and parts.
 
     Raises UsageError for what cannot be sent.
@@ -112,7 +112,7 @@ def prepare(prompt: Any, context: Context) -> Prepared:
                 hints += suggestions(item, context.namespace)
         else:
             items.append(item)
-    return Prepared(
+    return PreparedPrompt(
         content=parts.content(items, limit=context.limit),
         fields=tuple(field for rendered in done for field in rendered.fields),
         has_data=any(rendered.has_data for rendered in done),
