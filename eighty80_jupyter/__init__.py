@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import CallRecord, Choice, Reply, Usage
     from eighty80_jupyter.config import ChatConfig
     from eighty80_jupyter.conversation.branches import Conversations
-    from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Turn
+    from eighty80_jupyter.conversation.conversation import Conversation
+    from eighty80_jupyter.conversation.turn import Exchange, Turn
     from eighty80_jupyter.session.session import Session
     from eighty80_jupyter.tools.rounds import Confirmer, Decision
     from eighty80_jupyter.tools.toolbox import Tool, ToolBox
@@ -103,14 +104,14 @@ _LATE = {
     "Conversation": "eighty80_jupyter.conversation.conversation",
     "Conversations": "eighty80_jupyter.conversation.branches",
     "Decision": "eighty80_jupyter.tools.rounds",
-    "Exchange": "eighty80_jupyter.conversation.conversation",
+    "Exchange": "eighty80_jupyter.conversation.turn",
     "Model": "eighty80_jupyter.api.models",
     "Place": "eighty80_jupyter.turns.turn",
     "Reply": "eighty80_jupyter.api.reply",
     "Session": "eighty80_jupyter.session.session",
     "Tool": "eighty80_jupyter.tools.toolbox",
     "ToolBox": "eighty80_jupyter.tools.toolbox",
-    "Turn": "eighty80_jupyter.conversation.conversation",
+    "Turn": "eighty80_jupyter.conversation.turn",
     "Usage": "eighty80_jupyter.api.reply",
 }
 

@@ -26,10 +26,7 @@ still fails.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from eighty80_jupyter.api.reply import Reply
+from typing import Any
 
 
 class OneLineError:
@@ -63,10 +60,11 @@ class ReplyFormatError(ChatError, ValueError):
 class APIError(ChatError):
     """A request was made and failed.
 
-    `reply` is what had arrived by then, or None; it is kept in the conversation too.
+    `reply` is what had arrived by then, an `api.reply.Reply` or None; it is kept in the
+    conversation too.
     """
 
-    reply: Reply | None = None
+    reply: Any = None
 
 
 class APIConnectionError(APIError):
@@ -163,9 +161,9 @@ class ServerError(APIStatusError):
 
 
 class ChatInterrupted(OneLineError, KeyboardInterrupt):  # noqa: N818  # named as its base is
-    """The user interrupted a turn. `reply` is what had arrived by then, or None."""
+    """The user interrupted a turn. `reply` is what had come (an `api.reply.Reply`), or None."""
 
-    def __init__(self, text: str, *, reply: Reply | None = None) -> None:
+    def __init__(self, text: str, *, reply: Any = None) -> None:
         super().__init__(text)
         self.reply = reply
 

@@ -41,7 +41,8 @@ from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import Message
-    from eighty80_jupyter.conversation.conversation import Conversation, Turn
+    from eighty80_jupyter.conversation.conversation import Conversation
+    from eighty80_jupyter.conversation.turn import Turn
 
 pytestmark = pytest.mark.timeout(600)
 LIMIT = 400  # tokens, in words here

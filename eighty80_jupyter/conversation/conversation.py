@@ -3,102 +3,16 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, overload
 
 from eighty80_jupyter.api.messages import Message
-from eighty80_jupyter.api.reply import Reply
+from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import UsageError
 
 InstructionRole = Literal["system", "developer"]
 Watcher = Callable[["Conversation"], None]
-_SHOWN = 60  # characters of a prompt in a repr
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """A prompt and all that answered it: what stands in the history for one turn.
-
-    `messages` begins with the prompt and ends with the answer; between them are the rounds with
-    tools, if there were any. `has_data` tells whether blocks of data stand in it. `source` is the
-    prompt as it was typed, before its fields were filled. `tools` names those that were offered.
-    """
-
-    messages: tuple[Message, ...]
-    reply: Reply
-    has_data: bool = False
-    source: str = ""
-    tools: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        return f"<Exchange {_start(self.source or self.messages[0].text)} -> {self.reply!r}>"
-
-    def joined(self, later: Exchange) -> Exchange:
-        """Return this exchange with the answer of `later` added to its own.
-
-        The prompt of `later`, which asked to go on, is left out.
-        """
-        reply = self.reply.joined(later.reply)
-        rounds = (*self.messages[:-1], *later.messages[1:-1])
-        answer = replace(reply.choices[0], tool_calls=()).to_message()
-        return replace(
-            self,
-            messages=(*rounds, answer),
-            reply=reply,
-            has_data=self.has_data or later.has_data,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """A user's prompt up to the model's final answer, and the alternatives to it.
-
-    Asking again adds an alternative; `chosen` is the index of the one that counts, and whose
-    `messages`, `reply`, `prompt` and `source` the turn shows. `id` names the turn for good; `cell`
-    is the notebook's name for the cell that asked, or empty.
-    """
-
-    alternatives: tuple[Exchange, ...]
-    chosen: int = 0
-    id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    cell: str = ""
-
-    def __repr__(self) -> str:
-        count = len(self.alternatives)
-        several = "" if count == 1 else f", answer {self.chosen + 1} of {count}"
-        return f"<Turn {_start(self.source)} -> {self.reply!r}{several}>"
-
-    @property
-    def exchange(self) -> Exchange:
-        """The chosen alternative."""
-        return self.alternatives[self.chosen]
-
-    @property
-    def messages(self) -> tuple[Message, ...]:
-        """The messages that go into the history."""
-        return self.exchange.messages
-
-    @property
-    def reply(self) -> Reply:
-        """The chosen answer."""
-        return self.exchange.reply
-
-    @property
-    def has_data(self) -> bool:
-        """Whether blocks of data stand in the messages."""
-        return self.exchange.has_data
-
-    @property
-    def prompt(self) -> str:
-        """The text of the user's message."""
-        return self.messages[0].text
-
-    @property
-    def source(self) -> str:
-        """The prompt as it was typed; its text where that is not known."""
-        return self.exchange.source or self.prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,7 +239,3 @@ class Conversation:
         # Never under the lock: a watcher may wait for another thread, which waits for that lock.
         for watcher in tuple(self._watchers):
             watcher(self)
-
-
-def _start(text: str) -> str:
-    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "...")

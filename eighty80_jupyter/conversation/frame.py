@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.errors import UsageError
 
 if TYPE_CHECKING:
-    from eighty80_jupyter.conversation.conversation import Turn
+    from eighty80_jupyter.conversation.turn import Turn
 
 COLUMNS = ("turn", "role", "text", "model", "parameters", "tokens", "seconds")
 

@@ -24,8 +24,9 @@ from typing import Any
 
 from eighty80_jupyter.api.deltas import ReasoningDelta, RefusalDelta, TextDelta
 from eighty80_jupyter.conversation.branches import Conversations
-from eighty80_jupyter.conversation.conversation import Conversation, Turn
+from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.conversation.events import RoundBegan, TurnEvent
+from eighty80_jupyter.conversation.turn import Turn
 from eighty80_jupyter.storage.journal_files import append, begin, journal_folder
 from eighty80_jupyter.storage.serialization import plain, to_json
 from eighty80_jupyter.turns.feed import Feed, SessionEvent, TurnBegan, TurnEnded, TurnEvents

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Choice, Reply
-from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Turn
+from eighty80_jupyter.conversation.conversation import Conversation
+from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.storage.files import read_file
 from eighty80_jupyter.storage.journal_files import FORMAT, SCHEMA, journal_folder, journals

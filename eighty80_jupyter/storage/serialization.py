@@ -15,7 +15,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from eighty80_jupyter.api.messages import Message
-from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Summary, Turn
+from eighty80_jupyter.conversation.conversation import Conversation, Summary
+from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import UsageError
 
 if TYPE_CHECKING:

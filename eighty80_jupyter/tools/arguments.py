@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eighty80_jupyter.api.request_parameters import shown
-from eighty80_jupyter.tools.toolbox import ToolInputError
+from eighty80_jupyter.tools.input_error import ToolInputError
 
 _LONGEST = 10_000_000  # characters
 _SHOWN = 5

@@ -16,7 +16,7 @@ from typing import Any
 from eighty80_jupyter.api.request_parameters import shown, unknown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.tools.docstrings import documented
-from eighty80_jupyter.tools.toolbox import ToolInputError
+from eighty80_jupyter.tools.input_error import ToolInputError
 from eighty80_jupyter.tools.types import (
     Unresolved,
     annotated,

@@ -35,10 +35,6 @@ _LISTED = 50  # names in a message
 _SETTINGS = ("name", "description", "safe", "confirm", "timeout", "main_thread", "strict")
 
 
-class ToolInputError(UsageError):
-    """The model's arguments do not fit a tool; the text says what the model can do about it."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
     """One tool. Raises UsageError for what cannot be offered to a model.

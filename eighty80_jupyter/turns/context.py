@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from eighty80_jupyter.api.messages import Message
-from eighty80_jupyter.conversation.conversation import Conversation, Summary, Turn
+from eighty80_jupyter.conversation.conversation import Conversation, Summary
+from eighty80_jupyter.conversation.turn import Turn
 from eighty80_jupyter.errors import ContextLengthError
 from eighty80_jupyter.turns.window import Fitted, Policy, Window, fit, old_turns
 

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.api.deltas import Retrying, Snapshot
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Reply, Status, Stopped
-from eighty80_jupyter.conversation.conversation import Conversation, Exchange, InstructionRole, Turn
+from eighty80_jupyter.conversation.conversation import Conversation, InstructionRole
 from eighty80_jupyter.conversation.events import RoundBegan, TurnEvent, TurnGoesOn, TurnWaits
+from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import APIError, ContextLengthError
 from eighty80_jupyter.prompt.describe.protocol import DATA_NOTE
 from eighty80_jupyter.tools.rounds import Round, RunCalls, ToolLoop, ToolOffer

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from eighty80_jupyter.api.messages import Message
-from eighty80_jupyter.conversation.conversation import Turn
+from eighty80_jupyter.conversation.turn import Turn
 from eighty80_jupyter.prompt.blocks import without_data
 from eighty80_jupyter.prompt.tokens import estimate
 

@@ -30,7 +30,7 @@ LOAD = "%load_ext eighty80_jupyter\nfrom eighty80_jupyter import chat"
 MANY = """\
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Choice, Reply
-from eighty80_jupyter.conversation.conversation import Exchange, Turn
+from eighty80_jupyter.conversation.turn import Exchange, Turn
 
 def turn(number):
     text = f"Answer {number}. " + "Some **words** and `code`. " * 40

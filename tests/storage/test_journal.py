@@ -15,7 +15,7 @@ import pytest
 
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.conversation.branches import Conversations
-from eighty80_jupyter.conversation.conversation import Turn
+from eighty80_jupyter.conversation.turn import Turn
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.storage import journal_files

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.reply import Choice, Reply
 from eighty80_jupyter.conversation.branches import Conversations
-from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Turn
+from eighty80_jupyter.conversation.conversation import Conversation
+from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.storage.omit import KINDS, conversation_without
 from eighty80_jupyter.storage.serialization import Record

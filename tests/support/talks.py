@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.reply import CallRecord, Choice, Reply, Usage
-from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Summary, Turn
+from eighty80_jupyter.conversation.conversation import Conversation, Summary
+from eighty80_jupyter.conversation.turn import Exchange, Turn
 
 # Half a surrogate pair too, which UTF-8 cannot hold.
 texts = st.text(st.characters(), max_size=20)

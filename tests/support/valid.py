@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from eighty80_jupyter.api.messages import Message
-    from eighty80_jupyter.conversation.conversation import Turn
+    from eighty80_jupyter.conversation.turn import Turn
 
 
 def check_history(turns: Iterable[Turn]) -> None:

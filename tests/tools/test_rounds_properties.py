@@ -161,7 +161,7 @@ def turn(script: Script, rounds: int = 4) -> tuple[Conversation, Reply | None, l
             runner = script.runner(conversation, heard.extend)
             return await take_turn(running, client, heard.extend, runner)
         except APIError as error:
-            return error.reply
+            return cast("Reply | None", error.reply)
 
     return conversation, asyncio.run(run()), heard
 

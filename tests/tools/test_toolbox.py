@@ -27,7 +27,8 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.tools.toolbox import Tool, ToolBox, ToolInputError, make_tool
+from eighty80_jupyter.tools.input_error import ToolInputError
+from eighty80_jupyter.tools.toolbox import Tool, ToolBox, make_tool
 
 
 class Color(Enum):

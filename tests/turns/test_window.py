@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.reply import Choice, Reply
-from eighty80_jupyter.conversation.conversation import Exchange, Turn
+from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.prompt.blocks import without_data
 from eighty80_jupyter.turns import window as limits
 from eighty80_jupyter.turns.window import Window, fit

@@ -104,7 +104,7 @@ class InputConfirmer:
 
 def _harmless(text: str) -> str:
     """Return a text that a terminal only shows: what it would obey is escaped."""
-    from eighty80_jupyter.notebook.cell.terminal import writable  # noqa: PLC0415  # the first call
+    from eighty80_jupyter.notebook.cell.terminal_text import writable  # noqa: PLC0415  # the first call
 
     if not text.isprintable():
         text = "".join(

@@ -77,7 +77,7 @@ class Output:
 
     def _show(self, data: dict[str, str], metadata: dict[str, Any] | None = None) -> None:
         if "text/plain" in data:  # what a front end without HTML prints, which is a terminal
-            from eighty80_jupyter.notebook.cell.terminal import harmless  # noqa: PLC0415  # when drawn
+            from eighty80_jupyter.notebook.cell.terminal_text import harmless  # noqa: PLC0415  # when drawn
 
             data["text/plain"] = harmless(data["text/plain"])
         if data == self._last:

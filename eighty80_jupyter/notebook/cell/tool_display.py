@@ -88,7 +88,7 @@ class Line:
 
         A front end that shows no HTML is a terminal, which would obey control characters.
         """
-        from eighty80_jupyter.notebook.cell.terminal import harmless  # noqa: PLC0415  # seldom needed
+        from eighty80_jupyter.notebook.cell.terminal_text import harmless  # noqa: PLC0415  # seldom needed
 
         result = harmless(cut(" ".join(self.text.split()), room, note="…"))
         return f"{self.shown} {self.facts()}" + (f": {result}" if result else "")

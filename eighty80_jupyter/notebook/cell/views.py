@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from eighty80_jupyter.api.reply import Reply
-    from eighty80_jupyter.conversation.conversation import Conversation, Turn
+    from eighty80_jupyter.conversation.conversation import Conversation
+    from eighty80_jupyter.conversation.turn import Turn
     from eighty80_jupyter.session.session import Session
 
 

@@ -10,7 +10,7 @@ from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.commands.branch import shortened, turns
 
 if TYPE_CHECKING:
-    from eighty80_jupyter.conversation.conversation import Turn
+    from eighty80_jupyter.conversation.turn import Turn
     from eighty80_jupyter.notebook.commands.context import CommandContext
 
 

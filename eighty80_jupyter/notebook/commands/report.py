@@ -12,7 +12,7 @@ from traitlets import Bool, CaselessStrEnum, Float, Integer
 
 from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind
 from eighty80_jupyter.notebook.cell.display import has_pages
-from eighty80_jupyter.notebook.commands.context import running_cell
+from eighty80_jupyter.notebook.cell.running_cell import running_cell
 from eighty80_jupyter.notebook.commands.settings import changed
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from eighty80_jupyter.notebook.compare import variants
 from eighty80_jupyter.turns.feed import SessionEvent, TurnEnded, TurnEvents
 
 if TYPE_CHECKING:
-    from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Turn
+    from eighty80_jupyter.conversation.conversation import Conversation
+    from eighty80_jupyter.conversation.turn import Exchange, Turn
     from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
     from eighty80_jupyter.session.session import Session
     from eighty80_jupyter.turns.turn import RunningTurn

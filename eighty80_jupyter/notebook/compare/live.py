@@ -30,8 +30,9 @@ from eighty80_jupyter.turns.feed import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from eighty80_jupyter.conversation.conversation import Conversation, Turn
+    from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.conversation.events import TurnEvent
+    from eighty80_jupyter.conversation.turn import Turn
     from eighty80_jupyter.session.session import Session
     from eighty80_jupyter.turns.turn import RunningTurn
 

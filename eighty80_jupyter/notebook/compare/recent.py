@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from eighty80_jupyter.api.reply import Reply
-    from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Turn
+    from eighty80_jupyter.conversation.conversation import Conversation
+    from eighty80_jupyter.conversation.turn import Exchange, Turn
     from eighty80_jupyter.session.session import Session
     from eighty80_jupyter.turns.turn import RunningTurn
 

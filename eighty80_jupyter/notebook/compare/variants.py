@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.conversation.conversation import Exchange
+from eighty80_jupyter.conversation.turn import Exchange
 from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
 from eighty80_jupyter.prompt.tokens import estimate
 from eighty80_jupyter.turns.turn import Place
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
-    from eighty80_jupyter.conversation.conversation import Conversation, Turn
+    from eighty80_jupyter.conversation.conversation import Conversation
+    from eighty80_jupyter.conversation.turn import Turn
     from eighty80_jupyter.session.session import Session
     from eighty80_jupyter.turns.turn import RunningTurn
 

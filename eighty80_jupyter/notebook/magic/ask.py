@@ -18,8 +18,8 @@ from eighty80_jupyter.notebook.saved.metadata import turn_metadata
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
-    from eighty80_jupyter.conversation.conversation import Turn
     from eighty80_jupyter.conversation.events import TurnEvent
+    from eighty80_jupyter.conversation.turn import Turn
     from eighty80_jupyter.notebook.cell.display import Writer
     from eighty80_jupyter.notebook.commands.context import CommandContext
     from eighty80_jupyter.prompt.template.prepare import PreparedPrompt

@@ -11,7 +11,8 @@ from IPython.core.magic import no_var_expand
 
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
-from eighty80_jupyter.notebook.commands.context import CommandContext, Reruns, running_cell
+from eighty80_jupyter.notebook.cell.running_cell import Reruns, running_cell
+from eighty80_jupyter.notebook.commands.context import CommandContext
 from eighty80_jupyter.notebook.line.manual import manual
 from eighty80_jupyter.notebook.line.options import OPTIONS
 from eighty80_jupyter.notebook.line.parser import parse

@@ -18,7 +18,8 @@ from eighty80_jupyter.turns.turn import Place
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
-    from eighty80_jupyter.conversation.conversation import Conversation, Turn
+    from eighty80_jupyter.conversation.conversation import Conversation
+    from eighty80_jupyter.conversation.turn import Turn
     from eighty80_jupyter.notebook.commands.context import CommandContext
 
 GO_ON = "Continue exactly where you stopped, without repeating anything."

@@ -20,7 +20,7 @@ from eighty80_jupyter.turns.turn import Place, RunningTurn
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import ToolCall
-    from eighty80_jupyter.conversation.conversation import Turn
+    from eighty80_jupyter.conversation.turn import Turn
     from eighty80_jupyter.session.session import Session
     from eighty80_jupyter.tools.rounds import Decision
     from eighty80_jupyter.tools.toolbox import Tool

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import HBox, VBox
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.commands.context import running_cell
+from eighty80_jupyter.notebook.cell.running_cell import running_cell
 from eighty80_jupyter.notebook.panel.actions import Actions, Consent
 from eighty80_jupyter.notebook.panel.answer import close_all
 from eighty80_jupyter.notebook.panel.comparison import ComparisonView

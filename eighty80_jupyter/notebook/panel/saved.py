@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.notebook.cell.outputs import NAMESPACE, QUIET
 from eighty80_jupyter.notebook.cell.summary import last_line
-from eighty80_jupyter.notebook.cell.terminal import harmless
+from eighty80_jupyter.notebook.cell.terminal_text import harmless
 from eighty80_jupyter.notebook.cell.views import turn_html
 from eighty80_jupyter.notebook.markdown.render import escape
 from eighty80_jupyter.notebook.saved.metadata import PanelPage
 
 if TYPE_CHECKING:
     from eighty80_jupyter.conversation.branches import Conversations
-    from eighty80_jupyter.conversation.conversation import Conversation, Turn
+    from eighty80_jupyter.conversation.conversation import Conversation
+    from eighty80_jupyter.conversation.turn import Turn
 
 SAVE_SECONDS = 0.3  # between two updates of the transcript, longer where it is large
 MAX_CHARACTERS = 200_000  # of HTML: it is sent again after every turn

@@ -19,7 +19,7 @@ from eighty80_jupyter.notebook.markdown.render import Splitter, render
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
-    from eighty80_jupyter.conversation.conversation import Exchange
+    from eighty80_jupyter.conversation.turn import Exchange
     from eighty80_jupyter.turns.turn import RunningTurn
 
 FREEZE_CHARACTERS = 1600

@@ -11,7 +11,8 @@ from eighty80_jupyter.notebook.markdown.render import escape
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import Message
-    from eighty80_jupyter.conversation.conversation import Conversation, Turn
+    from eighty80_jupyter.conversation.conversation import Conversation
+    from eighty80_jupyter.conversation.turn import Turn
 
 _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from eighty80_jupyter.api.messages import Message
-    from eighty80_jupyter.conversation.conversation import Conversation, Turn
+    from eighty80_jupyter.conversation.conversation import Conversation
+    from eighty80_jupyter.conversation.turn import Turn
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 # What begins HTML that goes on until a mark of its own, or to the end of the document.

@@ -17,7 +17,8 @@ from eighty80_jupyter.notebook.saved.metadata import turn_metadata
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from eighty80_jupyter.conversation.conversation import Conversation, Turn
+    from eighty80_jupyter.conversation.conversation import Conversation
+    from eighty80_jupyter.conversation.turn import Turn
 
 _KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 

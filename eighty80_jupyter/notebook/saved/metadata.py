@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import Message
     from eighty80_jupyter.api.reply import Choice
     from eighty80_jupyter.conversation.branches import Conversations
-    from eighty80_jupyter.conversation.conversation import Conversation, Turn
+    from eighty80_jupyter.conversation.conversation import Conversation
+    from eighty80_jupyter.conversation.turn import Turn
 
 MOST_KEPT = 200_000  # characters: what a panel keeps is sent again after every turn
 # What all turns of a conversation have in common, or what their places tell.

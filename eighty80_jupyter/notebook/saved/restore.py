@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.api.messages import Message, Part, Role, ToolCall
 from eighty80_jupyter.api.reply import CallRecord, Choice, Reply, Status, Usage
-from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Turn
+from eighty80_jupyter.conversation.conversation import Conversation
+from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
 from eighty80_jupyter.notebook.saved.metadata import entries_of

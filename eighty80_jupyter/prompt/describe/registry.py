@@ -37,15 +37,15 @@ from eighty80_jupyter.prompt.describe.custom import (
     own_method,
 )
 from eighty80_jupyter.prompt.describe.foreign import TimeLimit
-from eighty80_jupyter.prompt.describe.kinds import arrays, estimators, exceptions, figures
+from eighty80_jupyter.prompt.describe.kinds import arrays, estimators, exceptions, figures, plain
 from eighty80_jupyter.prompt.describe.kinds import code as describe_code
+from eighty80_jupyter.prompt.describe.nearest import names_like
 from eighty80_jupyter.prompt.describe.tables import columnar
 from eighty80_jupyter.prompt.describe.tables import lazy as describe_lazy
 from eighty80_jupyter.prompt.describe.tables import pandas as describe_pandas
-from eighty80_jupyter.prompt.describe.values import brief, plain
+from eighty80_jupyter.prompt.describe.values import brief
 from eighty80_jupyter.prompt.describe.values import containers as describe_values
 from eighty80_jupyter.prompt.describe.values.fields import stored_in
-from eighty80_jupyter.prompt.template.nearest import names_like
 from eighty80_jupyter.prompt.tokens import estimate
 
 __all__ = ["Description", "Registry", "describe", "names_like"]

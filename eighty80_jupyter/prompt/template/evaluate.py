@@ -16,8 +16,8 @@ from types import CodeType, CoroutineType
 from typing import Any
 
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.prompt.describe.nearest import names_like
 from eighty80_jupyter.prompt.template.names import names_in
-from eighty80_jupyter.prompt.template.nearest import names_like
 from eighty80_jupyter.prompt.template.syntax import Field, quiet_parse
 
 _KEEP = "<keep>"  # no name that anybody could write

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Choice, Reply, Usage
 from eighty80_jupyter.config import ChatConfig
-from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Turn
+from eighty80_jupyter.conversation.conversation import Conversation
+from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell import views
 from eighty80_jupyter.session.session import Session

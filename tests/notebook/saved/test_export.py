@@ -16,7 +16,8 @@ from markdown_it import MarkdownIt
 
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.reply import CallRecord, Choice, Reply
-from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Turn
+from eighty80_jupyter.conversation.conversation import Conversation
+from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.line.parser import parse
 from eighty80_jupyter.notebook.saved.export import FORMS, export

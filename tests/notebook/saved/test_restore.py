@@ -13,7 +13,8 @@ import pytest
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Choice, Reply
 from eighty80_jupyter.conversation.branches import Conversations
-from eighty80_jupyter.conversation.conversation import Conversation, Exchange, Turn
+from eighty80_jupyter.conversation.conversation import Conversation
+from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.saved.export_notebook import notebook as make_notebook
 from eighty80_jupyter.notebook.saved.metadata import MOST_KEPT, PanelPage

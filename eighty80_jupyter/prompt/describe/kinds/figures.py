@@ -17,7 +17,7 @@ from eighty80_jupyter.prompt.describe.base import (
     kind_of,
     shown_field,
 )
-from eighty80_jupyter.prompt.describe.kinds.arrays import range_of
+from eighty80_jupyter.prompt.describe.tables.ranges import range_of
 from eighty80_jupyter.prompt.describe.tables.rows import number
 
 TAKES = ("image",)

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from eighty80_jupyter.prompt.describe.base import Draft, Request, attempt, found, is_a, kind_of
-from eighty80_jupyter.prompt.describe.kinds.arrays import joined, range_of
+from eighty80_jupyter.prompt.describe.tables.ranges import joined, range_of
 from eighty80_jupyter.prompt.describe.tables.stats import span_of, summarised, thinned
 from eighty80_jupyter.prompt.describe.tables.table import draft as table_draft
 

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from eighty80_jupyter.prompt.describe.base import Draft, Request, attempt, is_a, kind_of
-from eighty80_jupyter.prompt.describe.kinds.arrays import range_of
+from eighty80_jupyter.prompt.describe.tables.ranges import range_of
 from eighty80_jupyter.prompt.describe.tables.rows import label
 from eighty80_jupyter.prompt.describe.tables.stats import span_of, summarised, thinned
 from eighty80_jupyter.prompt.describe.tables.table import draft as table_draft
