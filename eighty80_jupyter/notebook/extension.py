@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _ATTRIBUTE = "_eighty80_session"  # on the shell, so that it outlives a reload of the extension
 _MATCHER = "eighty80_jupyter.chat"
 _REPLY = ("eighty80_jupyter.api.reply", "Reply")
-_TURN = ("eighty80_jupyter.conversation.conversation", "Turn")
+_TURN = ("eighty80_jupyter.conversation.turn", "Turn")
 _CONVERSATION = ("eighty80_jupyter.conversation.conversation", "Conversation")
 
 

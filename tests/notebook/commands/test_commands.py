@@ -485,7 +485,7 @@ def test_history_is_bounded(kernel: AttendedKernel) -> None:
     kernel.run(
         "from eighty80_jupyter import Turn, Reply, Choice\n"
         "from eighty80_jupyter.api.messages import Message\n"
-        "from eighty80_jupyter.conversation.conversation import Exchange\n"
+        "from eighty80_jupyter.conversation.turn import Exchange\n"
         "def turn(n):\n"
         "    reply = Reply(choices=(Choice(text=f'answer {n}'),), model='m')\n"
         "    m = Message('user', f'question {n}'), Message('assistant', f'answer {n}')\n"
