@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
+from eighty80_jupyter.api.extra import Extra, merged
 from eighty80_jupyter.api.messages import ToolCall
 from eighty80_jupyter.api.reply import Choice, Reply, Status, Usage
 
@@ -23,10 +24,14 @@ class TextDelta:
 
 @dataclass(slots=True)
 class ReasoningDelta:
-    """A piece of what the model thinks before it answers."""
+    """A piece of what the model thinks before it answers.
+
+    `field` is the name under which it came, where the server may want it back under that.
+    """
 
     choice: int
     text: str
+    field: str = ""
 
 
 @dataclass(slots=True)
@@ -46,6 +51,18 @@ class ToolCallDelta:
     id: str
     name: str
     arguments: str
+
+
+@dataclass(slots=True)
+class ExtraDelta:
+    """Fields that the server may want back: of the call numbered `call`, or of the answer (None).
+
+    `fields` are pieces, added to what came before by `api.extra.merged`.
+    """
+
+    choice: int
+    fields: Extra
+    call: int | None = None
 
 
 @dataclass(slots=True)
@@ -84,6 +101,7 @@ Delta = (
     | ReasoningDelta
     | RefusalDelta
     | ToolCallDelta
+    | ExtraDelta
     | LogprobsDelta
     | ChoiceDone
     | UsageDelta
@@ -135,6 +153,7 @@ class _Call:
     id: str = ""
     name: str = ""
     arguments: _Text = field(default_factory=_Text)
+    extra: Extra | None = None
 
 
 @dataclass(slots=True)
@@ -145,8 +164,13 @@ class _ChoiceState:
     calls: dict[int, _Call] = field(default_factory=dict)
     logprobs: list[Mapping[str, Any]] = field(default_factory=list)
     finish_reason: str | None = None
+    extra: Extra | None = None
+    reasoning_field: str = ""
 
     def to_choice(self, index: int) -> Choice:
+        extra = self.extra
+        if self.reasoning_field:
+            extra = {self.reasoning_field: str(self.reasoning), **(extra or {})}
         return Choice(
             index=index,
             text=str(self.text),
@@ -157,11 +181,13 @@ class _ChoiceState:
                     id=call.id or f"call_{number}",
                     name=call.name,
                     arguments=str(call.arguments),
+                    extra=call.extra,
                 )
                 for number, call in sorted(self.calls.items())
             ),
             finish_reason=self.finish_reason,
             logprobs=tuple(self.logprobs),
+            extra=extra,
         )
 
 
@@ -187,7 +213,10 @@ class Snapshot:
             case TextDelta():
                 self._state(delta.choice).text.append(delta.text)
             case ReasoningDelta():
-                self._state(delta.choice).reasoning.append(delta.text)
+                state = self._state(delta.choice)
+                state.reasoning.append(delta.text)
+                if delta.field:
+                    state.reasoning_field = delta.field
             case ToolCallDelta():
                 call = self._state(delta.choice).calls.setdefault(delta.call, _Call())
                 call.id = call.id or delta.id
@@ -199,6 +228,10 @@ class Snapshot:
                 self.usage = delta.usage
             case RefusalDelta():
                 self._state(delta.choice).refusal.append(delta.text)
+            case ExtraDelta():
+                state = self._state(delta.choice)
+                of = state if delta.call is None else state.calls.setdefault(delta.call, _Call())
+                of.extra = merged(of.extra, delta.fields)
             case LogprobsDelta():
                 self._state(delta.choice).logprobs.extend(delta.content)
             case ModelDelta():

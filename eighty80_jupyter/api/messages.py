@@ -5,8 +5,10 @@ Source: the 8080 chat-completions documentation, "Messages".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from eighty80_jupyter.api.extra import Extra
 
 Role = Literal["developer", "system", "user", "assistant", "tool"]
 # One part of a message with more than text: {"type": "text" | "image_url" | "input_audio", ...}
@@ -15,11 +17,15 @@ Part = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
-    """One call that the model asks for. `arguments` is JSON text as the model wrote it."""
+    """One call that the model asks for. `arguments` is JSON text as the model wrote it.
+
+    `extra` holds further fields of the server's, which it may want back; None: there are none.
+    """
 
     id: str
     name: str
     arguments: str
+    extra: Extra | None = field(default=None, hash=False, repr=False)
 
     def to_wire(self) -> dict[str, Any]:
         """Return the call as an assistant message carries it."""
@@ -29,12 +35,17 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message: its role and its content, a string or a tuple of parts (None: no content)."""
+    """One message: its role and its content, a string or a tuple of parts (None: no content).
+
+    `extra` holds further fields of an assistant's message, as the server sent them, which it may
+    want back; None: there are none.
+    """
 
     role: Role
     content: str | tuple[Part, ...] | None
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
+    extra: Extra | None = field(default=None, hash=False, repr=False)
 
     def to_wire(self) -> dict[str, Any]:
         """Return the message as a request carries it, without the fields that are not set."""

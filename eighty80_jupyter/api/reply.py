@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
+from eighty80_jupyter.api.extra import Extra
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import ReplyFormatError
@@ -73,7 +74,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One of the answers to a prompt; there is one unless `n` asked for more."""
+    """One of the answers to a prompt; there is one unless `n` asked for more.
+
+    `extra` holds further fields that the server may want back; None: there are none.
+    """
 
     index: int = 0
     text: str = ""
@@ -82,6 +86,7 @@ class Choice:
     tool_calls: tuple[ToolCall, ...] = ()
     finish_reason: str | None = None
     logprobs: tuple[Mapping[str, Any], ...] = ()
+    extra: Extra | None = field(default=None, hash=False, repr=False)
 
     def to_message(self) -> Message:
         """Return the answer as the message that stands for it in the history.
@@ -89,7 +94,8 @@ class Choice:
         Reasoning is not sent back, a refusal is the text of the message that refused.
         """
         text = self.text or self.refusal
-        return Message("assistant", text or (None if self.tool_calls else ""), self.tool_calls)
+        content = text or (None if self.tool_calls else "")
+        return Message("assistant", content, self.tool_calls, extra=self.extra)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from eighty80_jupyter.api.call_assembly import Calls
 from eighty80_jupyter.api.deltas import (
     ChoiceDone,
     Delta,
+    ExtraDelta,
     LogprobsDelta,
     ModelDelta,
     ReasoningDelta,
@@ -21,6 +22,7 @@ from eighty80_jupyter.api.deltas import (
     ToolCallDelta,
     UsageDelta,
 )
+from eighty80_jupyter.api.extra import TEXT_FIELDS, extra_of
 from eighty80_jupyter.api.reply import Usage
 
 
@@ -103,8 +105,9 @@ class ChunkDecoder:
     def _delta(
         self, index: int, delta: Mapping[str, Any], deltas: list[Delta], *, whole: bool = False
     ) -> None:
-        if thought := _text(delta.get("reasoning")) or _text(delta.get("reasoning_content")):
-            deltas.append(ReasoningDelta(index, thought))
+        source = next((name for name in TEXT_FIELDS if _text(delta.get(name))), "")
+        if thought := _text(delta.get(source)) or _text(delta.get("reasoning")):
+            deltas.append(ReasoningDelta(index, thought, source))
         content = delta.get("content")
         if type(content) is list:
             content = "".join(_text(part.get("text")) for part in content if type(part) is dict)
@@ -112,11 +115,17 @@ class ChunkDecoder:
             deltas.append(TextDelta(index, content))
         if refusal := _text(delta.get("refusal")):
             deltas.append(RefusalDelta(index, refusal))
+        if extra := extra_of(delta):
+            deltas.append(ExtraDelta(index, extra))
         if calls := delta.get("tool_calls"):
             if type(calls) is not list:
                 raise MalformedChunkError(f"expected a list of tool_calls, got {_kind(calls)}")
             known = self._calls.setdefault(index, Calls())
-            deltas.extend(_tool_call(index, call, known, whole=whole) for call in calls)
+            for call in calls:
+                piece = _tool_call(index, call, known, whole=whole)
+                deltas.append(piece)
+                if extra := {**extra_of(call.get("function") or {}), **extra_of(call)}:
+                    deltas.append(ExtraDelta(index, extra, piece.call))
         elif type(function := delta.get("function_call")) is dict and any(function.values()):
             # What tool_calls have replaced. Some servers send both, for old clients; or an empty
             # one beside every text.

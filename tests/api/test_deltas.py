@@ -88,10 +88,11 @@ def test_content_may_be_parts() -> None:
 @pytest.mark.parametrize("key", ["reasoning", "reasoning_content"])
 def test_reasoning_stands_apart(key: str) -> None:
     """Reasoning under either name is no text, and comes before the text of its chunk."""
+    field = "" if key == "reasoning" else key
     both = chunk({key: "so", "content": "Yes"})
     assert decode(chunk({key: "Hm, "}), both) == [
-        ReasoningDelta(0, "Hm, "),
-        ReasoningDelta(0, "so"),
+        ReasoningDelta(0, "Hm, ", field),
+        ReasoningDelta(0, "so", field),
         TextDelta(0, "Yes"),
     ]
     reply = reply_to(chunk({key: "Hm, "}), both, STOP)
@@ -100,7 +101,9 @@ def test_reasoning_stands_apart(key: str) -> None:
 
 def test_reasoning_under_both_names_counts_once() -> None:
     """A server that sends both names says the same twice."""
-    assert decode(chunk({"reasoning": "a", "reasoning_content": "a"})) == [ReasoningDelta(0, "a")]
+    assert decode(chunk({"reasoning": "a", "reasoning_content": "a"})) == [
+        ReasoningDelta(0, "a", "reasoning_content")
+    ]
 
 
 def test_a_refusal_is_kept_apart() -> None:
