@@ -9,7 +9,6 @@ Whatever goes wrong is a result that the model can act on. Only a KeyboardInterr
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.tools.result import ToolSettings, cleaned, error_text, result_text
 from eighty80_jupyter.tools.run import GivenUpError, execute
+from eighty80_jupyter.tools.shown import shown_call
 from eighty80_jupyter.tools.toolbox import Tool, unknown_tool
 
 __all__ = [
@@ -37,7 +37,6 @@ __all__ = [
 
 ToolStatus = Literal["done", "failed", "refused", "unknown", "invalid", "timeout", "stopped"]
 
-_PARSED = 20_000  # characters of arguments; longer ones are shown as they are
 _NAME = 64
 
 
@@ -140,45 +139,6 @@ def run_tool(
     except BaseException as error:  # noqa: BLE001  # a value's own code may raise anything
         text = f"a {type(value).__name__}, which cannot be shown ({type(error).__name__})"
     return ended("done", text, value)
-
-
-def shown_call(name: str, arguments: str, limit: int = 80) -> str:
-    """Return a call on one line, as `get_weather(city='Paris')`, cut to `limit` characters.
-
-    `arguments` is the JSON text that the model wrote; what is no JSON object stands as it is.
-    Control characters are escaped.
-    """
-    name = _escaped(name[: limit + 1])
-    inner = _keywords(arguments)
-    if inner is None:
-        inner = _escaped(arguments[: limit + 1])
-    text = f"{name}({inner})"
-    return text if len(text) <= limit else f"{text[: max(limit - 2, 0)]}…)"
-
-
-def _keywords(text: str) -> str | None:
-    if len(text) > _PARSED:
-        return None
-    try:
-        values = json.loads(text, strict=False) if text.strip() else {}
-        values = {} if values is None else values
-        if not isinstance(values, dict):
-            return None
-        return ", ".join(
-            f"{key if key.isidentifier() else _escaped(repr(key))}={_escaped(repr(value))}"
-            for key, value in values.items()
-        )
-    except (ValueError, RecursionError):
-        return None
-
-
-def _escaped(text: str) -> str:
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in text
-    )
 
 
 def _given_up(error: GivenUpError) -> str:

@@ -30,13 +30,13 @@ from eighty80_jupyter.tools.call import (
     shown_call,
 )
 from eighty80_jupyter.tools.rounds import Confirmer, Decision
+from eighty80_jupyter.tools.shown import asked_call
 from eighty80_jupyter.tools.toolbox import Tool
 
 _log = logging.getLogger(__name__)
 
 MOST_THREADS = 16
 TICK_SECONDS = 0.1
-_LONGEST_SHOWN = 4_000  # characters of a call that a person is asked about
 
 REFUSED = "not run: the user refused this call"
 NOBODY = "not run: nobody can be asked here whether it may"
@@ -153,21 +153,25 @@ class ToolExecutor:
         if isinstance(prepared, ToolResult):
             return prepared
         tool, arguments = prepared
-        known = self.always.get(tool.name)
-        if not tool.asks or (known is not None and known == tool.function):
+        if not tool.asks or self._allowed(tool):
             return _Job(tool, arguments, call)
         decision = self._decision(tool, call)
         match decision.answer:
             case "no":
                 return not_run(call, "refused", decision.reason or REFUSED, self.settings)
-            case "always":
+            case "always" if tool.confirm is not True:
                 self.always[tool.name] = tool.function
         if decision.answer == "edit" or decision.arguments:
             return self._edited(tool, call, decision.arguments)
         return _Job(tool, arguments, call)
 
+    def _allowed(self, tool: Tool) -> bool:
+        """Whether this function was allowed once and for all; `confirm=True` asks all the same."""
+        known = self.always.get(tool.name)
+        return tool.confirm is not True and known is not None and known == tool.function
+
     def _decision(self, tool: Tool, call: ToolCall) -> Decision:
-        shown = shown_call(call.name, call.arguments, _LONGEST_SHOWN)
+        shown = asked_call(call.name, call.arguments).line
         try:
             return self.confirmer.confirm(tool, call, shown)
         except Exception as error:  # noqa: BLE001  # whatever a confirmer may raise

@@ -39,9 +39,10 @@ REPEATED = (
 class Decision:
     """What the user said to a call.
 
-    "always" is "yes" to this and every later call of the tool in the session, "edit" is "yes" with
-    other `arguments`, as JSON text; "always" may have them for this call. `reason` says for the
-    model why it was "no"; empty: the user did not want it.
+    "always" is "yes" to this and every later call of the tool in the session (only to this one
+    where it is marked `confirm=True`), "edit" is "yes" with other `arguments`, as JSON text;
+    "always" may have them for this call. `reason` says for the model why it was "no"; empty: the
+    user did not want it.
     """
 
     answer: Literal["yes", "no", "always", "edit"]
@@ -55,7 +56,7 @@ class Confirmer(Protocol):
     def confirm(self, tool: Tool, call: ToolCall, shown: str) -> Decision:
         """Return the user's decision; called, and waited for, in the thread that runs the tools.
 
-        `shown` is the call on one line with all of its arguments, unless they are very long.
+        `shown` is the call on one line with all of its arguments; long ones lack their middle.
         """
 
 

@@ -165,3 +165,27 @@ def test_a_confirmer_that_fails_refuses(server: ScriptedServer, session: Session
     server.queue(calls(tool_call("delete", {"path": "a"})), stream_reply("ok"))
     reply = session.ask("Delete a", tools=[delete], confirmer=Broken())
     assert reply.calls[0].status == "refused"
+
+
+def test_confirm_true_asks_in_any_case(server: ScriptedServer, session: Session) -> None:
+    """Neither one "always" nor an earlier registration spares a tool with `confirm=True`."""
+    gone: list[str] = []
+
+    def remove(path: str) -> None:
+        gone.append(path)
+
+    always = Says(Decision(answer="always"))
+
+    def ask() -> int:
+        before = len(always.asked)
+        server.queue(calls(tool_call("remove", {"path": "a"})), stream_reply("Gone."))
+        session.ask("Remove a", tools="remove", confirmer=always)
+        return len(always.asked) - before
+
+    session.tool(confirm=True)(remove)
+    assert [ask(), ask()] == [1, 1]
+    session.tool(remove)
+    assert [ask(), ask()] == [1, 0]
+    session.tool(confirm=True)(remove)  # allowed before, and registered anew
+    assert [ask(), ask()] == [1, 1]
+    assert gone == ["a"] * 6

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from eighty80_jupyter.tools.rounds import Decision
     from eighty80_jupyter.tools.toolbox import Tool
 
-_CHOICES = "[y]es, [n]o, [a]lways, [e]dit"
-_ANSWERS = {
-    **dict.fromkeys(("y", "yes"), "yes"),
-    **dict.fromkeys(("n", "no"), "no"),
-    **dict.fromkeys(("a", "always"), "always"),
-    **dict.fromkeys(("e", "edit"), "edit"),
+_WORDS = {
+    "yes": "[y]es",
+    "no": "[n]o",
+    "always": "[a]lways",
+    "edit": "[e]dit",
+    "show all": "[s]how all",
 }
 _ATTEMPTS = 5
 _LINE = 100  # characters of a call that fit beside the question
@@ -37,31 +37,56 @@ class InputConfirmer:
     def __init__(self, *, in_kernel: bool) -> None:
         self._in_kernel = in_kernel
 
-    def confirm(self, tool: Tool, call: ToolCall, shown: str) -> Decision:
+    def confirm(self, tool: Tool, call: ToolCall, shown: str) -> Decision:  # noqa: ARG002  # `call` says more
         """Return what the user says. Raises KeyboardInterrupt."""
         from eighty80_jupyter.tools.rounds import Decision  # noqa: PLC0415  # the first call
 
         if not self._somebody():
             return self._nobody(tool)
-        question = f"Run {shown}? {_CHOICES}: "
-        if len(shown) > _LINE:
-            self._say(shown)
-            question = f"Run it? {_CHOICES}: "
         try:
-            again = question
-            for _ in range(_ATTEMPTS):
-                answer = _ANSWERS.get(self._ask(again).strip().lower())
-                again = question if answer else f"Please type y, n, a or e. {_CHOICES}: "
-                if answer == "edit":
-                    arguments = self._edited(tool, call)
-                    if arguments is not None:
-                        return Decision(answer="edit", arguments=arguments)
-                elif answer is not None:
-                    return Decision(answer=answer)  # type: ignore[arg-type]  # one of the words
+            return self._decision(tool, call)
         except EOFError:  # Ctrl-D
             self._say("")  # the question stands on a line that nobody has ended
         except RuntimeError:  # a kernel's StdinNotImplementedError is one
             return self._nobody(tool)
+        return Decision(answer="no", reason=UNCLEAR)
+
+    def _decision(self, tool: Tool, call: ToolCall) -> Decision:
+        """Ask until the answer is one; raises EOFError and what `input` raises."""
+        from eighty80_jupyter.tools.rounds import Decision  # noqa: PLC0415  # as above
+        from eighty80_jupyter.tools.shown import asked_call  # noqa: PLC0415  # as above
+
+        asked = asked_call(call.name, call.arguments)
+        words = dict(_WORDS)
+        if tool.confirm is True:
+            del words["always"]  # it is asked about in any case
+        if not asked.cut:
+            del words["show all"]
+        beside = len(asked.line) <= _LINE
+        if not beside:
+            self._say(asked.lines)
+        run = f"Run {asked.line if beside else 'it'}? "
+        again = ""
+        for _ in range(_ATTEMPTS):
+            typed = self._ask(f"{again or run}{', '.join(words.values())}: ").strip().lower()
+            answer = (
+                next((w for w in words if typed in (w, w[0], *w.split())), None) if typed else None
+            )
+            again = ""
+            match answer:
+                case "show all":
+                    self._say(asked_call(call.name, call.arguments, whole=True).lines)
+                    del words["show all"]
+                    run = "Run it? "
+                case "edit":
+                    arguments = self._edited(tool, call)
+                    if arguments is not None:
+                        return Decision(answer="edit", arguments=arguments)
+                case "yes" | "no" | "always":
+                    return Decision(answer=answer)
+                case _:
+                    *others, last = [word[0] for word in words]
+                    again = f"Please type {', '.join(others)} or {last}. "
         return Decision(answer="no", reason=UNCLEAR)
 
     def _somebody(self) -> bool:
@@ -72,7 +97,9 @@ class InputConfirmer:
 
     def _edited(self, tool: Tool, call: ToolCall) -> str | None:
         """Return other arguments that fit the tool, or None where the user wants none."""
-        self._say(f"Now: {call.arguments}")
+        from eighty80_jupyter.tools.shown import visible_json  # noqa: PLC0415  # as above
+
+        self._say(f"Now: {visible_json(call.arguments)}")
         for _ in range(_ATTEMPTS):
             text = self._ask("Arguments as JSON (empty: leave them): ").strip()
             if not text:
@@ -103,11 +130,8 @@ class InputConfirmer:
 
 
 def _harmless(text: str) -> str:
-    """Return a text that a terminal only shows: what it would obey is escaped."""
+    """Return a text that a terminal only shows: what it would obey, or hide, is escaped."""
     from eighty80_jupyter.notebook.cell.terminal_text import writable  # noqa: PLC0415  # the first call
+    from eighty80_jupyter.tools.shown import visible  # noqa: PLC0415  # the same
 
-    if not text.isprintable():
-        text = "".join(
-            c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
-        )
-    return writable(text)
+    return writable("\n".join(map(visible, text.split("\n"))))

@@ -10,6 +10,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +103,7 @@ class CallGroup:
     """Calls in one output, and what the model said between them where that is drawn there.
 
     While a call runs, a thread draws the seconds: what runs may be in the way of everything else.
+    `_lock` owns the entries and their output; the thread itself belongs to who takes the events.
     """
 
     def __init__(self, page: Page, now: Callable[[], float]) -> None:
@@ -123,7 +125,7 @@ class CallGroup:
             self._began[line.id] = self._now()
             self._changed = True
             if not self._output.shown:
-                self.draw()
+                self._draw()
         if self._over is None:
             self._over = threading.Event()
             run = contextvars.copy_context().run  # which tells the kernel whose output it is
@@ -140,13 +142,15 @@ class CallGroup:
                     line.shown, line.arguments = event.shown, event.call.arguments
                     line.status, line.text, line.seconds = event.status, event.text, event.seconds
                     self._changed = True
-        if not self._began:
+            resting = not self._began
+        if resting:
             self._rest()
 
     def add_text(self, text: str) -> None:
         """Add what the model said between calls."""
-        self._entries.append(text)
-        self._changed = True
+        with self._lock:
+            self._entries.append(text)
+            self._changed = True
 
     def tick(self) -> None:
         """Draw again if something has changed, or the seconds have."""
@@ -154,7 +158,7 @@ class CallGroup:
             wait = self._now() - self._drawn
             due = self._changed or (self._began and wait >= TICK_SECONDS)
             if due and wait >= FRAME_SECONDS:
-                self.draw()
+                self._draw()
 
     def finish(self) -> None:
         """Draw for the last time: what still ran has no result any more."""
@@ -164,7 +168,7 @@ class CallGroup:
                 if not line.status:
                     line.status = "stopped"
             self._began.clear()
-            self.draw(final=True)
+            self._draw(final=True)
 
     def _count(self, over: threading.Event) -> None:
         while not over.wait(FRAME_SECONDS):
@@ -175,8 +179,8 @@ class CallGroup:
             self._over.set()
             self._over = None
 
-    def draw(self, *, final: bool = False) -> None:
-        """Draw all calls."""
+    def _draw(self, *, final: bool = False) -> None:
+        """Draw all calls; under the lock."""
         now = self._drawn = self._now()
         for line in self._lines():
             if line.id in self._began:
@@ -241,11 +245,12 @@ def _shown(name: str, arguments: str) -> str:
 
 
 def pretty(arguments: str) -> str:
-    """Return JSON text with line ends; what is none stays as it is."""
-    try:
-        return json.dumps(json.loads(arguments), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return arguments
+    """Return JSON text with line ends; what is none stays as it is. Nothing in it is unseen."""
+    from eighty80_jupyter.tools.shown import visible_json  # noqa: PLC0415  # seldom needed
+
+    with suppress(ValueError, RecursionError):
+        arguments = json.dumps(json.loads(arguments), indent=2, ensure_ascii=False)
+    return visible_json(arguments)
 
 
 def cut(text: str, most: int, *, note: str = "") -> str:

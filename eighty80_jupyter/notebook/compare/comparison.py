@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -89,11 +90,13 @@ def _steps(first: float, last: float, step: float) -> list[str]:
 class Comparison:
     """Answers one prompt several times at once, none of them kept until one is chosen.
 
-    `changed` is called when something can be seen in `columns`, mostly on the loop thread.
+    `changed` is called when something can be seen in `columns`, mostly on the loop thread. The rest
+    may be called from any thread: under `_lock` the columns are replaced, all at once, and kept.
     """
 
     def __init__(self, session: Session, changed: Callable[[], None] = lambda: None) -> None:
         self.columns: tuple[Column, ...] = ()
+        self._lock = threading.RLock()
         self._session = session
         self._changed = changed
         self._conversation: Conversation | None = None
@@ -117,16 +120,17 @@ class Comparison:
         parameters = [session.parameters(**setting) for setting in settings]
         for one in parameters:
             session.request(prepared, tools=False, **one)  # refused here, before anything is sent
-        self.stop()
-        self._conversation, self._turn_id = conversation, turn_id
-        self.columns = tuple(
-            Column(
-                heading=f"sample {number}" if name == SAMPLES else f"{name} = {value}",
-                parameters=one,
-                running=variants.start(session, conversation, turn_id, prepared, **one),
+        with self._lock:
+            self.stop()
+            self._conversation, self._turn_id = conversation, turn_id
+            self.columns = tuple(
+                Column(
+                    heading=f"sample {number}" if name == SAMPLES else f"{name} = {value}",
+                    parameters=one,
+                    running=variants.start(session, conversation, turn_id, prepared, **one),
+                )
+                for number, (value, one) in enumerate(zip(values, parameters, strict=True), 1)
             )
-            for number, (value, one) in enumerate(zip(values, parameters, strict=True), 1)
-        )
         self._changed()
 
     def stop(self) -> None:
@@ -141,7 +145,10 @@ class Comparison:
         Where the prompt was a new one it becomes a turn. Returns what was done, in a line. Raises
         UsageError if there is nothing to keep yet.
         """
-        column = self.columns[number]
+        with self._lock:
+            return self._keep(self.columns[number])
+
+    def _keep(self, column: Column) -> str:
         reply, conversation = column.running.reply, self._conversation
         if conversation is None or not column.running.done or reply is None or reply.empty:
             raise UsageError(f"there is no answer with {column.heading} to keep")

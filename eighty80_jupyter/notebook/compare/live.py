@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -53,16 +54,17 @@ _ELSEWHERE = "Live mode was switched on in another panel."
 
 # Which answers the moves of a session: a second one would ask, and keep an answer, once more.
 _live: WeakKeyDictionary[Session, ref[LiveAnswers]] = WeakKeyDictionary()
+_taking_over = threading.Lock()  # it owns `_live`
 
 
 class LiveAnswers:
     """Answers the last prompt of the current conversation again whenever a parameter changes.
 
-    The public methods may be called from any thread; what they begin happens on the loop thread,
-    where `changed` is called after whatever can be seen in `state`. The newest request wins: the
-    one before is cancelled, and what still comes of it is not looked at. Nothing enters the history
-    until a value has been left alone (or `released`, where it was `pressed`) and its answer is
-    whole.
+    The public methods may be called from any thread; all they change themselves is the flag `on`.
+    What they begin happens on the loop thread, which owns everything else, and where `changed` is
+    called after whatever can be seen in `state`. The newest request wins: the one before is
+    cancelled, and what still comes of it is not looked at. Nothing enters the history until a value
+    has been left alone (or `released`, where it was `pressed`) and its answer is whole.
     """
 
     def __init__(self, session: Session, changed: Callable[[], None] = lambda: None) -> None:
@@ -135,11 +137,12 @@ class LiveAnswers:
             self._session.on_loop(self._forget)
 
     def _take_over(self) -> None:
-        other = known() if (known := _live.get(self._session)) is not None else None
+        with _taking_over:
+            other = known() if (known := _live.get(self._session)) is not None else None
+            _live[self._session] = ref(self)
+            self.on = True
         if other is not None and other is not self and other.on:
             other.switch_off(_ELSEWHERE)
-        _live[self._session] = ref(self)
-        self.on = True
 
     def _on_config(self, change: Any) -> None:
         self.moved(change["name"])

@@ -19,11 +19,15 @@ _SERVER = ["base_url", "api_key"]
 
 
 class ModelList:
-    """Asks for the models and calls `found(names)`, in a thread; again where the server changes."""
+    """Asks for the models and calls `found(names)`, in a thread; again where the server changes.
+
+    A page, a setting and the answer come from threads of their own; `_lock` owns what was asked.
+    """
 
     def __init__(self, session: Session, found: Callable[[Sequence[str]], None]) -> None:
         self._session = session
         self._found = found
+        self._lock = threading.Lock()
         self._tries = 0
         self._asked: object = None  # stands for the request whose answer counts
         self._running: threading.Thread | None = None
@@ -31,13 +35,14 @@ class ModelList:
 
     def fetch(self) -> None:
         """Ask, unless that was done; what fails is asked again later, up to three times."""
-        if self._asked is None and self._tries < _TRIES:
-            self._tries += 1
-            self._asked = asked = object()
-            self._running = threading.Thread(
-                target=self._fetch, args=(asked,), name="eighty80-models", daemon=True
-            )
-            self._running.start()
+        with self._lock:
+            if self._asked is None and self._tries < _TRIES:
+                self._tries += 1
+                self._asked = asked = object()
+                self._running = threading.Thread(
+                    target=self._fetch, args=(asked,), name="eighty80-models", daemon=True
+                )
+                self._running.start()
 
     @property
     def busy(self) -> bool:
@@ -46,22 +51,25 @@ class ModelList:
 
     def close(self) -> None:
         """Ask nothing more."""
-        self._tries, self._asked = _TRIES, None
+        with self._lock:
+            self._tries, self._asked = _TRIES, None
         self._session.config.unobserve(self._another_server, names=_SERVER)
 
     def _fetch(self, asked: object) -> None:
         names = None
         with suppress(ChatError):
             names = [model.id for model in self._session.models(settings=_PATIENCE)]
-        if asked is not self._asked:
-            return  # closed meanwhile, or another server is asked
-        if names is None:
-            self._asked = None
-        else:
+        with self._lock:
+            if asked is not self._asked:
+                return  # closed meanwhile, or another server is asked
+            if names is None:
+                self._asked = None
+        if names is not None:
             self._found(names)
 
     def _another_server(self, _change: object) -> None:
-        known = self._tries > 0  # before somebody looks at the panel nothing is asked
-        self._tries, self._asked = 0, None
+        with self._lock:
+            known = self._tries > 0  # before somebody looks at the panel nothing is asked
+            self._tries, self._asked = 0, None
         if known:
             self.fetch()

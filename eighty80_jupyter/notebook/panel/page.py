@@ -57,6 +57,9 @@ class Page:
     """The transcript of the session's current conversation.
 
     `ended` is called, in the painting thread, with every turn that has ended.
+
+    Events come from the loop thread and from those of tools; `_noting` owns what was noted of them,
+    for a moment only. All else belongs to `_lock`, which a painting holds.
     """
 
     def __init__(
@@ -67,11 +70,12 @@ class Page:
         self._ended = ended
         self._lock = threading.RLock()
         self._events: deque[SessionEvent | _First] = deque()
-        self._seen: set[str] = set()  # on the loop thread: the turns that were noted
+        self._noting = threading.Lock()
+        self._seen: set[str] = set()  # the turns that were noted, and have not ended
         self._live: dict[str, LiveTurn] = {}
         self._conversation: Conversation | None = None
         self._known: dict[str, Key | None] = {}  # what the browser shows; None: while it is live
-        self.consent: Mapping[str, Any] | None = None
+        self.consent: Mapping[str, Any] | None = None  # the question that waits
 
     @property
     def running(self) -> list[RunningTurn]:
@@ -87,16 +91,17 @@ class Page:
         running = event.running
         if not running.request.place.keep:
             return
-        if isinstance(event, TurnEnded):
-            self._seen.discard(running.id)
-        elif running.done:
-            return
-        elif running.id not in self._seen:
-            self._seen.add(running.id)
-            so_far = running.snapshot.to_reply(seconds=0, parameters={})
-            self._events.append(_First(running, so_far))
-            return
-        self._events.append(event)
+        with self._noting:
+            if isinstance(event, TurnEnded):
+                self._seen.discard(running.id)
+            elif running.done:
+                return
+            elif running.id not in self._seen:
+                self._seen.add(running.id)
+                so_far = running.snapshot.to_reply(seconds=0, parameters={})
+                self._events.append(_First(running, so_far))
+                return
+            self._events.append(event)
 
     def paint(self) -> bool:
         """Tell the browser what has changed."""
@@ -115,6 +120,12 @@ class Page:
         for running in ended:
             self._ended(running)
         return bool(ended)
+
+    def ask(self, consent: Mapping[str, Any] | None) -> None:
+        """Tell the question that waits for an answer; None: there is none any more."""
+        with self._lock:
+            self.consent = consent
+            self._tell("consent", consent=consent)
 
     def hello(self) -> None:
         """Tell everything to a view that is new."""

@@ -24,7 +24,7 @@ from ipywidgets import HBox, VBox
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.running_cell import running_cell
-from eighty80_jupyter.notebook.panel.actions import Actions, Consent
+from eighty80_jupyter.notebook.panel.actions import Actions
 from eighty80_jupyter.notebook.panel.answer import close_all
 from eighty80_jupyter.notebook.panel.comparison import ComparisonView
 from eighty80_jupyter.notebook.panel.files import FileControls
@@ -33,6 +33,7 @@ from eighty80_jupyter.notebook.panel.live import LiveControls
 from eighty80_jupyter.notebook.panel.menu import ConversationBar
 from eighty80_jupyter.notebook.panel.painter import Painter
 from eighty80_jupyter.notebook.panel.parameters import ParameterPanel
+from eighty80_jupyter.notebook.panel.questions import Consent
 from eighty80_jupyter.notebook.panel.saved import SavedOutputs
 from eighty80_jupyter.notebook.panel.view import ChatView
 from eighty80_jupyter.session.session import Session
@@ -72,7 +73,7 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
         super().__init__([body, _folds(self._extras())])
         self.add_class("e80-panel")
         self.view.panel_id = self.model_id
-        _listen_where_it_is_sent(self)
+        listen_where_it_is_sent(self)
         # Weak: what the session holds must not keep a panel alive that nobody has any more.
         this = weakref.ref(self)
         self.painter = Painter(lambda: (panel := this()) is not None and panel.paint())
@@ -116,7 +117,7 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
         `detail` can be edited before the answer. To be called from any thread but the kernel's own,
         which must stay free for the answer. Closing the panel answers no.
         """
-        return self.actions.confirm(question, detail)
+        return self.actions.questions.ask(question, detail)
 
     def close(self) -> None:
         """End the panel: it disappears, follows nothing and can be forgotten."""
@@ -175,17 +176,18 @@ def open_panel(shell: InteractiveShell, session: Session) -> Panel:
     return panel
 
 
-def _listen_where_it_is_sent(widget: Any) -> None:
+def listen_where_it_is_sent(widget: Any) -> None:
     """Have the messages to a widget handled in the subshell that the front end sends them to.
 
     ipykernel 7.4 prefers the one that was busy when the widget was last written to. Threads write
     to these: a click would wait for the end of a cell that had begun since, or be lost with the
-    subshell of a page that is gone.
+    subshell of a page that is gone. A kernel without subshells knows no such thing, and its comms
+    may take no attribute: there a click is handled when the kernel gets to it.
     """
-    if widget.comm is not None:
+    if hasattr(widget.comm, "_reply_subshell_for"):
         widget.comm._reply_subshell_for = None  # noqa: SLF001  # the only way to say so
     for child in getattr(widget, "children", ()):
-        _listen_where_it_is_sent(child)
+        listen_where_it_is_sent(child)
 
 
 def _folds(extras: dict[str, Any]) -> Any:

@@ -6,6 +6,7 @@ is hidden (static/panel_guard.js).
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -87,12 +88,15 @@ class SavedOutput:
 class SavedOutputs:
     """The two outputs below a panel: the transcript, hidden while it lives, and the inserted one.
 
-    `stale` tells that the transcript is older than the conversation.
+    `stale` tells that the transcript is older than the conversation: whoever changes that sets it,
+    and only `renew` takes it back. The painter renews what a page may insert, or ask for, at that
+    moment: `_lock` owns both outputs and what was rendered.
     """
 
     def __init__(self, name: str, publish: Publish, tell: Tell) -> None:
         self.publish = publish
         self.stale = False
+        self._lock = threading.Lock()
         self._transcript = SavedOutput(name, publish, tell)
         self._inserted = SavedOutput(f"{name}-inserted", publish, tell)
         self._transcripts = Transcripts()
@@ -101,34 +105,38 @@ class SavedOutputs:
 
     def display(self, conversations: Conversations) -> None:
         """Put both below the widget that was just shown."""
-        if self._transcript.shown:
-            self._transcript.display_again()
-            self._inserted.display_again()
-        else:
-            self._show(conversations)
-            self._inserted.show("", "")
+        with self._lock:
+            if self._transcript.shown:
+                self._transcript.display_again()
+                self._inserted.display_again()
+            else:
+                self._show(conversations)
+                self._inserted.show("", "")
 
     def renew(self, conversations: Conversations) -> None:
         """Bring the transcript up to date, unless that was done just before."""
-        if not self._transcript.shown:
-            self.stale = False
-        elif time.monotonic() >= self._next:
-            self.stale = False  # before it is read: a turn may end meanwhile
-            self._show(conversations)
+        with self._lock:
+            if not self._transcript.shown:
+                self.stale = False
+            elif time.monotonic() >= self._next:
+                self.stale = False  # before it is read: a turn may end meanwhile
+                self._show(conversations)
 
     def insert(self, conversation: Conversation) -> None:
         """Show the conversation, as it is now, below the panel."""
         title = f"Conversation {conversation.name}, {time.strftime('%Y-%m-%d %H:%M')}"
-        self._inserted.show(
-            self._transcripts.html(conversation, title=title),
-            self._transcripts.text(conversation, title=title),
-        )
+        with self._lock:
+            self._inserted.show(
+                self._transcripts.html(conversation, title=title),
+                self._transcripts.text(conversation, title=title),
+            )
 
     def send(self, name: str, to: Any) -> None:
         """Give the content of an output to the view that asks for it by its name."""
-        for output in (self._transcript, self._inserted):
-            if output.name == name:
-                output.send(to)
+        with self._lock:
+            for output in (self._transcript, self._inserted):
+                if output.name == name:
+                    output.send(to)
 
     def _show(self, conversations: Conversations) -> None:
         conversation = conversations.current

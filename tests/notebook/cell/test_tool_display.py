@@ -18,9 +18,11 @@ from eighty80_jupyter.conversation.events import (
     RoundBegan,
     TurnEvent,
 )
+from eighty80_jupyter.notebook.cell import outputs
 from eighty80_jupyter.notebook.cell.display import NotebookWriter
 from eighty80_jupyter.notebook.cell.summary import last_line
 from eighty80_jupyter.notebook.cell.tool_display import (
+    CallGroup,
     Line,
     cut,
     entries_html,
@@ -183,3 +185,32 @@ def test_nothing_is_drawn_after_the_end() -> None:
     writer.finish(None)
     wait_until(lambda: not counting())
     assert page.text() == ["f(n=1) stopped"]
+
+
+def test_a_text_that_comes_while_calls_are_drawn_is_not_lost() -> None:
+    """The thread of the seconds draws when the text is added; the next drawing has it."""
+    page, drawing, go_on = Page(), threading.Event(), threading.Event()
+
+    def publish(**content: Any) -> None:
+        drawing.set()
+        assert go_on.wait(60)
+        page.publish(**content)
+
+    group = CallGroup(outputs.Page(publish, {}, markdown=False, images=False), lambda: page.seconds)
+    one = ToolCall(id="c", name="f", arguments="{}")
+    drawer = threading.Thread(
+        target=group.begin, args=(CallBegan(one, "f()"),), kwargs={"written": False}
+    )
+    drawer.start()
+    assert drawing.wait(60)
+    writer = threading.Thread(target=group.add_text, args=("Between.",))
+    writer.start()
+    writer.join(0.2)  # without a lock it is through by then, with it this waits for the drawing
+    go_on.set()
+    for thread in (drawer, writer):
+        thread.join(60)
+    page.seconds += 0.2
+    group.tick()
+    shown = page.text()
+    group.finish()
+    assert any("Between." in text for text in shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -134,12 +135,17 @@ class Terminal:
 
 
 def confirmed(
-    monkeypatch: pytest.MonkeyPatch, terminal: Terminal, shown: str = "delete(path='a')"
+    monkeypatch: pytest.MonkeyPatch,
+    terminal: Terminal,
+    arguments: str = '{"path": "a"}',
+    *,
+    confirm: bool | None = None,
 ) -> tuple[str, str]:
     """Return the answer and the arguments that the user decided on."""
     monkeypatch.setattr("builtins.input", terminal)
-    call = ToolCall(id="1", name="delete", arguments='{"path": "a"}')
-    decision = InputConfirmer(in_kernel=True).confirm(make_tool(delete), call, shown)
+    call = ToolCall(id="1", name="delete", arguments=arguments)
+    tool = make_tool(delete, confirm=confirm)
+    decision = InputConfirmer(in_kernel=True).confirm(tool, call, "shown")
     return decision.answer, decision.arguments
 
 
@@ -184,17 +190,30 @@ def test_the_question_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert third.startswith("Please type y, n, a or e.")
 
 
-def test_a_long_call_is_shown_whole_before_the_question(
+def test_a_long_call_is_shown_before_the_question(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nobody says yes to what was cut; and nothing in it moves the cursor."""
-    terminal = Terminal("y")
-    shown = f"delete(path='{'x' * 500}\x1b[2J\u202e; rm')"
-    confirmed(monkeypatch, terminal, shown)
-    printed = capsys.readouterr().out
-    assert "x" * 500 in printed
-    assert "\\x1b[2J\\u202e; rm" in printed
-    assert terminal.questions == ["Run it? [y]es, [n]o, [a]lways, [e]dit: "]
+    """Each argument has a line, nothing in it moves the cursor, and all of it can be seen."""
+    terminal = Terminal("s", "all", "y")
+    arguments = json.dumps({"note": "A" * 5000, "path": "\x1b[2J\u202e\u3164; rm"})
+    assert confirmed(monkeypatch, terminal, arguments)[0] == "yes"
+    brief, whole = capsys.readouterr().out.split("delete(\n")[1:]
+    for printed in (brief, whole):
+        assert "  path='\\x1b[2J\\u202e\\u3164; rm',\n" in printed
+    assert re.search(r"  note='A+ … [\d,]+ characters more … A+',\n", brief)
+    assert "A" * 5000 in whole
+    first, second, third = terminal.questions
+    assert first == "Run it? [y]es, [n]o, [a]lways, [e]dit, [s]how all: "
+    assert second == "Run it? [y]es, [n]o, [a]lways, [e]dit: "
+    assert third.startswith("Please type y, n, a or e. ")
+
+
+def test_what_asks_in_any_case_has_no_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`confirm=True` means each call: there is no answer for all of them."""
+    terminal = Terminal("a", "y")
+    assert confirmed(monkeypatch, terminal, confirm=True)[0] == "yes"
+    assert terminal.questions[0] == "Run delete(path='a')? [y]es, [n]o, [e]dit: "
+    assert terminal.questions[1].startswith("Please type y, n or e. ")
 
 
 @posix

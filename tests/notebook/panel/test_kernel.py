@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from eighty80_jupyter.notebook.panel.panel import listen_where_it_is_sent
 from tests.support.replies import Gate, chunk, sse_reply
 
 if TYPE_CHECKING:
@@ -123,3 +125,36 @@ def test_a_page_that_is_gone_takes_no_message_with_it(page: Page) -> None:
     page.end_subshell(gone)
     page.say("hello", subshell=None)
     page.wait("Nothing has been said", times=2)
+
+
+CONTRACT = """\
+from ipykernel.comm.comm import BaseComm
+from eighty80_jupyter import chat
+panel = chat.panel()
+named = hasattr(BaseComm, "_reply_subshell_for")
+print(named, not named or panel.view.comm._reply_subshell_for is None)
+"""
+
+
+def test_the_private_name_of_ipykernel(kernel: Callable[..., KernelSession]) -> None:
+    """Where ipykernel routes messages by `_reply_subshell_for`, the panel's comms ask not to be."""
+    result = kernel(env={"_8080_API_KEY": "k"}).run(CONTRACT)
+    assert result.ok, result.error
+    named, ours = result.stdout.split()
+    assert ours == "True"
+    if version("ipykernel") >= "7.4":
+        assert named == "True", "the name is gone: see how ipykernel routes messages of comms now"
+
+
+def test_a_comm_that_takes_no_attributes_is_left_alone() -> None:
+    """Other kernels (xeus-python) have comms of their own, and no subshells: nothing is set."""
+
+    class Comm:
+        __slots__ = ()
+
+    class Widget:
+        comm = Comm()
+        children = ()
+
+    listen_where_it_is_sent(Widget())
+    assert not hasattr(Widget.comm, "_reply_subshell_for")

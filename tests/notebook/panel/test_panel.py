@@ -18,8 +18,8 @@ from ipywidgets.widgets.widget import _instances
 from nbconvert import HTMLExporter
 
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
-from eighty80_jupyter.notebook.panel.actions import Consent
 from eighty80_jupyter.notebook.panel.panel import Panel
+from eighty80_jupyter.notebook.panel.questions import Consent
 from eighty80_jupyter.session.session import Session
 from tests.support.replies import (
     Gate,
@@ -335,7 +335,7 @@ def test_a_failure_in_another_conversation_is_told(
     wait_until(lambda: "refill" in [op for op, _ in browser.heard], what="the text")
     assert browser.last("refill")["text"] == "One"
     assert browser.last("notice")["text"].startswith("In the conversation main: ")
-    assert not browser.panel.actions._mine
+    assert not browser.panel.actions._begun
 
 
 def test_thoughts_say_whose_they_are(
@@ -611,7 +611,7 @@ def test_nothing_is_left(
     assert len(widgets()) == count
     assert threading.active_count() <= active
     page = panel.actions.page
-    kept = [page._events, page._seen, page._live, page._known, panel.actions._mine]
+    kept = [page._events, page._seen, page._live, page._known, panel.actions._begun]
     assert not any(kept), kept
     browser.heard.clear()
     browser.turns.clear()

@@ -150,29 +150,50 @@ class Consent {
     this.key = asked.key;
     const id = `e80-question-${asked.key}`;
     this.root.setAttribute("aria-labelledby", id);
-    this.detail = make("textarea", { class: "e80-detail", rows: "4", readonly: true,
-      "aria-label": "Arguments", spellcheck: "false" });
+    const lines = asked.detail.split("\n").length;
+    this.detail = make("textarea", { class: "e80-detail", rows: String(Math.min(lines + 1, 14)),
+      readonly: true, "aria-label": "Arguments", spellcheck: "false" });
     this.detail.value = asked.detail;
-    const yes = button("Yes", "Yes, this once", () => this.answer("yes"), { class: "e80-primary" });
+    // Every argument by its name; in the box stands all of it.
+    this.brief = make("dl", { class: "e80-arguments" });
+    for (const [name, value] of asked.arguments ?? []) {
+      this.brief.append(make("dt", {}, name), make("dd", {}, value));
+    }
+    this.brief.hidden = !asked.arguments?.length;
+    this.detail.hidden = !asked.detail || asked.arguments != null;
+    const buttons = [
+      button("Yes", "Yes, this once", () => this.answer("yes"), { class: "e80-primary" }),
+      button("No", "No", () => this.answer("no")),
+    ];
+    if (asked.always) buttons.push(
+      button("Always", "Yes, and do not ask again for this tool", () => this.answer("always")));
+    buttons.push(
+      button("Edit arguments", "Edit the arguments, then say yes", () => this.edit()));
+    if (asked.cut) {
+      const all = button("Show all", "Show the arguments whole", () => {
+        all.hidden = true;
+        this.showAll();
+        this.detail.focus();
+      });
+      buttons.push(all);
+    }
     this.root.append(
       make("div", { class: "e80-question", id }, asked.question),
-      this.detail,
-      make("div", { class: "e80-row" },
-        yes,
-        button("No", "No", () => this.answer("no")),
-        button("Always", "Yes, and do not ask again for this tool", () => this.answer("always")),
-        button("Edit arguments", "Edit the arguments, then say yes", () => this.edit()),
-      ),
+      this.brief, this.detail, make("div", { class: "e80-row" }, ...buttons),
     );
-    this.detail.hidden = !asked.detail;
     // Whoever is typing goes on typing: the next key must not be the answer.
     const focused = document.activeElement;
     const panel = this.root.closest(".e80-panel");
     if (inside || panel?.contains(focused) && !focused.matches("textarea, input")) this.root.focus();
   }
 
-  edit() {
+  showAll() {
+    this.brief.hidden = true;
     this.detail.hidden = false;
+  }
+
+  edit() {
+    this.showAll();
     this.detail.removeAttribute("readonly");
     this.detail.focus();
   }
