@@ -16,10 +16,13 @@ import sys
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from eighty80_jupyter.prompt.describe.values.fields import hides_fields
+from eighty80_jupyter.prompt.describe.values.own import own_text
 from eighty80_jupyter.tools.run import FirstItems
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ _ATOMS = (
     *(str, int, float, bool, type(None), bytes, decimal.Decimal, uuid.UUID, pathlib.PurePath),
     *(dt.date, dt.time, dt.timedelta, enum.Enum),
 )
+_EXACT = {str, int, float, bool, type(None)}
 _CONTAINERS = (list, tuple, set, frozenset, deque)
 
 
@@ -78,7 +82,7 @@ def result_text(value: Any, settings: ToolSettings | None = None, *, depth: int 
 
         names = environment_names(value)
         value = f"{len(names)} environment variables, names only: {', '.join(names)}"
-    if isinstance(value, str):
+    if isinstance(value, str) and own_text(type(value)) is None:
         text: str | None = str.__str__(value)
     else:
         text = _as_json(value)
@@ -168,7 +172,10 @@ def _parts(value: Any, settings: ToolSettings, depth: int) -> list[str] | None:
     parts = []
     for key, item in value.items() if type(value) is dict else enumerate(value):
         text = result_text(item, own, depth=depth + 1)
-        name = str(key)[:_KEY] if isinstance(key, (str, int)) else type(key).__name__
+        name = type(key).__name__
+        if isinstance(key, (str, int)):
+            with suppress(Exception):  # a foreign __str__ may raise anything
+                name = (own_text(type(key)) or str)(key)[:_KEY]
         parts.append(f"{name}:\n{text}" if "\n" in text else f"{name}: {text}")
     return parts
 
@@ -176,7 +183,7 @@ def _parts(value: Any, settings: ToolSettings, depth: int) -> list[str] | None:
 def _error(error: BaseException) -> str:
     name = type(error).__name__
     try:
-        text = str(error).strip()
+        text = (own_text(type(error), "__str__", "__repr__") or str)(error).strip()
         notes = [str(note) for note in getattr(error, "__notes__", ())[:3]]
     except Exception:  # noqa: BLE001  # a foreign __str__ may raise anything
         return name
@@ -197,7 +204,7 @@ def _as_json(value: Any) -> str | None:
 
 
 def _is_plain(value: Any) -> bool:
-    """Tell whether JSON carries all that is in a value, and that is not too much of it."""
+    """Tell whether JSON carries all that is in a value, no more, and that is not too much."""
     waiting: list[Iterator[Any]] = [iter((value,))]
     seen = 0
     while waiting:
@@ -205,10 +212,14 @@ def _is_plain(value: Any) -> bool:
             seen += 1
             if seen > _MOST_VALUES:
                 return False
+            if type(item) in _EXACT:
+                continue
+            if own_text(type(item)) is not None:
+                return False  # it may be a mask
             if isinstance(item, _ATOMS) or _is_scalar(item):
                 continue
             inner = _inner(item)
-            if inner is None:
+            if inner is None or hides_fields(item):
                 return False
             waiting.append(inner)
             break

@@ -3,8 +3,10 @@
     description = describe(df, name="df", budget=1000)
 
 The way of a value: its own `_repr_llm_()`, then a function registered for its class, then what this
-package knows of its type, then its `_repr_markdown_()`, then its `repr`. What fails leads to the
-next. Nothing lazy is computed, nothing is consumed or changed, and no library is imported.
+package knows of its type, then what its class offers: `_repr_markdown_()`, `repr`, `str`, HTML. A
+class with a `repr` or `str` of its own, written by hand, is described by that although a base of it
+is known: it may be a mask. What fails leads to the next. Nothing lazy is computed, nothing is
+consumed or changed, and no library is imported.
 
 Beside this file: `base` (options, cutting to a size), `foreign` (foreign code under a time limit),
 `custom` (users' own functions). The rooms: `tables` (any table, with adapters for the libraries),
@@ -34,13 +36,19 @@ from eighty80_jupyter.prompt.describe.custom import (
     called,
     custom,
     of_text,
-    own_method,
 )
 from eighty80_jupyter.prompt.describe.foreign import TimeLimit
-from eighty80_jupyter.prompt.describe.kinds import arrays, estimators, exceptions, figures, plain
+from eighty80_jupyter.prompt.describe.kinds import (
+    arrays,
+    estimators,
+    exceptions,
+    figures,
+    offered,
+    plain,
+)
 from eighty80_jupyter.prompt.describe.kinds import code as describe_code
 from eighty80_jupyter.prompt.describe.nearest import names_like
-from eighty80_jupyter.prompt.describe.tables import columnar
+from eighty80_jupyter.prompt.describe.tables import columnar, groups
 from eighty80_jupyter.prompt.describe.tables import lazy as describe_lazy
 from eighty80_jupyter.prompt.describe.tables import pandas as describe_pandas
 from eighty80_jupyter.prompt.describe.values import brief
@@ -50,14 +58,23 @@ from eighty80_jupyter.prompt.tokens import estimate
 
 __all__ = ["Description", "Registry", "describe", "names_like"]
 
-_BUILT_IN: tuple[Callable[[Any, Request], Draft | None], ...] = (
+Describer = Callable[[Any, Request], Draft | None]
+
+# What is described by its structure, whatever its class says of it.
+_ALWAYS: tuple[Describer, ...] = (
     describe_lazy.draft,
     describe_pandas.draft,
     columnar.draft,
+    groups.draft,
     arrays.draft,
-    figures.draft,
     exceptions.draft,
     describe_code.draft,
+    figures.picture,
+    plain.consumed,
+)
+# What is described so unless its class has its own way to show it.
+_UNLESS_OWN: tuple[Describer, ...] = (
+    figures.draft,
     plain.draft,
     estimators.draft,
     describe_values.draft,
@@ -133,15 +150,18 @@ def _finished(draft: Draft, request: Request) -> Description:
 
 def _draft(value: Any, request: Request, registry: Registry) -> Draft:
     failed: list[str] = []
-    own = custom(value, request, registry, failed)
-    draft = own or _built_in(value, request) or _other(value, request, registry, failed)
+    draft = custom(value, request, registry, failed) or _built_in(_ALWAYS, value, request)
+    if draft is None:
+        own = brief.own(value, request, 0)
+        draft = _built_in(_UNLESS_OWN, value, request) if own is None else None
+        draft = draft or _other(value, request, registry, failed, own)
     if failed:
         draft = replace(draft, cut=", ".join([*failed, draft.cut] if draft.cut else failed))
     return draft
 
 
-def _built_in(value: Any, request: Request) -> Draft | None:
-    for describer in _BUILT_IN:
+def _built_in(describers: tuple[Describer, ...], value: Any, request: Request) -> Draft | None:
+    for describer in describers:
         try:
             draft = describer(value, request)
         except (KeyboardInterrupt, SystemExit, GeneratorExit, UsageError):
@@ -154,8 +174,10 @@ def _built_in(value: Any, request: Request) -> Draft | None:
     return None
 
 
-def _other(value: Any, request: Request, registry: Registry, failed: list[str]) -> Draft:
-    """Describe a value of an unknown type."""
+def _other(
+    value: Any, request: Request, registry: Registry, failed: list[str], own: str | None
+) -> Draft:
+    """Describe a value of an unknown type; `own` is what its class says of it by hand."""
     kind = kind_of(value)
     function = registry.fallback()
     if function is not None:
@@ -168,16 +190,15 @@ def _other(value: Any, request: Request, registry: Registry, failed: list[str]) 
         drawn = formatted(value, request, "full", kind=kind, spec="what its __format__ takes")
         if drawn is not None:
             return drawn
-    if (method := own_method(value, "_repr_markdown_")) is not None:
-        try:
-            text = request.patience.call(method)
-        except Exception:  # noqa: BLE001  # then its repr
-            text = None
-        text = text[0] if isinstance(text, tuple) and text else text
-        if isinstance(text, str):
-            return replace(of_text(text, kind, request), block=True)
+    if (text := offered.markdown(value, request)) is not None:
+        return replace(of_text(text, kind, request), block=True)
+    if own is not None:
+        return of_text(own, kind, request)
+    bare = inherited(value, "__repr__") and inherited(value, "__str__")
+    if bare and (text := offered.text(value, request)) is not None:
+        return of_text(text, kind, request)
     text = brief.foreign(value, request, 0)
-    if inherited(value, "__repr__"):
+    if bare:
         names = [key for key in stored_in(value) if isinstance(key, str) and key[:1] != "_"]
         listed = ", ".join(map(safe, names[:_ATTRIBUTES]))
         more = f", … {len(names) - _ATTRIBUTES:,} more" if len(names) > _ATTRIBUTES else ""

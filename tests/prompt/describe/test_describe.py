@@ -91,12 +91,15 @@ def test_longer_texts_are_blocks(text: str) -> None:
 
 
 def test_subclasses_of_texts_run_no_code() -> None:
-    """The characters of a text are read, whatever its class says of them."""
+    """The characters of a text are read, whatever its class makes of its methods."""
 
     class Odd(str):
         __slots__ = ()
 
-        def __str__(self) -> str:
+        def __len__(self) -> int:
+            raise AssertionError
+
+        def __iter__(self) -> Any:
             raise AssertionError
 
     assert text_of(Odd("real")) == "real"

@@ -19,7 +19,7 @@ from eighty80_jupyter.prompt.describe.base import (
     kind_of,
     text_of,
 )
-from eighty80_jupyter.prompt.describe.kinds.figures import display_picture, picture
+from eighty80_jupyter.prompt.describe.kinds.figures import display_picture
 from eighty80_jupyter.prompt.describe.values import brief, containers
 
 _ITERATOR = 200  # characters of the repr of an iterator that has one
@@ -36,14 +36,22 @@ def draft(value: Any, request: Request) -> Draft | None:
         return _display(value, request)
     if (text := brief.scalar(value)) is not None:
         return _scalar(value, text, request)
-    if brief.is_iterator(value) or issubclass(type(value), brief.CONSUMED):
-        return _consumed(value, request)
     return None
 
 
+def consumed(value: Any, request: Request) -> Draft | None:
+    """Name what reading would use up; None for any other value."""
+    if not brief.is_iterator(value) and not issubclass(type(value), brief.CONSUMED):
+        return None
+    kind = kind_of(value)
+    request.chosen(kind, hint="reading it would use it up, so read it first")
+    text = brief.named(value)
+    if not inherited(value, "__repr__") and not issubclass(type(value), brief.CONSUMED):
+        text = brief.foreign(value, request, _ITERATOR)
+    return Draft(text=f"{text}, not read", kind=kind, summary="not read")
+
+
 def _text(value: str, request: Request) -> Draft:
-    if (drawn := picture(value, request)) is not None:
-        return drawn
     text = text_of(value)
     full = request.options.strip() == "full"
     if not full:
@@ -85,8 +93,6 @@ def _cut_text(text: str, request: Request, kind: str = "str") -> Draft | None:
 
 def _bytes(value: Any, request: Request) -> Draft:
     kind = type(value).__name__
-    if (drawn := picture(value, request)) is not None:
-        return drawn
     request.chosen(kind, "full", "image")
     full = "full" in request.options
     data = (
@@ -111,8 +117,6 @@ def _scalar(value: Any, text: str, request: Request) -> Draft:
     kind = kind_of(value)
     if request.options.strip() == "full":
         return Draft(text=text, kind=kind)
-    if (drawn := picture(value, request)) is not None:
-        return drawn
     spec = ""
     if issubclass(type(value), numbers.Number):
         spec = "a format such as .3f or ,"
@@ -122,16 +126,6 @@ def _scalar(value: Any, text: str, request: Request) -> Draft:
         if request.options and "%" not in request.options:
             raise request.refused(kind, spec=spec)
     return formatted(value, request, kind=kind, spec=spec) or Draft(text=text, kind=kind)
-
-
-def _consumed(value: Any, request: Request) -> Draft:
-    """Name what reading would use up."""
-    kind = kind_of(value)
-    request.chosen(kind, hint="reading it would use it up, so read it first")
-    text = brief.named(value)
-    if not inherited(value, "__repr__") and not issubclass(type(value), brief.CONSUMED):
-        text = brief.foreign(value, request, _ITERATOR)
-    return Draft(text=f"{text}, not read", kind=kind, summary="not read")
 
 
 def _display(value: Any, request: Request) -> Draft:

@@ -49,6 +49,8 @@ class Cells:
         """Return the text of a cell; None for a missing value."""
         if brief.is_missing(value):
             return None
+        if (own := brief.own(value, self.request, 0)) is not None:
+            return self._clip(own)
         if issubclass(type(value), str):
             return self._clip(text_of(value))
         kind = type(value)
@@ -98,6 +100,8 @@ def number(value: float, digits: int = 6) -> str:
 
 def label(name: Any, request: Request) -> str:
     """Return a column's name: a plain text as it is, all else so that code could use it."""
+    if (own := brief.own(name, request, _LABEL)) is not None:
+        return own
     if isinstance(name, str):
         text = text_of(name)
         text = request.shorten(text, _LABEL) if len(text) > _LABEL else text

@@ -27,11 +27,13 @@ from eighty80_jupyter.prompt.describe.base import (
     attempt,
     class_name,
     found,
+    inherited,
     is_a,
     kind_of,
     text_of,
 )
 from eighty80_jupyter.prompt.describe.foreign import TooLongError
+from eighty80_jupyter.prompt.describe.values.own import own_text
 
 # Lazy things: reading more than their schema would compute or consume them.
 LAZY = (
@@ -105,6 +107,7 @@ _PLAIN_TEXTS = (
     ipaddress.IPv6Network,
 )
 _ADDRESS = re.compile(r" (?:at 0x[0-9A-Fa-f]{4,}|id='\d{6,}')")
+_NOTHING_SAID = re.compile(r"<[\w.<>]+(?: object)? at 0x[0-9A-Fa-f]+(?:; [^<>]{0,80})?>")
 _SHORT_ENOUGH = 100_000  # characters of a repr in which addresses are looked for
 _LONG_INT = 400  # bits of an integer that is written out
 
@@ -112,10 +115,13 @@ _LONG_INT = 400  # bits of an integer that is written out
 def scalar(value: Any) -> str | None:
     """Return the text of a number, date, path and the like; None for anything else.
 
-    A subclass is written as its base is, without calling its own code.
+    A subclass is written as its base is, without calling its own code, unless that shows values
+    in a way of its own (see `own`).
     """
     text: str | None = None
     kind = type(value)
+    if own_text(kind) is not None:
+        return None
     if issubclass(kind, enum.Enum):
         # `name` and `value` may be properties of the user's.
         name, held = value._name_, value._value_
@@ -132,7 +138,9 @@ def scalar(value: Any) -> str | None:
         text = str(value.item()) if is_a(value, "numpy", "number", "bool_") else str(value)
     elif is_missing(value) or is_a(value, "pandas", "Timestamp", "Timedelta", "Period", "Interval"):
         text = str(value)
-    elif issubclass(kind, dt.date):  # a subclass: what it is comes first
+    elif issubclass(kind, dt.datetime):  # a subclass: what it is comes first
+        text = f"{kind_of(value)} {dt.datetime.isoformat(value, ' ')}"
+    elif issubclass(kind, dt.date):
         text = f"{kind_of(value)} {dt.date.isoformat(value)}"
     return text
 
@@ -240,20 +248,52 @@ def is_iterator(value: Any) -> bool:
     return hasattr(kind, "__next__") or hasattr(kind, "__anext__")
 
 
-def foreign(value: Any, request: Request, width: int, *, function: Any = repr) -> str:
-    """Return the `repr` of an object of unknown type: on one line, in bounded time and width."""
+def own(value: Any, request: Request, width: int) -> str | None:
+    """Return what the class of `value` says of it by hand; None where it says nothing.
+
+    Frames, arrays and what else is named by `known` keep to that, and a text whose own words hold
+    all of its characters hides nothing: it is read as a text.
+    """
+    kind = type(value)
+    function = own_text(kind)
+    if function is None or attempt(known, value, default=None) is not None:
+        return None
+    if issubclass(kind, str):
+        text = foreign(value, request, 0, function=function)
+        return None if repr(text_of(value))[1:-1] in text else _narrowed(text, request, width)
+    return foreign(value, request, width, function=function)
+
+
+def foreign(value: Any, request: Request, width: int, *, function: Any = None) -> str:
+    """Return the text of an object of unknown type: on one line, in bounded time and width.
+
+    It is its `repr`, or its `str` where the `repr` is no more than type and address. `width` 0
+    leaves lines and length.
+    """
+    if function is None:
+        function = str if inherited(value, "__repr__") and not inherited(value, "__str__") else repr
+    text = _called(value, request, function)
+    if function is repr and _NOTHING_SAID.fullmatch(text) and not inherited(value, "__str__"):
+        said = _called(value, request, str)
+        text = said if said.strip() else text
+    # An address says nothing, and makes two equal prompts differ.
+    text = _ADDRESS.sub("", text) if len(text) < _SHORT_ENOUGH else text
+    return _narrowed(text, request, width)
+
+
+def _called(value: Any, request: Request, function: Any) -> str:
     kind = type(value)
     try:
         text = request.patience.call(function, value, key=(kind, function))
-        text = text_of(text) if isinstance(text, str) else ""
     except TooLongError:
         return f"<{kind_of(value)}: its {function.__name__} took too long>"
     except Exception as error:  # noqa: BLE001  # a foreign repr may raise anything
         return f"<{kind_of(value)}: its {function.__name__} raised {type(error).__name__}>"
-    if width:
-        text = request.shorten(" ".join(text[: 4 * width + 8_000].split()), width)
-    # An address says nothing, and makes two equal prompts differ.
-    return _ADDRESS.sub("", text) if len(text) < _SHORT_ENOUGH else text
+    return text_of(text) if isinstance(text, str) else ""
+
+
+def _narrowed(text: str, request: Request, width: int) -> str:
+    return request.shorten(" ".join(text[: 4 * width + 8_000].split()), width) if width else text
 
 
 def _qualified(function: Any) -> str:

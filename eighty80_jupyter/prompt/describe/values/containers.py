@@ -78,6 +78,9 @@ class Writer:
         self.nodes -= 1
         if self.nodes < 0:
             raise TooMuchError
+        width = min(self.limits.width, 1_000)
+        if (own := brief.own(value, self.request, width)) is not None:
+            return self._foreign(own)
         if issubclass(type(value), str):
             return self._quoted(text_of(value))
         if issubclass(type(value), (bytes, bytearray)):
@@ -93,8 +96,7 @@ class Writer:
                 text = attempt(brief.known, value, default=None)
             if text is None:
                 self.request.unknown.add(type(value))
-                text = brief.foreign(value, self.request, min(self.limits.width, 1_000))
-                self.shortened |= text.endswith("…")
+                return self._foreign(brief.foreign(value, self.request, width))
             return self._other(text)
         if len(self._inside) >= self.limits.depth:
             self.shortened = True
@@ -134,8 +136,10 @@ class Writer:
             return f"{key}={self.text(value)}"
         if not self.as_json:
             return f"{self.text(key)}: {self.text(value)}"
-        name = key if isinstance(key, str) else self.text(key).strip('"')
-        return f"{self._quoted(text_of(name))}: {self.text(value)}"
+        name = self.text(key)
+        if name[:1] != '"':
+            name = json.dumps(name, ensure_ascii=False)
+        return f"{name}: {self.text(value)}"
 
     def _quoted(self, text: str) -> str:
         width = self.limits.width
@@ -147,8 +151,10 @@ class Writer:
             text = scrub(text)  # quoting would hide a secret that spans lines
         short = self.request.shorten(text, width)
         self.shortened |= len(text) > width
-        quoted = json.dumps(short, ensure_ascii=False) if self.as_json else repr(short)
-        return quoted if len(text) <= 4 * width else f"{quoted} ({len(text):,} characters)"
+        size = f" ({len(text):,} characters)" if len(text) > 4 * width else ""
+        if self.as_json:
+            return json.dumps(short + size, ensure_ascii=False)
+        return repr(short) + size
 
     def _scalar(self, value: Any, text: str) -> str:
         if self.digits and issubclass(type(value), float):
@@ -159,6 +165,10 @@ class Writer:
             return json.dumps(value)
         number = issubclass(type(value), (int, float)) and text.lstrip("-")[:1].isdigit()
         return text if number else json.dumps(text, ensure_ascii=False)
+
+    def _foreign(self, text: str) -> str:
+        self.shortened |= text.endswith("…")
+        return self._other(text)
 
     def _other(self, text: str) -> str:
         return json.dumps(text, ensure_ascii=False) if self.as_json else text

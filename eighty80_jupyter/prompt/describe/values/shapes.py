@@ -6,13 +6,14 @@ import collections
 import os
 import types
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
 from typing import Any
 
 from eighty80_jupyter.prompt.describe.base import kind_of
 from eighty80_jupyter.prompt.describe.values.fields import fields_of
+from eighty80_jupyter.prompt.describe.values.own import own_text
 
 ENVIRON = "os.environ, names only"
 
@@ -54,8 +55,13 @@ class Shape:
 
 
 def shape_of(value: Any) -> Shape | None:
-    """Return how to read a container or an object with fields; None for any other value."""
+    """Return how to read a container or an object with fields; None for any other value.
+
+    What has its own way to show itself is another: see `own`.
+    """
     kind = type(value)
+    if own_text(kind) is not None:
+        return None
     if kind is type(os.environ):
         names = sorted(str(name) for name in list(value))
         return Shape(size=len(names), items=lambda: iter(names), title=ENVIRON, noun="name")
@@ -68,7 +74,9 @@ def shape_of(value: Any) -> Shape | None:
             noun="field",
         )
     if issubclass(kind, (collections.UserDict, collections.UserList)):
-        return shape_of(vars(value).get("data"))
+        inner = shape_of(vars(value).get("data"))
+        title = "" if kind in {collections.UserDict, collections.UserList} else kind.__name__
+        return None if inner is None else replace(inner, title=title)
     if issubclass(kind, (dict, types.MappingProxyType)):
         return _mapping(value, kind)
     for base, brackets in _SEQUENCES.items():
