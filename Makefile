@@ -1,13 +1,16 @@
-# make demo    run the quickstart notebook and show its first reply
-# make lab     open the notebooks in JupyterLab
-# make test    everything that CI runs: the checks and every test
-# make check   ruff, mypy and import-linter
-# make bench   run the benchmarks
-# make clean   remove what the above have made
+# make demo      run the quickstart notebook and show its first reply
+# make lab       open the notebooks in JupyterLab
+# make test      everything that CI runs: the checks and every test
+# make quick     the checks, and the tests that need no browser, no model and little time
+# make check     ruff, mypy and import-linter
+# make bench     run the benchmarks
+# make mutants   break lines on purpose and see which tests notice; ROOM=storage for one room
+# make matrix    the tests with other versions and front ends; ONLY=lowest for one of them
+# make clean     remove what the above have made
 
 BIN := .venv/bin
 
-.PHONY: demo lab test check bench clean install-demo install-dev
+.PHONY: demo lab test quick check bench mutants matrix clean install-demo install-dev
 
 demo: install-demo
 	@$(BIN)/python tools/demo.py
@@ -18,7 +21,11 @@ lab: install-demo
 test: install-dev
 	@tools/install_browser.sh
 	@$(MAKE) --no-print-directory check
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not browser" -n auto
+	$(BIN)/pytest -m browser
+
+quick: check
+	$(BIN)/pytest -m "not browser and not real and not slow" -n auto -q
 
 check: install-dev
 	$(BIN)/ruff check
@@ -31,8 +38,15 @@ bench: install-dev
 		name=$${file##*/}; echo "== $${name%.py}"; $(BIN)/python -m "benchmarks.$${name%.py}"; \
 	done
 
+mutants: install-dev
+	$(BIN)/mutmut run $(if $(ROOM),"eighty80_jupyter.$(ROOM).*")
+	$(BIN)/python tools/mutants.py $(ROOM)
+
+matrix: install-dev
+	$(BIN)/python tools/matrix.py $(ONLY)
+
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 install-demo install-dev: install-%:
