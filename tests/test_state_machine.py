@@ -22,6 +22,7 @@ from eighty80_jupyter.api.reply import Reply as Answer
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import APIError, ContextLengthError
 from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
+from eighty80_jupyter.session.options import TurnOptions
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.storage.store import load, save
 from eighty80_jupyter.turns.turn import Place
@@ -286,9 +287,11 @@ class Conversing(RuleBasedStateMachine):
     @invariant()
     def sent_as_shown(self) -> None:
         """Send the end of what the history shows, and the prompt."""
-        prepared = self.session.prepare("And now?")
+        prepared = self.session.requests.prepare("And now?")
         try:
-            sent = self.session.outgoing(prepared).messages
+            sent = self.session.requests.outgoing(
+                prepared, self.session.conversation, TurnOptions()
+            ).messages
         except ContextLengthError:
             return
         history = [m for turn in self.conversation for m in turn.messages]

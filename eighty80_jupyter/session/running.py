@@ -12,49 +12,44 @@ from typing import TYPE_CHECKING
 from eighty80_jupyter.api.messages import ToolCall
 from eighty80_jupyter.api.reply import Reply
 from eighty80_jupyter.conversation.branches import Conversations
+from eighty80_jupyter.conversation.events import ToolEvent, TurnEvent
 from eighty80_jupyter.errors import ChatInterrupted
 from eighty80_jupyter.session.loop_thread import Background, Work
+from eighty80_jupyter.tools.call import ToolResult
+from eighty80_jupyter.tools.executor import MainThreadCall, ToolExecutor, in_worker
+from eighty80_jupyter.tools.rounds import RunCalls
+from eighty80_jupyter.turns.feed import (
+    ConversationChanged,
+    Feed,
+    TurnBegan,
+    TurnEnded,
+    TurnEvents,
+)
+from eighty80_jupyter.turns.turn import RunningTurn, take_turn
 
 if TYPE_CHECKING:
-    # Brought in with the first turn: loading the extension must cost nothing to speak of.
-    from eighty80_jupyter.conversation.events import ToolEvent, TurnEvent
-    from eighty80_jupyter.tools.call import ToolResult
-    from eighty80_jupyter.tools.executor import MainThreadCall, ToolExecutor
-    from eighty80_jupyter.tools.rounds import RunCalls
-    from eighty80_jupyter.turns.feed import Feed
-    from eighty80_jupyter.turns.turn import RunningTurn
     from eighty80_jupyter.wire.client import Client
 
-    # What a turn's coroutine hands to the thread that waits for it.
-    Handed = Sequence[TurnEvent] | MainThreadCall
-    Listener = Callable[[list[TurnEvent]], None]
+# What a turn's coroutine hands to the thread that waits for it.
+Handed = Sequence[TurnEvent] | MainThreadCall
+Listener = Callable[[list[TurnEvent]], None]
 
 
 class Turns:
     """Runs turns on the loop thread, and tells the feed of them and of changed conversations.
 
     `ended(running, first)` is called on the loop when a turn is over, before the feed is told;
-    `first` tells whether its conversation was empty when it began.
+    `first` tells whether its conversation was empty when it began. `feed` tells watchers of all.
     """
 
     def __init__(
         self, conversations: Conversations, ended: Callable[[RunningTurn, bool], None]
     ) -> None:
         self.background = Background()
-        self._conversations = conversations
+        feed = self.feed = Feed()
+        conversations.watch(lambda changed: feed.tell(ConversationChanged(changed)))
         self._ended = ended
         self._client: tuple[Client, object] | None = None
-        self._feed: Feed | None = None
-
-    @property
-    def feed(self) -> Feed:
-        """What tells watchers of all that happens."""
-        from eighty80_jupyter.turns.feed import ConversationChanged, Feed  # noqa: PLC0415  # brings in httpx
-
-        if self._feed is None:
-            feed = self._feed = Feed()
-            self._conversations.watch(lambda changed: feed.tell(ConversationChanged(changed)))
-        return self._feed
 
     def run(self, running: RunningTurn, executor: ToolExecutor | None, listen: Listener) -> Reply:
         """Take a turn and wait for it; its tools run in this thread.
@@ -105,8 +100,6 @@ class Turns:
 
     def _attend(self, running: RunningTurn, handed: Sequence[Handed], listen: Listener) -> None:
         """Listen to the events of a turn, and run its tools, in the thread that waits for it."""
-        from eighty80_jupyter.tools.executor import MainThreadCall  # noqa: PLC0415  # loaded by now
-        from eighty80_jupyter.turns.feed import TurnEvents  # noqa: PLC0415  # brings in httpx
 
         def tell(event: ToolEvent | None) -> None:
             listen([] if event is None else [event])
@@ -133,17 +126,13 @@ class Turns:
 
         Its tools run in the thread that waits for it, or, with `stop`, in one of their own.
         """
-        from eighty80_jupyter.tools.executor import MainThreadCall, in_worker  # noqa: PLC0415  # the same
-        from eighty80_jupyter.turns import feed  # noqa: PLC0415  # brings in httpx
-        from eighty80_jupyter.turns.turn import take_turn  # noqa: PLC0415  # the same
-
         client, tell = self.client(), self.feed.tell
         first = not running.conversation
 
         async def take(put: Callable[[Handed], None]) -> Reply:
             def emit(events: Sequence[TurnEvent]) -> None:
                 put(events)
-                tell(feed.TurnEvents(running, events))
+                tell(TurnEvents(running, events))
 
             async def run(calls: Sequence[ToolCall], answer: Callable[[ToolResult], None]) -> None:
                 assert executor is not None  # noqa: S101  # there are calls where tools are offered
@@ -154,11 +143,11 @@ class Turns:
                 else:
                     await in_worker(
                         lambda note: executor.run(calls, answer, note, stop),
-                        lambda event: event and tell(feed.TurnEvents(running, [event])),
+                        lambda event: event and tell(TurnEvents(running, [event])),
                         stop,
                     )
 
-            tell(feed.TurnBegan(running))
+            tell(TurnBegan(running))
             run_calls: RunCalls | None = None if executor is None else run
             return await take_turn(running, client, emit, run_calls)
 
@@ -167,7 +156,7 @@ class Turns:
                 running.error = error
             self._ended(running, first)
             running.done = True  # last: whoever waits for it finds everything in its place
-            tell(feed.TurnEnded(running))
+            tell(TurnEnded(running))
 
         return Work(self.background, take, at_end=at_end)
 

@@ -3,63 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections import ChainMap
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.api import request_parameters
-from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.models import Model
 from eighty80_jupyter.api.reply import Reply
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.conversation.branches import Conversations
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
-from eighty80_jupyter.prompt.tokens import Calibration, estimate
-from eighty80_jupyter.session.assembly import (
-    context_settings,
-    filling,
-    make_executor,
-    make_offer,
-    patience,
-)
+from eighty80_jupyter.prompt.describe.registry import Registry
 from eighty80_jupyter.session.embedded import Embedded
-from eighty80_jupyter.session.running import Turns
+from eighty80_jupyter.session.options import TurnOptions, lists_options
+from eighty80_jupyter.session.request_builder import RequestBuilder
+from eighty80_jupyter.session.running import Listener, Turns
+from eighty80_jupyter.storage.journal import Journal
+from eighty80_jupyter.tools.executor import ToolExecutor, waits_for_tool
+from eighty80_jupyter.tools.rounds import Confirmer
 from eighty80_jupyter.tools.toolbox import ToolBox
-from eighty80_jupyter.wire.endpoint import (
-    DEFAULT_URL,
-    ENV_KEY,
-    ENV_TOKEN_FILE,
-    ENV_URL,
-    Endpoint,
-    Secret,
-    clean_url,
-    resolve,
-    usable,
-)
+from eighty80_jupyter.turns.feed import SessionWatcher
+from eighty80_jupyter.turns.turn import RunningTurn
+from eighty80_jupyter.wire.endpoint import ENV_KEY, ENV_TOKEN_FILE, Secret, usable
+from eighty80_jupyter.wire.retries import Settings
 
 if TYPE_CHECKING:
-    # Brought in when first used: loading the extension must cost nothing to speak of.
     import asyncio
 
     from eighty80_jupyter.local.server import LocalServer
-    from eighty80_jupyter.prompt.describe.registry import Registry
-    from eighty80_jupyter.prompt.secrets.redact import Redactor
-    from eighty80_jupyter.prompt.template.prepare import Context, PreparedPrompt
-    from eighty80_jupyter.session.running import Listener
-    from eighty80_jupyter.storage.journal import Journal
-    from eighty80_jupyter.tools.executor import ToolExecutor
-    from eighty80_jupyter.tools.rounds import Confirmer, ToolOffer
-    from eighty80_jupyter.tools.toolbox import Tool
-    from eighty80_jupyter.turns.context import ContextSettings
-    from eighty80_jupyter.turns.feed import SessionWatcher
-    from eighty80_jupyter.turns.turn import Outgoing, Place, Request, RunningTurn
-    from eighty80_jupyter.wire.client import Settings
-
-    Tools = str | bool | Sequence[str | Tool | Callable[..., Any]]
 
 
 class Session:
@@ -67,12 +39,11 @@ class Session:
 
     That of the running kernel is `from eighty80_jupyter import chat`. `config` holds every setting,
     `conversations` the conversations by their names, `conversation` is the current one,
-    `session[name]` another; `last` is the latest reply. `namespace` holds the variables that
-    prompts can name, those of the notebook; None leaves `{{...}}` alone.
-    `calibration` corrects the estimate of tokens by what the server counts. `tools` holds the tools
-    that a turn can offer; `@session.tool` adds a function. `confirmer` asks the user before a call;
-    None: what must be asked about is refused. `open_panel` makes what `panel` returns; the notebook
-    room sets it.
+    `session[name]` another; `last` is the latest reply. `requests` makes what a turn is given out
+    of the settings. `namespace` holds the variables that prompts can name, those of the notebook;
+    None leaves `{{...}}` alone. `tools` holds the tools that a turn can offer; `@session.tool` adds
+    a function. `confirmer` asks the user before a call; None: what must be asked about is refused.
+    `open_panel` makes what `panel` returns; the notebook room sets it.
     """
 
     def __init__(
@@ -81,22 +52,18 @@ class Session:
         *,
         environ: MutableMapping[str, str] | None = None,
     ) -> None:
+        environ = os.environ if environ is None else environ
         self.config = config or ChatConfig()
         self.conversations = Conversations()
         self.last: Reply | None = None
-        self.namespace: Mapping[str, Any] | None = None
-        self.calibration = Calibration()
         self.tools = ToolBox()
         self.tool = self.tools.tool
+        self.requests = RequestBuilder(self.config, self.tools, environ)
         self.confirmer: Confirmer | None = None
-        self._always: dict[str, Callable[..., Any]] = {}  # tools that need no more confirmation
-        self._environ: Mapping[str, str] = os.environ if environ is None else environ
+        self._environ: Mapping[str, str] = environ
         self._turns = Turns(self.conversations, self._learn)
         self._embedded = Embedded(self.config)
-        self._registry: Registry | None = None
-        self._redactor: Redactor | None = None
         self._models: dict[str, list[Model]] = {}
-        self._context_limits: dict[tuple[str, str], int] = {}  # by address and model, as learned
         self._journal: Journal | None = None
         self.open_panel: Callable[[], Any] | None = None
         self.config.observe(self._set_autosave, "autosave")
@@ -114,13 +81,18 @@ class Session:
         return self.conversations.current
 
     @property
+    def namespace(self) -> Mapping[str, Any] | None:
+        """The variables that prompts can name; None leaves `{{...}}` as it is."""
+        return self.requests.namespace
+
+    @namespace.setter
+    def namespace(self, namespace: Mapping[str, Any] | None) -> None:
+        self.requests.namespace = namespace
+
+    @property
     def address(self) -> str:
         """The address that requests go to."""
-        url = self.config.base_url or self._environ.get(ENV_URL) or DEFAULT_URL
-        try:
-            return clean_url(url)
-        except UsageError:  # refused when it is used; a password in it must not show
-            return "an address that cannot be used"
+        return self.requests.address
 
     @property
     def is_local(self) -> bool:
@@ -139,20 +111,14 @@ class Session:
                 return f"from the environment ({name})"
         return f"missing: set {ENV_KEY}, or run %chat --key, or %chat --local"
 
+    @lists_options
     def ask(
         self,
         prompt: Any,
         *,
-        system: str | None = None,
-        raw: bool = False,
-        allow_secrets: bool = False,
-        stream: bool | None = None,
         listen: Listener | None = None,
-        conversation: str | Conversation | None = None,
-        place: Place | None = None,
-        tools: Tools | None = None,
-        confirmer: Confirmer | None = None,
-        **parameters: Any,
+        options: TurnOptions | None = None,
+        **keywords: Any,
     ) -> Reply:
         """Add a turn to the conversation: send `prompt` with the history and return the reply.
 
@@ -162,13 +128,13 @@ class Session:
         the conversation from this turn on; an empty one removes it. `stream` overrules
         `config.stream`. `listen` is called in this thread with lists of events as they come, and
         with an empty list in between. `conversation` is another one than the current, `place` says
-        where in it the turn stands.
+        where in it the turn stands. `options` holds all of these as one record.
 
         The parameters hold for this turn only: `model`, `temperature` (0 to 2), `top_p` (0 to 1),
         `frequency_penalty` and `presence_penalty` (-2 to 2), `max_tokens` (1 or more), `seed`,
         `stop` (1 to 4 texts), `n`, `reasoning_effort`, `logit_bias` (token id to -100..100),
         `logprobs`, `top_logprobs` (0 to 20), `response_format`, `user`, and `extra` for fields
-        beyond these. Source: the table in `api.sampling`, after the API's documentation.
+        beyond these. Source: the table in `api.request_parameters`, after the API's documentation.
 
         `tools` are what the model may call: "all", names ("a,b" or a list), functions, False for
         none; None: what `config.tools` says. They run in this thread. `confirmer` asks before a
@@ -178,36 +144,16 @@ class Session:
         Raises UsageError for what cannot be sent, APIError for a request that failed (its `reply`
         is what had come), ChatInterrupted for an interrupt.
         """
+        chosen = TurnOptions.of(options, keywords)
         try:
-            running, executor = self._turn(
-                prompt,
-                system=system,
-                raw=raw,
-                allow_secrets=allow_secrets,
-                stream=stream,
-                conversation=conversation,
-                place=place,
-                tools=tools,
-                confirmer=confirmer or self.confirmer,
-                **parameters,
-            )
+            running, executor = self._turn(prompt, chosen, chosen.confirmer or self.confirmer)
         except KeyboardInterrupt:
             raise ChatInterrupted("interrupted; nothing had come yet") from None
         return self._turns.run(running, executor, listen or (lambda _events: None))
 
+    @lists_options
     def start(
-        self,
-        prompt: Any,
-        *,
-        system: str | None = None,
-        raw: bool = False,
-        allow_secrets: bool = False,
-        stream: bool | None = None,
-        conversation: str | Conversation | None = None,
-        place: Place | None = None,
-        tools: Tools | None = None,
-        confirmer: Confirmer | None = None,
-        **parameters: Any,
+        self, prompt: Any, *, options: TurnOptions | None = None, **keywords: Any
     ) -> RunningTurn:
         """Begin a turn and return at once; `ask` explains the parameters.
 
@@ -215,18 +161,8 @@ class Session:
         the `confirmer` is asked, in a thread of their own; None: nobody can be asked. Raises
         UsageError for what cannot be sent.
         """
-        running, executor = self._turn(
-            prompt,
-            system=system,
-            raw=raw,
-            allow_secrets=allow_secrets,
-            stream=stream,
-            conversation=conversation,
-            place=place,
-            tools=tools,
-            confirmer=confirmer,
-            **parameters,
-        )
+        chosen = TurnOptions.of(options, keywords)
+        running, executor = self._turn(prompt, chosen, chosen.confirmer)
         self._turns.begin(running, executor)
         return running
 
@@ -243,7 +179,7 @@ class Session:
         """Call `watcher` with all that happens to the turns; returns the function that ends this.
 
         It is called in the thread where it happens, which is mostly the loop's: it must return at
-        once. See `chat.feed` for the events.
+        once. See `turns.feed` for the events.
         """
         return self._turns.feed.watch(watcher)
 
@@ -253,14 +189,12 @@ class Session:
         words = [self.config.api_key, self._embedded.key_before]
         words.append(Secret(self._environ.get(ENV_KEY, "").strip()))
         with suppress(UsageError):  # no key, or a token file that cannot be read
-            words.append(self._endpoint().authorization()[0])
+            words.append(self.requests.endpoint().authorization()[0])
         return tuple({word.reveal(): word for word in words if word}.values())
 
     def _set_autosave(self, _change: object = None) -> None:
         """Begin the journal or end it, as the setting says."""
         if self.config.autosave and self._journal is None:
-            from eighty80_jupyter.storage.journal import Journal  # noqa: PLC0415  # for those who want it
-
             self._journal = Journal(
                 self.conversations, self._turns.feed, secrets=lambda: self.secrets
             )
@@ -276,226 +210,57 @@ class Session:
         return self._turns.background.submit(callback)
 
     def _turn(
-        self,
-        prompt: Any,
-        *,
-        system: str | None,
-        raw: bool,
-        allow_secrets: bool,
-        conversation: str | Conversation | None,
-        confirmer: Confirmer | None,
-        **options: Any,
+        self, prompt: Any, options: TurnOptions, confirmer: Confirmer | None
     ) -> tuple[RunningTurn, ToolExecutor | None]:
         """Return a turn that is ready to begin, and what runs its tools."""
-        request = self.request(
-            self.prepare(prompt, raw=raw, allow_secrets=allow_secrets),
-            system=self.instruction(system, raw=raw, allow_secrets=allow_secrets),
-            **options,
-        )
-        running = self._running(conversation, request)
-        return running, self._executor(running, confirmer, allow_secrets=allow_secrets)
-
-    def _running(self, conversation: str | Conversation | None, request: Request) -> RunningTurn:
-        from eighty80_jupyter.turns.turn import RunningTurn  # noqa: PLC0415  # brings in httpx
-
         self._set_autosave()  # a configuration file may have set it
-        if conversation is None:
-            conversation = self.conversation
-        elif isinstance(conversation, str):
+        request = self.requests.build(prompt, options)
+        conversation = self.conversation if options.conversation is None else options.conversation
+        if isinstance(conversation, str):
             conversation = self.conversations[conversation]
-        if request.place.keep:
-            from eighty80_jupyter.tools.executor import waits_for_tool  # noqa: PLC0415  # late
-
-            if waits_for_tool(conversation):
-                raise UsageError(
-                    f"a tool cannot add a turn to the conversation {conversation.name}, which "
-                    "waits for it; ask in another, or with place=Place(keep=False)"
-                )
-        return RunningTurn(conversation, request)
-
-    def _executor(
-        self, running: RunningTurn, confirmer: Confirmer | None, *, allow_secrets: bool
-    ) -> ToolExecutor | None:
-        """Return what runs the calls of a turn; None where it offers no tools."""
-        return make_executor(
-            self.config,
-            running.request.offer,
-            conversation=running.conversation,
-            confirmer=confirmer,
-            always=self._always,
-            registry=self._registry,
-            redactor=self._scrubber(allow_secrets=allow_secrets),
-            ratio=self.calibration.ratio,
-        )
+        if request.place.keep and waits_for_tool(conversation):
+            raise UsageError(
+                f"a tool cannot add a turn to the conversation {conversation.name}, which "
+                "waits for it; ask in another, or with place=Place(keep=False)"
+            )
+        running = RunningTurn(conversation, request)
+        allow_secrets = options.allow_secrets
+        return running, self.requests.executor(running, confirmer, allow_secrets=allow_secrets)
 
     def _learn(self, running: RunningTurn, first: bool) -> None:  # noqa: FBT001  # called by place
         """Keep what a turn brought besides its place in the conversation."""
-        reply, request = running.reply, running.request
+        reply, place = running.reply, running.request.place
         if reply is None:
             return
         # A turn answered again and not kept is a trial, which counts only once somebody adopts it.
-        trial = request.place.again is not None and not request.place.keep
+        trial = place.again is not None and not place.keep
         if not trial and (reply.status == "complete" or not reply.empty):
             self.last = reply
-        alone = first and request.offer is None  # the tools take tokens, too
-        if alone and reply.usage is not None and reply.usage.prompt_tokens:
-            # Only what a first turn sends is known without looking through the history again.
-            sent = [request.instruction or request.system or "", request.prompt.text]
-            self.calibration.learn(sum(map(estimate, sent)), reply.usage.prompt_tokens)
-
-    def prepare(
-        self,
-        prompt: Any,
-        *,
-        raw: bool = False,
-        allow_secrets: bool = False,
-        first_line: int = 1,
-        values: Mapping[str, Any] | None = None,
-    ) -> PreparedPrompt:
-        """Return what would be sent for `prompt`: fields filled, pictures and sounds encoded.
-
-        What is prepared already is returned as it is: no field is evaluated twice. `first_line` is
-        the number of the prompt's first line in its cell. `values` are variables that only this
-        prompt can name. Raises UsageError.
-        """
-        from eighty80_jupyter.prompt.template import prepare as room  # noqa: PLC0415  # the first prompt
-
-        if isinstance(prompt, room.PreparedPrompt):
-            return prompt
-        context = self._context(raw=raw, allow_secrets=allow_secrets)
-        if values:
-            known = ChainMap(dict(values), dict(context.namespace or {}))
-            context = replace(context, namespace=known)
-        return room.prepare(prompt, replace(context, first_line=first_line))
-
-    def request(
-        self,
-        prepared: PreparedPrompt,
-        *,
-        system: str | None = None,
-        stream: bool | None = None,
-        place: Place | None = None,
-        tools: Tools | None = None,
-        tool_choice: str | None = None,
-        parallel_tool_calls: bool | None = None,
-        **parameters: Any,
-    ) -> Request:
-        """Return all that a turn with this prompt needs, checked. Raises UsageError."""
-        values = self.parameters(**parameters)
-        offer = self.offer(
-            tools,
-            choice=tool_choice,
-            parallel=parallel_tool_calls,
-            answers=values.get("n", 1),
-        )
-        endpoint = self._endpoint()
-        from eighty80_jupyter.turns.turn import Place, Request  # noqa: PLC0415  # brings in httpx
-
-        return Request(
-            prompt=Message("user", prepared.content),
-            parameters=request_parameters.body_fields(values),
-            endpoint=endpoint,
-            settings=patience(self.config),
-            stream=self.config.stream if stream is None else stream,
-            system=self.config.system,
-            system_role=self.config.system_role,
-            instruction=system,
-            has_data=prepared.has_data,
-            source=prepared.source,
-            place=place or Place(),
-            context=self._limits(endpoint.url, values),
-            offer=offer,
-        )
-
-    def offer(
-        self,
-        tools: Tools | None = None,
-        *,
-        choice: str | None = None,
-        parallel: bool | None = None,
-        answers: int = 1,
-    ) -> ToolOffer | None:
-        """Return the tools that a turn offers, as `ask` names them; None: no tools.
-
-        Raises UsageError for what is not known, and where there shall be several `answers`.
-        """
-        return make_offer(
-            self.config, self.tools, tools, choice=choice, parallel=parallel, answers=answers
-        )
-
-    def outgoing(
-        self,
-        prepared: PreparedPrompt,
-        *,
-        system: str | None = None,
-        conversation: Conversation | None = None,
-        place: Place | None = None,
-        **parameters: Any,
-    ) -> Outgoing:
-        """Return the messages that would be sent for a prompt at that place.
-
-        What the model would have to condense first is left out. Raises UsageError, and
-        ContextLengthError for what is too long.
-        """
-        from eighty80_jupyter.turns.turn import Outgoing, Place, head, make_context  # noqa: PLC0415  # late
-
-        conversation = self.conversation if conversation is None else conversation
-        place, values = place or Place(), self.parameters(**parameters)
-
-        async def nobody(_messages: Sequence[Message]) -> str:
-            return ""
-
-        limits = self._limits(self.address, values)
-        before = head(
-            conversation,
-            instruction=system,
-            system=self.config.system,
-            system_role=self.config.system_role,
-            has_data=prepared.has_data,
-            place=place,
-        )
-        context = make_context(conversation, place, limits, nobody)
-        messages = context.preview(before, [Message("user", prepared.content)])
-        return Outgoing(messages, context.note)
+        self.requests.learn(running, first=first)
 
     def register(self, kind: type | str, describe: Callable[[Any], Any]) -> None:
         """Describe values of a class, or of "module.Class", by `describe(value)` in prompts.
 
         It returns a text, or a value to describe in its place. Raises UsageError.
         """
-        from eighty80_jupyter.prompt.describe.registry import Registry  # noqa: PLC0415  # seldom needed
-
-        if self._registry is None:
-            self._registry = Registry()
-        self._registry.register(kind, describe)
+        if self.requests.registry is None:
+            self.requests.registry = Registry()
+        self.requests.registry.register(kind, describe)
 
     def models(self, *, refresh: bool = False, settings: Settings | None = None) -> list[Model]:
         """Return the models that the server lists, as it lists them; empty if it tells none.
 
         The list of each server is asked for once; `refresh` asks again. `settings` overrules the
-        configuration's patience. Raises APIError.
+        configuration's timeouts. Raises APIError.
         """
-        endpoint = self._endpoint()
+        endpoint = self.requests.endpoint()
         if refresh or endpoint.url not in self._models:
-            settings = settings or patience(self.config)
+            settings = settings or self.requests.wire_settings()
             found = self._turns.background.run(
                 self._turns.client().models(endpoint, settings=settings)
             )
             self._models[endpoint.url] = [Model.from_wire(entry) for entry in found]
         return list(self._models[endpoint.url])
-
-    def parameters(self, **overrides: Any) -> dict[str, Any]:
-        """Return the parameters of a turn: what the configuration sets, and `overrides` over it.
-
-        Raises UsageError for an unknown name and for a value out of bounds.
-        """
-        values = self.config.parameters()
-        for name, value in overrides.items():
-            if value is not None:
-                values[request_parameters.canonical(name)] = request_parameters.check(
-                    request_parameters.canonical(name), value
-                )
-        return values
 
     def set_key(self, key: str) -> None:
         """Use `key` from now on in this kernel. Raises MissingKeyError if it cannot be one."""
@@ -522,40 +287,3 @@ class Session:
         The conversation, the settings and the embedded model stay.
         """
         self._turns.close()
-
-    def instruction(
-        self, system: str | None, *, raw: bool = False, allow_secrets: bool = False
-    ) -> str | None:
-        """Return the text of an instruction message, its fields filled. Raises UsageError."""
-        if not system:
-            return system
-        return self._context(raw=raw, allow_secrets=allow_secrets).render(system).text
-
-    def _context(self, *, raw: bool, allow_secrets: bool) -> Context:
-        return filling(
-            self.config,
-            namespace=None if raw else self.namespace,
-            registry=self._registry,
-            redactor=self._scrubber(allow_secrets=allow_secrets),
-            ratio=self.calibration.ratio,
-        )
-
-    def _scrubber(self, *, allow_secrets: bool) -> Redactor | None:
-        from eighty80_jupyter.prompt.secrets.redact import Redactor  # noqa: PLC0415  # the first prompt
-
-        if self._redactor is None:
-            self._redactor = Redactor(self._environ)
-        self._redactor.key = self.config.api_key
-        return None if allow_secrets else self._redactor
-
-    def _endpoint(self) -> Endpoint:
-        return resolve(
-            url=self.config.base_url,
-            key=self.config.api_key,
-            environ=self._environ,
-            allow_insecure=self.config.allow_insecure_http,
-        )
-
-    def _limits(self, url: str, values: Mapping[str, Any]) -> ContextSettings:
-        learned, ratio = self._context_limits, self.calibration.ratio
-        return context_settings(self.config, learned, url, values, ratio)

@@ -313,13 +313,13 @@ def test_reply_in_a_form(
 def test_estimates_learn_from_the_server(server: ScriptedServer, session: Session) -> None:
     """What the server counts for a first prompt corrects the estimate, and the budgets with it."""
     text = "word " * 400
-    assert session.calibration.tokens(text) == 400
+    assert session.requests.calibration.tokens(text) == 400
     server.queue(chat_reply("ok", usage={"prompt_tokens": 600, "completion_tokens": 1}))
     session.ask(text, stream=False)
-    assert session.calibration.tokens(text) == 600
+    assert session.requests.calibration.tokens(text) == 600
     server.queue(chat_reply("ok", usage={"prompt_tokens": 9999, "completion_tokens": 1}))
     session.ask("and now?", stream=False)
-    assert session.calibration.tokens(text) == 600
+    assert session.requests.calibration.tokens(text) == 600
 
 
 def test_calls_that_nobody_asked_for(server: ScriptedServer, session: Session) -> None:

@@ -9,6 +9,7 @@ import pytest
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import ContextLengthError, ServerError
 from eighty80_jupyter.prompt.tokens import estimate
+from eighty80_jupyter.session.options import TurnOptions
 from eighty80_jupyter.session.session import Session
 from tests.support.replies import Reply, error_reply, stream_reply
 
@@ -224,8 +225,8 @@ def test_what_would_be_sent_is_what_is_sent(
         session.ask(f"Question {number}: {LONG}")
     seen = set()
     for number in range(6):
-        prepared = session.prepare(f"Then {number}: {LONG}")
-        shown = session.outgoing(prepared)
+        prepared = session.requests.prepare(f"Then {number}: {LONG}")
+        shown = session.requests.outgoing(prepared, session.conversation, TurnOptions())
         reply = session.ask(prepared)
         seen.add(shown.note.partition(":")[0])
         if shown.note.startswith("condensed by the model first"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.session.options import TurnOptions
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.tools.rounds import Decision
 from tests.support.replies import (
@@ -88,7 +89,7 @@ def test_all_without_any_says_how_to_add_one(session: Session) -> None:
     with pytest.raises(UsageError, match=r"@chat\.tool"):
         session.ask("Hello", tools="all")
     session.config.tools = "all"
-    assert session.offer() is None
+    assert session.requests.offer(TurnOptions()) is None
 
 
 @pytest.mark.usefixtures("add")

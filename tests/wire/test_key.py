@@ -120,7 +120,12 @@ def shown(error: BaseException) -> Iterator[str]:
 def things(session: Session) -> Iterator[str]:
     """Yield what a session and its parts show of themselves."""
     parts = [session, session.config, session.conversation, session.last, session._turns]
-    for part in [*parts, *session.conversation, session._endpoint(), session._turns.background]:
+    for part in [
+        *parts,
+        *session.conversation,
+        session.requests.endpoint(),
+        session._turns.background,
+    ]:
         yield f"{part!r} {part} {part!s:>5}"
     yield pickle.dumps([session.last, list(session.conversation)]).decode("latin-1")
     yield repr(session.config.traits()) + repr(session.config.trait_values())

@@ -159,7 +159,7 @@ def _after(conversation: Conversation, shown: range) -> str:
 
 
 def _status_rows(session: Session) -> list[tuple[str, str]]:
-    values = session.parameters()
+    values = session.requests.parameters()
     model = values.pop("model")
     conversation = session.conversation
     rows = [

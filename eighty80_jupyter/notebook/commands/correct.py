@@ -72,12 +72,13 @@ def _options(context: CommandContext, turn: Turn) -> str:
     """Return the options of the turn's cell: parameters and tools that are not the settings now."""
     from eighty80_jupyter.notebook.saved.export_notebook import options_of  # noqa: PLC0415  # late
 
-    settings = {request_parameters.canonical(k): v for k, v in context.session.parameters().items()}
+    canonical = request_parameters.canonical
+    settings = {canonical(k): v for k, v in context.session.requests.parameters().items()}
     options = options_of(
         {
             name: value
             for name, value in turn.reply.parameters.items()
-            if settings.get(request_parameters.canonical(name)) != value
+            if settings.get(canonical(name)) != value
         }
     )
     known, default = context.session.tools, set[str]()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.session.options import TurnOptions
 
 if TYPE_CHECKING:
     from eighty80_jupyter.notebook.commands.context import CommandContext
@@ -42,13 +43,8 @@ def offered(
     context: CommandContext, parameters: Mapping[str, Any], again: Sequence[str] = ()
 ) -> ToolOffer | None:
     """Return the tools that a line offers; None: none. Raises UsageError."""
-    options = tool_options(context.values, again)
-    return context.session.offer(
-        options.get("tools"),
-        choice=options.get("tool_choice"),
-        parallel=options.get("parallel_tool_calls"),
-        answers=context.session.parameters(**parameters).get("n", 1),
-    )
+    options = TurnOptions(parameters=parameters, **tool_options(context.values, again))
+    return context.session.requests.offer(options)
 
 
 def tools_list(context: CommandContext, _value: Any) -> None:

@@ -14,6 +14,7 @@ from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.api.request_parameters import Kind
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.compare import variants
+from eighty80_jupyter.session.options import TurnOptions
 from eighty80_jupyter.turns.feed import SessionEvent, TurnEnded, TurnEvents
 
 if TYPE_CHECKING:
@@ -117,9 +118,10 @@ class Comparison:
         session, conversation = self._session, self._session.conversation
         turn_id, prepared = self._prompt(conversation, prompt)
         settings = [{} if name == SAMPLES else {name: value} for value in values]
-        parameters = [session.parameters(**setting) for setting in settings]
+        parameters = [session.requests.parameters(setting) for setting in settings]
         for one in parameters:
-            session.request(prepared, tools=False, **one)  # refused here, before anything is sent
+            # Refused here, before anything is sent.
+            session.requests.build(prepared, TurnOptions(tools=False, parameters=one))
         with self._lock:
             self.stop()
             self._conversation, self._turn_id = conversation, turn_id
@@ -167,7 +169,7 @@ class Comparison:
     def _prompt(self, conversation: Conversation, prompt: str) -> tuple[str, PreparedPrompt]:
         if prompt.strip():
             # An id that no turn has: sent after all others, and kept as a turn of its own.
-            return uuid.uuid4().hex, self._session.prepare(prompt)
+            return uuid.uuid4().hex, self._session.requests.prepare(prompt)
         last = next(iter(conversation[-1:]), None)
         if last is None:
             raise UsageError("there is no prompt yet: write one, or ask something first")
@@ -175,7 +177,7 @@ class Comparison:
 
     def _use(self, parameters: Mapping[str, Any]) -> None:
         """Set what differs, so that whoever follows a setting hears of real changes only."""
-        config, now = self._session.config, self._session.parameters()
+        config, now = self._session.config, self._session.requests.parameters()
         for name in request_parameters.PARAMETERS:
             if parameters.get(name) != now.get(name):
                 setattr(config, name, parameters.get(name))

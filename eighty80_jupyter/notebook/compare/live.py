@@ -278,7 +278,7 @@ class LiveAnswers:
         """Whether the turn's reply was made with just these parameters: back where it began."""
         if "system" in self._moved_names or turn.reply.status != "complete":
             return False
-        wanted = request_parameters.body_fields(self._session.parameters())
+        wanted = request_parameters.body_fields(self._session.requests.parameters())
         return dict(turn.reply.parameters) == wanted
 
     def _label(self) -> str:

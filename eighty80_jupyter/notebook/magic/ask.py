@@ -12,9 +12,10 @@ from eighty80_jupyter.api.continuation import overlap, undecided
 from eighty80_jupyter.api.deltas import ReasoningDelta, TextDelta
 from eighty80_jupyter.conversation.events import RoundBegan
 from eighty80_jupyter.errors import APIError, ChatInterrupted
-from eighty80_jupyter.notebook.commands.tools import offered, tool_options
-from eighty80_jupyter.notebook.magic.prompt_request import Question, freedoms
+from eighty80_jupyter.notebook.commands.tools import tool_options
+from eighty80_jupyter.notebook.magic.prompt_request import Question
 from eighty80_jupyter.notebook.saved.metadata import turn_metadata
+from eighty80_jupyter.session.options import TurnOptions
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
@@ -33,15 +34,8 @@ def ask(context: CommandContext, question: Question) -> None:
     try:
         reply = context.session.ask(
             question.prepared,
-            system=context.values.get("system"),
-            stream=False if "no_stream" in context.values else None,
             listen=take,
-            conversation=question.conversation,
-            place=question.place,
-            raw="raw" in context.values,
-            allow_secrets="allow_secrets" in context.values,
-            **tool_options(context.values, question.tools),
-            **question.parameters,
+            options=_options(context, question),
         )
     except (APIError, ChatInterrupted) as error:
         reply = error.reply
@@ -56,6 +50,20 @@ def ask(context: CommandContext, question: Question) -> None:
             context.shell.user_ns[context.values["into"]] = reply
     context.reply = reply
     _hint(context, question.prepared)
+
+
+def _options(context: CommandContext, question: Question) -> TurnOptions:
+    """Return what the line and its question mean for a turn."""
+    return TurnOptions(
+        system=context.values.get("system"),
+        stream=False if "no_stream" in context.values else None,
+        conversation=question.conversation,
+        place=question.place,
+        parameters=question.parameters,
+        raw="raw" in context.values,
+        allow_secrets="allow_secrets" in context.values,
+        **tool_options(context.values, question.tools),
+    )
 
 
 def _going_on(writer: Writer, begun: Reply) -> Callable[[Sequence[TurnEvent]], None]:
@@ -96,18 +104,12 @@ def dry_run(context: CommandContext, question: Question) -> None:
     """Show what would be sent."""
     from eighty80_jupyter.notebook.cell.dry_run import dry_run_html, dry_run_text  # noqa: PLC0415  # late
 
-    session = context.session
-    sent = session.outgoing(
-        question.prepared,
-        system=session.instruction(context.values.get("system"), **freedoms(context)),
-        conversation=question.conversation,
-        place=question.place,
-        **question.parameters,
-    )
-    fields = request_parameters.body_fields(session.parameters(**question.parameters))
-    offer = offered(context, question.parameters, question.tools)
+    requests, options = context.session.requests, _options(context, question)
+    sent = requests.outgoing(question.prepared, question.conversation, options)
+    fields = request_parameters.body_fields(requests.parameters(options.parameters))
+    offer = requests.offer(options)
     fields |= offer.fields(1) if offer is not None else {}
-    shown = (sent, fields, question.prepared, session.calibration)
+    shown = (sent, fields, question.prepared, requests.calibration)
     context.show(dry_run_html(*shown), dry_run_text(*shown))
     _hint(context, question.prepared)
 
@@ -152,7 +154,7 @@ def _writer(context: CommandContext, question: Question) -> Writer:
         metadata["turn"] = len(conversation) + 1 if index is None else index + 1
     return NotebookWriter(
         context.shell.display_pub.publish,
-        choices=context.session.parameters(**question.parameters).get("n", 1),
+        choices=context.session.requests.parameters(question.parameters).get("n", 1),
         allow_images=config.allow_images,
         markdown=markdown,
         metadata=metadata,

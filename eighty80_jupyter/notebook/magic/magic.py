@@ -16,6 +16,7 @@ from eighty80_jupyter.notebook.commands.context import CommandContext
 from eighty80_jupyter.notebook.line.manual import manual
 from eighty80_jupyter.notebook.line.options import OPTIONS
 from eighty80_jupyter.notebook.line.parser import parse
+from eighty80_jupyter.session.options import TurnOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,7 +99,9 @@ class ChatMagic:
             )
         elif "system" in values:
             self._act(context)
-            context.conversation.system = self._session.instruction(values["system"])
+            context.conversation.system = self._session.requests.instruction(
+                TurnOptions(system=values["system"])
+            )
             context.note(
                 "The instruction message is set." if values["system"] else "It is removed."
             )

@@ -114,7 +114,7 @@ def _prepared(context: CommandContext, prompt: str, first_line: int) -> Prepared
         prompt, values = failure_prompt(context.failure, prompt, _typed(context))
     elif context.failure is not None and "_err" in prompt and "raw" not in context.values:
         values = {"_err": context.failure}  # the last error may be one of %chat itself
-    prepared = context.session.prepare(
+    prepared = context.session.requests.prepare(
         [prompt, *pictures, *sounds], first_line=first_line, values=values, **freedoms(context)
     )
     # What names values that only this prompt knows cannot be asked again as it was typed.

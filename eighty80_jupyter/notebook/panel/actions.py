@@ -15,6 +15,7 @@ from eighty80_jupyter.notebook.panel.page import Page, Tell
 from eighty80_jupyter.notebook.panel.questions import PanelConfirmer, Questions
 from eighty80_jupyter.notebook.panel.saved import SavedOutputs
 from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
+from eighty80_jupyter.session.options import TurnOptions
 from eighty80_jupyter.turns.feed import TurnEvents
 from eighty80_jupyter.turns.turn import Place, RunningTurn
 
@@ -172,7 +173,7 @@ class Actions:
         return Place(again=again)
 
     def _send(self, text: str, again: str | None, view: Any) -> None:
-        self._begin(self._session.prepare(text), again, text, view)
+        self._begin(self._session.requests.prepare(text), again, text, view)
 
     def _begin(
         self,
@@ -202,11 +203,12 @@ class Actions:
         from eighty80_jupyter.api import request_parameters  # noqa: PLC0415  # seldom needed
         from eighty80_jupyter.notebook.cell.dry_run import dry_run_html  # noqa: PLC0415  # the same
 
-        session = self._session
-        prepared = session.prepare(text)
-        sent = session.outgoing(prepared, place=self._place(again))
-        fields = request_parameters.body_fields(session.parameters())
-        html = dry_run_html(sent, fields, prepared, session.calibration)
+        session, requests = self._session, self._session.requests
+        prepared = requests.prepare(text)
+        options = TurnOptions(place=self._place(again))
+        sent = requests.outgoing(prepared, session.conversation, options)
+        fields = request_parameters.body_fields(requests.parameters())
+        html = dry_run_html(sent, fields, prepared, requests.calibration)
         self._tell("preview", html=html, to=view)
 
     def _turn_ended(self, running: RunningTurn) -> None:

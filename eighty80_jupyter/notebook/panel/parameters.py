@@ -17,6 +17,7 @@ from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.panel.guarded import Ours
 from eighty80_jupyter.notebook.panel.models import ModelList
 from eighty80_jupyter.notebook.panel.values import DIGITS, least, moved, read, slide, write
+from eighty80_jupyter.session.options import TurnOptions
 
 if TYPE_CHECKING:
     from eighty80_jupyter.session.session import Session
@@ -222,7 +223,7 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         conversation = session.conversation
 
         def put() -> None:
-            filled = session.instruction(text.strip())
+            filled = session.requests.instruction(TurnOptions(system=text.strip()))
             conversation.system = filled or ("" if session.config.system else None)
 
         self._try("system", put)

@@ -74,7 +74,7 @@ def _fresh(kernel: KernelSession, server: ScriptedServer) -> None:
     result = kernel.run(
         "import os\n"
         f"os.environ.update(_8080_API_URL={server.url!r}, _8080_API_KEY='sk-tools-test')\n"
-        "chat.conversation.reset(); chat.config.max_retries = 0; chat._always.clear()\n"
+        "chat.conversation.reset(); chat.config.max_retries = 0; chat.requests._always.clear()\n"
         "chat.config.tool_rounds = 10"
     )
     assert result.ok, result.error

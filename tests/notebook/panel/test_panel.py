@@ -422,7 +422,7 @@ def test_parameters_follow_the_settings(
     wait_until(lambda: not panel.live.live._held, what="the news that it is not")
     panel.live.toggle.value = False
     parameters.reset()
-    assert session.parameters() == {"model": "two"}
+    assert session.requests.parameters() == {"model": "two"}
     server.queue(stream_reply("Yes."))
     session.ask("x")
     assert [m["content"] for m in server.chats[-1].json["messages"]] == ["Be brief.", "x"]

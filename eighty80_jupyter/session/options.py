@@ -1,0 +1,64 @@
+"""What can be said about one turn: the record that `ask` and `start` share."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+from eighty80_jupyter.api.request_parameters import PARAMETERS
+from eighty80_jupyter.conversation.conversation import Conversation
+from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.tools.rounds import Confirmer
+from eighty80_jupyter.tools.toolbox import Tool
+from eighty80_jupyter.turns.turn import Place
+
+Tools = str | bool | Sequence[str | Tool | Callable[..., Any]]
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnOptions:
+    """The options of a turn, as `Session.ask` explains them; `parameters` are the request's."""
+
+    system: str | None = None
+    raw: bool = False
+    allow_secrets: bool = False
+    stream: bool | None = None
+    conversation: str | Conversation | None = None
+    place: Place | None = None
+    tools: Tools | None = None
+    tool_choice: str | None = None
+    parallel_tool_calls: bool | None = None
+    confirmer: Confirmer | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, options: TurnOptions | None, keywords: Mapping[str, Any]) -> TurnOptions:
+        """Return the record that keywords stand for; names that are no option are parameters.
+
+        Raises UsageError where there are `options` too.
+        """
+        if options is not None and not keywords:
+            return options
+        if options is not None:
+            raise UsageError(f"options and {next(iter(keywords))} do not go together")
+        known = {each.name for each in fields(cls)} - {"parameters"}
+        parameters = dict(keywords.get("parameters") or {})
+        parameters |= {k: v for k, v in keywords.items() if k not in known | {"parameters"}}
+        return cls(**{k: v for k, v in keywords.items() if k in known}, parameters=parameters)
+
+
+def lists_options(method: _F) -> _F:
+    """Have `help` and Tab name each option and each parameter that the method takes.
+
+    Its own signature has them as keywords, so that they are listed in one place.
+    """
+    own = inspect.signature(method)
+    options = inspect.signature(TurnOptions).parameters.values()
+    shown = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    shown += [p for p in options if p.name != "parameters"]
+    shown += [inspect.Parameter(name, shown[-1].kind, default=None) for name in PARAMETERS]
+    method.__signature__ = own.replace(parameters=shown)  # type: ignore[attr-defined]  # as inspect reads it
+    return method

@@ -1,0 +1,266 @@
+"""From the settings to a request: the prompt filled, the parameters checked, the tools chosen."""
+
+from __future__ import annotations
+
+import sys
+from collections import ChainMap
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from eighty80_jupyter.api import request_parameters
+from eighty80_jupyter.api.messages import Message
+from eighty80_jupyter.config import ChatConfig
+from eighty80_jupyter.conversation.conversation import Conversation
+from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.prompt.describe.protocol import Budgets
+from eighty80_jupyter.prompt.describe.registry import Registry
+from eighty80_jupyter.prompt.secrets.redact import Redactor
+from eighty80_jupyter.prompt.template.prepare import Context, PreparedPrompt, prepare
+from eighty80_jupyter.prompt.tokens import Calibration, estimate
+from eighty80_jupyter.session.options import Tools, TurnOptions
+from eighty80_jupyter.tools.call import ToolSettings
+from eighty80_jupyter.tools.executor import RefusingConfirmer, ToolExecutor
+from eighty80_jupyter.tools.rounds import Confirmer, ToolOffer, make_offer
+from eighty80_jupyter.tools.toolbox import ToolBox
+from eighty80_jupyter.turns.context import ContextSettings
+from eighty80_jupyter.turns.turn import Outgoing, Place, Request, RunningTurn, head, make_context
+from eighty80_jupyter.wire.endpoint import DEFAULT_URL, ENV_URL, Endpoint, clean_url, resolve
+from eighty80_jupyter.wire.retries import Settings
+
+
+class RequestBuilder:
+    """Makes all that a turn is given out of the settings of its session.
+
+    `namespace` holds the variables that prompts can name; None leaves `{{...}}` alone. `registry`
+    describes the values of the user's own classes. `calibration` corrects the estimate of tokens
+    by what the server counts.
+    """
+
+    def __init__(self, config: ChatConfig, tools: ToolBox, environ: Mapping[str, str]) -> None:
+        self.namespace: Mapping[str, Any] | None = None
+        self.registry: Registry | None = None
+        self.calibration = Calibration()
+        self._config = config
+        self._tools = tools
+        self._environ = environ
+        self._redactor = Redactor(environ)
+        self._always: dict[str, Callable[..., Any]] = {}  # tools that need no more confirmation
+        self._context_limits: dict[tuple[str, str], int] = {}  # by address and model, as learned
+
+    def build(self, prompt: Any, options: TurnOptions) -> Request:
+        """Return all that a turn with this prompt needs, checked. Raises UsageError."""
+        prepared = self.prepare(prompt, raw=options.raw, allow_secrets=options.allow_secrets)
+        system = self.instruction(options)
+        values = self.parameters(options.parameters)
+        offer = self.offer(options)
+        endpoint = self.endpoint()
+        return Request(
+            prompt=Message("user", prepared.content),
+            parameters=request_parameters.body_fields(values),
+            endpoint=endpoint,
+            settings=self.wire_settings(),
+            stream=self._config.stream if options.stream is None else options.stream,
+            system=self._config.system,
+            system_role=self._config.system_role,
+            instruction=system,
+            has_data=prepared.has_data,
+            source=prepared.source,
+            place=options.place or Place(),
+            context=self._limits(endpoint.url, values),
+            offer=offer,
+        )
+
+    def prepare(
+        self,
+        prompt: Any,
+        *,
+        raw: bool = False,
+        allow_secrets: bool = False,
+        first_line: int = 1,
+        values: Mapping[str, Any] | None = None,
+    ) -> PreparedPrompt:
+        """Return what would be sent for `prompt`: fields filled, pictures and sounds encoded.
+
+        What is prepared already is returned as it is: no field is evaluated twice. `first_line` is
+        the number of the prompt's first line in its cell. `values` are variables that only this
+        prompt can name. Raises UsageError.
+        """
+        if isinstance(prompt, PreparedPrompt):
+            return prompt
+        return prepare(
+            prompt,
+            self._context(
+                raw=raw, allow_secrets=allow_secrets, first_line=first_line, values=values
+            ),
+        )
+
+    def instruction(self, options: TurnOptions) -> str | None:
+        """Return the text of an instruction message, its fields filled. Raises UsageError."""
+        if not options.system:
+            return options.system
+        context = self._context(raw=options.raw, allow_secrets=options.allow_secrets)
+        return context.render(options.system).text
+
+    def parameters(self, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the parameters of a turn: what the configuration sets, and `overrides` over it.
+
+        Raises UsageError for an unknown name and for a value out of bounds.
+        """
+        values = self._config.parameters()
+        for given, value in (overrides or {}).items():
+            if value is not None:
+                name = request_parameters.canonical(given)
+                values[name] = request_parameters.check(name, value)
+        return values
+
+    def offer(self, options: TurnOptions) -> ToolOffer | None:
+        """Return the tools that a turn offers; None: no tools.
+
+        Raises UsageError for what is not known, and where there shall be several answers.
+        """
+        named: Tools | None = self._config.tools if options.tools is None else options.tools
+        if options.tools is None and named == "all" and not self._tools:
+            named = None  # a setting that waits for tools
+        choice, parallel = options.tool_choice, options.parallel_tool_calls
+        if not named and choice is None and parallel is None:
+            return None
+        rounds = self._config.tool_rounds
+        offer = make_offer(self._tools, named, rounds=rounds, choice=choice, parallel=parallel)
+        answers = self.parameters(options.parameters).get("n", 1)
+        if offer is not None and answers > 1:
+            raise UsageError(
+                f"tools and several answers at once do not go together, got n = {answers}; "
+                "ask with n = 1, or without tools"
+            )
+        return offer
+
+    def executor(
+        self, running: RunningTurn, confirmer: Confirmer | None, *, allow_secrets: bool
+    ) -> ToolExecutor | None:
+        """Return what runs the calls of a turn; None where it offers no tools."""
+        offer = running.request.offer
+        if offer is None:
+            return None
+        return ToolExecutor(
+            tools={tool.name: tool for tool in offer.tools},
+            conversation=running.conversation,
+            confirmer=confirmer or RefusingConfirmer(),
+            always=self._always,
+            timeout=self._config.tool_timeout,
+            settings=ToolSettings(
+                registry=self.registry,
+                redactor=self._scrubber(allow_secrets=allow_secrets),
+                budget=int(self._config.tool_result_tokens / self.calibration.ratio),
+            ),
+        )
+
+    def outgoing(
+        self, prepared: PreparedPrompt, conversation: Conversation, options: TurnOptions
+    ) -> Outgoing:
+        """Return the messages that would be sent for a prompt.
+
+        What the model would have to condense first is left out. Raises UsageError, and
+        ContextLengthError for what is too long.
+        """
+        place = options.place or Place()
+        before = head(
+            conversation,
+            instruction=self.instruction(options),
+            system=self._config.system,
+            system_role=self._config.system_role,
+            has_data=prepared.has_data,
+            place=place,
+        )
+
+        async def nobody(_messages: Sequence[Message]) -> str:
+            return ""
+
+        # No endpoint: a preview needs no key.
+        limits = self._limits(self.address, self.parameters(options.parameters))
+        context = make_context(conversation, place, limits, nobody)
+        messages = context.preview(before, [Message("user", prepared.content)])
+        return Outgoing(messages, context.note)
+
+    def endpoint(self) -> Endpoint:
+        """Return where requests go, with the key. Raises UsageError, MissingKeyError."""
+        return resolve(
+            url=self._config.base_url,
+            key=self._config.api_key,
+            environ=self._environ,
+            allow_insecure=self._config.allow_insecure_http,
+        )
+
+    @property
+    def address(self) -> str:
+        """The address that requests go to."""
+        url = self._config.base_url or self._environ.get(ENV_URL) or DEFAULT_URL
+        try:
+            return clean_url(url)
+        except UsageError:  # refused when it is used; a password in it must not show
+            return "an address that cannot be used"
+
+    def wire_settings(self) -> Settings:
+        """Return how long a request is waited for, and how often it is tried."""
+        return Settings(
+            connect_timeout=self._config.connect_timeout,
+            read_timeout=self._config.read_timeout,
+            max_retries=self._config.max_retries,
+            max_retry_wait=self._config.max_retry_wait,
+        )
+
+    def learn(self, running: RunningTurn, *, first: bool) -> None:
+        """Compare the estimate of a first turn with what the server counted."""
+        reply, request = running.reply, running.request
+        alone = first and request.offer is None  # the tools take tokens, too
+        if alone and reply is not None and reply.usage is not None and reply.usage.prompt_tokens:
+            # Only what a first turn sends is known without looking through the history again.
+            sent = [request.instruction or request.system or "", request.prompt.text]
+            self.calibration.learn(sum(map(estimate, sent)), reply.usage.prompt_tokens)
+
+    def _context(
+        self,
+        *,
+        raw: bool,
+        allow_secrets: bool,
+        first_line: int = 1,
+        values: Mapping[str, Any] | None = None,
+    ) -> Context:
+        """Return what the fields of a prompt are filled with."""
+        namespace = None if raw else self.namespace
+        if values:
+            namespace = ChainMap(dict(values), dict(namespace or {}))
+        ratio = self.calibration.ratio
+        return Context(
+            namespace=namespace,
+            registry=self.registry,
+            redactor=self._scrubber(allow_secrets=allow_secrets),
+            budgets=Budgets(
+                field=int(self._config.field_tokens / ratio),
+                message=int(self._config.message_tokens / ratio),
+            ),
+            last_error=getattr(sys, "last_value", None),
+            limit=self._config.max_attachment_bytes,
+            first_line=first_line,
+        )
+
+    def _scrubber(self, *, allow_secrets: bool) -> Redactor | None:
+        self._redactor.key = self._config.api_key
+        return None if allow_secrets else self._redactor
+
+    def _limits(self, url: str, values: Mapping[str, Any]) -> ContextSettings:
+        """Return how a turn with these parameters deals with what the model takes."""
+        model = str(values["model"])
+        own = self._config.context_limit
+        own = own.get(model) if isinstance(own, dict) else own
+
+        def remember(limit: int) -> None:
+            self._context_limits[url, model] = limit
+
+        return ContextSettings(
+            policy=self._config.context_policy,
+            limit=own or self._context_limits.get((url, model)),
+            strict=own is not None,
+            answer=values.get("max_tokens"),
+            ratio=self.calibration.ratio,
+            remember=remember,
+        )
