@@ -11,6 +11,7 @@ IPython it is the session of the process.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.errors import (
@@ -118,12 +119,10 @@ _LATE = {
 
 def __getattr__(name: str) -> Any:
     if name == "chat":
-        from eighty80_jupyter.notebook.extension import current_session  # noqa: PLC0415  # late
+        from eighty80_jupyter.notebook.attach import current_session  # noqa: PLC0415  # late
 
         return current_session()
     if name in _LATE:
-        from importlib import import_module  # noqa: PLC0415  # late
-
         return getattr(import_module(_LATE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from eighty80_jupyter.notebook.cell.views import table_html, table_text
+
 if TYPE_CHECKING:
     from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.notebook.commands.context import CommandContext
@@ -33,7 +35,7 @@ def new(context: CommandContext, name: str) -> None:
 def fork(context: CommandContext, name: str) -> None:
     """Go on in a copy of the current conversation."""
     before = context.conversation
-    conversation = context.conversations.fork(name or None, at=context.values.get("at"))
+    conversation = context.conversations.fork(name or None, at=context.options.at)
     context.say(
         f"The conversation {conversation.name} begins with {turns(len(conversation))} "
         f"of {before.name}."
@@ -42,8 +44,6 @@ def fork(context: CommandContext, name: str) -> None:
 
 def overview(context: CommandContext, _value: Any) -> None:
     """List the conversations."""
-    from eighty80_jupyter.notebook.cell.views import table_html, table_text  # noqa: PLC0415  # late
-
     rows = []
     for conversation in context.conversations.values():
         current = "* " if conversation is context.conversation else "  "
@@ -54,10 +54,9 @@ def overview(context: CommandContext, _value: Any) -> None:
 
 def conversation_in(context: CommandContext) -> Conversation:
     """Return the conversation that `--in` names, begun if there is none; without it the current."""
-    name = context.values.get("in")
-    if name is None:
+    if context.options.in_ is None:
         return context.conversation
-    name = name.strip()
+    name = context.options.in_.strip()
     if name not in context.conversations:
         current = context.conversation
         conversation = context.conversations.new(name)

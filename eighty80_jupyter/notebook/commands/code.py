@@ -26,15 +26,14 @@ _MAGICS = {
 }
 
 
-def code(context: CommandContext, number: int | None) -> None:
+def code(context: CommandContext, number: int) -> None:
     """Put the code of a reply into one new cell, not run.
 
-    That of the answer that has just come, else of turn `number`, of the last turn where there is
-    no number.
+    That of the answer that has just come, else of turn `number`.
     """
     reply = context.reply
-    if reply is None or number is not None:
-        reply = context.conversation.numbered(-1 if number is None else number).reply
+    if reply is None:
+        reply = context.conversation.numbered(number).reply
     blocks = [block for block in reply.code_blocks if block.text.strip()]
     if not blocks and context.reply is None:
         raise UsageError("this reply has no block of code")

@@ -8,8 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.conversation.branches import Conversations
+from eighty80_jupyter.notebook.cell.display import has_pages
 from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
 from eighty80_jupyter.notebook.cell.running_cell import Cell, Reruns
+from eighty80_jupyter.notebook.cell.terminal_text import harmless
+from eighty80_jupyter.notebook.cell.views import code_html
+from eighty80_jupyter.notebook.line.options import LineOptions
+from eighty80_jupyter.notebook.saved.metadata import state_of
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -24,14 +29,14 @@ class CommandContext:
     """What one line of options is done with.
 
     `conversations` are the session's, or a copy of them where something is only tried; then nothing
-    is said. `values` are the options of the line, `failure` the last exception of the user's own
+    is said. `options` are those of the line, `failure` the last exception of the user's own
     code, `reply` what has just been answered.
     """
 
     shell: InteractiveShell
     session: Session
     conversations: Conversations
-    values: Mapping[str, Any] = field(default_factory=dict)
+    options: LineOptions = field(default_factory=LineOptions)
     cell: Cell = field(default_factory=Cell)
     reruns: Reruns = field(default_factory=Reruns)
     failure: BaseException | None = None
@@ -53,7 +58,7 @@ class CommandContext:
             shell=self.shell,
             session=self.session,
             conversations=copies,
-            values=self.values,
+            options=self.options,
             cell=self.cell,
             reruns=self.reruns,
             failure=self.failure,
@@ -62,16 +67,11 @@ class CommandContext:
 
     def say(self, text: str) -> None:
         """Write a line, or several."""
-        from eighty80_jupyter.notebook.cell.terminal_text import harmless  # noqa: PLC0415  # when first used
-
         if not self.quiet:
             sys.stdout.write(harmless(text) + "\n")
 
     def note(self, text: str) -> None:
         """Write a line with which a saved page keeps how the conversation stands now."""
-        from eighty80_jupyter.notebook.cell.display import has_pages  # noqa: PLC0415  # when first used
-        from eighty80_jupyter.notebook.saved.metadata import state_of  # noqa: PLC0415  # the same
-
         if self.quiet:
             return
         if has_pages(self.shell):
@@ -82,9 +82,6 @@ class CommandContext:
 
     def show(self, html: str, text: str, kept: Mapping[str, Any] | None = None) -> None:
         """Show HTML, or the text where there are no pages; a saved page has what is `kept`."""
-        from eighty80_jupyter.notebook.cell.display import has_pages  # noqa: PLC0415  # when first used
-        from eighty80_jupyter.notebook.cell.terminal_text import harmless  # noqa: PLC0415  # the same
-
         if self.quiet:
             return
         if has_pages(self.shell):
@@ -99,7 +96,5 @@ class CommandContext:
         if self.cell.attended:
             self.shell.set_next_input(text, replace=False)
             return
-        from eighty80_jupyter.notebook.cell.views import code_html  # noqa: PLC0415  # the Markdown stack
-
         self.say(f"This front end makes no new cell; {what} is:")
         self.show(code_html(text, "python"), text)

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.cell.views import turn_html, turn_text
 from eighty80_jupyter.notebook.commands.branch import shortened, turns
+from eighty80_jupyter.notebook.saved.export_notebook import options_of
+from eighty80_jupyter.notebook.saved.metadata import page_of
 
 if TYPE_CHECKING:
     from eighty80_jupyter.conversation.turn import Turn
@@ -20,9 +23,9 @@ def reset(context: CommandContext, _value: Any) -> None:
     context.note("A new conversation begins.")
 
 
-def undo(context: CommandContext, count: int | None) -> None:
+def undo(context: CommandContext, count: int) -> None:
     """Take the last turns away, and say which."""
-    gone = context.conversation.undo(1 if count is None else count)
+    gone = context.conversation.undo(count)
     first = len(context.conversation) + 1
     for number, turn in enumerate(gone, first):
         context.say(f"Undone: {number}. {shortened(turn.source)}")
@@ -32,25 +35,22 @@ def undo(context: CommandContext, count: int | None) -> None:
 def alternative(context: CommandContext, number: int) -> None:
     """Let another answer of the last turn count, or of the one that `--at` names."""
     conversation = context.conversation
-    place = context.values.get("at", len(conversation))
+    place = len(conversation) if context.options.at is None else context.options.at
     turn = conversation.choose(conversation.numbered(place).id, number - 1)
     if context.quiet:
         return
-    from eighty80_jupyter.notebook.cell.views import turn_html, turn_text  # noqa: PLC0415  # late
-    from eighty80_jupyter.notebook.saved.metadata import page_of  # noqa: PLC0415  # late
-
     kept = page_of(conversation, turn)
     context.show(turn_html(place, turn), turn_text(place, turn), kept)
 
 
-def edit(context: CommandContext, number: int | None) -> None:
+def edit(context: CommandContext, number: int) -> None:
     """Put a prompt into a new cell, which asks it anew in place of its turn."""
     conversation = context.conversation
-    turn = conversation.numbered(-1 if number is None else number)
+    turn = conversation.numbered(number)
     source = turn.exchange.source or _text(turn.messages[0].content)
     if not source.strip():
         raise UsageError("this turn has no text to edit")
-    place = len(conversation) if number is None else number
+    place = (conversation.find(turn.id) or 0) + 1
     content = turn.messages[0].content
     if not isinstance(content, str):
         context.say("Its pictures and sounds are not in the new cell: name them again.")
@@ -70,8 +70,6 @@ def _text(content: Any) -> str:
 
 def _options(context: CommandContext, turn: Turn) -> str:
     """Return the options of the turn's cell: parameters and tools that are not the settings now."""
-    from eighty80_jupyter.notebook.saved.export_notebook import options_of  # noqa: PLC0415  # late
-
     canonical = request_parameters.canonical
     settings = {canonical(k): v for k, v in context.session.requests.parameters().items()}
     options = options_of(

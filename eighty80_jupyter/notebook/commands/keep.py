@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eighty80_jupyter.notebook.commands.branch import shortened, turns
+from eighty80_jupyter.notebook.saved import export as exporting
+from eighty80_jupyter.notebook.saved import restore as restoring
+from eighty80_jupyter.notebook.saved.export import form_of
 from eighty80_jupyter.storage import store
 from eighty80_jupyter.storage.files import target
 from eighty80_jupyter.storage.omit import kinds_of
+from eighty80_jupyter.storage.recover import recover as read_journal
 
 if TYPE_CHECKING:
     from eighty80_jupyter.notebook.commands.context import CommandContext
@@ -20,7 +24,7 @@ def save(context: CommandContext, path: str) -> None:
     file = store.save(
         context.conversation,
         path,
-        without=context.values.get("without", ""),
+        without=context.options.without or "",
         secret=context.session.secrets,
         tell=context.say,
     )
@@ -29,13 +33,11 @@ def save(context: CommandContext, path: str) -> None:
 
 def check_files(context: CommandContext) -> None:
     """Refuse what --save and --export could not do after the answer. Raises UsageError."""
-    kinds_of(context.values.get("without", ""))
-    if "save" in context.values:
-        target(context.values["save"])
-    if "export" in context.values:
-        from eighty80_jupyter.notebook.saved.export import form_of  # noqa: PLC0415  # when wanted
-
-        form_of(target(context.values["export"]))
+    kinds_of(context.options.without or "")
+    if context.options.save is not None:
+        target(context.options.save)
+    if context.options.export is not None:
+        form_of(target(context.options.export))
 
 
 def load(context: CommandContext, path: str) -> None:
@@ -46,12 +48,10 @@ def load(context: CommandContext, path: str) -> None:
 
 def export(context: CommandContext, path: str) -> None:
     """Export the conversation, to read, to run or to train on."""
-    from eighty80_jupyter.notebook.saved import export as room  # noqa: PLC0415  # when wanted
-
-    file = room.export(
+    file = exporting.export(
         context.conversation,
         path,
-        without=context.values.get("without", ""),
+        without=context.options.without or "",
         secret=context.session.secrets,
         system=context.session.config.system,
         tools=context.session.tools,
@@ -61,19 +61,14 @@ def export(context: CommandContext, path: str) -> None:
 
 def restore(context: CommandContext, path: str) -> None:
     """Go on where a saved notebook stands, by default this one."""
-    from eighty80_jupyter.notebook.saved import restore as room  # noqa: PLC0415  # when wanted
-
-    file = Path(path).expanduser() if path else room.own_notebook(context.shell.user_ns)
-    lines = room.restore(context.conversations, file)
+    file = Path(path).expanduser() if path else restoring.own_notebook(context.shell.user_ns)
+    lines = restoring.restore(context.conversations, file)
     _say_lines(context, f"Restored from {file.name} as it was last saved", lines)
 
 
-def recover(context: CommandContext, number: int | None) -> None:
+def recover(context: CommandContext, number: int) -> None:
     """Go on with what a killed kernel had, from its journal."""
-    from eighty80_jupyter.storage.recover import recover as read  # noqa: PLC0415  # when wanted
-
-    number = 1 if number is None else number
-    found = read(number)
+    found = read_journal(number)
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(found.at))
     lines = store.adopt(context.conversations, found.conversations, copies=False)
     _say_lines(context, f"Recovered from the journal of {when}", lines)

@@ -10,9 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from eighty80_jupyter.notebook.commands import branch, correct, keep, see, settings, tools
-from eighty80_jupyter.notebook.commands import code as commands_notebook
-from eighty80_jupyter.notebook.commands import panel as commands_panel
+from eighty80_jupyter.notebook.commands import branch, code, correct, keep, see, settings
 from eighty80_jupyter.notebook.commands.context import CommandContext
 
 Command = Callable[[CommandContext, Any], None]
@@ -35,14 +33,14 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "undo": correct.undo,
         "alternative": correct.alternative,
         "edit": correct.edit,
-        "code": commands_notebook.code,
+        "code": code.code,
         "save": keep.save,
         "export": keep.export,
-        "panel": commands_panel.panel,
+        "panel": see.panel,
         "models": see.models,
         "history": see.history,
         "status": see.report,
-        "tools_list": tools.tools_list,
+        "tools_list": see.tools,
     }
 )
 
@@ -52,4 +50,4 @@ def act(context: CommandContext, names: Iterable[str]) -> None:
     for name in names:
         command = COMMANDS.get(name)
         if command is not None:
-            command(context, context.values[name])
+            command(context, context.options.given[name])

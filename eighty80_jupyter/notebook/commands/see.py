@@ -1,17 +1,25 @@
-"""Commands that show: the models, the conversation, a report for a bug."""
+"""Commands that show: the panel, the models, the conversation, the tools, a report for a bug."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from eighty80_jupyter.notebook.commands.context import CommandContext
+from eighty80_jupyter.notebook.cell.views import (
+    conversation_html,
+    conversation_text,
+    status_html,
+    status_text,
+    table_html,
+    table_text,
+    wanted,
+)
+from eighty80_jupyter.notebook.commands.context import CommandContext
+from eighty80_jupyter.notebook.commands.report import bug_report
+from eighty80_jupyter.tools.toolbox import Tool
 
 
 def models(context: CommandContext, _value: Any) -> None:
     """List the server's models."""
-    from eighty80_jupyter.notebook.cell.views import table_html, table_text  # noqa: PLC0415  # late
-
     rows = [
         (model.id, model.owned_by or model.provider or "")
         for model in context.session.models(refresh=True)
@@ -24,26 +32,49 @@ def models(context: CommandContext, _value: Any) -> None:
 
 def history(context: CommandContext, which: str) -> None:
     """Show the conversation, or some of its turns."""
-    from eighty80_jupyter.notebook.cell.views import (  # noqa: PLC0415  # the Markdown stack
-        conversation_html,
-        conversation_text,
-        wanted,
-    )
-
     conversation = context.conversation
     shown = wanted(conversation, which)
     context.show(conversation_html(conversation, shown), conversation_text(conversation, shown))
 
 
+def panel(context: CommandContext, _value: Any) -> None:
+    """Show the panel below the cell."""
+    context.session.panel().show()
+
+
 def where(context: CommandContext) -> None:
     """Show where you stand: what `%chat` alone does."""
-    from eighty80_jupyter.notebook.cell.views import status_html, status_text  # noqa: PLC0415  # late
-
     context.show(status_html(context.session), status_text(context.session))
 
 
 def report(context: CommandContext, _value: Any) -> None:
     """Write what a bug report needs."""
-    from eighty80_jupyter.notebook.commands.report import bug_report  # noqa: PLC0415  # seldom needed
-
     context.say(bug_report(context.shell, context.session))
+
+
+def tools(context: CommandContext, _value: Any) -> None:
+    """List the tools that prompts can offer."""
+    known = context.session.tools
+    if not known:
+        context.say("There are no tools. Write @chat.tool above a function to make it one.")
+        return
+    rows = [(_signature(t), t.description.split("\n")[0], _traits(t)) for t in known.values()]
+    context.show(table_html(rows, ("tool", "what it does", "how it runs")), table_text(rows))
+
+
+def _signature(tool: Tool) -> str:
+    required = set(tool.parameters.get("required", ()))
+    names = tool.parameters.get("properties", {})
+    return f"{tool.name}({', '.join(n if n in required else f'[{n}]' for n in names)})"
+
+
+def _traits(tool: Tool) -> str:
+    traits = ["safe"] if tool.safe else []
+    traits.append("asks first" if tool.asks else "runs unasked")
+    if tool.is_async:
+        traits.append("async")
+    if tool.main_thread:
+        traits.append("in cells only")
+    if tool.timeout is not None:
+        traits.append(f"at most {tool.timeout:g} s")
+    return ", ".join(traits)

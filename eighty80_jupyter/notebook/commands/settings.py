@@ -13,6 +13,7 @@ from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.api.request_parameters import Kind
 from eighty80_jupyter.config import expected
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.cell.display import Progress
 
 if TYPE_CHECKING:
     from eighty80_jupyter.config import ChatConfig
@@ -29,8 +30,6 @@ def remote(context: CommandContext, _value: Any) -> None:
 
 def local(context: CommandContext, path: str) -> None:
     """Start the embedded model."""
-    from eighty80_jupyter.notebook.cell.display import Progress  # noqa: PLC0415  # when first used
-
     with Progress(context.shell, "Fetching the embedded model") as progress:
         server = context.session.use_local(path or None, progress=progress)
     context.say(f"Talking to {server.model} on this machine ({server.url}). No key is needed.")

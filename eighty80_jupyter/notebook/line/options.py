@@ -1,15 +1,15 @@
-"""The options of %chat and %%chat: one table.
+"""The options of %chat and %%chat: one table, which is the record of what a line says, too.
 
-`parsing` reads a line by it, `manual` shows it, `completion` offers it. What stands instead of a
-prompt is done by the function of the same name in a module `commands_*`, listed in `commands`.
+`parser` reads a line by it, `manual` shows it, `completion` offers it. What stands instead of a
+prompt is done by a function in a module of `commands`, listed in its `registry`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind
 
@@ -32,16 +32,16 @@ class Option:
     prompt as it has one of its own. `parameter` marks a request parameter. `goes_with` are the
     options of which one must stand beside it.
 
-    `optional` is a value that may be left out; `pattern` is what a value must look like (an
-    optional one that does not is none, and begins the prompt); `number` one that is kept as a
-    number; `repeat` an option that may be given several times; `pairs` values NAME=VALUE, several
-    of them, kept as a dictionary of texts.
+    A value may be left out where there is one that is `implied` then; `pattern` is what a value
+    must look like (an optional one that does not is none, and begins the prompt); `number` one that
+    is kept as a number; `repeat` an option that may be given several times; `pairs` values
+    NAME=VALUE, several of them or none, kept as a dictionary of texts.
     """
 
-    name: str
-    long: str
-    help: str
     group: Group
+    help: str
+    name: str = ""
+    long: str = ""
     short: str | None = None
     metavar: str = ""
     alone: bool = False
@@ -50,7 +50,7 @@ class Option:
     asks: bool = False
     parameter: bool = False
     goes_with: tuple[str, ...] = ()
-    optional: bool = False
+    implied: str | int | None = None
     pattern: str = ""
     number: bool = False
     repeat: bool = False
@@ -58,11 +58,338 @@ class Option:
     takes: Takes = ""
 
     @property
+    def optional(self) -> bool:
+        """Whether its value may be left out."""
+        return self.pairs or self.implied is not None
+
+    @property
     def usage(self) -> str:
         """The option as the manual shows it."""
         names = ", ".join(name for name in (self.short, self.long) if name)
         value = f"[{self.metavar}]" if self.optional else self.metavar
         return f"{names} {value}".strip()
+
+
+def _option(group: Group, help: str, **more: Any) -> Any:  # noqa: A002  # as the option has it
+    """Return the field of an option: its default says that the line does not have it."""
+    option = Option(group=group, help=help, **more)
+    default = () if option.repeat else None if option.metavar else False
+    return field(default=default, metadata={"option": option})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineOptions:
+    """What the options of a line say; `parameters` are those of the request.
+
+    A name that Python has taken ends in an underscore. A number that may be left out and was is
+    what the option implies: -1 for the last turn.
+    """
+
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    # For one cell
+    system: str | None = _option(
+        "ask",
+        'the instruction message, from this turn on; "" removes it',
+        short="-s",
+        metavar="TEXT",
+    )
+    image: tuple[str, ...] = _option(
+        "ask",
+        "send a picture: a file, an https address, or a variable (repeatable)",
+        metavar="PATH_OR_NAME",
+        repeat=True,
+        takes="variable",
+    )
+    audio: tuple[str, ...] = _option(
+        "ask",
+        "send a sound: a WAV or MP3 file, or a variable (repeatable)",
+        metavar="PATH_OR_NAME",
+        repeat=True,
+        takes="variable",
+    )
+    into: str | None = _option(
+        "ask",
+        "put the reply into this variable",
+        metavar="NAME",
+        takes="variable",
+    )
+    raw: bool = _option(
+        "ask",
+        "send {{...}} as it is, instead of the variable's value",
+    )
+    allow_secrets: bool = _option(
+        "ask",
+        "leave secrets in the values",
+    )
+    tools: tuple[str, ...] = _option(
+        "ask",
+        "offer these functions to the model, which may call them: names, or all",
+        metavar="NAME,NAME",
+        repeat=True,
+        takes="tool",
+    )
+    no_tools: bool = _option(
+        "ask",
+        "offer none, though the setting tools names some",
+    )
+    tool_choice: str | None = _option(
+        "ask",
+        "auto, none, required, or the name of the tool that must be called first",
+        metavar="WHICH",
+        takes="tool",
+    )
+    parallel_tools: bool = _option(
+        "ask",
+        "ask for several calls at once (parallel_tool_calls)",
+    )
+    no_parallel_tools: bool = _option(
+        "ask",
+        "ask for one call at a time",
+    )
+    dry_run: bool = _option(
+        "ask",
+        "show what would be sent, field by field; send nothing",
+    )
+    no_stream: bool = _option(
+        "ask",
+        "wait for the whole reply, then show it",
+    )
+    once: bool = _option(
+        "ask",
+        "ask aside: the conversation is neither sent nor gone on with",
+    )
+    in_: str | None = _option(
+        "ask",
+        "ask in this conversation, for one cell; it begins if there is none of the name",
+        metavar="NAME",
+        takes="conversation",
+    )
+    # Servers and settings: what comes after them meets them as they are set
+    remote: bool = _option(
+        "set",
+        "stop the embedded model, and talk to the server again",
+        alone=True,
+    )
+    local: str | None = _option(
+        "set",
+        "start the embedded model, or another model file, and talk to it",
+        metavar="PATH.gguf",
+        implied="",
+        alone=True,
+    )
+    key: bool = _option(
+        "set",
+        "type in the API key; it is not shown",
+        alone=True,
+    )
+    set_: Mapping[str, str] | None = _option(
+        "set",
+        "change settings for this kernel (NAME=default: back again); alone: show them",
+        metavar="NAME=VALUE...",
+        alone=True,
+        pairs=True,
+        takes="setting",
+    )
+    # Found again
+    load: str | None = _option(
+        "keep",
+        "go on with a conversation that --save wrote",
+        metavar="PATH",
+        alone=True,
+        branches=True,
+    )
+    restore: str | None = _option(
+        "keep",
+        "go on where a notebook stands, as it was last saved; without a name: this one",
+        metavar="NOTEBOOK",
+        implied="",
+        alone=True,
+        branches=True,
+    )
+    recover: int | None = _option(
+        "keep",
+        "go on with what a killed kernel had (ChatConfig.autosave), or the N-th latest",
+        metavar="N",
+        implied=1,
+        alone=True,
+        branches=True,
+        pattern=NUMBER,
+        number=True,
+    )
+    # Branching
+    use: str | None = _option(
+        "branch",
+        "go on with this conversation",
+        metavar="NAME",
+        alone=True,
+        branches=True,
+        takes="conversation",
+    )
+    new: str | None = _option(
+        "branch",
+        "begin a conversation; the others stay",
+        metavar="NAME",
+        implied="",
+        alone=True,
+        branches=True,
+    )
+    fork: str | None = _option(
+        "branch",
+        "go on in a copy of the conversation",
+        metavar="NAME",
+        implied="",
+        alone=True,
+        branches=True,
+    )
+    at: int | None = _option(
+        "branch",
+        "with --fork: copy the first N turns only; with --alternative: that of turn N",
+        metavar="N",
+        alone=True,
+        goes_with=("fork", "alternative"),
+        number=True,
+    )
+    list_: bool = _option(
+        "branch",
+        "list the conversations",
+        alone=True,
+    )
+    # Correcting
+    reset: bool = _option(
+        "correct",
+        "forget the conversation, start anew",
+        alone=True,
+        branches=True,
+    )
+    undo: int | None = _option(
+        "correct",
+        "take the last turn away, or the last N turns",
+        metavar="N",
+        implied=1,
+        alone=True,
+        branches=True,
+        pattern=NUMBER,
+        number=True,
+    )
+    alternative: int | None = _option(
+        "correct",
+        "let answer K of the last turn count, and show it",
+        metavar="K",
+        alone=True,
+        branches=True,
+        number=True,
+    )
+    retry: int | None = _option(
+        "correct",
+        "ask the last prompt again, or that of turn N; the earlier answer is kept",
+        metavar="N",
+        implied=-1,
+        asks=True,
+        pattern=NUMBER,
+        number=True,
+    )
+    continue_: bool = _option(
+        "correct",
+        "have the last answer go on where it was cut",
+        asks=True,
+    )
+    again: int | None = _option(
+        "correct",
+        "ask this prompt in place of turn N; the earlier one is kept as an alternative",
+        metavar="N",
+        number=True,
+    )
+    edit: int | None = _option(
+        "correct",
+        "put the last prompt, or that of turn N, into a new cell that asks it anew",
+        metavar="N",
+        implied=-1,
+        alone=True,
+        pattern=NUMBER,
+        number=True,
+    )
+    # Helping with the notebook
+    fix: bool = _option(
+        "notebook",
+        "send the last error and the code of its cell; a prompt may say more",
+        asks=True,
+    )
+    code: int | None = _option(
+        "notebook",
+        "put the reply's code into a new cell, not run; alone: of the last turn, or turn K",
+        metavar="K",
+        implied=-1,
+        alone=True,
+        after=True,
+        pattern=NUMBER,
+        number=True,
+    )
+    # Keeping
+    save: str | None = _option(
+        "keep",
+        "save the conversation to a file, as JSON; several kernels may share one",
+        metavar="PATH",
+        alone=True,
+        after=True,
+    )
+    export: str | None = _option(
+        "keep",
+        "export it as .md or .html to read, .ipynb to run, .jsonl to train on",
+        metavar="PATH",
+        alone=True,
+        after=True,
+    )
+    without: str | None = _option(
+        "keep",
+        "with --save and --export: leave out data,images,tools or some of them",
+        metavar="KINDS",
+        alone=True,
+        goes_with=("save", "export"),
+    )
+    # Seeing
+    panel: bool = _option(
+        "see",
+        "open the panel: the conversation with a text box, and the parameters as sliders",
+        alone=True,
+    )
+    models: bool = _option(
+        "see",
+        "list the server's models",
+        alone=True,
+    )
+    history: str | None = _option(
+        "see",
+        "show the conversation: its last turns, or those from N to M",
+        metavar="N-M",
+        implied="",
+        alone=True,
+        pattern=RANGE,
+    )
+    tools_list: bool = _option(
+        "see",
+        "list the tools: the functions under @chat.tool",
+        alone=True,
+    )
+    status: bool = _option(
+        "see",
+        "show versions and settings as a text for a bug report; no key, no prompt",
+        alone=True,
+    )
+    help_: bool = _option(
+        "see",
+        "show this manual",
+        short="-h",
+        alone=True,
+    )
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What the line has, by the names of the options, in the order of the table."""
+        found = {name: getattr(self, each.name) for name, each in _FIELDS.items()}
+        return {
+            **self.parameters,
+            **{k: v for k, v in found.items() if v is not None and v is not False and v != ()},
+        }
 
 
 def _parameters() -> list[Option]:
@@ -81,394 +408,18 @@ def _parameters() -> list[Option]:
     ]
 
 
-_TABLE = (
-    *_parameters(),
-    # For one cell
-    Option(
-        name="system",
-        long="--system",
-        short="-s",
-        metavar="TEXT",
-        group="ask",
-        help='the instruction message, from this turn on; "" removes it',
-    ),
-    Option(
-        name="image",
-        long="--image",
-        metavar="PATH_OR_NAME",
-        group="ask",
-        repeat=True,
-        takes="variable",
-        help="send a picture: a file, an https address, or a variable (repeatable)",
-    ),
-    Option(
-        name="audio",
-        long="--audio",
-        metavar="PATH_OR_NAME",
-        group="ask",
-        repeat=True,
-        takes="variable",
-        help="send a sound: a WAV or MP3 file, or a variable (repeatable)",
-    ),
-    Option(
-        name="into",
-        long="--into",
-        metavar="NAME",
-        group="ask",
-        takes="variable",
-        help="put the reply into this variable",
-    ),
-    Option(
-        name="raw",
-        long="--raw",
-        group="ask",
-        help="send {{...}} as it is, instead of the variable's value",
-    ),
-    Option(
-        name="allow_secrets",
-        long="--allow-secrets",
-        group="ask",
-        help="leave secrets in the values",
-    ),
-    Option(
-        name="tools",
-        long="--tools",
-        metavar="NAME,NAME",
-        group="ask",
-        repeat=True,
-        takes="tool",
-        help="offer these functions to the model, which may call them: names, or all",
-    ),
-    Option(
-        name="no_tools",
-        long="--no-tools",
-        group="ask",
-        help="offer none, though the setting tools names some",
-    ),
-    Option(
-        name="tool_choice",
-        long="--tool-choice",
-        metavar="WHICH",
-        group="ask",
-        takes="tool",
-        help="auto, none, required, or the name of the tool that must be called first",
-    ),
-    Option(
-        name="parallel_tools",
-        long="--parallel-tools",
-        group="ask",
-        help="ask for several calls at once (parallel_tool_calls)",
-    ),
-    Option(
-        name="no_parallel_tools",
-        long="--no-parallel-tools",
-        group="ask",
-        help="ask for one call at a time",
-    ),
-    Option(
-        name="dry_run",
-        long="--dry-run",
-        group="ask",
-        help="show what would be sent, field by field; send nothing",
-    ),
-    Option(
-        name="no_stream",
-        long="--no-stream",
-        group="ask",
-        help="wait for the whole reply, then show it",
-    ),
-    Option(
-        name="once",
-        long="--once",
-        group="ask",
-        help="ask aside: the conversation is neither sent nor gone on with",
-    ),
-    Option(
-        name="in",
-        long="--in",
-        metavar="NAME",
-        group="ask",
-        takes="conversation",
-        help="ask in this conversation, for one cell; it begins if there is none of the name",
-    ),
-    # Servers and settings: what comes after them meets them as they are set
-    Option(
-        name="remote",
-        long="--remote",
-        group="set",
-        alone=True,
-        help="stop the embedded model, and talk to the server again",
-    ),
-    Option(
-        name="local",
-        long="--local",
-        metavar="PATH.gguf",
-        group="set",
-        optional=True,
-        alone=True,
-        help="start the embedded model, or another model file, and talk to it",
-    ),
-    Option(
-        name="key",
-        long="--key",
-        group="set",
-        alone=True,
-        help="type in the API key; it is not shown",
-    ),
-    Option(
-        name="set",
-        long="--set",
-        metavar="NAME=VALUE...",
-        group="set",
-        optional=True,
-        pairs=True,
-        alone=True,
-        takes="setting",
-        help="change settings for this kernel (NAME=default: back again); alone: show them",
-    ),
-    # Found again
-    Option(
-        name="load",
-        long="--load",
-        metavar="PATH",
-        group="keep",
-        alone=True,
-        branches=True,
-        help="go on with a conversation that --save wrote",
-    ),
-    Option(
-        name="restore",
-        long="--restore",
-        metavar="NOTEBOOK",
-        group="keep",
-        optional=True,
-        alone=True,
-        branches=True,
-        help="go on where a notebook stands, as it was last saved; without a name: this one",
-    ),
-    Option(
-        name="recover",
-        long="--recover",
-        metavar="N",
-        group="keep",
-        optional=True,
-        pattern=NUMBER,
-        number=True,
-        alone=True,
-        branches=True,
-        help="go on with what a killed kernel had (ChatConfig.autosave), or the N-th latest",
-    ),
-    # Branching
-    Option(
-        name="use",
-        long="--use",
-        metavar="NAME",
-        group="branch",
-        alone=True,
-        branches=True,
-        takes="conversation",
-        help="go on with this conversation",
-    ),
-    Option(
-        name="new",
-        long="--new",
-        metavar="NAME",
-        group="branch",
-        optional=True,
-        alone=True,
-        branches=True,
-        help="begin a conversation; the others stay",
-    ),
-    Option(
-        name="fork",
-        long="--fork",
-        metavar="NAME",
-        group="branch",
-        optional=True,
-        alone=True,
-        branches=True,
-        help="go on in a copy of the conversation",
-    ),
-    Option(
-        name="at",
-        long="--at",
-        metavar="N",
-        group="branch",
-        alone=True,
-        number=True,
-        goes_with=("fork", "alternative"),
-        help="with --fork: copy the first N turns only; with --alternative: that of turn N",
-    ),
-    Option(
-        name="list",
-        long="--list",
-        group="branch",
-        alone=True,
-        help="list the conversations",
-    ),
-    # Correcting
-    Option(
-        name="reset",
-        long="--reset",
-        group="correct",
-        alone=True,
-        branches=True,
-        help="forget the conversation, start anew",
-    ),
-    Option(
-        name="undo",
-        long="--undo",
-        metavar="N",
-        group="correct",
-        optional=True,
-        pattern=NUMBER,
-        number=True,
-        alone=True,
-        branches=True,
-        help="take the last turn away, or the last N turns",
-    ),
-    Option(
-        name="alternative",
-        long="--alternative",
-        metavar="K",
-        group="correct",
-        number=True,
-        alone=True,
-        branches=True,
-        help="let answer K of the last turn count, and show it",
-    ),
-    Option(
-        name="retry",
-        long="--retry",
-        metavar="N",
-        group="correct",
-        optional=True,
-        pattern=NUMBER,
-        number=True,
-        asks=True,
-        help="ask the last prompt again, or that of turn N; the earlier answer is kept",
-    ),
-    Option(
-        name="continue",
-        long="--continue",
-        group="correct",
-        asks=True,
-        help="have the last answer go on where it was cut",
-    ),
-    Option(
-        name="again",
-        long="--again",
-        metavar="N",
-        group="correct",
-        number=True,
-        help="ask this prompt in place of turn N; the earlier one is kept as an alternative",
-    ),
-    Option(
-        name="edit",
-        long="--edit",
-        metavar="N",
-        group="correct",
-        optional=True,
-        pattern=NUMBER,
-        number=True,
-        alone=True,
-        help="put the last prompt, or that of turn N, into a new cell that asks it anew",
-    ),
-    # Helping with the notebook
-    Option(
-        name="fix",
-        long="--fix",
-        group="notebook",
-        asks=True,
-        help="send the last error and the code of its cell; a prompt may say more",
-    ),
-    Option(
-        name="code",
-        long="--code",
-        metavar="K",
-        group="notebook",
-        optional=True,
-        pattern=NUMBER,
-        number=True,
-        alone=True,
-        after=True,
-        help="put the reply's code into a new cell, not run; alone: of the last turn, or turn K",
-    ),
-    # Keeping
-    Option(
-        name="save",
-        long="--save",
-        metavar="PATH",
-        group="keep",
-        alone=True,
-        after=True,
-        help="save the conversation to a file, as JSON; several kernels may share one",
-    ),
-    Option(
-        name="export",
-        long="--export",
-        metavar="PATH",
-        group="keep",
-        alone=True,
-        after=True,
-        help="export it as .md or .html to read, .ipynb to run, .jsonl to train on",
-    ),
-    Option(
-        name="without",
-        long="--without",
-        metavar="KINDS",
-        group="keep",
-        alone=True,
-        goes_with=("save", "export"),
-        help="with --save and --export: leave out data,images,tools or some of them",
-    ),
-    # Seeing
-    Option(
-        name="panel",
-        long="--panel",
-        group="see",
-        alone=True,
-        help="open the panel: the conversation with a text box, and the parameters as sliders",
-    ),
-    Option(
-        name="models",
-        long="--models",
-        group="see",
-        alone=True,
-        help="list the server's models",
-    ),
-    Option(
-        name="history",
-        long="--history",
-        metavar="N-M",
-        group="see",
-        optional=True,
-        pattern=RANGE,
-        alone=True,
-        help="show the conversation: its last turns, or those from N to M",
-    ),
-    Option(
-        name="tools_list",
-        long="--tools-list",
-        group="see",
-        alone=True,
-        help="list the tools: the functions under @chat.tool",
-    ),
-    Option(
-        name="status",
-        long="--status",
-        group="see",
-        alone=True,
-        help="show versions and settings as a text for a bug report; no key, no prompt",
-    ),
-    Option(
-        name="help",
-        long="--help",
-        short="-h",
-        group="see",
-        alone=True,
-        help="show this manual",
-    ),
-)
+def _named(name: str, option: Option) -> Option:
+    return replace(option, name=name, long="--" + name.replace("_", "-"))
 
+
+# The fields of the record by the names of their options.
+_FIELDS = {f.name.rstrip("_"): f for f in fields(LineOptions) if "option" in f.metadata}
+_TABLE = [*_parameters(), *(_named(name, f.metadata["option"]) for name, f in _FIELDS.items())]
 OPTIONS: Mapping[str, Option] = MappingProxyType({o.name: o for o in _TABLE})
+
+
+def record(values: Mapping[str, Any]) -> LineOptions:
+    """Return the record of values by the names of their options."""
+    parameters = {name: value for name, value in values.items() if OPTIONS[name].parameter}
+    others = {_FIELDS[name].name: v for name, v in values.items() if name not in parameters}
+    return LineOptions(parameters=parameters, **others)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from json import JSONDecoder
 from typing import Any
 
 from eighty80_jupyter.api.request_parameters import (
@@ -18,7 +19,7 @@ from eighty80_jupyter.api.request_parameters import (
     unknown,
 )
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.line.options import OPTIONS, Option
+from eighty80_jupyter.notebook.line.options import OPTIONS, LineOptions, Option, record
 
 _BY_FLAG = {flag: o for o in OPTIONS.values() for flag in (o.short, o.long) if flag}
 _WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+""")
@@ -27,7 +28,7 @@ _NEGATIVE = re.compile(r"-[0-9]+(?!\S)")
 _PAIR = re.compile(r"([A-Za-z_][\w.]*)=")
 
 
-def parse(line: str) -> tuple[dict[str, Any], str]:
+def parse(line: str) -> tuple[LineOptions, str]:
     """Return the options that `line` begins with, and the rest of it untouched.
 
     Values may be quoted as in a shell. `--` ends the options. Raises UsageError for an option that
@@ -38,7 +39,7 @@ def parse(line: str) -> tuple[dict[str, Any], str]:
     while rest.startswith("-") and not _NUMBER.match(rest):
         flag = rest.split(maxsplit=1)[0]
         if flag == "--":
-            return values, rest[2:].lstrip()
+            return record(values), rest[2:].lstrip()
         flag, equals, _ = flag.partition("=")
         option = _BY_FLAG.get(flag)
         if option is None and not equals and _is_attached(flag):
@@ -59,7 +60,7 @@ def parse(line: str) -> tuple[dict[str, Any], str]:
         else:
             values[option.name] = True
             rest = rest.lstrip()
-    return values, rest
+    return record(values), rest
 
 
 def _is_attached(flag: str) -> bool:
@@ -116,8 +117,6 @@ def _word(option: Option, text: str) -> tuple[str, str]:
 
 def _json_end(text: str) -> int:
     """Return where the JSON value that `text` begins with ends; 0 if it does not."""
-    from json import JSONDecoder  # noqa: PLC0415  # only such options pay for it
-
     try:
         return JSONDecoder().raw_decode(text)[1]
     except ValueError:
@@ -146,17 +145,17 @@ def _store(values: dict[str, Any], option: Option, text: str) -> None:
     elif not option.parameter:
         if option.name == "into" and not text.isidentifier():
             raise UsageError(f"--into needs the name of a variable, got {shown(text)}")
-        values[option.name] = [*values.get(option.name, ()), text] if option.repeat else text
+        values[option.name] = (*values.get(option.name, ()), text) if option.repeat else text
     elif PARAMETERS[option.name].kind is Kind.STRINGS:
         values[option.name] = check(option.name, [*values.get(option.name, ()), text])
     else:
         values[option.name] = from_text(option.name, text)
 
 
-def _whole(option: Option, text: str) -> int | None:
-    """Return the number that an option was given; None where it may be left out and was."""
-    if not text and option.optional:
-        return None
+def _whole(option: Option, text: str) -> int:
+    """Return the number that an option was given, or the one that it implies without."""
+    if not text and isinstance(option.implied, int):
+        return option.implied
     if not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004  # no turn has such a number
         raise UsageError(f"{option.long} needs a whole number, got {shown(text)}")
     return int(text)

@@ -12,7 +12,9 @@ from eighty80_jupyter.api.continuation import overlap, undecided
 from eighty80_jupyter.api.deltas import ReasoningDelta, TextDelta
 from eighty80_jupyter.conversation.events import RoundBegan
 from eighty80_jupyter.errors import APIError, ChatInterrupted
-from eighty80_jupyter.notebook.commands.tools import tool_options
+from eighty80_jupyter.notebook.cell.display import SCHEMA, NotebookWriter, has_pages
+from eighty80_jupyter.notebook.cell.dry_run import dry_run_html, dry_run_text
+from eighty80_jupyter.notebook.cell.terminal import make_terminal_writer
 from eighty80_jupyter.notebook.magic.prompt_request import Question
 from eighty80_jupyter.notebook.saved.metadata import turn_metadata
 from eighty80_jupyter.session.options import TurnOptions
@@ -35,7 +37,7 @@ def ask(context: CommandContext, question: Question) -> None:
         reply = context.session.ask(
             question.prepared,
             listen=take,
-            options=_options(context, question),
+            options=_options(question),
         )
     except (APIError, ChatInterrupted) as error:
         reply = error.reply
@@ -46,24 +48,14 @@ def ask(context: CommandContext, question: Question) -> None:
         kept = turn_metadata(question.conversation, turn) if turn else None
         drawn = reply if question.begun is None else _rest(reply, question.begun)
         writer.finish(drawn, turn.messages if turn else (), notes, kept)
-        if "into" in context.values and reply is not None:
-            context.shell.user_ns[context.values["into"]] = reply
+        if context.options.into is not None and reply is not None:
+            context.shell.user_ns[context.options.into] = reply
     context.reply = reply
     _hint(context, question.prepared)
 
 
-def _options(context: CommandContext, question: Question) -> TurnOptions:
-    """Return what the line and its question mean for a turn."""
-    return TurnOptions(
-        system=context.values.get("system"),
-        stream=False if "no_stream" in context.values else None,
-        conversation=question.conversation,
-        place=question.place,
-        parameters=question.parameters,
-        raw="raw" in context.values,
-        allow_secrets="allow_secrets" in context.values,
-        **tool_options(context.values, question.tools),
-    )
+def _options(question: Question) -> TurnOptions:
+    return replace(question.options, conversation=question.conversation, place=question.place)
 
 
 def _going_on(writer: Writer, begun: Reply) -> Callable[[Sequence[TurnEvent]], None]:
@@ -102,9 +94,7 @@ def _rest(reply: Reply | None, begun: Reply) -> Reply | None:
 
 def dry_run(context: CommandContext, question: Question) -> None:
     """Show what would be sent."""
-    from eighty80_jupyter.notebook.cell.dry_run import dry_run_html, dry_run_text  # noqa: PLC0415  # late
-
-    requests, options = context.session.requests, _options(context, question)
+    requests, options = context.session.requests, _options(question)
     sent = requests.outgoing(question.prepared, question.conversation, options)
     fields = request_parameters.body_fields(requests.parameters(options.parameters))
     offer = requests.offer(options)
@@ -132,15 +122,7 @@ def _alternatives(question: Question, turn: Turn | None) -> list[str]:
 
 def _writer(context: CommandContext, question: Question) -> Writer:
     """Return the writer for what the shell is seen through."""
-    from eighty80_jupyter.notebook.cell.display import (  # noqa: PLC0415  # when first used
-        SCHEMA,
-        NotebookWriter,
-        has_pages,
-    )
-
     if not has_pages(context.shell):
-        from eighty80_jupyter.notebook.cell.terminal import make_terminal_writer  # noqa: PLC0415  # late
-
         return make_terminal_writer()
     config = context.session.config
     markdown = config.output_format == "markdown"
@@ -154,7 +136,7 @@ def _writer(context: CommandContext, question: Question) -> Writer:
         metadata["turn"] = len(conversation) + 1 if index is None else index + 1
     return NotebookWriter(
         context.shell.display_pub.publish,
-        choices=context.session.requests.parameters(question.parameters).get("n", 1),
+        choices=context.session.requests.parameters(question.options.parameters).get("n", 1),
         allow_images=config.allow_images,
         markdown=markdown,
         metadata=metadata,

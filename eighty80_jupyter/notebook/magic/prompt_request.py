@@ -10,10 +10,10 @@ from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.commands.branch import conversation_in
 from eighty80_jupyter.notebook.commands.fix import failure_prompt
-from eighty80_jupyter.notebook.commands.tools import offered
-from eighty80_jupyter.notebook.line.options import OPTIONS
+from eighty80_jupyter.notebook.line.options import OPTIONS, LineOptions
 from eighty80_jupyter.prompt import parts
 from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
+from eighty80_jupyter.session.options import Tools, TurnOptions
 from eighty80_jupyter.turns.turn import Place
 
 if TYPE_CHECKING:
@@ -31,17 +31,16 @@ _OURS = {"messages", "stream", "stream_options", "tools", "tool_choice", "parall
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked: the prompt, the place of the turn in a conversation, and the parameters.
+    """What is asked: the prompt, the place of the turn in a conversation, and its options.
 
-    `begun` is the reply that is gone on with, `tools` names those of a turn that is asked again.
+    `begun` is the reply that is gone on with.
     """
 
     prepared: PreparedPrompt
     conversation: Conversation
     place: Place
-    parameters: Mapping[str, Any]
+    options: TurnOptions
     begun: Reply | None = None
-    tools: tuple[str, ...] = ()
 
 
 def question(context: CommandContext, prompt: str, *, first_line: int) -> Question:
@@ -49,52 +48,73 @@ def question(context: CommandContext, prompt: str, *, first_line: int) -> Questi
 
     `first_line` is the number of the prompt's first line in its cell.
     """
-    _check(context, prompt)
+    _check(context.options, prompt)
     conversation = conversation_in(context)
-    given = {name: v for name, v in context.values.items() if OPTIONS[name].parameter}
-    offered(context, given)  # refused, if it must be, before anything is done
-    if "retry" in context.values:
-        number = context.values["retry"]
-        turn = conversation.numbered(-1 if number is None else number)
-        return _same(context, conversation, turn, given)
-    if "continue" in context.values:
-        return _further(context, conversation, prompt, first_line, given)
+    options = _turn_options(context.options)
+    context.session.requests.offer(options)  # refused, if it must be, before anything is done
+    if context.options.retry is not None:
+        turn = conversation.numbered(context.options.retry)
+        return Question(
+            prepared=PreparedPrompt(
+                content=turn.messages[0].content or "", has_data=turn.has_data, source=turn.source
+            ),
+            conversation=conversation,
+            place=Place(again=turn.id, cell=context.cell.id),
+            options=_as_before(context, turn, _of_turn(context, turn)),
+        )
+    if context.options.continue_:
+        return _further(context, conversation, prompt, first_line)
     return Question(
         prepared=_prepared(context, prompt, first_line),
         conversation=conversation,
         place=_place(context, conversation, take=False),
-        parameters=given,
+        options=options,
     )
 
 
 def settled(context: CommandContext, tried: Question) -> Question:
     """Return a question that was tried with copies of the conversations, for those of `context`."""
     conversation, place = conversation_in(context), tried.place
-    if "retry" not in context.values and "continue" not in context.values:
+    if context.options.retry is None and not context.options.continue_:
         place = _place(context, conversation, take=True)
     return replace(tried, conversation=conversation, place=place)
 
 
-def freedoms(context: CommandContext) -> dict[str, bool]:
-    """Return what the line allows to be sent as it is."""
-    return {name: name in context.values for name in ("raw", "allow_secrets")}
+def _turn_options(line: LineOptions) -> TurnOptions:
+    """Return what the options of a line mean for a turn. Raises UsageError."""
+    if line.tools and line.no_tools:
+        raise UsageError("--tools and --no-tools do not go together")
+    if line.parallel_tools and line.no_parallel_tools:
+        raise UsageError("--parallel-tools and --no-parallel-tools do not go together")
+    tools: Tools | None = ",".join(line.tools) or None
+    says_how = line.parallel_tools or line.no_parallel_tools
+    return TurnOptions(
+        system=line.system,
+        raw=line.raw,
+        allow_secrets=line.allow_secrets,
+        stream=False if line.no_stream else None,
+        tools=False if line.no_tools else tools,
+        tool_choice=line.tool_choice,
+        parallel_tool_calls=line.parallel_tools if says_how else None,
+        parameters=line.parameters,
+    )
 
 
-def _check(context: CommandContext, prompt: str) -> None:
-    places = [OPTIONS[name].long for name in _PLACES if name in context.values]
-    if "fix" in context.values and places[:1] not in ([], ["--once"], ["--again"]):
+def _check(line: LineOptions, prompt: str) -> None:
+    places = [OPTIONS[name].long for name in _PLACES if name in line.given]
+    if line.fix and places[:1] not in ([], ["--once"], ["--again"]):
         places.append("--fix")
     if len(places) > 1:
         raise UsageError(f"{places[0]} and {places[1]} do not go together")
-    if "retry" in context.values and prompt.strip():
+    if line.retry is not None and prompt.strip():
         raise UsageError(
             "--retry asks the earlier prompt again and takes none; --again N asks another one in "
             "its place"
         )
-    pictures = [OPTIONS[n].long for n in ("image", "audio") if n in context.values]
-    if pictures and "retry" in context.values:
-        raise UsageError(f"--retry sends what was sent; {pictures[0]} goes with --again N")
-    if "raw" in context.values and "fix" in context.values:
+    if line.retry is not None and (line.image or line.audio):
+        given = "--image" if line.image else "--audio"
+        raise UsageError(f"--retry sends what was sent; {given} goes with --again N")
+    if line.raw and line.fix:
         raise UsageError("--fix puts the error into the prompt, so it does not go with --raw")
 
 
@@ -106,19 +126,22 @@ def _prepared(context: CommandContext, prompt: str, first_line: int) -> Prepared
         """Return the variable of that name, or the name itself: a path, or an address."""
         return namespace.get(name, name) if name.isidentifier() else name
 
-    pictures = [parts.image(named(n), limit=limit) for n in context.values.get("image", ())]
-    sounds = [parts.audio(named(n), limit=limit) for n in context.values.get("audio", ())]
+    pictures = [parts.image(named(n), limit=limit) for n in context.options.image]
+    sounds = [parts.audio(named(n), limit=limit) for n in context.options.audio]
     values: dict[str, Any] = {}
-    fixes = "fix" in context.values
-    if fixes:
+    if context.options.fix:
         prompt, values = failure_prompt(context.failure, prompt, _typed(context))
-    elif context.failure is not None and "_err" in prompt and "raw" not in context.values:
+    elif context.failure is not None and "_err" in prompt and not context.options.raw:
         values = {"_err": context.failure}  # the last error may be one of %chat itself
     prepared = context.session.requests.prepare(
-        [prompt, *pictures, *sounds], first_line=first_line, values=values, **freedoms(context)
+        [prompt, *pictures, *sounds],
+        raw=context.options.raw,
+        allow_secrets=context.options.allow_secrets,
+        first_line=first_line,
+        values=values,
     )
     # What names values that only this prompt knows cannot be asked again as it was typed.
-    return replace(prepared, source="") if fixes else prepared
+    return replace(prepared, source="") if context.options.fix else prepared
 
 
 def _typed(context: CommandContext) -> dict[str, str]:
@@ -131,41 +154,19 @@ def _typed(context: CommandContext) -> dict[str, str]:
 
 
 def _place(context: CommandContext, conversation: Conversation, *, take: bool) -> Place:
-    if "once" in context.values:
+    if context.options.once:
         return Place(history=False, keep=False)
     cell = context.cell.id
-    if "again" in context.values:
-        return Place(again=conversation.numbered(context.values["again"]).id, cell=cell)
+    if context.options.again is not None:
+        return Place(again=conversation.numbered(context.options.again).id, cell=cell)
     again = None
     if context.session.config.replace_on_rerun:
         again = context.reruns.next(conversation, context.cell, take=take)
     return Place(again=again, cell=cell)
 
 
-def _same(
-    context: CommandContext, conversation: Conversation, turn: Turn, given: Mapping[str, Any]
-) -> Question:
-    """Return the question of a turn, as it was sent."""
-    prepared = PreparedPrompt(
-        content=turn.messages[0].content or "", has_data=turn.has_data, source=turn.source
-    )
-    place = Place(again=turn.id, cell=context.cell.id)
-    parameters = _of_turn(context, turn) | dict(given)
-    return Question(
-        prepared=prepared,
-        conversation=conversation,
-        place=place,
-        parameters=parameters,
-        tools=_tools_of(context, turn, parameters),
-    )
-
-
 def _further(
-    context: CommandContext,
-    conversation: Conversation,
-    prompt: str,
-    first_line: int,
-    given: Mapping[str, Any],
+    context: CommandContext, conversation: Conversation, prompt: str, first_line: int
 ) -> Question:
     """Return the question that has the last answer go on."""
     turn = conversation.numbered(-1)
@@ -173,24 +174,29 @@ def _further(
         raise UsageError("the last answer is whole, it was not cut; ask for more with a prompt")
     parameters = _of_turn(context, turn)
     parameters.pop("n", None)  # only the first answer is gone on with
-    parameters |= given
     return Question(
         prepared=_prepared(context, prompt if prompt.strip() else GO_ON, first_line),
         conversation=conversation,
         place=Place(again=turn.id, join=True, cell=context.cell.id),
-        parameters=parameters,
+        options=_as_before(context, turn, parameters),
         begun=turn.reply,
-        tools=_tools_of(context, turn, parameters),
     )
 
 
-def _tools_of(
-    context: CommandContext, turn: Turn, parameters: Mapping[str, Any]
-) -> tuple[str, ...]:
-    """Return the tools that a turn offered, those that are still there. Raises UsageError."""
-    names = tuple(name for name in turn.exchange.tools if name in context.session.tools)
-    offered(context, parameters, names)  # refused, if it must be, before anything is done
-    return names
+def _as_before(context: CommandContext, turn: Turn, parameters: Mapping[str, Any]) -> TurnOptions:
+    """Return the options of a turn that is asked again, those of the line over them.
+
+    Its tools are offered that are still there, where the line says nothing else.
+    """
+    options = _turn_options(context.options)
+    known = [name for name in turn.exchange.tools if name in context.session.tools]
+    options = replace(
+        options,
+        parameters={**parameters, **options.parameters},
+        tools=known if options.tools is None and known else options.tools,
+    )
+    context.session.requests.offer(options)  # refused, if it must be, before anything is done
+    return options
 
 
 def _of_turn(context: CommandContext, turn: Turn) -> dict[str, Any]:

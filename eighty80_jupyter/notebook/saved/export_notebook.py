@@ -80,7 +80,7 @@ def options_of(parameters: Mapping[str, Any]) -> str:
         words = value if isinstance(value, list) else [value]
         option = "".join(f" {known.option}{_value(word)}" for word in words)
         try:
-            if parse(option)[0] == {known.name: value}:
+            if parse(option)[0].given == {known.name: value}:
                 text += option
         except UsageError:
             pass  # it has no form on a line

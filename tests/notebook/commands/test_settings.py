@@ -65,29 +65,31 @@ def failure(result: Result) -> str:
 )
 def test_pairs_are_parsed(line: str, values: dict[str, str], rest: str) -> None:
     """Pairs end where something else begins; values may be quoted, or JSON."""
-    assert parse(line) == ({"set": values}, rest)
+    options, prompt = parse(line)
+    assert (options.given, prompt) == ({"set": values}, rest)
 
 
 @pytest.mark.parametrize(
     ("line", "values", "rest"),
     [
-        ("--undo", {"undo": None}, ""),
+        ("--undo", {"undo": 1}, ""),
         ("--undo 2", {"undo": 2}, ""),
-        ("--undo What now?", {"undo": None}, "What now?"),
-        ("--undo 2x", {"undo": None}, "2x"),
+        ("--undo What now?", {"undo": 1}, "What now?"),
+        ("--undo 2x", {"undo": 1}, "2x"),
         ("--fork --at 3", {"fork": "", "at": 3}, ""),
         ("--fork side --at=3", {"fork": "side", "at": 3}, ""),
         ("--history 3-7", {"history": "3-7"}, ""),
         ("--history 3-", {"history": "3-"}, ""),
         ("--history -t 1", {"history": "", "temperature": 1}, ""),
-        ("--code --new ideas What?", {"code": None, "new": "ideas"}, "What?"),
+        ("--code --new ideas What?", {"code": -1, "new": "ideas"}, "What?"),
         ("--new -- What?", {"new": ""}, "What?"),
         ("--in 'a b' What?", {"in": "a b"}, "What?"),
     ],
 )
 def test_values_that_may_be_left_out(line: str, values: dict[str, Any], rest: str) -> None:
     """What does not look like an option's value begins the prompt."""
-    assert parse(line) == (values, rest)
+    options, prompt = parse(line)
+    assert (options.given, prompt) == (values, rest)
 
 
 @pytest.mark.parametrize(
@@ -115,10 +117,10 @@ def test_bad_values(line: str, message: str) -> None:
 def test_any_pairs_are_parsed_or_refused(text: str) -> None:
     """No text behind --set does anything but parse or be refused."""
     try:
-        values, _ = parse("--set " + text)
+        options, _ = parse("--set " + text)
     except UsageError:
         return
-    assert all(isinstance(value, str) for value in values["set"].values())
+    assert all(isinstance(value, str) for value in options.given["set"].values())
 
 
 def test_settings_hold_for_the_kernel(kernel: KernelSession, server: ScriptedServer) -> None:

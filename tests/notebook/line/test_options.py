@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from eighty80_jupyter.api.request_parameters import PARAMETERS
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.commands.registry import COMMANDS
 from eighty80_jupyter.notebook.line.manual import manual
 from eighty80_jupyter.notebook.line.options import OPTIONS
 from eighty80_jupyter.notebook.line.parser import parse
@@ -45,7 +46,8 @@ from eighty80_jupyter.notebook.line.parser import parse
 )
 def test_leading_options(line: str, values: dict[str, Any], rest: str) -> None:
     """Leading options are taken, and what comes after them is untouched."""
-    assert parse(line) == (values, rest)
+    options, prompt = parse(line)
+    assert (options.given, prompt) == (values, rest)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +113,18 @@ def test_manual_names_every_option() -> None:
     for option in OPTIONS.values():
         assert f"{option.usage} {option.help}" in words
     assert max(map(len, text.splitlines())) < 80
+
+
+def test_every_command_has_its_function() -> None:
+    """What the table lists as done without a prompt is done by a function, or says more of one."""
+    alone = {name for name, option in OPTIONS.items() if option.alone and not option.goes_with}
+    assert set(COMMANDS) == alone - {"help"}
+    assert all(set(option.goes_with) <= set(OPTIONS) for option in OPTIONS.values())
+
+
+def test_an_option_that_is_zero_is_given() -> None:
+    """Nought is a number that was typed, and no option that was left out."""
+    assert parse("--undo 0")[0].given == {"undo": 0}
 
 
 def test_every_parameter_is_an_option() -> None:

@@ -170,7 +170,7 @@ def test_the_notebook_is_valid_and_has_the_cells_that_ask(tmp_path: Path) -> Non
     assert sources[2] == "%%chat\nSay <b>hi</b>"
     options, prompt = sources[3].split("\n")
     assert prompt == "What of {{df}}?"
-    assert parse(options.removeprefix("%%chat"))[0] == {
+    assert parse(options.removeprefix("%%chat"))[0].given == {
         "temperature": 0.25,
         "max_tokens": 50,
         "stop": ["a b", "c"],

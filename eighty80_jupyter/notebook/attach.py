@@ -1,0 +1,103 @@
+"""The session of a shell: made when first used, with its settings in `%config`.
+
+All that a conversation needs comes in with it; `%load_ext` alone loads the settings only.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from eighty80_jupyter.config import ChatConfig
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from eighty80_jupyter.session.session import Session
+
+# On the shell, so that they outlive a reload of the extension.
+_SESSION, _CONFIG = "_eighty80_session", "_eighty80_config"
+_REPLY = ("eighty80_jupyter.api.reply", "Reply")
+_TURN = ("eighty80_jupyter.conversation.turn", "Turn")
+_CONVERSATION = ("eighty80_jupyter.conversation.conversation", "Conversation")
+
+
+def current_session() -> Session:
+    """Return the session of the running shell, or that of the process where there is none."""
+    # Not imported here: in a plain Python nobody has paid for IPython.
+    module = sys.modules.get("IPython.core.interactiveshell")
+    shell = module.InteractiveShell._instance if module else None  # noqa: SLF001  # no public look
+    return _process_session() if shell is None else session_of(shell)
+
+
+@cache
+def _process_session() -> Session:
+    return _make_session(None, in_kernel=False)
+
+
+def session_of(shell: InteractiveShell) -> Session:
+    """Return the shell's session, made on the first call."""
+    session = existing_session(shell)
+    if session is None:
+        in_kernel = getattr(shell, "kernel", None) is not None
+        session = _make_session(config_of(shell), in_kernel=in_kernel)
+        session.namespace = shell.user_ns
+        session.open_panel = lambda: _open_panel(shell, session_of(shell))
+        register_displays(shell)
+        setattr(shell, _SESSION, session)
+    return session
+
+
+def existing_session(shell: InteractiveShell) -> Session | None:
+    """Return the shell's session if it has been used."""
+    session: Session | None = getattr(shell, _SESSION, None)
+    return session
+
+
+def config_of(shell: InteractiveShell) -> ChatConfig:
+    """Return the settings, made on the first call, and have `%config` know them."""
+    config = getattr(shell, _CONFIG, None)
+    if not isinstance(config, ChatConfig):
+        config = ChatConfig(parent=shell)
+        # The key of a configuration file must not stand in the shell's settings: they are printed.
+        section: Any = shell.config.get("ChatConfig", {})
+        section.pop("api_key", None)
+        setattr(shell, _CONFIG, config)
+    configurables: list[Any] = shell.configurables
+    if config not in configurables:
+        configurables.append(config)
+    return config
+
+
+def register_displays(shell: InteractiveShell) -> None:
+    """Have replies, turns and conversations show as HTML where they are a cell's result."""
+    formatter = shell.display_formatter
+    if formatter is None:
+        return
+    html = formatter.formatters["text/html"]
+    html.for_type_by_name(*_REPLY, lambda reply: _views().reply_html(reply))
+    html.for_type_by_name(*_CONVERSATION, lambda talk: _views().conversation_html(talk))
+    html.for_type_by_name(*_TURN, lambda turn: _views().turn_html(None, turn))
+
+
+def _make_session(config: ChatConfig | None, *, in_kernel: bool) -> Session:
+    from eighty80_jupyter.notebook.cell.confirm import InputConfirmer  # noqa: PLC0415  # a door
+    from eighty80_jupyter.session.session import Session  # noqa: PLC0415  # a door
+
+    session = Session(config)
+    session.confirmer = InputConfirmer(in_kernel=in_kernel)
+    return session
+
+
+def _views() -> ModuleType:
+    from eighty80_jupyter.notebook.cell import views  # noqa: PLC0415  # a door: the Markdown stack
+
+    return views
+
+
+def _open_panel(shell: InteractiveShell, session: Session) -> Any:
+    from eighty80_jupyter.notebook.panel.panel import open_panel  # noqa: PLC0415  # a door: ipywidgets
+
+    return open_panel(shell, session)
