@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from traitlets import (
@@ -22,7 +23,7 @@ from traitlets.config import Config, Configurable
 from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.parts import DEFAULT_LIMIT
-from eighty80_jupyter.wire.endpoint import Secret, clean_url, usable
+from eighty80_jupyter.wire.endpoint import Secret, check_fields, clean_url, usable
 
 DEFAULT_MODEL = "8080/taalas/llama3.1-8b-instruct"
 
@@ -92,6 +93,65 @@ class UrlTrait(TraitType[Any, Any]):
             return clean_url(str(value))
         except UsageError as error:
             raise SettingError(str(error)) from None
+
+
+class FieldsTrait(TraitType[Any, Any]):
+    """Headers, or parameters of the address; what looks secret in them never shows."""
+
+    info_text = "a dictionary of names and values"
+
+    def __init__(self, *, headers: bool = False, **more: Any) -> None:
+        self._headers = headers
+        super().__init__(**more)
+
+    def make_dynamic_default(self) -> dict[str, Any]:
+        """Return no fields, anew for each configuration."""
+        return {}
+
+    def validate(self, _obj: HasTraits, value: Any) -> Any:
+        """Return the checked values, the secret ones hidden, or raise SettingError."""
+        try:
+            return check_fields(value or {}, str(self.name), headers=self._headers)
+        except UsageError as error:
+            raise SettingError(str(error)) from None
+
+    def from_string(self, s: str) -> Any:
+        """Return the dictionary that a text holds as JSON."""
+        return request_parameters.json_object(str(self.name), s)
+
+
+class NamesTrait(TraitType[Any, Any]):
+    """New names for fields of a request; None for a field that is left out."""
+
+    info_text = "a dictionary of names"
+
+    def make_dynamic_default(self) -> dict[str, Any]:
+        """Return no names, anew for each configuration."""
+        return {}
+
+    def validate(self, _obj: HasTraits, value: Any) -> Any:
+        """Return the names, or raise SettingError."""
+        names = dict(value) if isinstance(value, Mapping) else {"": None}
+        for name, to in names.items():
+            if not (
+                name and isinstance(name, str) and (to is None or (to and isinstance(to, str)))
+            ):
+                raise SettingError(
+                    f'{self.name} must look like {{"max_completion_tokens": "max_tokens", '
+                    f'"seed": None}}; got {request_parameters.shown(value)}'
+                )
+            if name in ("model", "messages", "stream") or (
+                to is None and name in request_parameters.NEVER_LEFT_OUT
+            ):
+                raise SettingError(
+                    f"{self.name} cannot {'rename' if to else 'leave out'} {name}: "
+                    "the answer would be another one; unset the parameter instead"
+                )
+        return names
+
+    def from_string(self, s: str) -> Any:
+        """Return the dictionary that a text holds as JSON."""
+        return request_parameters.json_object(str(self.name), s)
 
 
 def expected(trait: Any) -> str:
@@ -217,6 +277,18 @@ class ChatConfig(Configurable):
     base_url = UrlTrait(
         help="the address of the server; None: the environment variable _8080_API_URL, "
         "or https://api.8080.io"
+    ).tag(config=True)
+    extra_headers = FieldsTrait(
+        headers=True,
+        help="further headers of each request; $NAME as a value stands for an environment "
+        "variable. Secret ones are never shown.",
+    ).tag(config=True)
+    extra_query = FieldsTrait(
+        help="further parameters of the address, such as an api-version; as extra_headers"
+    ).tag(config=True)
+    field_names = NamesTrait(
+        help="what the server calls fields of a request, and None for those that it does not know; "
+        "what it refuses with an error is learned without this"
     ).tag(config=True)
     api_key = SecretTrait(
         help="the API key; None: the environment variable _8080_API_KEY, or the file that "

@@ -117,7 +117,14 @@ class Retrying:
     error: str
 
 
-Event = Delta | Retrying
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """The request was changed for this server; `note` says how, for the reply's last line."""
+
+    note: str
+
+
+Event = Delta | Retrying | Adapted
 
 
 _PIECES = 1024

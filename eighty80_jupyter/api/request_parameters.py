@@ -183,6 +183,12 @@ _BY_WIRE = {p.wire: p.name for p in _TABLE if p.wire}
 _RESERVED = ("messages", "stream")
 _RESPONSE_FORMATS = ("text", "json_object", "json_schema")
 
+# Fields of a request without which the answer would be another one than was asked for.
+NEVER_LEFT_OUT = frozenset(
+    {"model", "messages", "stream", "tools", "functions", "response_format", "stop", "n"}
+    | {"max_tokens", "max_completion_tokens"}
+)
+
 _EXAMPLES = {
     "logit_bias": '{"1234": -100}',
     "response_format": '{"type": "json_object"}, or the word json_object',
@@ -235,13 +241,17 @@ def from_text(name: str, text: str) -> Any:
     elif name == "response_format" and text in _RESPONSE_FORMATS[:2]:
         value = {"type": text}
     elif parameter.kind is Kind.OBJECT:
-        try:
-            value = json.loads(text)
-        except ValueError:
-            raise UsageError(
-                f"{name} must be a JSON object, such as {_EXAMPLES[name]}; got {shown(text)}"
-            ) from None
+        value = json_object(name, text)
     return check(name, value)
+
+
+def json_object(name: str, text: str) -> Any:
+    """Return the value that a text holds as JSON. Raises UsageError, which names `name`."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        like = f", such as {_EXAMPLES[name]}" if name in _EXAMPLES else ""
+        raise UsageError(f"{name} must be a JSON object{like}; got {shown(text)}") from None
 
 
 def body_fields(values: Mapping[str, Any]) -> dict[str, Any]:

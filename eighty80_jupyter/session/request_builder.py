@@ -188,6 +188,9 @@ class RequestBuilder:
             key=self._config.api_key,
             environ=self._environ,
             allow_insecure=self._config.allow_insecure_http,
+            headers=self._config.extra_headers,
+            query=self._config.extra_query,
+            fields=self._config.field_names,
         )
 
     @property

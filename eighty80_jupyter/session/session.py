@@ -189,7 +189,7 @@ class Session:
         words = [self.config.api_key, self._embedded.key_before]
         words.append(Secret(self._environ.get(ENV_KEY, "").strip()))
         with suppress(UsageError):  # no key, or a token file that cannot be read
-            words.append(self.requests.endpoint().authorization()[0])
+            words += self.requests.endpoint().credentials().secrets
         return tuple({word.reveal(): word for word in words if word}.values())
 
     def _set_autosave(self, _change: object = None) -> None:

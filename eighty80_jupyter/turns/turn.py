@@ -15,7 +15,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.api.deltas import Retrying, Snapshot
+from eighty80_jupyter.api.deltas import Adapted, Retrying, Snapshot
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Reply, Status, Stopped
 from eighty80_jupyter.conversation.conversation import Conversation, InstructionRole
@@ -80,9 +80,10 @@ class RunningTurn:
     """A turn that is under way. It changes on the loop thread; other threads may look.
 
     `rounds` are those that ended in tool calls, `snapshot` is what has come of the present one.
-    `tool_seconds` is what the calls took, `stopped` why there will be no more. `reply` is set when
-    the turn has ended with one, `error` when it failed; `note` says what of the history was not
-    sent; `done` tells that it has ended. `cancel` stops it from any thread.
+    `adapted` says how the requests were changed for the server, `tool_seconds` is what the calls
+    took, `stopped` why there will be no more. `reply` is set when the turn has ended with one,
+    `error` when it failed; `note` says what of the history was not sent; `done` tells that it has
+    ended. `cancel` stops it from any thread.
     """
 
     conversation: Conversation
@@ -95,6 +96,7 @@ class RunningTurn:
     done: bool = False
     cancel: Callable[[], object] = lambda: None
     rounds: list[Round] = field(default_factory=list)
+    adapted: list[str] = field(default_factory=list)
     tool_seconds: float = 0.0
     stopped: Stopped = ""
 
@@ -209,7 +211,7 @@ async def _round(
     request = running.request
 
     async def ask(messages: Sequence[Message]) -> str:
-        return await _plain_answer(messages, request, client)
+        return await _plain_answer(messages, running, client)
 
     context = make_context(running.conversation, request.place, request.context, ask)
     before = head(
@@ -242,36 +244,42 @@ async def _send(
     request, snapshot = running.request, running.snapshot
     wire = [message.to_wire() for message in messages]
     body = {**request.parameters, **fields, "messages": wire}
-    await _take_in(body, request, client, snapshot, emit, stream=request.stream)
+    await _take_in(body, running, client, snapshot, emit, stream=request.stream)
 
 
-async def _plain_answer(messages: Sequence[Message], request: Request, client: Client) -> str:
+async def _plain_answer(messages: Sequence[Message], running: RunningTurn, client: Client) -> str:
     """Return what the model answers to `messages`, shown to nobody."""
     snapshot = Snapshot()
     body = {
-        "model": request.parameters.get("model"),
+        "model": running.request.parameters.get("model"),
         "messages": [message.to_wire() for message in messages],
     }
-    await _take_in(body, request, client, snapshot, lambda _events: None, stream=False)
+    await _take_in(body, running, client, snapshot, lambda _events: None, stream=False)
     return snapshot.to_reply(seconds=0, parameters=body).text
 
 
 async def _take_in(
     body: Mapping[str, Any],
-    request: Request,
+    running: RunningTurn,
     client: Client,
     snapshot: Snapshot,
     emit: Emit,
     *,
     stream: bool,
 ) -> None:
+    request = running.request
     answer = client.complete(request.endpoint, body, stream=stream, settings=request.settings)
     # Closed here, the connection is released before the turn counts as ended.
     async with aclosing(answer):
         async for batch in answer:
             for event in batch:
-                if not isinstance(event, Retrying):
-                    snapshot.apply(event)
+                match event:
+                    case Retrying():
+                        pass
+                    case Adapted():
+                        running.adapted.append(event.note)
+                    case _:
+                        snapshot.apply(event)
             emit(batch)
 
 
@@ -281,8 +289,8 @@ def _end(running: RunningTurn, start: float, status: Status, error: str = "") ->
     for done in running.rounds:
         done.close()
     reply = _reply(running, start, status, error)
-    if running.note:
-        reply = replace(reply, notes=(running.note,))
+    if notes := tuple(filter(None, (*running.adapted, running.note))):
+        reply = replace(reply, notes=notes)
     running.reply = reply
     if request.place.keep and (status == "complete" or not reply.empty):
         # No tool was offered any more, or the call is not whole: nobody answers it, so that it

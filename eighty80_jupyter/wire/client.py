@@ -15,13 +15,16 @@ from collections.abc import (
 )
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
 from eighty80_jupyter import errors
-from eighty80_jupyter.api.deltas import Event, Retrying
+from eighty80_jupyter.api.deltas import Adapted, Delta, Event, Retrying
 from eighty80_jupyter.wire import status_errors
-from eighty80_jupyter.wire.endpoint import Endpoint, Secret, retry_after
+from eighty80_jupyter.wire.adapt import Change, Way, changes_for, find_changes
+from eighty80_jupyter.wire.endpoint import CHAT, MODELS, Credentials, Endpoint, retry_after
+from eighty80_jupyter.wire.error_bodies import is_error
 from eighty80_jupyter.wire.retries import Settings, wait_before_retry
 from eighty80_jupyter.wire.stream import MAX_JSON_BYTES, ReplyReader
 from eighty80_jupyter.wire.transport import Answer, Http
@@ -29,17 +32,17 @@ from eighty80_jupyter.wire.transport_errors import WireError, connection_error, 
 
 __all__ = ["Client", "Settings"]
 
-_CHAT = "/v1/chat/completions"
-_MODELS = "/v1/models"
 _MAX_ERROR_BYTES = 2**20
 _ERROR_SECONDS = 10.0
 _DRAIN_SECONDS = 0.1
+_MOST_CHANGES = 8  # of one request, each because of an error
 
 
 class Client:
     """Talk to servers of the chat-completions API over one pool of connections.
 
-    Belongs to one event loop. `sleep` and `now` are the clock, exchanged in tests.
+    Belongs to one event loop. `sleep` and `now` are the clock, exchanged in tests. What a server
+    refuses is remembered for its address and the model.
     """
 
     def __init__(
@@ -51,7 +54,8 @@ class Client:
         self._sleep = sleep
         self._now = now
         self._http = Http()
-        self._no_stream_options: set[str] = set()
+        self._changes: dict[tuple[str, Any], tuple[Change, ...]] = {}
+        self._told: set[str] = set()  # what was said once, with the address
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -66,70 +70,100 @@ class Client:
         iterator is closed or cancelled) tells the server to stop. Raises the errors of the tree
         in `errors`; whatever was yielded before stays valid.
         """
-        fields = dict(body, stream=True) if stream else dict(body)
-        asks_for_usage = stream and "stream_options" not in body
-        if asks_for_usage and endpoint.url not in self._no_stream_options:
-            fields["stream_options"] = {"include_usage": True}
-        attempt = 0
+        request = _Request(self, endpoint, body, settings, stream=stream)
         while True:
             begun = False
-            token, headers = endpoint.authorization()
+            credentials = endpoint.credentials()
             try:
                 async with (
                     self._send(
-                        endpoint, _CHAT, fields, token, headers, settings=settings
+                        endpoint, CHAT, request.fields, credentials, settings=settings
                     ) as answer,
-                    aclosing(_read(answer, endpoint, token, fields)) as batches,
+                    aclosing(_read(answer, endpoint, credentials, request.fields)) as batches,
                 ):
                     async for batch in batches:
+                        if not begun and (notes := request.accepted()):
+                            yield notes
                         begun = True
                         yield batch
                 return  # noqa: TRY300  # an else would stand far from what it belongs to
             except errors.APIError as error:
-                if begun:
-                    strip(error)
+                strip(error)
+                note = None if begun else request.after(error)
+                if note is None:
                     raise
-                if asks_for_usage and _rejects_stream_options(error, fields):
-                    self._no_stream_options.add(endpoint.url)
-                    del fields["stream_options"]
-                    continue
-                wait = wait_before_retry(error, attempt, settings)
-                if wait is None:
-                    strip(error)
-                    raise
-                note = Retrying(seconds=wait, error=str(error))
-            attempt += 1
-            if wait:
+            if note.seconds:
                 yield [note]
-                await self._sleep(wait)
+                await self._sleep(note.seconds)
+
+    async def complete_whole(
+        self, endpoint: Endpoint, body: Mapping[str, Any], *, settings: Settings
+    ) -> list[Delta | Adapted]:
+        """Post a chat completion that is not streamed and return all that it says.
+
+        The same as `complete` without streaming, errors and further attempts among it, for many
+        requests at once: it takes less than half of the time.
+        """
+        request = _Request(self, endpoint, body, settings, stream=False)
+        while True:
+            credentials = endpoint.credentials()
+            try:
+                found = await self._whole(endpoint, request.fields, credentials, settings)
+            except errors.APIError as error:
+                strip(error)
+                note = request.after(error)
+                if note is None:
+                    raise
+            else:
+                return [*request.accepted(), *found]
+            if note.seconds:
+                await self._sleep(note.seconds)
 
     async def models(self, endpoint: Endpoint, *, settings: Settings) -> list[dict[str, Any]]:
         """Return the server's list of models, each an object with at least an `id`.
 
-        An answer of another shape counts as an empty list: a list of names, or entries without an
-        `id`, are used as far as they go. Raises the errors of the tree in `errors`.
+        A list of names, entries under `models`, and entries with a `name` in place of an `id` will
+        do; of other entries nothing is used. Raises the errors of the tree in `errors`, also where
+        the answer is a page or says that it is an error.
         """
-        token, headers = endpoint.authorization()
+        credentials = endpoint.credentials()
         try:
-            async with self._send(
-                endpoint, _MODELS, None, token, headers, settings=settings
-            ) as answer:
-                data = await _read_all(answer, endpoint, token)
+            async with self._send(endpoint, MODELS, None, credentials, settings=settings) as answer:
+                data = await _read_all(answer, endpoint, credentials)
+            return _models(data, endpoint, credentials)
         except errors.APIError as error:
             strip(error)
             raise
+
+    async def _whole(
+        self,
+        endpoint: Endpoint,
+        fields: Mapping[str, Any],
+        credentials: Credentials,
+        settings: Settings,
+    ) -> list[Delta]:
+        answer = await self._answer(endpoint, CHAT, fields, credentials, settings=settings)
         try:
-            decoded = orjson.loads(data)
-        except ValueError:
-            return []
-        entries = decoded.get("data") if isinstance(decoded, dict) else decoded
-        models = []
-        for entry in entries if isinstance(entries, list) else []:
-            if isinstance(entry, str) and entry:
-                models.append({"id": entry})
-            elif isinstance(entry, dict) and isinstance(entry.get("id"), str) and entry["id"]:
-                models.append(entry)
-        return models
+            reader = ReplyReader(endpoint, credentials.secrets, choices=fields.get("n") or 1)
+            found: list[Delta] = []
+            try:
+                while not reader.done and (piece := await answer.read()):
+                    found += reader.feed(piece)
+                    if reader.failure is not None:
+                        raise reader.failure
+                found += reader.finish()
+            except WireError as error:
+                found += reader.rescue()
+                if not reader.finished:
+                    failure = connection_error(
+                        error, endpoint, credentials.secrets, inside=reader.started
+                    )
+                    raise failure from failure.__cause__
+            if reader.failure is not None:
+                raise reader.failure
+            return found
+        finally:
+            await answer.aclose()
 
     @asynccontextmanager
     async def _send(
@@ -137,34 +171,48 @@ class Client:
         endpoint: Endpoint,
         path: str,
         fields: Mapping[str, Any] | None,
-        token: Secret,
-        headers: Mapping[str, str],
+        credentials: Credentials,
         *,
         settings: Settings,
     ) -> AsyncIterator[Answer]:
-        """Send one request and check the status before anything is read."""
+        """Send one request, check the status, and close the answer in the end."""
+        answer = await self._answer(endpoint, path, fields, credentials, settings=settings)
         try:
-            answer = await self._http.send(
-                endpoint.url + path,
-                None if fields is None else _encode(fields),
-                token=token,
-                headers=headers,
-                connect_timeout=settings.connect_timeout,
-                read_timeout=settings.read_timeout,
-            )
-        except WireError as error:
-            failure = connection_error(error, endpoint, token)
-            raise failure from failure.__cause__
-        try:
-            if not 200 <= answer.status < 300:  # noqa: PLR2004  # the class of successes
-                raise await self._status_error(answer, endpoint, token)
             yield answer
         finally:
             # Without it the server would go on answering: nobody else knows this connection.
             await answer.aclose()
 
+    async def _answer(
+        self,
+        endpoint: Endpoint,
+        path: str,
+        fields: Mapping[str, Any] | None,
+        credentials: Credentials,
+        *,
+        settings: Settings,
+    ) -> Answer:
+        """Send one request and check the status before anything is read."""
+        try:
+            answer = await self._http.send(
+                endpoint.address(path),
+                None if fields is None else _encode(fields),
+                credentials=credentials,
+                connect_timeout=settings.connect_timeout,
+                read_timeout=settings.read_timeout,
+            )
+        except WireError as error:
+            failure = connection_error(error, endpoint, credentials.secrets)
+            raise failure from failure.__cause__
+        if 200 <= answer.status < 300:  # noqa: PLR2004  # the class of successes
+            return answer
+        try:
+            raise await self._status_error(answer, endpoint.address(path, hide=True), credentials)
+        finally:
+            await answer.aclose()
+
     async def _status_error(
-        self, answer: Answer, endpoint: Endpoint, token: Secret
+        self, answer: Answer, address: str, credentials: Credentials
     ) -> errors.APIStatusError:
         data = bytearray()
         # Where the body breaks off or hangs, the status tells enough.
@@ -172,14 +220,126 @@ class Client:
             async with asyncio.timeout(_ERROR_SECONDS):
                 while len(data) < _MAX_ERROR_BYTES and (piece := await answer.read()):
                     data += piece
+        now = self._now()
         return status_errors.status_error(
             answer.status,
             bytes(data[:_MAX_ERROR_BYTES]).decode("utf-8", "replace"),
-            url=endpoint.url,
+            url=address,
             headers=answer.headers,
-            after=retry_after(answer.headers.get("retry-after"), self._now()),
-            secret=token,
+            after=retry_after(answer.headers.get("retry-after"), now),
+            secret=credentials.secrets,
+            now=now,
         )
+
+    def known_changes(self, endpoint: Endpoint, model: Any) -> tuple[Change, ...]:
+        """Return what of a request has to change for this address and model."""
+        return (*changes_for(endpoint.fields), *self._changes.get((endpoint.url, model), ()))
+
+    def remember(
+        self, endpoint: Endpoint, model: Any, changes: Sequence[Change], applied: Sequence[Change]
+    ) -> list[Adapted]:
+        """Keep new changes that have helped, and return what has to be said of all `applied`."""
+        key = endpoint.url, model
+        self._changes[key] = (*self._changes.get(key, ()), *changes)
+        notes = [endpoint.note, *(change.note for change in applied)]
+        new = [n for n in dict.fromkeys(notes) if n and f"{key} {n}" not in self._told]
+        self._told.update(f"{key} {note}" for note in new)
+        return [Adapted(note) for note in new]
+
+
+class _Request:
+    """A request on its way through further attempts and changes. `fields` is what is sent next."""
+
+    def __init__(
+        self,
+        client: Client,
+        endpoint: Endpoint,
+        body: Mapping[str, Any],
+        settings: Settings,
+        *,
+        stream: bool,
+    ) -> None:
+        self._client = client
+        self._endpoint = endpoint
+        self._settings = settings
+        self._model = body.get("model")
+        self._attempt = 0
+        self._new: list[Change] = []  # because of an error
+        self._applied: list[Change] = []
+        self._guessed: errors.APIError | None = None  # for which something was tried on a guess
+        self._own_options = "stream_options" in body
+        self.fields = dict(body)
+        if stream:
+            self.fields["stream"] = True
+            if not self._own_options:
+                self.fields["stream_options"] = {"include_usage": True}
+        for change in client.known_changes(endpoint, self._model):
+            self._apply(change)
+
+    def after(self, error: errors.APIError) -> Retrying | None:
+        """Return the wait before the next attempt, which may be none; None: give up."""
+        changes = find_changes(error, self.fields)
+        if self._own_options:
+            changes = tuple(change for change in changes if change.field != "stream_options")
+        if changes and len(self._new) < _MOST_CHANGES:
+            if changes[0].way is Way.OFFER:
+                self._guessed = error
+            for change in changes:
+                self._apply(change)
+                self._new.append(change)
+            return Retrying(seconds=0.0, error=str(error))
+        if self._guessed is not None and isinstance(error, errors.BadRequestError):
+            raise self._guessed from None
+        wait = wait_before_retry(error, self._attempt, self._settings)
+        self._attempt += 1
+        return None if wait is None else Retrying(seconds=wait, error=str(error))
+
+    def accepted(self) -> list[Adapted]:
+        """Remember the changes that the server has accepted; return what has to be said."""
+        new, self._new = self._new, []
+        if not (new or self._applied or self._endpoint.note):
+            return []
+        return self._client.remember(self._endpoint, self._model, new, self._applied)
+
+    def _apply(self, change: Change) -> None:
+        changed = change.apply(self.fields)
+        if changed != self.fields:
+            self.fields = changed
+            self._applied.append(change)
+
+
+def _models(data: bytes, endpoint: Endpoint, credentials: Credentials) -> list[dict[str, Any]]:
+    """Return the entries of a list of models in any of its forms. Raises APIError."""
+    try:
+        decoded = orjson.loads(data)
+    except ValueError:
+        decoded = None
+        if data.strip():
+            is_page = data.lstrip()[:1] == b"<"
+            raise errors.APIStreamError(
+                f"{urlsplit(endpoint.url).netloc} answered with "
+                f"{'a web page' if is_page else 'something that is no JSON'} in place of its "
+                "models; check the address (_8080_API_URL)"
+            ) from None
+    entries = decoded
+    if isinstance(decoded, dict):
+        entries = next(
+            (e for k in ("data", "models") if isinstance(e := decoded.get(k), list)), None
+        )
+        if entries is None and is_error(decoded):
+            raise status_errors.stream_error(
+                decoded, url=endpoint.address(MODELS, hide=True), secret=credentials.secrets
+            )
+    models: list[dict[str, Any]] = []
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, str) and entry:
+            models.append({"id": entry})
+        elif isinstance(entry, dict):
+            names = (entry.get(name) for name in ("id", "name", "model"))
+            name = next((n for n in names if isinstance(n, str) and n), None)
+            if name is not None:
+                models.append(entry if entry.get("id") == name else {**entry, "id": name})
+    return models
 
 
 def _encode(fields: Mapping[str, Any]) -> bytes:
@@ -190,22 +350,11 @@ def _encode(fields: Mapping[str, Any]) -> bytes:
         return json.dumps(fields).encode("ascii")
 
 
-def _rejects_stream_options(error: errors.APIError, fields: Mapping[str, Any]) -> bool:
-    return (
-        "stream_options" in fields
-        and isinstance(error, errors.BadRequestError)
-        and any(
-            word in f"{error.message} {error.param} {error.body}"
-            for word in ("stream_options", "include_usage")
-        )
-    )
-
-
 async def _read(
-    answer: Answer, endpoint: Endpoint, token: Secret, fields: Mapping[str, Any]
+    answer: Answer, endpoint: Endpoint, credentials: Credentials, fields: Mapping[str, Any]
 ) -> AsyncGenerator[Sequence[Event]]:
     """Yield the deltas of an answer as they arrive, then raise what went wrong."""
-    reader = ReplyReader(endpoint, token, choices=fields.get("n") or 1)
+    reader = ReplyReader(endpoint, credentials.secrets, choices=fields.get("n") or 1)
     broken: WireError | None = None
     piece = b""
     while not reader.done:
@@ -221,7 +370,7 @@ async def _read(
         if reader.failure is not None:
             raise reader.failure
         if broken is not None and not reader.finished:
-            failure = connection_error(broken, endpoint, token, inside=reader.started)
+            failure = connection_error(broken, endpoint, credentials.secrets, inside=reader.started)
             raise failure from failure.__cause__
         if broken is not None or not piece:
             return  # all that was promised has come; at most the farewell is missing
@@ -236,12 +385,12 @@ async def _drain(answer: Answer) -> None:
                 pass
 
 
-async def _read_all(answer: Answer, endpoint: Endpoint, token: Secret) -> bytes:
+async def _read_all(answer: Answer, endpoint: Endpoint, credentials: Credentials) -> bytes:
     data = bytearray()
     try:
         while (piece := await answer.read()) and len(data) <= MAX_JSON_BYTES:
             data += piece
     except WireError as error:
-        failure = connection_error(error, endpoint, token, inside=bool(data))
+        failure = connection_error(error, endpoint, credentials.secrets, inside=bool(data))
         raise failure from failure.__cause__
     return bytes(data)

@@ -9,11 +9,12 @@ import hmac
 import ipaddress
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NoReturn
-from urllib.parse import urlsplit, urlunsplit
+from types import MappingProxyType
+from typing import Any, NoReturn, TypeAlias
+from urllib.parse import parse_qsl, quote_plus, urlsplit, urlunsplit
 
 from eighty80_jupyter.errors import MissingKeyError, UsageError
 
@@ -23,7 +24,17 @@ ENV_URL = "_8080_API_URL"
 ENV_PROJECT = "_8080_PROJECT_SLUG"
 ENV_TOKEN_FILE = "_8080_SERVICE_ACCOUNT_TOKEN_FILE"  # noqa: S105  # the name of a variable
 
+CHAT = "/chat/completions"
+MODELS = "/models"
+
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
+# The ends of addresses as the documentation of servers shows them, to be pasted.
+_ENDS = (CHAT, "/completions", "/responses", "/embeddings", MODELS)
+# https://learn.microsoft.com/azure/ai-foundry/openai/reference: the key has a header of its own,
+# and the list of models stands beside the deployments.
+_AZURE = re.compile(r"(/openai)/deployments/[^/]+$", re.IGNORECASE)
+_ENTRA_TOKEN = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*")  # a JSON web token goes as Bearer there too
+_QUOTES = {'"': '"', "'": "'", "`": "`", "\u201c": "\u201d", "\u2018": "\u2019"}
 
 
 class Secret:
@@ -67,30 +78,92 @@ class Secret:
         raise TypeError("a Secret cannot be pickled")
 
 
+# What must not show, as `without_secret` takes it.
+Secrets: TypeAlias = Secret | tuple[Secret, ...] | None
+# Values of headers or of a query; the secret ones are hidden.
+Fields: TypeAlias = Mapping[str, str | Secret]
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The headers that prove who asks, and others that the user adds. They show nowhere."""
+
+    headers: Fields
+    secrets: tuple[Secret, ...]
+
+    def reveal(self) -> dict[str, str]:
+        """Return the headers; the caller must not keep them where they could be printed."""
+        return {name: _plain(value) for name, value in self.headers.items()}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """The address of a server and the credentials for it.
 
-    `url` has no trailing slash, no version and no user in it. Either `key` or `token_file` is set;
-    the token file is read again for every request.
+    `url` is a base address as `clean_url` returns it. At most one of `key` and `token_file` is set;
+    without either no credentials are sent but those in `headers`. The token file is read again for
+    every request. `headers` and `query` are added to every request. `fields` are new names for
+    fields of its body, None for those that this server does not take. `note` is something about
+    the credentials that the user should know.
     """
 
     url: str
     key: Secret | None = None
     token_file: Path | None = None
     project: str | None = None
+    headers: Fields = field(default_factory=lambda: MappingProxyType({}))
+    query: Fields = field(default_factory=lambda: MappingProxyType({}))
+    fields: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
+    note: str = ""
 
-    def authorization(self) -> tuple[Secret, dict[str, str]]:
-        """Return the bearer token and the other headers that go with it.
+    def credentials(self) -> Credentials:
+        """Return the headers of a request.
 
         Raises MissingKeyError where the token file cannot be read or holds no usable token.
         """
-        if self.key is not None:
-            return self.key, {"x-8080-project-slug": self.project} if self.project else {}
-        assert self.token_file is not None  # noqa: S101  # `resolve` sees to it
-        return usable(_read_token(self.token_file), f"the token in {self.token_file}"), {
-            "x-8080-token-type": "workload-identity"
-        }
+        headers: dict[str, str | Secret] = {}
+        token = self.key
+        if self.token_file is not None and token is None:
+            token = usable(_read_token(self.token_file), f"the token in {self.token_file}")
+            headers["x-8080-token-type"] = "workload-identity"
+        elif token is not None and self.project:
+            headers["x-8080-project-slug"] = self.project
+        if token is not None:
+            word = token.reveal()
+            if _AZURE.search(urlsplit(self.url).path) and not _ENTRA_TOKEN.fullmatch(word):
+                headers["api-key"] = token
+            else:
+                headers["authorization"] = Secret(f"Bearer {word}")
+            del word  # it would show in a traceback with locals
+        headers.update((name.lower(), value) for name, value in self.headers.items())
+        values = (token, *self.headers.values(), *self.query.values())
+        return Credentials(headers, tuple(v for v in values if isinstance(v, Secret)))
+
+    def address(self, path: str, *, hide: bool = False) -> str:
+        """Return the whole address of `CHAT` or `MODELS`; `hide` leaves secrets out of its query.
+
+        A base that has a path is taken as it stands, a bare host gets `/v1`.
+        """
+        parts = urlsplit(self.url)
+        base = _without_end(parts.path) if parts.path else "/v1"
+        if path == MODELS:
+            base = _AZURE.sub(r"\1", base)
+        query = [parts.query] if parts.query else []
+        for name, value in self.query.items():
+            hidden = hide and isinstance(value, Secret)
+            query.append(f"{quote_plus(name)}={'***' if hidden else quote_plus(_plain(value))}")
+        return urlunsplit((parts.scheme, parts.netloc, base + path, "&".join(query), ""))
+
+
+def _plain(value: str | Secret) -> str:
+    return value.reveal() if isinstance(value, Secret) else value
+
+
+def _without_end(path: str) -> str:
+    for end in _ENDS:
+        if path.lower().endswith(end):
+            return path[: -len(end)]
+    return path
 
 
 def _read_token(path: Path) -> str:
@@ -103,13 +176,24 @@ def _read_token(path: Path) -> str:
 
 
 def usable(text: str, what: str) -> Secret:
-    """Return `text` as a secret, or raise MissingKeyError if it cannot stand in a header."""
-    text = text.strip()
+    """Return `text` as a secret, or raise MissingKeyError if it cannot stand in a header.
+
+    Quotes around it are taken off, and the word Bearer before it.
+    """
+    text = unquoted(text)
     if not _HEADER_VALUE.fullmatch(text):
         came = "nothing" if not text else "a text with spaces or characters beyond ASCII"
         del text  # it would show in a traceback with locals
         raise MissingKeyError(f"{what} must be one word of ASCII characters, got {came}")
     return Secret(text)
+
+
+def unquoted(text: str) -> str:
+    """Return a key without what was copied along with it: spaces, quotes, the word Bearer."""
+    text = text.strip()
+    while len(text) > 1 and _QUOTES.get(text[0]) == text[-1]:
+        text = text[1:-1].strip()
+    return re.sub(r"^bearer\s+", "", text, flags=re.IGNORECASE)
 
 
 def resolve(
@@ -118,29 +202,47 @@ def resolve(
     key: Secret | None,
     environ: Mapping[str, str],
     allow_insecure: bool = False,
+    headers: Fields | None = None,
+    query: Fields | None = None,
+    fields: Mapping[str, str | None] | None = None,
 ) -> Endpoint:
     """Find address and credentials: what is given, then the environment, then the default address.
 
-    Raises MissingKeyError where no key is found, or where it would travel readable for everybody:
-    over plain http to another machine, unless `allow_insecure`. Raises UsageError for an address
-    that is none.
+    A value `$NAME` in `headers` and `query` stands for an environment variable. A server on this
+    machine needs no key, nor one for which a header or the query holds a secret. Raises
+    MissingKeyError where no key is found, or where it would travel readable for everybody: over
+    plain http to another machine, unless `allow_insecure`. Raises UsageError for an address that is
+    none.
     """
     try:
-        return _resolve(url, key, environ, allow_insecure=allow_insecure)
+        added = (from_environment(headers or {}, environ), from_environment(query or {}, environ))
+        found = _resolve(url, key, environ, *added, allow_insecure=allow_insecure)
+        return replace(found, fields=fields or {})
     except UsageError as error:
         del environ  # it would show in a traceback with locals, and the key with it
         raise error.with_traceback(None) from None
 
 
 def _resolve(
-    url: str | None, key: Secret | None, environ: Mapping[str, str], *, allow_insecure: bool
+    url: str | None,
+    key: Secret | None,
+    environ: Mapping[str, str],
+    headers: Fields,
+    query: Fields,
+    *,
+    allow_insecure: bool,
 ) -> Endpoint:
     address = clean_url(url or environ.get(ENV_URL) or DEFAULT_URL)
     project = environ.get(ENV_PROJECT, "").strip() or None
     token_file = environ.get(ENV_TOKEN_FILE, "").strip()
-    if not key and environ.get(ENV_KEY, "").strip():
-        key = usable(environ[ENV_KEY], f"the key in {ENV_KEY}")
-    if not key and not token_file:
+    note = ""
+    if not key and (found := environ.get(ENV_KEY, "").strip()):
+        key = usable(found, f"the key in {ENV_KEY}")
+        if key.reveal() != found:
+            note = f"the quotes around the key in {ENV_KEY} were taken off"
+        del found
+    proves_itself = any(isinstance(value, Secret) for value in (*headers.values(), *query.values()))
+    if not (key or token_file or proves_itself or is_loopback(address)):
         raise MissingKeyError(
             f"no API key for {address}: set the environment variable {ENV_KEY}, run %chat --key "
             "to type one in, or run %chat --local for the embedded model, which needs none"
@@ -152,17 +254,88 @@ def _resolve(
         )
     if project and not _HEADER_VALUE.fullmatch(project):
         raise UsageError(f"{ENV_PROJECT} must be one word of ASCII characters, got {project!r}")
-    if key:
-        return Endpoint(url=address, key=key, project=project)
-    return Endpoint(url=address, token_file=Path(token_file).expanduser())
+    file = Path(token_file).expanduser() if token_file and not key else None
+    return Endpoint(
+        url=address,
+        key=key or None,
+        token_file=file,
+        project=project,
+        headers=headers,
+        query=query,
+        note=note,
+    )
+
+
+# Further headers and parameters of the address.
+
+_SECRET_NAME = re.compile(
+    r"key|token|secret|auth|passw|pwd|credential|cookie|signature|jwt|bearer|\bsig\b|session",
+    re.IGNORECASE,
+)
+_SECRET_VALUE = re.compile(
+    r"(?:bearer|basic) \S+|(?:sk|pk|gh[opsu]|hf|xai|gsk)[-_]\S{8,}|eyJ\S{8,}", re.IGNORECASE
+)
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
+_OWN_HEADERS = frozenset(
+    {"host", "content-length", "content-type", "transfer-encoding", "connection", "accept-encoding"}
+)
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+
+
+def check_fields(values: Any, what: str, *, headers: bool) -> dict[str, str | Secret]:
+    """Return headers, or parameters of a query, with what looks secret hidden; `what` names them.
+
+    Raises UsageError.
+    """
+    if not isinstance(values, Mapping):
+        raise UsageError(f'{what} must be a dictionary, such as {{"name": "value"}}')
+    checked: dict[str, str | Secret] = {}
+    for name, value in values.items():
+        if not isinstance(name, str) or not name or (headers and not _HEADER_NAME.fullmatch(name)):
+            raise UsageError(f"{what} must have names of ASCII letters, got {str(name)[:60]!r}")
+        if headers and name.lower() in _OWN_HEADERS:
+            raise UsageError(f"{what} must not hold {name}: the request decides about it")
+        hidden = isinstance(value, Secret)
+        if isinstance(value, bool) or not (hidden or isinstance(value, (str, int, float))):
+            raise UsageError(f"the value of {name} in {what} must be a text")
+        text = value.reveal() if isinstance(value, Secret) else str(value).strip()
+        fits = text.isascii() and text.isprintable() if headers else text.isprintable()
+        hidden = hidden or bool(_SECRET_NAME.search(name) or _SECRET_VALUE.match(text))
+        result = Secret(text) if hidden and not _VARIABLE.fullmatch(text) else text
+        del text, value  # they would show in a traceback with locals
+        if not fits:
+            raise UsageError(f"the value of {name} in {what} must be one line of ASCII characters")
+        checked[name] = result
+    return checked
+
+
+def from_environment(values: Fields, environ: Mapping[str, str]) -> dict[str, str | Secret]:
+    """Return `values` with each `$NAME` replaced by the variable. Raises MissingKeyError."""
+    found: dict[str, str | Secret] = {}
+    for name, value in values.items():
+        match = _VARIABLE.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
+            found[name] = value
+            continue
+        variable = match[1] or match[2]
+        word = environ.get(variable, "").strip()
+        if not word or not word.isprintable():
+            del word
+            raise MissingKeyError(
+                f"{name} shall be taken from the environment variable {variable}, which holds "
+                "nothing that can be sent; set it before you start Jupyter"
+            )
+        found[name] = Secret(word)
+    return found
 
 
 def clean_url(url: str) -> str:
-    """Return the base address without a trailing slash and without a final `/v1`.
+    """Return the base address in its shortest form: no slash at its end, no `/v1` of a bare host.
 
-    Raises UsageError for anything but an http or https address without user and password.
+    The end of a pasted address (`/chat/completions`) is taken off. Raises UsageError for anything
+    but an http or https address without user, password and key.
     """
-    url = url.strip()
+    url = unquoted(url)
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -173,20 +346,31 @@ def clean_url(url: str) -> str:
             "the address of the server must not hold a user or password; "
             f"set it as https://host, and the key in {ENV_KEY}"
         )
-    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
+    if parts.scheme not in ("http", "https") or not host or parts.fragment:
         raise UsageError(
             f"the address of the server must look like {DEFAULT_URL}, got {url[:80]!r}"
         )
-    path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
-    return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if _SECRET_NAME.search(name) or _SECRET_VALUE.match(value):
+            raise UsageError(
+                f"the address of the server must not hold a secret ({name[:40]}); set it with "
+                "%config ChatConfig.extra_query, where it is hidden"
+            )
+    path = re.sub(r"/{2,}", "/", parts.path).rstrip("/")
+    base = _without_end(path)
+    # A host whose API stands at its root is told by the end that was pasted.
+    path = path if not base and path else base
+    return urlunsplit((parts.scheme, parts.netloc, "" if path == "/v1" else path, parts.query, ""))
 
 
 def is_private(url: str) -> bool:
     """Tell whether nobody else can read what is sent to `url`: https, or this very machine."""
-    parts = urlsplit(url)
-    if parts.scheme == "https":
-        return True
-    host = parts.hostname or ""
+    return urlsplit(url).scheme == "https" or is_loopback(url)
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether `url` is on this very machine."""
+    host = urlsplit(url).hostname or ""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -195,20 +379,26 @@ def is_private(url: str) -> bool:
         return False
 
 
-def without_secret(value: Any, secret: Secret | None) -> Any:
-    """Return `value`, a text or decoded JSON, with the secret cut out wherever it is echoed.
+def without_secret(value: Any, secret: Secrets) -> Any:
+    """Return `value`, a text or decoded JSON, with secrets cut out wherever they are echoed.
 
     Raises RecursionError for JSON that is nested a thousand levels deep.
     """
-    word = secret.reveal() if secret else ""
-    if len(word) < 4:  # noqa: PLR2004  # too short to be a key, and part of any text
-        return value
+    hidden = (secret,) if isinstance(secret, Secret) else secret or ()
+    # Shorter ones are no keys, and part of any text.
+    words = {word for one in hidden if len(word := one.reveal()) >= 4}  # noqa: PLR2004  # see above
+    return _without(value, sorted(words, key=len, reverse=True)) if words else value
+
+
+def _without(value: Any, words: Iterable[str]) -> Any:
     if isinstance(value, str):
-        return value.replace(word, "[redacted: API key]")
+        for word in words:
+            value = value.replace(word, "[redacted: API key]")
+        return value
     if isinstance(value, list):
-        return [without_secret(item, secret) for item in value]
+        return [_without(item, words) for item in value]
     if isinstance(value, dict):
-        return {without_secret(k, secret): without_secret(v, secret) for k, v in value.items()}
+        return {_without(k, words): _without(v, words) for k, v in value.items()}
     return value
 
 

@@ -11,9 +11,11 @@ from eighty80_jupyter.errors import (
     APIStatusError,
     ContextLengthError,
 )
+from eighty80_jupyter.wire.status_errors import is_out_of_credit
 from eighty80_jupyter.wire.transport_errors import Fault, WireError
 
-_STATUSES = frozenset({408, 409, 429, 500, 502, 503, 504})
+# 520 to 529 are those of networks between: https://developers.cloudflare.com, "5xx errors".
+_STATUSES = frozenset({408, 409, 429, 500, 502, 503, 504, *range(520, 530)})
 _FAULTS = frozenset({Fault.ADDRESS, Fault.PROXY, Fault.BROKEN})
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 8.0
@@ -45,6 +47,8 @@ def wait_before_retry(error: APIError, attempt: int, settings: Settings) -> floa
     asked: float | None = None
     if isinstance(error, APIStatusError):
         if error.status_code not in _STATUSES or isinstance(error, ContextLengthError):
+            return None
+        if is_out_of_credit(error.message, error.code):
             return None
         asked = error.retry_after
     elif not (

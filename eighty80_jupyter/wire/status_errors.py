@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from eighty80_jupyter import errors
-from eighty80_jupyter.wire.endpoint import Secret, without_secret
+from eighty80_jupyter.wire.endpoint import Secrets, without_secret
+from eighty80_jupyter.wire.error_bodies import Told, read_error
 
+_DAY = 86_400.0  # seconds
 _LONG = 300  # characters of a server's message that are shown
 _TELLING = 2_000  # characters of a message in which a limit is looked for
 _CONTEXT_CODES = (
@@ -52,35 +55,41 @@ _CONTEXT_LIMIT = tuple(
 )
 
 
-def parse_body(text: str, secret: Secret | None = None) -> tuple[Any, str, str | None, str | None]:
-    """Return body, message, code and parameter of an error answer, with `secret` cut out of all.
+# Words and codes that say what an error is, where the status does not.
+_AUTH_CODES = frozenset(
+    {"invalid_api_key", "authentication_error", "api_key_invalid", "invalidapikey", "unauthorized",
+     "unauthenticated", "autherror", "authfailure", "invalid_authentication"}
+)  # fmt: skip
+_KEY = r"(?:api|access|auth)[ _-]?(?:key|token)"
+_AUTH_WORDS = re.compile(
+    rf"(?:invalid|incorrect|missing|expired|wrong|no|malformed)\b[\w ,'-]{{0,20}}\b{_KEY}|"
+    rf"{_KEY}\b[^.;]{{0,40}}?\b"
+    r"(?:not (?:valid|found)|invalid|incorrect|expired|missing|required|wrong)|"
+    r"\bunauthori[sz]ed\b|\bunauthenticated\b|authentication (?:failed|error|fails|required)|"
+    r"login fail|not logged in",
+    re.IGNORECASE,
+)
+_RATE_CODES = frozenset(
+    {"rate_limit_exceeded", "rate_limit_error", "resource_exhausted", "too_many_requests",
+     "insufficient_quota", "requestlimitexceeded", "throttling", "toomanyrequests", "ratelimit"}
+)  # fmt: skip
+_RATE_WORDS = re.compile(
+    r"rate[ _-]?limit|too many requests|request limit (?:reached|exceeded)|limit reached|"
+    r"quota (?:exceeded|reached)|exceeded your (?:current )?quota|\bqps\b|throttl",
+    re.IGNORECASE,
+)
 
-    The message is the first of: `error.message`, `error` as a text, `detail` as a text, `detail` as
-    a list, `message`; else the first 200 characters of a text that is no web page.
-    """
-    try:
-        # Decoded first: an echo of the secret may be written with escapes.
-        body = without_secret(json.loads(text), secret)
-    except (ValueError, RecursionError):
-        text = without_secret(text, secret)
-        plain = " ".join(text.split())
-        return text, "" if plain.startswith("<") else plain[:200], None, None
-    error = body.get("error") if isinstance(body, dict) else None
-    if isinstance(error, dict):
-        message = error.get("message")
-        code = error.get("code")
-        if not isinstance(code, str):
-            code = error.get("type")
-        return body, _string(message) or "", _string(code), _string(error.get("param"))
-    if isinstance(error, str):
-        return body, error, None, None
-    detail = body.get("detail") if isinstance(body, dict) else None
-    if isinstance(detail, str):
-        return body, detail, None, None
-    if isinstance(detail, list):
-        return body, _details(detail), None, _location(detail[0]) if detail else None
-    message = _string(body.get("message")) if isinstance(body, dict) else None
-    return body, message or json.dumps(body, ensure_ascii=False)[:200], None, None
+_CREDIT_CODES = frozenset(
+    {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "access_terminated",
+     "insufficient_balance", "insufficient_credits", "exceeded_current_quota_error",
+     "quota_exceeded", "arrearage", "account_overdue"}
+)  # fmt: skip
+_CREDIT_WORDS = re.compile(
+    r"insufficient[ _](?:quota|balance|credits?|funds)|(?:out of|not enough|no) credits?\b|"
+    r"credit balance is too low|billing (?:hard )?limit|account balance|recharge",
+    re.IGNORECASE,
+)
+_OUT = "; nothing is left of your quota or credit, and waiting a little does not help"
 
 
 def status_error(
@@ -90,103 +99,157 @@ def status_error(
     url: str,
     headers: Mapping[str, str],
     after: float | None,
-    secret: Secret | None = None,
+    secret: Secrets = None,
+    now: float = 0.0,
 ) -> errors.APIStatusError:
     """Return the exception for an answer with an error status.
 
-    `text` is the body, `url` the base address, `after` the seconds that Retry-After asks for, and
-    `secret` what must not show, should the server echo it.
+    `text` is the body, `url` the address that was asked, `after` the seconds that Retry-After asks
+    for, `now` the time in seconds since the epoch, and `secret` what must not show, should the
+    server echo it.
     """
-    body, message, code, param = parse_body(text, secret)
+    body, told = read_error(text, secret)
     request_id = headers.get("x-request-id") or headers.get("request-id")
-    host = urlsplit(url).netloc
-    said = f": {_cut(message)}" if message else ""
-    facts: dict[str, Any] = {
+    if 300 <= status < 400:  # noqa: PLR2004  # the class of redirections
+        to = without_secret(_origin(headers.get("location", "")), secret)
+        return errors.APIStatusError(
+            f"{urlsplit(url).netloc} redirects to {to} ({status}), and the key is not sent there; "
+            "set _8080_API_URL to the final address",
+            **_facts(status, told, body, request_id=without_secret(request_id, secret)),
+        )
+    facts = _facts(status, told, body, request_id=without_secret(request_id, secret), after=after)
+    return _exception(_meant(status, told), url, told, facts, now)
+
+
+def stream_error(body: Any, *, url: str, secret: Secrets = None) -> errors.APIError:
+    """Return the exception for an error object, or a text, that came with a status of success."""
+    text = body if isinstance(body, str) else json.dumps(body)
+    parsed, told = read_error(text, secret)
+    if _is_context(told.message, told.code):
+        return _context_error(told, _facts(200, told, parsed))
+    meant = _meant(told.status or 200, told)
+    if meant in (401, 403, 429):
+        return _exception(meant, url, told, _facts(meant, told, parsed), 0.0)
+    said = _cut(told.message) or "no reason given"
+    return errors.APIStreamError(f"{urlsplit(url).netloc} broke the reply off: {said}", body=parsed)
+
+
+def _facts(
+    status: int, told: Told, body: Any, *, request_id: str | None = None, after: float | None = None
+) -> dict[str, Any]:
+    return {
         "status_code": status,
-        "message": message,
-        "request_id": without_secret(request_id, secret),
+        "message": told.message,
+        "request_id": request_id,
         "body": body,
-        "code": code,
-        "param": param,
+        "code": told.code,
+        "param": told.param,
         "retry_after": after,
     }
-    if status in (400, 413, 422, 500) and _is_context(message, code):
-        limit = context_limit(body, message)
-        tells = (
-            f"it takes {limit:,} tokens" if limit else "the server did not say how many it takes"
-        )
-        context = errors.ContextLengthError(
-            f"the conversation is too long for the model ({tells}){said}; {_SHORTER}",
-            **facts,
-        )
-        context.limit = limit
-        return context
+
+
+def _meant(status: int, told: Told) -> int:
+    """Return the status that fits what is told, where the one that came says little."""
+    if status not in (200, 400, 500, 503):
+        return status
+    code = (told.code or "").lower()
+    if code in _AUTH_CODES:
+        return 401
+    if code in _RATE_CODES:
+        return 429
+    # In other refusals a limit may be one of the request itself, and a key one of an object.
+    if status != 400 and _RATE_WORDS.search(told.message[:_TELLING]):  # noqa: PLR2004  # HTTP's own
+        return 429
+    if status in (200, 400) and _AUTH_WORDS.search(told.message[:_TELLING]):
+        return 401
+    return status
+
+
+def _exception(
+    status: int, url: str, told: Told, facts: dict[str, Any], now: float
+) -> errors.APIStatusError:
+    host, after = urlsplit(url).netloc, facts["retry_after"]
+    came = facts["status_code"]
+    said = f": {_cut(told.message)}" if told.message else ""
+    if status in (400, 413, 422, 500) and _is_context(told.message, told.code):
+        return _context_error(told, facts)
     match status:
         case 400 | 422:
-            return errors.BadRequestError(f"{host} refused the request ({status}){said}", **facts)
+            return errors.BadRequestError(f"{host} refused the request ({came}){said}", **facts)
         case 401:
             return errors.AuthenticationError(
-                f"{host} does not accept the API key (401){said}; set _8080_API_KEY, "
+                f"{host} does not accept the API key ({came}){said}; set _8080_API_KEY, "
                 "or run %chat --key to type another one in",
                 **facts,
             )
         case 403:
             return errors.PermissionDeniedError(
-                f"{host} does not allow this with your key (403){said}; "
+                f"{host} does not allow this with your key ({came}){said}; "
                 "check its project and its rights, or choose another model with -m",
                 **facts,
             )
         case 404:
             return errors.NotFoundError(
-                f"{host} does not know this model or address (404){said}; "
-                "check the model (-m) and the address (_8080_API_URL)",
+                f"{url} does not know this model or address ({came}){said}; "
+                f"check the model (-m) and the address (_8080_API_URL){_other_base(url)}",
                 **facts,
             )
         case 429:
-            wait = f"; it asks to wait {after:,.0f} s" if after else "; wait a little and try again"
             return errors.RateLimitError(
-                f"{host} takes no more requests for now (429){said}{wait}", **facts
+                f"{host} takes no more requests for now ({came}){said}"
+                + (_OUT if is_out_of_credit(told.message, told.code) else _until(after, now)),
+                **facts,
             )
     if status >= 500:  # noqa: PLR2004  # the class of server errors
         return errors.ServerError(
-            f"{host} failed ({status}){said}; nothing is wrong on your side, try again", **facts
+            f"{host} failed ({came}){said}; nothing is wrong on your side, try again", **facts
         )
-    if 300 <= status < 400:  # noqa: PLR2004  # the class of redirections
-        to = without_secret(_origin(headers.get("location", "")), secret)
-        return errors.APIStatusError(
-            f"{host} redirects to {to} ({status}), and the key is not sent there; "
-            "set _8080_API_URL to the final address",
-            **facts,
-        )
-    return errors.APIStatusError(f"{host} answered with status {status}{said}", **facts)
+    asked = url if status == 405 else host  # noqa: PLR2004  # HTTP's word for a wrong address
+    return errors.APIStatusError(f"{asked} answered with status {came}{said}", **facts)
 
 
-def stream_error(body: Any, *, url: str, secret: Secret | None = None) -> errors.APIError:
-    """Return the exception for an error object, or a text, that came inside a stream."""
-    text = body if isinstance(body, str) else json.dumps(body)
-    parsed, message, code, param = parse_body(text, secret)
-    said = _cut(message) or "no reason given"
-    host = urlsplit(url).netloc
-    if _is_context(message, code):
-        limit = context_limit(parsed, message)
-        error = errors.ContextLengthError(
-            f"the conversation is too long for the model: {said}; {_SHORTER}",
-            status_code=200,
-            message=message,
-            body=parsed,
-            code=code,
-            param=param,
-        )
-        error.limit = limit
-        return error
-    return errors.APIStreamError(f"{host} broke the reply off: {said}", body=parsed)
+def _context_error(told: Told, facts: dict[str, Any]) -> errors.ContextLengthError:
+    limit = context_limit(facts["body"], told.message)
+    tells = f"it takes {limit:,} tokens" if limit else "the server did not say how many it takes"
+    said = f": {_cut(told.message)}" if told.message else ""
+    error = errors.ContextLengthError(
+        f"the conversation is too long for the model ({tells}){said}; {_SHORTER}", **facts
+    )
+    error.limit = limit
+    return error
+
+
+def is_out_of_credit(message: str, code: str | None) -> bool:
+    """Tell whether a limit is one of money or of a whole period, which no wait of ours outlasts."""
+    return (code or "").lower() in _CREDIT_CODES or _CREDIT_WORDS.search(message) is not None
+
+
+def _until(after: float | None, now: float) -> str:
+    """Return in words how long the server asks to wait; with a date where that is far off."""
+    if not after:
+        return "; wait a little and try again"
+    if after <= _DAY:
+        return f"; it asks to wait {after:,.0f} s"
+    try:
+        day = datetime.fromtimestamp(now + after, tz=UTC)
+    except (OverflowError, ValueError, OSError):
+        return f"; it asks to wait {after / _DAY / 365:,.0f} years"
+    return f"; it asks to wait until {day:%Y-%m-%d}"
+
+
+def _other_base(url: str) -> str:
+    """Return the proposal of an address with `/v1` for one that has another path."""
+    base = url.partition("?")[0].removesuffix("/chat/completions").removesuffix("/models")
+    if "/v1" in base.lower() or not urlsplit(base).path:
+        return ""
+    return f"; an address with a path is taken as it stands, try {base}/v1"
 
 
 def context_limit(body: Any, message: str) -> int | None:
     """Return the number of tokens that the model takes, as far as the server tells it."""
-    error = body.get("error") if isinstance(body, dict) else None
-    if isinstance(error, dict) and isinstance(error.get("n_ctx"), int):
-        return int(error["n_ctx"])
+    for place in (body.get("error"), body) if isinstance(body, dict) else ():
+        if isinstance(place, dict) and type(place.get("n_ctx")) is int:
+            return int(place["n_ctx"])
     for pattern in _CONTEXT_LIMIT:
         if found := pattern.search(message[:_TELLING]):
             digits = re.sub(r"\D", "", found[1])
@@ -208,25 +271,6 @@ def _origin(location: str) -> str:
     except ValueError:
         return "an address that is none"
     return f"{target.scheme}://{target.netloc.rpartition('@')[2]}" if target.netloc else "itself"
-
-
-def _string(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _location(item: Any) -> str | None:
-    place = item.get("loc") if isinstance(item, dict) else None
-    if not isinstance(place, list):
-        return None
-    return ".".join(str(step) for step in place if step != "body") or None
-
-
-def _details(items: list[Any]) -> str:
-    lines = []
-    for item in items[:3]:
-        place, text = _location(item), item.get("msg") if isinstance(item, dict) else item
-        lines.append(f"{place}: {text}" if place else str(text))
-    return "; ".join(lines)
 
 
 def _cut(text: str) -> str:

@@ -12,7 +12,7 @@ from eighty80_jupyter.api.deltas import Delta, TextDelta
 from eighty80_jupyter.errors import APIError, APIStreamError
 from eighty80_jupyter.wire import sse, status_errors
 from eighty80_jupyter.wire.chunks import ChunkDecoder, MalformedChunkError
-from eighty80_jupyter.wire.endpoint import Endpoint, Secret, without_secret
+from eighty80_jupyter.wire.endpoint import Endpoint, Secrets, without_secret
 from eighty80_jupyter.wire.fast_path import ChunkFastPath
 
 MAX_JSON_BYTES = 64 * 2**20
@@ -33,9 +33,7 @@ class ReplyReader:
     `choices` is the number of answers that were asked for, `secret` what must not show in an error.
     """
 
-    def __init__(
-        self, endpoint: Endpoint, secret: Secret | None = None, *, choices: int = 1
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, secret: Secrets = None, *, choices: int = 1) -> None:
         self._host = urlsplit(endpoint.url).netloc
         self._url = endpoint.url
         self._secret = secret

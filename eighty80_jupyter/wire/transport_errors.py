@@ -10,7 +10,7 @@ from enum import Enum
 from urllib.parse import urlsplit
 
 from eighty80_jupyter import errors
-from eighty80_jupyter.wire.endpoint import Endpoint, Secret, without_secret
+from eighty80_jupyter.wire.endpoint import Endpoint, Secrets, without_secret
 
 
 class Fault(Enum):
@@ -23,6 +23,7 @@ class Fault(Enum):
     SILENCE = "nothing came for too long"
     BROKEN = "the connection broke"
     PROTOCOL = "what came is no HTTP"
+    TLS_PORT = "http was spoken to a server that speaks https"
 
 
 class WireError(Exception):
@@ -51,7 +52,7 @@ def plain_reason(error: BaseException) -> str:
 
 
 def connection_error(
-    error: Exception, endpoint: Endpoint, secret: Secret, *, inside: bool = False
+    error: Exception, endpoint: Endpoint, secret: Secrets, *, inside: bool = False
 ) -> errors.APIError:
     """Return the exception for what a connection raised; its cause is a WireError, if that was one.
 
@@ -96,6 +97,11 @@ def _wire_error(fault: Fault, host: str, reason: str, *, inside: bool) -> errors
             return errors.APIConnectionError(
                 f"cannot connect to {host}: {reason}; check the address (_8080_API_URL), the "
                 "network and that the server runs"
+            )
+        case Fault.TLS_PORT:
+            return errors.APIConnectionError(
+                f"{host} speaks https, and was asked in plain http: {reason}; begin the address "
+                "(_8080_API_URL) with https://"
             )
     if inside:
         return errors.APIStreamError(

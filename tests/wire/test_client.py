@@ -229,7 +229,6 @@ def test_models_are_listed_as_the_server_tells_them(server: ScriptedServer) -> N
         (b"null", []),
         (b"{}", []),
         (b'{"data": null}', []),
-        (b"<html>", []),
         (b'{"data": [5, null, {}, {"id": 7}, {"id": ""}, {"id": "a"}]}', [{"id": "a"}]),
         (b'["a", "b"]', [{"id": "a"}, {"id": "b"}]),
         (b'[{"id": "a", "x": 1}]', [{"id": "a", "x": 1}]),
@@ -266,6 +265,6 @@ def test_the_usage_of_every_stream_shape_reaches_the_reply(server: ScriptedServe
 
 
 def test_the_address_may_have_a_path(server: ScriptedServer) -> None:
-    """A base address with a path keeps it."""
-    server.route("POST", "/proxy/v1/chat/completions", STREAM)
+    """A base address with a path is taken as it stands."""
+    server.route("POST", "/proxy/chat/completions", STREAM)
     assert ask_once(server, url=server.url + "/proxy").text == "Hello"

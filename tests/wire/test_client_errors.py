@@ -111,7 +111,7 @@ def test_every_status_has_its_class(
         ({"message": "plain"}, "plain", None),
         ({"error": {"message": None, "code": 7}}, "", None),
         ({"odd": 1}, '{"odd": 1}', None),
-        ("text", '"text"', None),
+        ("text", "text", None),
         ([1], "[1]", None),
         (None, "null", None),
     ],

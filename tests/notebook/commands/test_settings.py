@@ -190,7 +190,7 @@ def test_report_for_a_bug(kernel: KernelSession, server: ScriptedServer) -> None
         f"python: {platform.python_version()}",
         f"ipython: {IPython.__version__}",
         "eighty80_jupyter: ",
-        "httpx: ",
+        "aiohttp: ",
         "front end: a kernel (ZMQInteractiveShell)",
         f"server: {server.url}",
         "key: from the environment (_8080_API_KEY)",

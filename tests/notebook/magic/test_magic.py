@@ -263,7 +263,7 @@ def test_failures_are_one_line(kernel: KernelSession, server: ScriptedServer) ->
     assert "no such model" in line
     kernel.run("os.environ['_8080_API_URL'] = 'http://127.0.0.1:9'")
     assert failure(kernel.run("%%chat\nhi")).startswith("APIConnectionError: cannot connect")
-    kernel.run("os.environ['_8080_API_KEY'] = ''")
+    kernel.run("os.environ |= {'_8080_API_KEY': '', '_8080_API_URL': 'https://far.example'}")
     line = failure(kernel.run("%%chat\nhi"))
     for way in ("_8080_API_KEY", "%chat --key", "%chat --local"):
         assert way in line

@@ -1,0 +1,205 @@
+"""What a server says in the body of an error, in whichever form it says it. No I/O.
+
+The forms are 8080's own, FastAPI's, and what is seen at other servers of the protocol; none of them
+is told by a marker of its own, so that the words are looked for by their usual names.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eighty80_jupyter.wire.endpoint import Secrets, without_secret
+
+_SHOWN = 200  # characters of a text that is no JSON, or of JSON without any words
+_DEEPEST = 6
+_ITEMS = 3  # of a list of complaints
+# Where an error stands inside a body, and the names of its words; the surest first.
+_HOLDERS = ("error", "errors", "detail", "baseresp", "response", "fault", "err", "innererror")
+_WORDS = (
+    "message", "errormessage", "errormsg", "msg", "statusmsg", "detail", "errordescription",
+    "description", "faultstring", "text", "reason", "title", "error", "err",
+)  # fmt: skip
+_CODES = ("code", "errorcode", "errcode", "type", "errortype", "status", "statuscode", "reason")
+# Names that only an error has, and those that say that an object is none.
+_ERROR_NAMES = frozenset(
+    {"errormsg", "errormessage", "errorcode", "errortype", "errcode", "errmsg"}
+)
+_ANSWER_NAMES = frozenset({"choices", "usage", "data", "models", "delta"})
+_GOOD_CODES = frozenset({"", "0", "200", "ok", "success", "succeeded", "completed"})
+_BARE_WORD = re.compile(r"[\w.-]{1,40}")
+_ERROR_STATUSES = range(400, 600)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an error says: its words, its code, the parameter it complains about, and a status."""
+
+    message: str = ""
+    code: str | None = None
+    param: str | None = None
+    status: int | None = None
+
+
+def read_error(text: str, secret: Secrets = None) -> tuple[Any, Told]:
+    """Return the decoded body of an error answer and what it says, with `secret` cut out of both.
+
+    What is no JSON tells the first 200 characters of its text, unless it is a web page.
+    """
+    try:
+        # Decoded first: an echo of the secret may be written with escapes.
+        body = without_secret(json.loads(text), secret)
+    except (ValueError, RecursionError):
+        text = without_secret(text, secret)
+        plain = " ".join(text.split())
+        return text, Told("" if plain.startswith("<") else plain[:_SHOWN])
+    told = tell(body)
+    if not told.message and not _is_known_form(body):
+        told = Told(
+            json.dumps(body, ensure_ascii=False)[:_SHOWN], told.code, told.param, told.status
+        )
+    return body, told
+
+
+def is_error(body: Any) -> bool:
+    """Tell whether a JSON object that came with a status of success says that it is an error."""
+    if isinstance(body, list):
+        return bool(body) and is_error(body[0])
+    if not isinstance(body, Mapping):
+        return False
+    fields = {_plain(name): value for name, value in body.items()}
+    base = fields.get("baseresp")
+    if isinstance(base, Mapping) and base.get("status_code"):
+        return True
+    if fields.get("error") or (fields.get("errors") and not fields.get("choices")):
+        return True
+    if _ANSWER_NAMES & fields.keys():
+        return False
+    if fields.get("object") == "error" or fields.get("type") == "error":
+        return True
+    if fields.get("success") is False or any(fields.get(name) for name in _ERROR_NAMES):
+        return True
+    response = fields.get("response")
+    if isinstance(response, Mapping) and any(_plain(name) == "error" for name in response):
+        return True
+    code = next((fields[name] for name in ("code", "statuscode", "status") if name in fields), None)
+    failed = type(code) in (int, str) and str(code).lower() not in _GOOD_CODES
+    return bool(fields.get("detail") or fields.get("fault") or (failed and tell(body).message))
+
+
+def tell(value: Any, depth: int = 0) -> Told:
+    """Return what a decoded body says."""
+    if depth > _DEEPEST:
+        return Told()
+    if isinstance(value, str):
+        return _tell_text(value, depth)
+    if isinstance(value, list):
+        return _tell_list(value, depth)
+    if isinstance(value, Mapping):
+        return _tell_object(value, depth)
+    return Told()
+
+
+def _tell_text(text: str, depth: int) -> Told:
+    """Return a text, or what the JSON in it says: gateways pass on a body as a text."""
+    inner = text.strip()
+    if inner[:1] in ("{", "["):
+        try:
+            told = tell(json.loads(inner), depth + 1)
+        except (ValueError, RecursionError):
+            return Told(text)
+        if told.message:
+            return told
+    return Told(text)
+
+
+def _tell_list(items: list[Any], depth: int) -> Told:
+    found = [told for item in items[:_ITEMS] if (told := tell(item, depth + 1)).message]
+    if not found:
+        return Told()
+    first = found[0]
+    return Told("; ".join(told.message for told in found), first.code, first.param, first.status)
+
+
+def _tell_object(body: Mapping[str, Any], depth: int) -> Told:
+    fields = {_plain(name): value for name, value in body.items()}
+    inner = Told()
+    for name in _HOLDERS:
+        if isinstance(fields.get(name), (Mapping, list)) and fields[name]:
+            inner = tell(fields[name], depth + 1)
+            if inner.message:
+                break
+    own = _words(fields, depth)
+    message = inner.message or own.message
+    metadata = fields.get("metadata")
+    if isinstance(metadata, Mapping) and metadata.get("raw"):
+        # A gateway's own words say only that somebody else failed.
+        raw = tell(metadata["raw"], depth + 1)
+        message = f"{message}: {raw.message}" if message and raw.message else message or raw.message
+        inner = Told(message, raw.code, raw.param, raw.status)
+    place = _location(body)
+    if place and own.message and not inner.message:
+        message = f"{place}: {own.message}"
+    code, status = _code(fields)
+    return Told(
+        message,
+        inner.code or own.code or code,
+        inner.param or own.param or _text(fields.get("param")) or place,
+        inner.status or own.status or status,
+    )
+
+
+def _words(fields: Mapping[str, Any], depth: int) -> Told:
+    for name in _WORDS:
+        value = fields.get(name)
+        if isinstance(value, str) and value.strip():
+            told = _tell_text(value, depth)
+        elif isinstance(value, (Mapping, list)) and name in ("message", "msg", "text"):
+            told = tell(value, depth + 1)
+        else:
+            continue
+        if told.message:
+            return told
+    return Told()
+
+
+def _code(fields: Mapping[str, Any]) -> tuple[str | None, int | None]:
+    """Return the code in words, or else its number as a text, and a number that is a status."""
+    values = [fields[name] for name in _CODES if name in fields]
+    words = [v for v in values if isinstance(v, str) and v and _BARE_WORD.fullmatch(v)]
+    named = [word for word in words if not word.isdigit()]
+    status = next((s for v in values if (s := _status(v)) is not None), None)
+    numbers = [str(v) for v in values if type(v) is int and v and status is None]
+    return next(iter(named or words or numbers), None), status
+
+
+def _status(value: Any) -> int | None:
+    if isinstance(value, str) and value.isdigit():
+        value = int(value)
+    return value if type(value) is int and value in _ERROR_STATUSES else None
+
+
+def _is_known_form(body: Any) -> bool:
+    """Tell whether a body has the place for words, and left it empty."""
+    return isinstance(body, Mapping) and (
+        isinstance(body.get("error"), Mapping) or isinstance(body.get("detail"), list)
+    )
+
+
+def _location(item: Mapping[str, Any]) -> str | None:
+    """Return the path of a field in FastAPI's form."""
+    place = item.get("loc")
+    if not isinstance(place, list):
+        return None
+    return ".".join(str(step) for step in place if step != "body") or None
+
+
+def _plain(name: str) -> str:
+    return str(name).replace("_", "").replace("-", "").lower()
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
