@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.config import ChatConfig
+from eighty80_jupyter.local import start
 from eighty80_jupyter.wire.endpoint import Secret
 
 if TYPE_CHECKING:
@@ -39,8 +40,6 @@ class Embedded:
         self, path: str | Path | None, *, progress: Callable[[int, int], None] | None
     ) -> LocalServer:
         """Start it; one that runs is kept. See `Session.use_local`."""
-        from eighty80_jupyter.local import start  # noqa: PLC0415  # seldom needed
-
         file = Path(path).expanduser().resolve() if path else None
         if self._server is not None and self._server.alive and file == self._file:
             return self._server

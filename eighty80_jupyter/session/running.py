@@ -85,7 +85,7 @@ class Turns:
 
     def client(self) -> Client:
         """Return the client that belongs to the running loop."""
-        from eighty80_jupyter.wire.client import Client  # noqa: PLC0415  # brings in httpx
+        from eighty80_jupyter.wire.client import Client  # noqa: PLC0415  # a door: httpx
 
         loop = self.background.loop()
         if self._client is None or self._client[1] is not loop:

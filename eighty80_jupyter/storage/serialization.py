@@ -14,6 +14,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import orjson
+
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.conversation.conversation import Conversation, Summary
 from eighty80_jupyter.conversation.turn import Exchange, Turn
@@ -81,8 +83,6 @@ def to_json(value: Any, *, indent: bool = False) -> bytes:
 
     Raises UsageError for what JSON cannot carry.
     """
-    import orjson  # noqa: PLC0415  # when something is kept
-
     try:
         return orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else 0)
     except TypeError:  # a half pair, or an integer beyond 64 bits: the standard library takes both
@@ -91,8 +91,6 @@ def to_json(value: Any, *, indent: bool = False) -> bytes:
 
 def from_json(data: bytes | str) -> Any:
     """Return the values of a JSON text. Raises UsageError that says in words what is wrong."""
-    import orjson  # noqa: PLC0415  # as above
-
     try:
         return orjson.loads(data)
     except ValueError as error:
@@ -119,7 +117,7 @@ def mended(value: Any) -> Any:
 
 def read(kind: type[T], value: Any) -> T:
     """Return plain values as the dataclass `kind`. Raises UsageError that names the place."""
-    from pydantic import ValidationError  # noqa: PLC0415  # slow to import
+    from pydantic import ValidationError  # noqa: PLC0415  # a door: pydantic
 
     wanted: Any = kind
     try:
@@ -210,7 +208,7 @@ def _is_part(part: Mapping[str, Any]) -> bool:
 
 @functools.cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:
-    from pydantic import TypeAdapter  # noqa: PLC0415  # slow to import
+    from pydantic import TypeAdapter  # noqa: PLC0415  # a door: pydantic
 
     return TypeAdapter(kind)
 

@@ -19,16 +19,15 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from eighty80_jupyter.prompt.describe.registry import Registry, describe
 from eighty80_jupyter.prompt.describe.values.fields import hides_fields
 from eighty80_jupyter.prompt.describe.values.own import own_text
+from eighty80_jupyter.prompt.secrets.redact import Redactor, environment_names
+from eighty80_jupyter.prompt.template.compose import defused
+from eighty80_jupyter.prompt.tokens import estimate
 from eighty80_jupyter.tools.run import FirstItems
-
-if TYPE_CHECKING:
-    # All that describes values is brought in by the first result.
-    from eighty80_jupyter.prompt.describe.registry import Registry
-    from eighty80_jupyter.prompt.secrets.redact import Redactor
 
 NOTHING = "done; the function returned nothing (None)"
 EMPTY = "done; the function returned an empty text"
@@ -78,8 +77,6 @@ def result_text(value: Any, settings: ToolSettings | None = None, *, depth: int 
     if value is None:
         return NOTHING
     if redactor is not None and redactor.is_environment(value):
-        from eighty80_jupyter.prompt.secrets.redact import environment_names  # noqa: PLC0415  # loaded
-
         names = environment_names(value)
         value = f"{len(names)} environment variables, names only: {', '.join(names)}"
     if isinstance(value, str) and own_text(type(value)) is None:
@@ -112,8 +109,6 @@ def cleaned(text: str, budget: int, redactor: Callable[[str], str] | None = None
 
     Of a long text only the beginning is looked at, whatever its length.
     """
-    from eighty80_jupyter.prompt.template.compose import defused  # noqa: PLC0415  # see above
-
     total, reach = len(text), max(budget, 1) * _TOKEN + _MARGIN
     head = text[:reach]
     if redactor is not None:
@@ -127,8 +122,6 @@ def cleaned(text: str, budget: int, redactor: Callable[[str], str] | None = None
 
 def _within(text: str, budget: int, total: int | None) -> str:
     """Return `text` if it is whole (`total` is None) and fits; else its beginning, with a note."""
-    from eighty80_jupyter.prompt.tokens import estimate  # noqa: PLC0415  # see above
-
     if total is None and estimate(text) <= budget:
         return text
     total = len(text) if total is None else total
@@ -141,8 +134,6 @@ def _within(text: str, budget: int, total: int | None) -> str:
 
 
 def _described(value: Any, settings: ToolSettings, depth: int) -> str:
-    from eighty80_jupyter.prompt.describe.registry import describe  # noqa: PLC0415  # see above
-
     if (parts := _parts(value, settings, depth)) is not None:
         return cleaned("\n".join(parts), settings.budget, settings.redactor)
     description = describe(

@@ -13,10 +13,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
 from eighty80_jupyter.api.request_parameters import shown, unknown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.tools.docstrings import documented
 from eighty80_jupyter.tools.input_error import ToolInputError
+from eighty80_jupyter.tools.json_schema import Generator, without_titles
 from eighty80_jupyter.tools.types import (
     Unresolved,
     annotated,
@@ -58,8 +62,6 @@ class Input:
 
     def read(self, value: Any) -> Any:
         """Return the Python value for the parsed JSON `value`. Raises ToolInputError."""
-        from pydantic import ValidationError  # noqa: PLC0415  # slow to import
-
         try:
             return self._validated(value)
         except ValidationError as error:
@@ -167,9 +169,6 @@ def _parameters(function: Any, name: str) -> list[inspect.Parameter]:
 
 
 def _input(parameter: inspect.Parameter, hint: Any, words: str, name: str) -> Input:
-    from pydantic import TypeAdapter  # noqa: PLC0415  # slow to import
-    from pydantic.fields import FieldInfo  # noqa: PLC0415  # the same
-
     if isinstance(hint, Unresolved):
         raise UsageError(_undefined(name, parameter.name, hint.error))
     default, field = parameter.default, None
@@ -184,11 +183,7 @@ def _input(parameter: inspect.Parameter, hint: Any, words: str, name: str) -> In
 
 def _schema(inputs: list[Input], hints: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return the JSON Schema of an object with these parameters."""
-    from pydantic import TypeAdapter  # noqa: PLC0415  # slow to import
-
     # It imports pydantic.
-    from eighty80_jupyter.tools.json_schema import Generator, without_titles  # noqa: PLC0415
-
     for item in inputs:  # one by one, to say which it is
         try:
             json.dumps(item.adapter.json_schema(schema_generator=Generator), allow_nan=False)

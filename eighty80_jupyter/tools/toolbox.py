@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from eighty80_jupyter.api.request_parameters import shown, unknown
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.tools.arguments import check, parsed
 
 if TYPE_CHECKING:
     from eighty80_jupyter.tools.schema import Inputs
@@ -130,8 +131,6 @@ class Tool:
         An empty text and `null` are `{}`. Raises ToolInputError, whose text is for the model: what
         is wrong with which parameter, what was expected and what came.
         """
-        from eighty80_jupyter.tools.arguments import check, parsed  # noqa: PLC0415  # first call
-
         values = parsed(text)
         if self.inputs is not None:
             return self.inputs.read(values)
@@ -270,7 +269,7 @@ def make_tool(
     function, bound method, partial or callable object will do, if each parameter has a type that
     JSON can carry. Raises UsageError, in one line that says how to mend it.
     """
-    from eighty80_jupyter.tools.schema import inputs_of  # noqa: PLC0415  # brings in pydantic
+    from eighty80_jupyter.tools.schema import inputs_of  # noqa: PLC0415  # a door: pydantic
 
     if name is None:
         name = _name_of(function)

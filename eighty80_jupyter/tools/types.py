@@ -15,6 +15,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin
 
+from pydantic import Field
+from pydantic.fields import FieldInfo
+from typing_extensions import TypedDict
+
 # A tool gets what these promise, and pydantic's own of the first is read only once.
 _AS_LIST: tuple[Any, ...] = (
     collections.abc.Iterable,
@@ -84,9 +88,6 @@ def annotated(hint: Any, field: Any, words: str) -> Any:
     `field` is the `pydantic.Field` that stands as the default, or None. `words` is what the
     docstring says; an annotation's own description comes first.
     """
-    from pydantic import Field  # noqa: PLC0415  # slow to import
-    from pydantic.fields import FieldInfo  # noqa: PLC0415  # the same
-
     prepared = _prepared(hint)
     metadata = prepared.__metadata__ if get_origin(prepared) is Annotated else ()
     fields = [item for item in (*metadata, field) if isinstance(item, FieldInfo)]
@@ -173,8 +174,6 @@ def _typed_dict(cls: Any) -> Any:
         return cls
     if cls in _UNDER_WAY.get():  # it names itself in its fields
         return typing.ForwardRef(cls.__name__)
-    from typing_extensions import TypedDict  # noqa: PLC0415  # pydantic needs it, too
-
     token = _UNDER_WAY.set((*_UNDER_WAY.get(), cls))
     try:
         hints, fields = _class_hints(cls), dict[str, Any]()
@@ -198,8 +197,6 @@ def _typed_dict(cls: Any) -> Any:
 
 
 def _with_field(base: Any, metadata: tuple[Any, ...]) -> Any:
-    from pydantic import Field  # noqa: PLC0415  # slow to import
-
     words = _said(metadata)
     kept = tuple(item for item in metadata if not isinstance(item, str))
     if words is not None and not any(getattr(item, "description", None) for item in kept):

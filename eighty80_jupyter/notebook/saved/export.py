@@ -18,6 +18,9 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
+from eighty80_jupyter.notebook.saved.export_html import page
+from eighty80_jupyter.notebook.saved.export_markdown import markdown
+from eighty80_jupyter.notebook.saved.export_notebook import notebook
 from eighty80_jupyter.storage.files import locked, read_file, target, write_file
 from eighty80_jupyter.storage.omit import Secrets, conversation_without, without_secrets
 from eighty80_jupyter.storage.serialization import from_json, to_json
@@ -100,21 +103,7 @@ def _is_marked(data: bytes, _new: bytes) -> bool:
     return head == f"{_MARK}{_sum(rest)} -->".encode()
 
 
-def _markdown(conversation: Conversation) -> str:
-    from eighty80_jupyter.notebook.saved.export_markdown import markdown  # noqa: PLC0415  # when wanted
-
-    return markdown(conversation)
-
-
-def _html(conversation: Conversation) -> str:
-    from eighty80_jupyter.notebook.saved.export_html import page  # noqa: PLC0415  # the Markdown stack
-
-    return page(conversation)
-
-
 def _notebook(conversation: Conversation, _tools: _Tools) -> bytes:
-    from eighty80_jupyter.notebook.saved.export_notebook import notebook  # noqa: PLC0415  # the same
-
     made = notebook(conversation)
     made["metadata"][NAMESPACE] = {"sha256": _cells_sum(made["cells"])}
     return to_json(made, indent=True) + b"\n"
@@ -170,8 +159,8 @@ def _sum(data: bytes) -> str:
 _Form = tuple[Callable[[Conversation, _Tools], bytes], Callable[[bytes, bytes], bool]]
 FORMS: Mapping[str, _Form] = MappingProxyType(
     {
-        ".md": (partial(_marked, _markdown), _is_marked),
-        ".html": (partial(_marked, _html), _is_marked),
+        ".md": (partial(_marked, markdown), _is_marked),
+        ".html": (partial(_marked, page), _is_marked),
         ".ipynb": (_notebook, _is_notebook),
         ".jsonl": (_lines, _is_line),
     }
