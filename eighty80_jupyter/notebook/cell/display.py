@@ -1,9 +1,7 @@
 """The streaming writer for a notebook: events in, outputs of the cell out.
 
-JupyterLab draws every update that it gets, one after the other, so what is drawn again and again
-must be small, and there must be few updates. A reply is therefore cut into blocks: a finished one
-is frozen as an output of its own, only the tail is drawn again, and the more has been drawn, the
-more must come before it is drawn once more. Measured by `benchmarks/draw.py`.
+A reply is cut into blocks (`growing_text`): a finished one is frozen as an output of its own, and
+only the tail is drawn again, when `pacing` says so.
 """
 
 from __future__ import annotations
@@ -25,6 +23,7 @@ from eighty80_jupyter.conversation.events import (
 )
 from eighty80_jupyter.notebook.cell.answer import Answer
 from eighty80_jupyter.notebook.cell.outputs import QUIET, Output, Page
+from eighty80_jupyter.notebook.cell.pacing import Pacing
 from eighty80_jupyter.notebook.cell.summary import last_line
 from eighty80_jupyter.notebook.cell.tool_display import CallGroup, show_figures
 
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import Message
     from eighty80_jupyter.api.reply import Reply
 
-FRAME_SECONDS = 0.1  # at most ten updates a second
 WAIT_SECONDS = 0.5  # a wait that is shorter is not worth a line
 IDLE_SECONDS = 1.5  # a stream that pauses for so long shows what it has
 QUICK_DRAWINGS = 2  # after these half as many: at the chip's speed drawing is what takes the time
@@ -101,11 +99,12 @@ class NotebookWriter:
         self._note = Output(self._page)
         self._waits_since: float | None = None
         self._retried: list[str] = []
-        self._due = self._last_event = 0.0
+        self._pacing = Pacing(now)
+        self._last_event = 0.0
         self._idle_drawings = self._drawings = 0
 
     def take(self, events: Sequence[TurnEvent]) -> None:
-        """Collect the pieces; draw at most every `FRAME_SECONDS`, and where enough has come."""
+        """Collect the pieces; draw as often as the pacing allows, and where enough has come."""
         for event in events:
             match event:
                 case TextDelta() | RefusalDelta():
@@ -126,7 +125,7 @@ class NotebookWriter:
             self._note.quiet(WAITS)
         if events:
             self._last_event = now
-        if now < self._due:
+        if self._pacing.wait:
             return
         if self._calls is not None:
             self._calls.tick()
@@ -134,8 +133,7 @@ class NotebookWriter:
         drawn = [answer.draw(now=idle) for answer in self._answers]
         if any(drawn):
             self._drawings += 1
-            frames = 1 if self._drawings <= QUICK_DRAWINGS else 2
-            self._due = self._now() + frames * FRAME_SECONDS
+            self._pacing.drawn(now, frames=1 if self._drawings <= QUICK_DRAWINGS else 2)
             self._idle_drawings += idle
 
     def finish(
@@ -243,7 +241,7 @@ class Progress:
         self._in_terminal = not has_pages(shell)
         self._title = title
         self._output = Output(self._page)
-        self._due = 0.0
+        self._pacing = Pacing()
         self._line = ""
 
     def __enter__(self) -> Self:
@@ -254,10 +252,10 @@ class Progress:
             print()  # noqa: T201  # ends the line of the bar
 
     def __call__(self, done: int, total: int) -> None:
-        """Draw the bar, at most every `FRAME_SECONDS`, and always when it is full."""
-        if time.monotonic() < self._due and done < total:
+        """Draw the bar as often as the pacing allows, and always when it is full."""
+        if self._pacing.wait and done < total:
             return
-        self._due = time.monotonic() + FRAME_SECONDS
+        self._pacing.drawn(time.monotonic())
         self._line = f"{self._title}: {done / 1e6:.0f} of {total / 1e6:.0f} MB"
         if self._in_terminal:
             print("\r" + self._line, end="", flush=True)  # noqa: T201  # it is the bar

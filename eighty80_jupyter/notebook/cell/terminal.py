@@ -15,14 +15,13 @@ from eighty80_jupyter.conversation.events import (
     RoundBegan,
     TurnEvent,
 )
+from eighty80_jupyter.notebook.cell.pacing import Pacing
 from eighty80_jupyter.notebook.cell.summary import last_line
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import Message
     from eighty80_jupyter.api.reply import Reply
-
-FRAME_SECONDS = 0.1
 
 
 class TerminalWriter:
@@ -131,7 +130,7 @@ class RichWriter(TerminalWriter):
         self._new_splitter = Splitter
         self._splitter = Splitter()
         self._live: Any = None
-        self._due = 0.0
+        self._pacing = Pacing()
 
     def text(self, piece: str) -> None:
         """Take a piece of an answer."""
@@ -139,12 +138,13 @@ class RichWriter(TerminalWriter):
 
     def tick(self) -> None:
         """Print the blocks that are finished, and draw the one that grows."""
-        if not self._splitter.tail or time.monotonic() < self._due:
+        if not self._splitter.tail or self._pacing.wait:
             return
-        self._due = time.monotonic() + FRAME_SECONDS
+        began = time.monotonic()
         while (block := self._splitter.freeze(1)) is not None:
             self._print(block)
         self._draw(self._splitter.tail)
+        self._pacing.drawn(began)
 
     def end(self) -> None:
         """Print what is left."""

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.conversation.events import CallBegan, CallEnded
 from eighty80_jupyter.notebook.cell.outputs import QUIET, QUOTED, Output, Page
+from eighty80_jupyter.notebook.cell.pacing import FRAME_SECONDS, Painter
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import Message
     from eighty80_jupyter.api.reply import CallRecord
 
-FRAME_SECONDS = 0.1  # between two drawings
-TICK_SECONDS = 0.5  # the same, where only the seconds have changed
+TICK_SECONDS = 0.5  # between two drawings where only the seconds have changed
 HEAVY = 20_000  # characters; while calls come, more than this is not drawn again and again
 MOST_ARGUMENTS = 2_000  # characters that are shown
 MOST_RESULT = 6_000
@@ -102,8 +102,8 @@ def _time(seconds: float) -> str:
 class CallGroup:
     """Calls in one output, and what the model said between them where that is drawn there.
 
-    While a call runs, a thread draws the seconds: what runs may be in the way of everything else.
-    `_lock` owns the entries and their output; the thread itself belongs to who takes the events.
+    While a call runs, a painter draws the seconds: what runs may be in the way of everything else.
+    `_lock` owns the entries and their output.
     """
 
     def __init__(self, page: Page, now: Callable[[], float]) -> None:
@@ -115,7 +115,8 @@ class CallGroup:
         self._drawn = 0.0
         self._changed = False
         self._lock = threading.RLock()
-        self._over: threading.Event | None = None
+        run = contextvars.copy_context().run  # which tells the kernel whose output it is
+        self._painter = Painter(lambda: run(self.tick), name="eighty80-seconds")
 
     def begin(self, event: CallBegan, *, written: bool) -> None:
         """Add a call. The first one is shown at once: what it prints comes below."""
@@ -126,12 +127,7 @@ class CallGroup:
             self._changed = True
             if not self._output.shown:
                 self._draw()
-        if self._over is None:
-            self._over = threading.Event()
-            run = contextvars.copy_context().run  # which tells the kernel whose output it is
-            threading.Thread(
-                target=run, args=(self._count, self._over), name="eighty80-seconds", daemon=True
-            ).start()
+        self._painter.wake()
 
     def end(self, event: CallEnded) -> None:
         """Take in what became of a call."""
@@ -142,9 +138,6 @@ class CallGroup:
                     line.shown, line.arguments = event.shown, event.call.arguments
                     line.status, line.text, line.seconds = event.status, event.text, event.seconds
                     self._changed = True
-            resting = not self._began
-        if resting:
-            self._rest()
 
     def add_text(self, text: str) -> None:
         """Add what the model said between calls."""
@@ -152,32 +145,24 @@ class CallGroup:
             self._entries.append(text)
             self._changed = True
 
-    def tick(self) -> None:
-        """Draw again if something has changed, or the seconds have."""
+    def tick(self) -> bool:
+        """Draw again if something has changed, or the seconds have; tell whether calls run."""
         with self._lock:
             wait = self._now() - self._drawn
             due = self._changed or (self._began and wait >= TICK_SECONDS)
             if due and wait >= FRAME_SECONDS:
                 self._draw()
+            return bool(self._began)
 
     def finish(self) -> None:
         """Draw for the last time: what still ran has no result any more."""
-        self._rest()
+        self._painter.close()
         with self._lock:
             for line in self._lines():
                 if not line.status:
                     line.status = "stopped"
             self._began.clear()
             self._draw(final=True)
-
-    def _count(self, over: threading.Event) -> None:
-        while not over.wait(FRAME_SECONDS):
-            self.tick()
-
-    def _rest(self) -> None:
-        if self._over is not None:
-            self._over.set()
-            self._over = None
 
     def _draw(self, *, final: bool = False) -> None:
         """Draw all calls; under the lock."""

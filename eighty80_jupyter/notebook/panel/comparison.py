@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ipywidgets import HTML, Box, Button, Dropdown, GridBox, Layout, Text, Textarea, VBox
 
 from eighty80_jupyter.errors import ChatError, one_line
+from eighty80_jupyter.notebook.cell.pacing import Painter
 from eighty80_jupyter.notebook.compare import variants
 from eighty80_jupyter.notebook.compare.comparison import (
     COMPARABLE,
@@ -16,11 +17,17 @@ from eighty80_jupyter.notebook.compare.comparison import (
     Comparison,
     values_of,
 )
-from eighty80_jupyter.notebook.panel.answer import LoopPainter, answer_html, close_all, quiet_html
+from eighty80_jupyter.notebook.panel.widgets import (
+    answer_html,
+    close_all,
+    from_loop,
+    quiet_html,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.notebook.compare.comparison import Column
     from eighty80_jupyter.session.session import Session
 
@@ -44,8 +51,8 @@ class ComparisonView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
 
     def __init__(self, session: Session, prompt: Callable[[], str] | None = None) -> None:
         self._session = session
-        self._painter = LoopPainter(session, self._paint)
-        self.comparison = Comparison(session, self._painter.ask)
+        self._painter = Painter(self._paint, name="eighty80-panel")
+        self.comparison = Comparison(session, self._painter.wake)
         style = {"description_width": "6em"}
         self.parameter = Dropdown(
             options=(*COMPARABLE, SAMPLES),
@@ -91,7 +98,7 @@ class ComparisonView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
     def close(self) -> None:
         """Stop what runs and close every widget."""
         self.comparison.close()
-        self._painter.stop()
+        self._painter.close()
         for column in self.columns:
             close_all(column.answer, column.keep, column.box)
         close_all(self.run, self.stop, *self.children)
@@ -120,21 +127,23 @@ class ComparisonView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             self._say(self.comparison.keep(number))
         except ChatError as error:
             self._say(str(error))
-        self._painter.ask()
+        self._painter.wake()
 
     def _say(self, text: str) -> None:
         self.notice.value = quiet_html(text, status=True)
 
-    def _paint(self) -> int:
+    def _paint(self) -> bool:
         columns = self.comparison.columns
+        replies = from_loop(self._session, lambda: [variants.so_far(c.running) for c in columns])
         self.grid.layout.display = None if columns else "none"
         self.stop.disabled = not self.comparison.running
         images = self._session.config.allow_images
-        size = 0
         for number, view in enumerate(self.columns):
-            column = columns[number] if number < len(columns) else None
-            size += view.paint(column, allow_images=images)
-        return size
+            if number < len(columns):
+                view.paint(columns[number], replies[number], allow_images=images)
+            else:
+                view.clear()
+        return False
 
 
 class _ColumnView:
@@ -159,14 +168,15 @@ class _ColumnView:
             ),
         )
 
-    def paint(self, column: Column | None, *, allow_images: bool) -> int:
-        """Show `column`, or nothing; on the loop thread. Returns how much went to the page."""
-        self.box.layout.display = None if column is not None else "none"
-        if column is None:
-            self.answer.value = ""
-            return 0
+    def clear(self) -> None:
+        """Show nothing."""
+        self.box.layout.display = "none"
+        self.answer.value = ""
+
+    def paint(self, column: Column, reply: Reply, *, allow_images: bool) -> None:
+        """Show a column, of which `reply` has come."""
+        self.box.layout.display = None
         running = column.running
-        reply = variants.so_far(running)
         html = answer_html(
             reply if running.done or not reply.empty else None,
             name=column.heading,
@@ -178,7 +188,4 @@ class _ColumnView:
         self.keep.disabled = not running.done or reply.empty
         self.keep.description = "Keep" if column.adopted is None else "✓ Kept"
         self.keep.tooltip = f"Make the answer with {column.heading} the reply, and set this"
-        if html == self.answer.value:
-            return 0
         self.answer.value = html
-        return len(html)

@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from ipywidgets import HTML, Box, Button, Checkbox, Layout, VBox
 
+from eighty80_jupyter.notebook.cell.pacing import Painter
 from eighty80_jupyter.notebook.compare.live import LiveAnswers
 from eighty80_jupyter.notebook.compare.recent import STRIP
-from eighty80_jupyter.notebook.panel.answer import LoopPainter, answer_html, close_all, quiet_html
+from eighty80_jupyter.notebook.panel.widgets import (
+    answer_html,
+    close_all,
+    from_loop,
+    quiet_html,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,8 +40,8 @@ class LiveControls(VBox):  # type: ignore[misc]  # ipywidgets ships no types
 
     def __init__(self, session: Session, parameters: ParameterPanel | None = None) -> None:
         self._session = session
-        self._painter = LoopPainter(session, self._paint)
-        self.live = LiveAnswers(session, self._painter.ask)
+        self._painter = Painter(self._paint, name="eighty80-panel")
+        self.live = LiveAnswers(session, self._painter.wake)
         self.toggle = Checkbox(
             description="Live: answer again as a slider moves",
             tooltip=_HELP,
@@ -73,7 +79,7 @@ class LiveControls(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         for end in self._ends:
             end()
         self.live.close()
-        self._painter.stop()
+        self._painter.close()
         close_all(*self.strip, *self.children)
         self.layout.close()
         super().close()
@@ -94,9 +100,9 @@ class LiveControls(VBox):  # type: ignore[misc]  # ipywidgets ships no types
     def _stepped(self, number: int, _button: Any) -> None:
         self.live.choose(number)
 
-    def _paint(self) -> int:
+    def _paint(self) -> bool:
         """Bring the widgets in line with the state; only what differs is sent to the page."""
-        state = self.live.state
+        state = from_loop(self._session, lambda: self.live.state)
         self.toggle.value = self.live.on
         self.notice.value = quiet_html(state.notice, status=True)
         seen = state.on or state.can_go_on
@@ -104,9 +110,11 @@ class LiveControls(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         _show(self.notice, seen or bool(state.notice))
         _show(self.go_on, state.can_go_on)
         self._paint_strip(state, seen=seen)
-        return 0 if state.waiting else self._paint_answer(state, seen=seen)
+        if not state.waiting:
+            self._paint_answer(state, seen=seen)
+        return False
 
-    def _paint_answer(self, state: LiveState, *, seen: bool) -> int:
+    def _paint_answer(self, state: LiveState, *, seen: bool) -> None:
         html = ""
         if state.reply is not None and seen:
             html = answer_html(
@@ -117,10 +125,7 @@ class LiveControls(VBox):  # type: ignore[misc]  # ipywidgets ships no types
                 allow_images=self._session.config.allow_images,
             )
         _show(self.answer, seen)
-        if html == self.answer.value:
-            return 0
         self.answer.value = html
-        return len(html)
 
     def _paint_strip(self, state: LiveState, *, seen: bool) -> None:
         _show(self.steps, seen)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipywidgets import Button, Dropdown, HBox
 
-from eighty80_jupyter.notebook.panel.guarded import Ours
+from eighty80_jupyter.notebook.panel.widgets import Setting
 
 if TYPE_CHECKING:
     from eighty80_jupyter.notebook.panel.actions import Actions
@@ -20,7 +20,7 @@ class ConversationBar(HBox):  # type: ignore[misc]  # untyped
     def __init__(self, session: Session, actions: Actions) -> None:
         self._session = session
         self._act = act = actions.act
-        self._ours = Ours()
+        self._setting = Setting()
         self.menu = Dropdown(
             options=list(session.conversations),
             value=session.conversation.name,
@@ -50,13 +50,13 @@ class ConversationBar(HBox):  # type: ignore[misc]  # untyped
     def refresh(self) -> None:
         """Show the conversations that there are."""
         names, current = tuple(self._session.conversations), self._session.conversation.name
-        with self._ours.acting(), self.menu.hold_sync():
+        with self._setting.values(), self.menu.hold_sync():
             if self.menu.options != names:
                 self.menu.options = names
             self.menu.value = current
 
     def _use(self, change: Any) -> None:
-        if not self._ours.active and change["new"] is not None:
+        if not self._setting.active and change["new"] is not None:
             self._act(lambda: self._session.conversations.use(change["new"]))
 
 

@@ -15,7 +15,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Protocol
 
 from eighty80_jupyter.notebook.cell.summary import last_line
-from eighty80_jupyter.notebook.panel.stream import LiveTurn, finished_parts
+from eighty80_jupyter.notebook.panel.streaming import StreamingTurn, finished_parts
 from eighty80_jupyter.turns.feed import (
     ConversationChanged,
     SessionEvent,
@@ -72,7 +72,7 @@ class Page:
         self._events: deque[SessionEvent | _First] = deque()
         self._noting = threading.Lock()
         self._seen: set[str] = set()  # the turns that were noted, and have not ended
-        self._live: dict[str, LiveTurn] = {}
+        self._live: dict[str, StreamingTurn] = {}
         self._conversation: Conversation | None = None
         self._known: dict[str, Key | None] = {}  # what the browser shows; None: while it is live
         self.consent: Mapping[str, Any] | None = None  # the question that waits
@@ -104,7 +104,7 @@ class Page:
             self._events.append(event)
 
     def paint(self) -> bool:
-        """Tell the browser what has changed."""
+        """Tell the browser what has changed; return whether there is more to come soon."""
         ended: list[RunningTurn] = []
         with self._lock:
             try:
@@ -114,12 +114,13 @@ class Page:
                 for live in self._shown_live():
                     for message in live.draw():
                         self._tell("grow", id=live.id, **message)
+                pending = any(live.pending for live in self._shown_live())
             except Exception:
                 self._conversation = None  # next time the whole is told
                 raise
         for running in ended:
             self._ended(running)
-        return bool(ended)
+        return pending or bool(ended)
 
     def ask(self, consent: Mapping[str, Any] | None) -> None:
         """Tell the question that waits for an answer; None: there is none any more."""
@@ -146,7 +147,7 @@ class Page:
     def _apply(self, event: SessionEvent | _First, ended: list[RunningTurn]) -> None:
         match event:
             case _First(running, so_far):
-                live = LiveTurn(running, images=self._session.config.allow_images)
+                live = StreamingTurn(running, images=self._session.config.allow_images)
                 if not so_far.empty:
                     live.complete(so_far)
                 self._live[running.id] = live
@@ -162,14 +163,14 @@ class Page:
             case _:
                 pass  # `_sync` looks at the conversations
 
-    def _begin(self, live: LiveTurn) -> None:
+    def _begin(self, live: StreamingTurn) -> None:
         last = next(reversed(self._known), None)
         after = self._before(live.id) if live.id in self._known else last
         self._known[live.id] = None
         self._tell("turn", turn=self._live_wire(live), after=after)
         self._tell("busy", live=True)
 
-    def _end(self, live: LiveTurn) -> None:
+    def _end(self, live: StreamingTurn) -> None:
         """Draw the last of a turn; what was not kept goes away."""
         running, conversation = live.running, live.running.conversation
         index = conversation.find(live.id)
@@ -255,7 +256,7 @@ class Page:
             batch.append(wire)
         return batch[::-1]
 
-    def _shown_live(self) -> list[LiveTurn]:
+    def _shown_live(self) -> list[StreamingTurn]:
         return [
             live for live in self._live.values() if live.running.conversation is self._conversation
         ]
@@ -292,7 +293,7 @@ class Page:
             else None,
         }
 
-    def _live_wire(self, live: LiveTurn) -> dict[str, Any]:
+    def _live_wire(self, live: StreamingTurn) -> dict[str, Any]:
         conversation, request = live.running.conversation, live.running.request
         index = conversation.find(live.id)
         if index is None:  # it will stand behind those that began before it

@@ -2,7 +2,7 @@
 
 `%chat --panel` shows one, `chat.panel()` returns one. It follows the session: whatever a cell or
 another panel does shows here too, while it happens. Its own work is done in callbacks of widgets,
-which return at once, and in a thread that draws (`panel_painter`).
+which return at once, and in a thread that draws (`cell.pacing`).
 
 While a cell runs, a click reaches the kernel only where the front end sends the messages of widgets
 through a subshell. Measured: with ipykernel 7.4, JupyterLab 4.6 and Notebook 7.6 do, and Send and
@@ -23,19 +23,19 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import HBox, VBox
 
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.cell.pacing import Painter
 from eighty80_jupyter.notebook.cell.running_cell import running_cell
 from eighty80_jupyter.notebook.panel.actions import Actions
-from eighty80_jupyter.notebook.panel.answer import close_all
 from eighty80_jupyter.notebook.panel.comparison import ComparisonView
 from eighty80_jupyter.notebook.panel.files import FileControls
 from eighty80_jupyter.notebook.panel.fold import Fold
 from eighty80_jupyter.notebook.panel.live import LiveControls
 from eighty80_jupyter.notebook.panel.menu import ConversationBar
-from eighty80_jupyter.notebook.panel.painter import Painter
 from eighty80_jupyter.notebook.panel.parameters import ParameterPanel
 from eighty80_jupyter.notebook.panel.questions import Consent
 from eighty80_jupyter.notebook.panel.saved import SavedOutputs
 from eighty80_jupyter.notebook.panel.view import ChatView
+from eighty80_jupyter.notebook.panel.widgets import close_all
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.turns.feed import SessionEvent, TurnBegan, TurnEnded, TurnEvents
 
@@ -76,7 +76,9 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
         listen_where_it_is_sent(self)
         # Weak: what the session holds must not keep a panel alive that nobody has any more.
         this = weakref.ref(self)
-        self.painter = Painter(lambda: (panel := this()) is not None and panel.paint())
+        self.painter = Painter(
+            lambda: (panel := this()) is not None and panel.paint(), name="eighty80-panel"
+        )
 
         def watch(event: SessionEvent) -> None:
             panel = this()

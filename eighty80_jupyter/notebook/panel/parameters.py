@@ -14,9 +14,9 @@ from ipywidgets import Button, Checkbox, Combobox, FloatSlider, Label, Text, Tex
 from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind, Parameter
 from eighty80_jupyter.config import DEFAULT_MODEL
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.panel.guarded import Ours
 from eighty80_jupyter.notebook.panel.models import ModelList
 from eighty80_jupyter.notebook.panel.values import DIGITS, least, moved, read, slide, write
+from eighty80_jupyter.notebook.panel.widgets import Setting
 from eighty80_jupyter.session.options import TurnOptions
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._ours = Ours()
+        self._setting = Setting()
         self._changed: tuple[Told, ...] = ()
         self._released: tuple[Told, ...] = ()
         self._models = ModelList(session, self._offer)
@@ -200,7 +200,7 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
     # What the user does.
 
     def _moved(self, name: str, value: float) -> None:
-        if self._ours.active:
+        if self._setting.active:
             return
         old, parameter = getattr(self._session.config, name), PARAMETERS[name]
         new = moved(parameter, parameter.default if old is None else old, value)
@@ -208,16 +208,16 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
             self._set(name, lambda: new)
 
     def _switched(self, name: str, on: object) -> None:
-        if not self._ours.active:
+        if not self._setting.active:
             value = round(self.controls[name].value, DIGITS) if on else None
             self._set(name, lambda: value)
 
     def _typed(self, name: str, text: str) -> None:
-        if not self._ours.active:
+        if not self._setting.active:
             self._set(name, lambda: read(name, text))
 
     def _instructed(self, text: str) -> None:
-        if self._ours.active:
+        if self._setting.active:
             return
         session = self._session
         conversation = session.conversation
@@ -267,12 +267,12 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
                 self._show_slider(parameter, value)
                 return
             shown = write(value)
-        with self._ours.acting():
+        with self._setting.values():
             control.value = shown
 
     def _show_slider(self, parameter: Parameter, value: float | None) -> None:
         row, slider = self.rows[parameter.name], self.controls[parameter.name]
-        with self._ours.acting():
+        with self._setting.values():
             self.switches[parameter.name].value = value is not None
             slide(slider, parameter, parameter.default if value is None else value)
         if value is None:

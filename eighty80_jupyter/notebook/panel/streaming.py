@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,15 +15,14 @@ from eighty80_jupyter.conversation.events import (
     RoundBegan,
     TurnEvent,
 )
+from eighty80_jupyter.notebook.cell.growing_text import GrowingText
 from eighty80_jupyter.notebook.cell.tool_display import MOST_RESULT, Line, entries_of
-from eighty80_jupyter.notebook.markdown.render import Splitter, render
+from eighty80_jupyter.notebook.markdown.render import render
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.conversation.turn import Exchange
     from eighty80_jupyter.turns.turn import RunningTurn
-
-FREEZE_CHARACTERS = 1600
 
 
 @dataclass(slots=True)
@@ -50,52 +50,55 @@ class Part:
         }
 
 
-class LiveText:
+class StreamingText:
     """A text that comes in pieces, and the part that shows it; `thought` names what is folded."""
 
     def __init__(self, part: Part, *, thought: str, images: bool) -> None:
         self.part = part
         self._thought = thought
         self._images = images
-        self._splitter = Splitter()
+        self._text = GrowingText()
         self._words = 0
-        self._length = self._drawn = 0
+        self._at = 0.0  # when it was drawn
+
+    @property
+    def pending(self) -> bool:
+        """Whether something has come that is not drawn."""
+        return self._text.grown
 
     def add(self, piece: str) -> None:
         """Take the next piece."""
-        self._splitter.feed(piece)
-        self._length += len(piece)
+        self._text.add(piece)
         if self._thought:
             self._words += len(piece.split())
 
     def complete(self, text: str) -> None:
         """Take what the events had not brought."""
-        if len(text) > self._length:
-            self.add(text[self._length :])
+        self.add(text[self._text.length :])
 
     def draw(self, *, final: bool = False) -> dict[str, Any] | None:
-        """Return what is new, as the browser takes it; None if nothing is."""
-        if self._drawn == self._length and not final:
+        """Return what is new, as the browser takes it; None if that is not worth a drawing yet."""
+        text, part, now = self._text, self.part, time.monotonic()
+        if not final and not text.due(waited=now - self._at):
             return None
-        part, frozen = self.part, []
         if self._thought:
             part.fold = _thoughts(self._thought, self._words)
-        references = self._splitter.references
-        while (
-            piece := self._splitter.freeze(FREEZE_CHARACTERS, 2 * FREEZE_CHARACTERS)
-        ) is not None:
+        references, frozen = text.references, []
+        while (piece := text.freeze()) is not None:
             frozen.append(render(piece, allow_images=self._images, references=references))
-        tail = self._splitter.tail
-        html = render(tail, partial=not final, allow_images=self._images, references=references)
+        html = render(
+            text.tail, partial=not final, allow_images=self._images, references=references
+        )
         if final and html:
             frozen.append(html)
         part.tail = "" if final else html
         part.blocks += frozen
-        self._drawn = self._length
+        text.drawn()
+        self._at = now
         return {**part.to_wire(), "blocks": [], "freeze": frozen}
 
 
-class LiveCall:
+class StreamingCall:
     """A tool's call that runs, and the part that shows it."""
 
     def __init__(self, part: Part, line: Line) -> None:
@@ -119,7 +122,7 @@ class LiveCall:
         return self.part.to_wire()
 
 
-class LiveTurn:
+class StreamingTurn:
     """A turn that is under way: the parts of its answer grow.
 
     `id` is that of its turn in the conversation; `again` tells that the turn stands there already.
@@ -133,7 +136,13 @@ class LiveTurn:
         self._several = running.request.parameters.get("n", 1) > 1
         self._round = 1
         self._written: frozenset[str] = frozenset()  # the ids of calls that are text
-        self._pieces: dict[str, LiveText | LiveCall] = {}
+        self._pieces: dict[str, StreamingText | StreamingCall] = {}
+
+    @property
+    def pending(self) -> bool:
+        """Whether something has come that is not drawn."""
+        pieces = self._pieces.values()
+        return any(isinstance(piece, StreamingText) and piece.pending for piece in pieces)
 
     @property
     def parts(self) -> list[Part]:
@@ -169,26 +178,26 @@ class LiveTurn:
         drawn = [piece.draw(final=final) for _, piece in sorted(self._pieces.items())]
         return [message for message in drawn if message is not None]
 
-    def _text(self, choice: int, *, thought: bool = False) -> LiveText:
+    def _text(self, choice: int, *, thought: bool = False) -> StreamingText:
         key = _key(choice, thought=thought, number=self._round)
         found = self._pieces.get(key)
-        if isinstance(found, LiveText):
+        if isinstance(found, StreamingText):
             return found
         title, name = _names(choice, several=self._several)
         part = Part(key, fold=_thoughts(name, 0)) if thought else Part(key, title)
         name = name if thought else ""
-        text = self._pieces[key] = LiveText(part, thought=name, images=self._images)
+        text = self._pieces[key] = StreamingText(part, thought=name, images=self._images)
         return text
 
     def _begin(self, event: CallBegan) -> None:
         key = f"{self._round:03}-2-{len(self._pieces):04}"
         written = event.call.id in self._written
         line = Line(event.call.id, event.shown, event.call.arguments, written=written)
-        self._pieces[key] = LiveCall(Part(key), line)
+        self._pieces[key] = StreamingCall(Part(key), line)
 
     def _end(self, event: CallEnded) -> None:
         for piece in self._pieces.values():
-            if isinstance(piece, LiveCall) and piece.line.id == event.call.id:
+            if isinstance(piece, StreamingCall) and piece.line.id == event.call.id:
                 if not piece.line.status:
                     piece.end(event)
                 return

@@ -1,29 +1,24 @@
-"""An answer in a widget: its HTML, and a painter that draws no oftener than the page can bear."""
+"""What the panel's widgets share: an answer as HTML, folds, and who has set a value."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import time
-from typing import TYPE_CHECKING, Any
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from eighty80_jupyter.notebook.cell.outputs import QUIET, folded
 from eighty80_jupyter.notebook.cell.summary import last_line
 from eighty80_jupyter.notebook.markdown.render import escape, render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.session.session import Session
 
-_log = logging.getLogger(__name__)
+T = TypeVar("T")
 
-# 20 drawings a second, in seconds between them; a fifth of the loop thread's time; and a quarter of
-# what a Jupyter server lets through (1 MB/s), in characters a second.
-_SHORTEST = 0.05
-_SHARE = 5
-_CHARACTERS = 250_000
+LOOP_SECONDS = 30.0  # until what was asked of the loop thread is given up
 
 _HEADING = "font-weight: 600; margin: 0 0 0.3em 0; overflow-wrap: anywhere"
 # Jupyter's own look for what was rendered; a widget's lines are as high as its buttons.
@@ -33,48 +28,21 @@ _LINE = "overflow-wrap: anywhere; line-height: 1.5"
 _ERROR = "color: var(--jp-error-color1, #b00020); overflow-wrap: anywhere"
 
 
-class LoopPainter:
-    """Calls `paint` on the loop thread, soon after it was asked to, and not too often.
+def from_loop(session: Session, read: Callable[[], T]) -> T:
+    """Return what `read` says on the loop thread, which owns what it looks at.
 
-    `paint` returns how many characters went to the page. The next drawing waits the longer the more
-    there were, and the longer they took.
+    To be called from any other thread. Raises TimeoutError where the loop does not get to it.
     """
+    future: Future[T] = Future()
 
-    def __init__(self, session: Session, paint: Callable[[], int]) -> None:
-        self._session = session
-        self._paint = paint
-        self._asked = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._next = 0.0
-
-    def ask(self) -> None:
-        """Draw once more; from any thread."""
-        # What was asked of a loop that has ended never comes.
-        if not self._asked or (self._loop is not None and self._loop.is_closed()):
-            self._asked = True
-            self._loop = self._session.on_loop(self._plan)
-
-    def stop(self) -> None:
-        """Draw no more."""
-        self._paint = lambda: 0
-
-    def _plan(self) -> None:
-        wait = self._next - time.monotonic()
-        if wait > 0:
-            asyncio.get_running_loop().call_later(wait, self._draw)
-        else:
-            self._draw()
-
-    def _draw(self) -> None:
-        self._asked = False
-        start = time.monotonic()
-        size = 0
+    def look() -> None:
         try:
-            size = self._paint()
-        except Exception:  # noqa: BLE001  # a page that is gone must not end the loop's timers
-            _log.exception("an answer could not be drawn")
-        took = time.monotonic() - start
-        self._next = start + max(_SHORTEST, _SHARE * took, size / _CHARACTERS)
+            future.set_result(read())
+        except BaseException as error:  # noqa: BLE001  # raised where it is waited for
+            future.set_exception(error)
+
+    session.on_loop(look)
+    return future.result(LOOP_SECONDS)
 
 
 def answer_html(
@@ -125,3 +93,28 @@ def close_all(*widgets: Any) -> None:
             if hasattr(widget, part):
                 getattr(widget, part).close()
         widget.close()
+
+
+class Setting:
+    """Tells a widget's observers that the program sets the value, in this thread, and no person.
+
+    with setting.values():
+        slider.value = 1.0      # an observer sees `setting.active`
+    """
+
+    def __init__(self) -> None:
+        self._local = threading.local()
+
+    @property
+    def active(self) -> bool:
+        """Whether this thread is within `with setting.values():`."""
+        return getattr(self._local, "depth", 0) > 0
+
+    @contextmanager
+    def values(self) -> Iterator[None]:
+        """Mark what this thread does inside as the program's."""
+        self._local.depth = getattr(self._local, "depth", 0) + 1
+        try:
+            yield
+        finally:
+            self._local.depth -= 1
