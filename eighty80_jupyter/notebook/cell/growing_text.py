@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 FIRST_STEP = 16  # characters that must come before the second drawing
 FREEZE_CHARACTERS = 1600
-REDRAWN = 5_000  # characters a second that may be drawn again though little has come
+REDRAWN = 4_000  # characters a second that may be drawn again though little has come
 
 
 class GrowingText:

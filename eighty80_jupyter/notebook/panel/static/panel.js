@@ -1,6 +1,6 @@
 // What ipywidgets cannot do for the chat panel: the transcript, the text box, and the keys.
 // The files panel_dom.js, panel_transcript.js, panel_composer.js and panel_guard.js stand before
-// this one; notebook/panel_view.py joins them. There is no build step.
+// this one; notebook/panel/view.py joins them. There is no build step.
 
 const DEAD =
   "The kernel of this panel has ended. Run the cell again, or %chat --panel, to open a new one; " +
@@ -33,7 +33,9 @@ function render({ model, el }) {
   const composer = new Composer({ send, model, prompts: () => transcript.prompts() });
   const transcript = new Transcript({
     send,
-    typeset: (element) => typesetter?.typeset(element),
+    // Only where there may be a formula: it looks through all of the element.
+    typeset: (element) =>
+      /\$|\\[([]|\\begin/.test(element.textContent) && typesetter?.typeset(element),
     edit: (turn) => composer.edit(turn),
     say: (text) => composer.say(text, "info"),
     toCell: async (code) => {

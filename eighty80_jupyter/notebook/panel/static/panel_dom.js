@@ -26,7 +26,7 @@ function replaceParts(element, ...children) {
   (same ?? able[0] ?? element.closest("[tabindex]"))?.focus();
 }
 
-// The only place where HTML comes in: `html` is from the kernel's renderer (notebook/markdown.py).
+// The only place where HTML comes in: `html` is from the kernel's renderer (notebook/markdown).
 function setHtml(element, html) {
   element.innerHTML = html;
 }
