@@ -61,7 +61,7 @@ def measure_turns(server: ScriptedServer, session: Session, client: httpx.Client
         return median(lambda: session.ask("And now?", place=place))
 
     def send() -> None:
-        messages = [message.to_wire() for message in session.conversation.to_messages()]
+        messages = session.conversation.to_messages()
         body = orjson.dumps({"model": "m", "messages": messages, "stream": True})
         client.post(f"{server.url}/v1/chat/completions", content=body)
 

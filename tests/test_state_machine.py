@@ -30,6 +30,7 @@ from tests.support.replies import (
     Close,
     Gate,
     Reply,
+    chunk,
     error_reply,
     sse_reply,
     stream_reply,
@@ -38,6 +39,7 @@ from tests.support.replies import (
     tool_chunks,
 )
 from tests.support.scripted import Request, ScriptedServer
+from tests.support.strict import faults
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -62,14 +64,27 @@ class Expected:
         return Expected([list(t) for t in self.turns[:at]], self.chosen[:at])
 
 
+# Answers without a text that can be sent, each seen of a real server.
+EMPTY = {
+    "nothing": [],
+    "reasoned": [chunk({"reasoning_content": "Hm."}), chunk(finish_reason="stop")],
+    "filtered": [chunk({"content": ""}), chunk(finish_reason="content_filter")],
+    "nocalls": [chunk({"tool_calls": []}), chunk(finish_reason="tool_calls")],
+    "unoffered": tool_chunks(tool_call("nobody", {}, id="c0")),
+    "blank": text_chunks(" \n "),
+    "toolblank": text_chunks("\n"),
+}
+
+
 class Server:
-    """Answers as the prompt says: `kind number words`."""
+    """Answers as the prompt says: `kind number words`; refuses what a strict server would."""
 
     def __init__(self) -> None:
         self.server = ScriptedServer().__enter__()
         self.server.route("POST", "/v1/chat/completions", self._answer)
         self.gate = threading.Event()
         self.count = 0
+        self.faults: list[str] = []
 
     def _answer(self, request: Request) -> Reply:
         messages = request.json["messages"]
@@ -77,12 +92,19 @@ class Server:
             m["content"] for m in reversed(messages) if m["role"] == "user"
         ).split()[:3]
         self.count += 1
+        if wrong := faults(request.json):
+            self.faults += wrong
+            return error_reply(400, "; ".join(wrong))
         text = f"{number}.{self.count} " + "word " * int(length)
         if kind == "refuse":
             return error_reply(500, "out of order")
         if kind.startswith("tool") and messages[-1]["role"] != "tool":
-            calls = [tool_call("look", {"n": n}, id=f"c{n}") for n in range(2)]
+            # The same ids in every turn, or none.
+            own = "" if int(number) % 2 else "c"
+            calls = [tool_call("look", {"n": n}, id=own and f"{own}{n}") for n in range(2)]
             return sse_reply(tool_chunks(*calls))
+        if kind in EMPTY:
+            return sse_reply(EMPTY[kind])
         chunks = text_chunks(text, n=4)
         if kind in ("hang", "toolhang"):
             return sse_reply([*chunks[:3], Gate(self.gate), *chunks[3:]])
@@ -159,6 +181,18 @@ class Conversing(RuleBasedStateMachine):
             "assistant",
         ]
         self.add(reply)
+
+    @rule(kind=st.sampled_from(sorted(EMPTY)))
+    def ask_without_an_answer(self, kind: str) -> None:
+        """Take a turn that brings nothing which could be sent again."""
+        tools = ["look"] if kind.startswith("tool") else []
+        try:
+            reply = self.session.ask(self.prompt(kind, 1), tools=tools)
+        except APIError as error:  # where nothing at all has come
+            assert error.reply is None  # noqa: PT017  # either may be
+        else:
+            assert not self.conversation[-1].is_sent
+            self.add(reply)
 
     @rule()
     def ask_in_vain(self) -> None:
@@ -294,12 +328,20 @@ class Conversing(RuleBasedStateMachine):
             ).messages
         except ContextLengthError:
             return
-        history = [m for turn in self.conversation for m in turn.messages]
+        history = [m for turn in self.conversation if turn.is_sent for m in turn.messages]
         assert sent[-1].content == "And now?"
         kept = sent[:-1]
         assert kept == history[len(history) - len(kept) :]
         check_roles(sent)
-        json.dumps([m.to_wire() for m in sent])
+        ours = self.conversation.to_messages()
+        assert not faults(
+            {"messages": json.loads(json.dumps([*ours, {"role": "user", "content": "x"}]))}
+        )
+
+    @invariant()
+    def never_refused(self) -> None:
+        """No request was one that a strict server refuses."""
+        assert not self.server.faults
 
 
 def look(n: int) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
-from eighty80_jupyter.api.extra import Extra
+from eighty80_jupyter.api.extra import TEXT_FIELDS, Extra
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import ReplyFormatError
@@ -166,6 +166,22 @@ class Reply:
         return not self.calls and not any(
             c.text or c.reasoning or c.refusal or c.tool_calls for c in self.choices
         )
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether there is a text, which later requests carry; a turn without one is not sent."""
+        return bool(self.text.strip())
+
+    def to_message(self) -> Message:
+        """Return the first answer as the message that ends its turn: without calls.
+
+        A call that stands there was not offered, or is not whole. Nobody answers it, so that it
+        would make the history invalid. Reasoning is wanted back of rounds with calls only, and
+        refused otherwise by some (DeepSeek).
+        """
+        choice = self.choices[0]
+        extra = {k: v for k, v in (choice.extra or {}).items() if k not in TEXT_FIELDS}
+        return replace(choice, tool_calls=(), extra=extra or None).to_message()
 
     @property
     def tokens_per_second(self) -> float | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, overload
 
-from eighty80_jupyter.api.messages import Message
+from eighty80_jupyter.conversation.outgoing import sent_turns, to_wire
 from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import UsageError
 
@@ -196,12 +196,20 @@ class Conversation:
         with self._lock:
             return self._turns[: None if before is None else self._places.get(before)]
 
-    def to_messages(self, *, before: str | None = None) -> list[Message]:
+    def call_ids(self) -> set[str]:
+        """Return the ids of all tool calls, those of answers that are not chosen among them."""
+        answers = [answer for turn in self.turns() for answer in turn.alternatives]
+        messages = [message for answer in answers for message in answer.messages]
+        return {call.id for message in messages for call in message.tool_calls}
+
+    def to_messages(self, *, before: str | None = None) -> list[dict[str, Any]]:
         """Return the messages of all turns, or of those before the turn with the id `before`.
 
-        They are in order; the instruction is not among them.
+        They are plain dictionaries, as a request has them, which `json` and other clients take. The
+        instruction is not among them, nor a turn without an answer (`Turn.is_sent`).
         """
-        return [message for turn in self.turns(before=before) for message in turn.messages]
+        turns = sent_turns(self.turns(before=before))
+        return to_wire([message for turn in turns for message in turn.messages])
 
     def to_dataframe(self) -> Any:
         """Return a pandas DataFrame with a row for each message of the turns.

@@ -18,6 +18,8 @@ class Exchange:
     `messages` begins with the prompt and ends with the answer; between them are the rounds with
     tools, if there were any. `has_data` tells whether blocks of data stand in it. `source` is the
     prompt as it was typed, before its fields were filled. `tools` names those that were offered.
+    `server` is the mark of the one that answered, if calls came from it: what only that one takes
+    back is sent to no other.
     """
 
     messages: tuple[Message, ...]
@@ -25,6 +27,7 @@ class Exchange:
     has_data: bool = False
     source: str = ""
     tools: tuple[str, ...] = ()
+    server: str = ""
 
     def __repr__(self) -> str:
         return f"<Exchange {_start(self.source or self.messages[0].text)} -> {self.reply!r}>"
@@ -36,12 +39,12 @@ class Exchange:
         """
         reply = self.reply.joined(later.reply)
         rounds = (*self.messages[:-1], *later.messages[1:-1])
-        answer = replace(reply.choices[0], tool_calls=()).to_message()
         return replace(
             self,
-            messages=(*rounds, answer),
+            messages=(*rounds, reply.to_message()),
             reply=reply,
             has_data=self.has_data or later.has_data,
+            server=self.server if self.server == later.server else "",
         )
 
 
@@ -71,8 +74,14 @@ class Turn:
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """The messages that go into the history."""
+        """The messages of the turn, from the prompt to the answer."""
         return self.exchange.messages
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether later requests carry it: not without an answer that has a text."""
+        last = self.messages[-1]
+        return last.role == "assistant" and not last.tool_calls and bool(last.text.strip())
 
     @property
     def reply(self) -> Reply:

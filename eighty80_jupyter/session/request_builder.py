@@ -177,7 +177,7 @@ class RequestBuilder:
 
         # No endpoint: a preview needs no key.
         limits = self._limits(self.address, self.parameters(options.parameters))
-        context = make_context(conversation, place, limits, nobody)
+        context = make_context(conversation, place, limits, nobody, self.address)
         messages = context.preview(before, [Message("user", prepared.content)])
         return Outgoing(messages, context.note)
 

@@ -26,6 +26,7 @@ from eighty80_jupyter.api.deltas import ReasoningDelta, RefusalDelta, TextDelta
 from eighty80_jupyter.conversation.branches import Conversations
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.conversation.events import RoundBegan, TurnEvent
+from eighty80_jupyter.conversation.outgoing import server_mark
 from eighty80_jupyter.conversation.turn import Turn
 from eighty80_jupyter.storage.journal_files import append, begin, journal_folder
 from eighty80_jupyter.storage.serialization import plain, to_json
@@ -186,6 +187,7 @@ class Journal:
                         prompt=request.prompt,
                         source=request.source,
                         has_data=request.has_data,
+                        server=server_mark(request.endpoint.url),
                         parameters=request.parameters,
                     )
                     self._items.put(progress)

@@ -111,6 +111,7 @@ class _Event:
     messages: tuple[Message, ...] = ()
     source: str = ""
     has_data: bool = False
+    server: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     choice: int = 0
     kind: Literal["text", "reasoning"] = "text"
@@ -150,6 +151,7 @@ class _Begun:
             reply=reply,
             has_data=event.has_data,
             source=event.source,
+            server=event.server,
         )
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from eighty80_jupyter.api.deltas import Snapshot
+from eighty80_jupyter.api.extra import Extra
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.reply import CallRecord, Choice, Stopped, Usage
 from eighty80_jupyter.api.request_parameters import shown, unknown
@@ -25,10 +26,12 @@ from eighty80_jupyter.tools.toolbox import Tool, ToolBox, make_tool
 from eighty80_jupyter.tools.written import written_call
 
 MOST_REPEATS = 3  # of the same call with the same arguments in one turn
+MOST_CALLS = 128  # of one round; OpenAI offers as many tools at most
 CHOICES = ("auto", "none", "required")
 
 NOT_RUN = "not run: something else failed before it"
 INTERRUPTED = "not finished: the user interrupted the turn"
+_LEFT = f"not run: at most {MOST_CALLS} are in one round"
 REPEATED = (
     "not run: the same call with the same arguments was made before in this turn; "
     "answer with what you have"
@@ -155,14 +158,18 @@ def _one_tool(toolbox: ToolBox, tool: str | Tool | Callable[..., Any]) -> Tool:
 class Round:
     """A round that ended in calls: what the model said, the calls, and the results by their ids.
 
-    `written` tells that the model wrote the calls as text.
+    `extra` is what the server wants back with what the model said.
+    `written` tells that the model wrote the calls as text, `left` counts those beyond `MOST_CALLS`,
+    which are neither run nor kept.
     """
 
     number: int
     text: str | None
     calls: tuple[ToolCall, ...]
     usage: Usage | None = None
+    extra: Extra | None = None
     written: bool = False
+    left: int = 0
     results: dict[str, ToolResult] = field(default_factory=dict)
 
     def answer(self, result: ToolResult) -> None:
@@ -174,11 +181,23 @@ class Round:
         for call in self.calls:
             self.answer(not_run(call, "stopped", INTERRUPTED))
 
+    @property
+    def note(self) -> str:
+        """What the user should know of it; empty: nothing."""
+        if not self.left:
+            return ""
+        return f"{self.left + len(self.calls):,} calls at once, {self.left:,} of them {_LEFT}"
+
     def messages(self) -> list[Message]:
         """Return the round as the history has it, as far as there are results."""
-        results = [self.results[call.id] for call in self.calls if call.id in self.results]
+        results = [
+            self.results[call.id].to_message() for call in self.calls if call.id in self.results
+        ]
+        if self.left and results:
+            told = f"{results[-1].content}\n[{self.left:,} further calls were {_LEFT}]"
+            results[-1] = replace(results[-1], content=told)
         calls = tuple(replace(call, arguments=carried(call.arguments)) for call in self.calls)
-        return [Message("assistant", self.text, calls), *(r.to_message() for r in results)]
+        return [Message("assistant", self.text, calls, extra=self.extra), *results]
 
     def records(self) -> list[CallRecord]:
         """Return what became of the calls so far, in their order."""
@@ -210,8 +229,9 @@ def tidied(
 ) -> tuple[ToolCall, ...]:
     """Return the calls as a history can carry them.
 
-    Each gets an id of its own in the turn, whose ids so far are `taken`, where it has none or
-    another's; a name that no server takes is mended.
+    Each gets an id of its own in the conversation, whose ids so far are `taken`, where it has none
+    or another's: one of nine letters and digits, which the strictest servers take. A name that no
+    server takes is mended.
     """
     used = set(taken)
     result = []
@@ -219,7 +239,7 @@ def tidied(
         call_id = call.id if keep_ids else ""
         number = len(used) + 1
         while not call_id or call_id in used:
-            call_id = f"call_{number}"
+            call_id = f"call{number:05}"
             number += 1
         used.add(call_id)
         # Source: OpenAI's "function calling": 1 to 64 letters, digits, `_` or `-`.
@@ -248,7 +268,8 @@ def carried(arguments: str) -> str:
 class ToolLoop:
     """What happens between the rounds of one turn.
 
-    `rounds` are those that ended in calls; it adds to them.
+    `rounds` are those that ended in calls; it adds to them. `taken` are the ids of the calls that
+    the conversation holds. It belongs to the loop thread, and so does what is in it.
     """
 
     def __init__(
@@ -257,11 +278,13 @@ class ToolLoop:
         rounds: list[Round],
         emit: Callable[[Sequence[TurnEvent]], None],
         run_calls: RunCalls,
+        taken: Iterable[str] = (),
     ) -> None:
         self._offer = offer
         self._rounds = rounds
         self._emit = emit
         self._run_calls = run_calls
+        self._taken = frozenset(taken)
         self._counts: Counter[tuple[str, str]] = Counter()
 
     @property
@@ -275,10 +298,14 @@ class ToolLoop:
         calls, written = calls_of(choice, self._offer.names)
         if not calls or self._offer.choice == "none":
             return None
-        taken = [call.id for done in self._rounds for call in done.calls]
-        calls = tidied(calls, taken, keep_ids=not written)
-        text = None if written else choice.text or choice.refusal or None
-        called = Round(self.number, text, calls, snapshot.usage, written=written)
+        taken = {call.id for done in self._rounds for call in done.calls} | self._taken
+        left = max(0, len(calls) - MOST_CALLS)
+        calls = tidied(calls[:MOST_CALLS], taken, keep_ids=not written)
+        said = choice.text or choice.refusal
+        text = None if written or not said.strip() else said
+        called = Round(
+            self.number, text, calls, snapshot.usage, choice.extra, written=written, left=left
+        )
         self._rounds.append(called)
         return called
 

@@ -131,6 +131,11 @@ class Context:
         return settings.policy != "error" and bool(self._turns) and self._attempts <= _ATTEMPTS
 
     @property
+    def turns(self) -> Sequence[Turn]:
+        """The turns of the history, as requests carry them."""
+        return self._turns
+
+    @property
     def _window(self) -> Window:
         return Window(self._limit or 0, self._settings.answer, self._settings.ratio)
 

@@ -20,11 +20,13 @@ from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Reply, Status, Stopped
 from eighty80_jupyter.conversation.conversation import Conversation, InstructionRole
 from eighty80_jupyter.conversation.events import RoundBegan, TurnEvent, TurnGoesOn, TurnWaits
+from eighty80_jupyter.conversation.outgoing import as_sent, sent_turns, server_mark, to_wire
 from eighty80_jupyter.conversation.turn import Exchange, Turn
-from eighty80_jupyter.errors import APIError, ContextLengthError
+from eighty80_jupyter.errors import APIError, APIStatusError, ContextLengthError, UsageError
 from eighty80_jupyter.prompt.describe.protocol import DATA_NOTE
 from eighty80_jupyter.tools.rounds import Round, RunCalls, ToolLoop, ToolOffer
 from eighty80_jupyter.turns.context import Ask, Context, ContextSettings
+from eighty80_jupyter.turns.refusal import hint
 
 if TYPE_CHECKING:
     # The client brings in the HTTP library, which nobody waits for before the first request.
@@ -139,12 +141,20 @@ def head(
 
 
 def make_context(
-    conversation: Conversation, place: Place, settings: ContextSettings, ask: Ask
+    conversation: Conversation, place: Place, settings: ContextSettings, ask: Ask, url: str
 ) -> Context:
-    """Return what decides which of the messages before that place are sent."""
-    turns = conversation.turns(before=place.again) if place.history else []
+    """Return what decides which of the messages before that place are sent to the server at `url`.
+
+    Raises UsageError where an answer shall be gone on with that cannot be sent.
+    """
+    server = server_mark(url)
+    before = conversation.turns(before=place.again) if place.history else []
+    turns = sent_turns(before, server)
     if place.join and (begun := conversation.turn(place.again)) is not None:
-        turns.append(begun)
+        sent = as_sent(begun, server)
+        if sent is None:
+            raise UsageError("there is no answer to go on with; %chat --retry asks again")
+        turns.append(sent)
     return Context(conversation, turns, settings, ask)
 
 
@@ -182,7 +192,7 @@ async def _rounds(
     if offer is None or run_calls is None:
         await _round(running, client, emit, {})
         return
-    loop = ToolLoop(offer, running.rounds, emit, run_calls)
+    loop = ToolLoop(offer, running.rounds, emit, run_calls, running.conversation.call_ids())
     while not running.stopped:
         emit([RoundBegan(loop.number)])
         await _round(running, client, emit, offer.fields(loop.number))
@@ -213,7 +223,8 @@ async def _round(
     async def ask(messages: Sequence[Message]) -> str:
         return await _plain_answer(messages, running, client)
 
-    context = make_context(running.conversation, request.place, request.context, ask)
+    place, url = request.place, request.endpoint.url
+    context = make_context(running.conversation, place, request.context, ask, url)
     before = head(
         running.conversation,
         instruction=request.instruction,
@@ -230,6 +241,10 @@ async def _round(
         except ContextLengthError as error:
             if not running.snapshot.empty or not context.learn(error, messages):
                 raise
+        except APIStatusError as error:
+            if said := hint(error, messages, context.turns, running.conversation):
+                error.args = (f"{error}; {said}",)
+            raise
         else:
             return
 
@@ -242,8 +257,7 @@ async def _send(
     fields: Mapping[str, Any],
 ) -> None:
     request, snapshot = running.request, running.snapshot
-    wire = [message.to_wire() for message in messages]
-    body = {**request.parameters, **fields, "messages": wire}
+    body = {**request.parameters, **fields, "messages": to_wire(messages)}
     await _take_in(body, running, client, snapshot, emit, stream=request.stream)
 
 
@@ -289,20 +303,12 @@ def _end(running: RunningTurn, start: float, status: Status, error: str = "") ->
     for done in running.rounds:
         done.close()
     reply = _reply(running, start, status, error)
-    if notes := tuple(filter(None, (*running.adapted, running.note))):
+    told = (*running.adapted, running.note, *(done.note for done in running.rounds))
+    if notes := tuple(filter(None, told)):
         reply = replace(reply, notes=notes)
     running.reply = reply
     if request.place.keep and (status == "complete" or not reply.empty):
-        # No tool was offered any more, or the call is not whole: nobody answers it, so that it
-        # would make the history invalid.
-        answer = replace(reply.choices[0], tool_calls=()).to_message()
-        exchange = Exchange(
-            messages=(*running.messages, answer),
-            reply=reply,
-            has_data=request.has_data,
-            source=request.source,
-            tools=() if request.offer is None else request.offer.names,
-        )
+        exchange = exchange_of(running, reply)
         if request.place.join and (begun := conversation.turn(request.place.again)) is not None:
             exchange = begun.exchange.joined(exchange)
             reply = running.reply = exchange.reply
@@ -315,6 +321,19 @@ def _end(running: RunningTurn, start: float, status: Status, error: str = "") ->
                 Turn(alternatives=(exchange,), id=running.id, cell=request.place.cell)
             )
     return reply
+
+
+def exchange_of(running: RunningTurn, reply: Reply) -> Exchange:
+    """Return what stands in the history for the prompt of a turn and this reply to it."""
+    request = running.request
+    return Exchange(
+        messages=(*running.messages, reply.to_message()),
+        reply=reply,
+        has_data=request.has_data,
+        source=request.source,
+        tools=() if request.offer is None else request.offer.names,
+        server=server_mark(request.endpoint.url),
+    )
 
 
 def _reply(running: RunningTurn, start: float, status: Status, error: str) -> Reply:

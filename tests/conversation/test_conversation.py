@@ -27,7 +27,7 @@ def turn(prompt: str, answer: str, *, has_data: bool = False) -> Turn:
 
 
 def texts(conversation: Conversation) -> list[str]:
-    return [message.text for message in conversation.to_messages()]
+    return [message["content"] for message in conversation.to_messages()]
 
 
 def test_another_alternative_takes_the_place_of_the_first_and_can_be_changed_back() -> None:
@@ -61,7 +61,7 @@ def test_undo_gives_back_what_it_took_and_refuses_more_than_there_is() -> None:
 
 def test_what_stands_before_a_turn() -> None:
     conversation = Conversation(turns=[turn("a", "1"), turn("b", "2")])
-    assert [m.text for m in conversation.to_messages(before=conversation[1].id)] == ["a", "1"]
+    assert [m["content"] for m in conversation.to_messages(before=conversation[1].id)] == ["a", "1"]
     assert conversation.numbered(2) is conversation[1]
     assert conversation.numbered(-2) is conversation[0]
     with pytest.raises(UsageError, match="has no turn 3: there are 2"):

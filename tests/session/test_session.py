@@ -224,7 +224,7 @@ def test_several_choices(server: ScriptedServer, session: Session) -> None:
         ("a1a2", "length"),
         ("b1", "stop"),
     ]
-    assert session.conversation.to_messages()[-1].text == "a1a2"
+    assert session.conversation.to_messages()[-1]["content"] == "a1a2"
 
 
 def test_close_and_go_on(server: ScriptedServer, session: Session) -> None:
@@ -323,9 +323,10 @@ def test_estimates_learn_from_the_server(server: ScriptedServer, session: Sessio
 
 
 def test_calls_that_nobody_asked_for(server: ScriptedServer, session: Session) -> None:
-    """A tool call without a tool stays on the reply, but not in the history, which stays valid."""
+    """A tool call without a tool stays on the reply; the turn is not sent, and later ones are."""
     server.queue(sse_reply(tool_chunks(tool_call("f", {"x": 1}))), stream_reply("ok"))
     reply = session.ask("x")
     assert reply.choices[0].tool_calls[0].name == "f"
     session.ask("y")
-    assert server.requests[1].json["messages"][1] == {"role": "assistant", "content": ""}
+    assert server.requests[1].json["messages"] == [{"role": "user", "content": "y"}]
+    assert [turn.is_sent for turn in session.conversation] == [False, True]

@@ -149,7 +149,7 @@ def test_a_reply_that_is_under_way_is_there_as_far_as_it_had_come(
         ("the first", "one", "complete"),
         ("the second", "half of it", "interrupted"),
     ]
-    assert talk.to_messages()[-1].content == "half of it"
+    assert talk.to_messages()[-1]["content"] == "half of it"
     assert found.unread == 1
     gate.set()
     wait_until(lambda: any("half of it and the rest" in line for line in lines(state)))

@@ -243,8 +243,8 @@ def test_data_pictures_and_results_can_be_left_out(tmp_path: Path) -> None:
     assert "PICTURE" not in content
     assert "secret result" not in content
     messages = load(file)[0].to_messages()
-    assert messages[0].content == "Look at `df`.\n\n[data left out: df & x]\n[picture left out]"
-    assert messages[2].content == "[result left out]"
+    assert messages[0]["content"] == "Look at `df`.\n\n[data left out: df & x]\n[picture left out]"
+    assert messages[2]["content"] == "[result left out]"
     with pytest.raises(UsageError, match="only data, images, tools can be left out"):
         save(rich(), file, without=("date",))
 

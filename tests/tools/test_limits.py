@@ -12,7 +12,7 @@ import pytest
 from eighty80_jupyter.conversation import events
 from eighty80_jupyter.errors import ChatInterrupted, ServerError
 from eighty80_jupyter.session.session import Session
-from eighty80_jupyter.tools.rounds import INTERRUPTED, Decision
+from eighty80_jupyter.tools.rounds import INTERRUPTED, MOST_CALLS, Decision
 from eighty80_jupyter.turns import feed
 from eighty80_jupyter.turns.turn import Place
 from tests.support.replies import (
@@ -310,3 +310,26 @@ def test_a_tools_own_interrupt_ends_a_started_turn(
         *("user", "assistant", "tool", "tool", "assistant")
     ]
     assert len(server.requests) == 1
+
+
+def test_a_round_has_a_bound_of_calls(server: ScriptedServer, session: Session) -> None:
+    """What is beyond it is neither run nor kept, and both the user and the model are told."""
+    ran: list[int] = []
+
+    def note(n: int) -> str:
+        """Note a number."""
+        ran.append(n)
+        return "noted"
+
+    session.tool(note, safe=True)
+    wanted = [tool_call("note", {"n": n}, id=f"c{n}") for n in range(MOST_CALLS + 872)]
+    server.queue(calls(*wanted), stream_reply("Done."))
+    reply = session.ask("Note", tools="note")
+    assert sorted(ran) == list(range(MOST_CALLS))
+    said = "not run: at most 128 are in one round"
+    assert reply.notes == (f"1,000 calls at once, 872 of them {said}",)
+    messages = sent(server)
+    assert len(messages[1]["tool_calls"]) == MOST_CALLS
+    assert [m["role"] for m in messages[2:]] == ["tool"] * MOST_CALLS
+    assert messages[-1]["content"] == f"noted\n[872 further calls were {said}]"
+    assert len(reply.calls) == MOST_CALLS

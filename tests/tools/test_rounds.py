@@ -136,7 +136,7 @@ def test_every_form_of_calls(server: ScriptedServer, session: Session, form: str
     ("ids", "expected"),
     [
         (("", "", ""), ["call_0", "call_1", "call_2"]),
-        (("x", "x", "x"), ["x", "call_2", "call_3"]),
+        (("x", "x", "x"), ["x", "call00002", "call00003"]),
         (("call_2", "", "call_2"), None),
     ],
 )
@@ -223,8 +223,8 @@ def test_a_written_call_is_a_call(server: ScriptedServer, session: Session, text
     assert any(isinstance(event, events.CallWritten) for event in heard)
     assistant, result = sent(server)[1:]
     assert assistant["content"] is None
-    assert assistant["tool_calls"] == [tool_call("add", '{"a": 1}', id="call_1")]
-    assert result == {"role": "tool", "content": "2", "tool_call_id": "call_1"}
+    assert assistant["tool_calls"] == [tool_call("add", '{"a": 1}', id="call00001")]
+    assert result == {"role": "tool", "content": "2", "tool_call_id": "call00001"}
 
 
 @pytest.mark.usefixtures("add")

@@ -42,6 +42,8 @@ def facts(reply: Reply) -> list[str]:
         parts.append("no more calls after the same one three times")
     if reply.status == "complete" and not reply.well_formed:
         parts.append("not the JSON that was asked for")
+    if not reply.has_answer and (reply.status == "complete" or not reply.empty):
+        parts.append("not sent with later prompts")
     return [part for part in parts if part]
 
 

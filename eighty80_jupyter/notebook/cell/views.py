@@ -188,7 +188,7 @@ def _status_rows(session: Session) -> list[tuple[str, str]]:
 
 
 def _size(conversation: Conversation) -> str:
-    turns, messages = len(conversation), len(conversation.to_messages())
+    turns, messages = len(conversation), sum(len(turn.messages) for turn in conversation)
     text = f"{conversation.name}: {turns:,} turn{'' if turns == 1 else 's'}, {messages:,} messages"
     several = sum(len(turn.alternatives) > 1 for turn in conversation)
     return text + (f"; {several} with alternatives" if several else "")

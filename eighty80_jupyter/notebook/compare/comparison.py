@@ -16,6 +16,7 @@ from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.compare import variants
 from eighty80_jupyter.session.options import TurnOptions
 from eighty80_jupyter.turns.feed import SessionEvent, TurnEnded, TurnEvents
+from eighty80_jupyter.turns.turn import exchange_of
 
 if TYPE_CHECKING:
     from eighty80_jupyter.conversation.conversation import Conversation
@@ -155,7 +156,7 @@ class Comparison:
         if conversation is None or not column.running.done or reply is None or reply.empty:
             raise UsageError(f"there is no answer with {column.heading} to keep")
         if column.adopted is None:
-            column.adopted = variants.exchange(column.running, reply)
+            column.adopted = exchange_of(column.running, reply)
         turn = variants.adopt(self._session, conversation, self._turn_id, column.adopted)
         self._use(column.parameters)
         return self._kept(column, conversation, turn)

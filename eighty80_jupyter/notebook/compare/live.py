@@ -27,6 +27,7 @@ from eighty80_jupyter.turns.feed import (
     TurnEnded,
     TurnEvents,
 )
+from eighty80_jupyter.turns.turn import exchange_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -304,7 +305,7 @@ class LiveAnswers:
             self._changed()
         else:
             self._failures = 0
-            self._strip.add(LiveAnswer(label, variants.exchange(running, reply)))
+            self._strip.add(LiveAnswer(label, exchange_of(running, reply)))
             self._await_end_of_move()
             self._say("")
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.conversation.turn import Exchange
 from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
 from eighty80_jupyter.prompt.tokens import estimate
 from eighty80_jupyter.turns.turn import Place
@@ -13,7 +11,7 @@ from eighty80_jupyter.turns.turn import Place
 if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.conversation.conversation import Conversation
-    from eighty80_jupyter.conversation.turn import Turn
+    from eighty80_jupyter.conversation.turn import Exchange, Turn
     from eighty80_jupyter.session.session import Session
     from eighty80_jupyter.turns.turn import RunningTurn
 
@@ -45,19 +43,6 @@ def so_far(running: RunningTurn) -> Reply:
     if running.reply is not None:
         return running.reply
     return running.snapshot.to_reply(seconds=0, parameters=running.request.parameters)
-
-
-def exchange(running: RunningTurn, reply: Reply) -> Exchange:
-    """Return what would stand in the history for this prompt and this reply."""
-    # A call that nobody answers would make the history invalid.
-    answer = replace(reply.choices[0], tool_calls=()).to_message()
-    request = running.request
-    return Exchange(
-        messages=(*running.messages, answer),
-        reply=reply,
-        has_data=request.has_data,
-        source=request.source,
-    )
 
 
 def adopt(session: Session, conversation: Conversation, turn_id: str, answer: Exchange) -> Turn:

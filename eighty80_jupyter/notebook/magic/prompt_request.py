@@ -10,6 +10,7 @@ from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.commands.branch import conversation_in
 from eighty80_jupyter.notebook.commands.fix import failure_prompt
+from eighty80_jupyter.notebook.compare.variants import prompt_of
 from eighty80_jupyter.notebook.line.options import OPTIONS, LineOptions
 from eighty80_jupyter.prompt import parts
 from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
@@ -55,9 +56,7 @@ def question(context: CommandContext, prompt: str, *, first_line: int) -> Questi
     if context.options.retry is not None:
         turn = conversation.numbered(context.options.retry)
         return Question(
-            prepared=PreparedPrompt(
-                content=turn.messages[0].content or "", has_data=turn.has_data, source=turn.source
-            ),
+            prepared=prompt_of(turn),
             conversation=conversation,
             place=Place(again=turn.id, cell=context.cell.id),
             options=_as_before(context, turn, _of_turn(context, turn)),

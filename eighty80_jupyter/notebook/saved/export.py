@@ -76,7 +76,7 @@ def export(
 def _tools_of(conversation: Conversation) -> dict[str, None]:
     """Return the names of the tools that were offered, and of those that were called."""
     names = dict.fromkeys(name for turn in conversation for name in turn.exchange.tools)
-    for message in conversation.to_messages():
+    for message in (message for turn in conversation for message in turn.messages):
         names |= dict.fromkeys(call.name for call in message.tool_calls)
     return names
 
@@ -135,7 +135,7 @@ def _joined(value: Any) -> Any:
 
 def _lines(conversation: Conversation, tools: _Tools) -> bytes:
     """Return the conversation in the form in which OpenAI's fine-tuning takes it, as one line."""
-    messages = [message.to_wire() for message in conversation.to_messages()]
+    messages = conversation.to_messages()
     if conversation.system:
         messages.insert(0, {"role": "system", "content": conversation.system})
     described = {"tools": tools} if tools else {}

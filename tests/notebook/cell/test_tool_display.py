@@ -84,7 +84,8 @@ def test_the_last_line_tells_that_there_is_no_answer() -> None:
     made = (CallRecord(id="c0", name="f", shown="f()", status="done"),)
     after = last_line(Reply(choices=(again,), model="m", calls=made, rounds=2, stopped="rounds"))
     assert "the model called a tool instead of answering · no more calls after the limit" in after
-    assert last_line(Reply(model="m")) == "m · 0.00 s · the model gave no answer"
+    none = "the model gave no answer · not sent with later prompts"
+    assert last_line(Reply(model="m")) == f"m · 0.00 s · {none}"
     for reply in (
         Reply(choices=(Choice(text="x"),)),
         Reply(choices=(Choice(refusal="no"),)),

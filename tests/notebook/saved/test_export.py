@@ -192,7 +192,7 @@ def test_an_exported_notebook_can_be_restored(tmp_path: Path) -> None:
     assert read.system == made.system
     assert [turn.reply.text for turn in read] == [turn.reply.text for turn in made]
     assert [turn.source for turn in read] == [turn.source for turn in made]
-    assert [m.role for m in read.to_messages()] == [m.role for m in made.to_messages()]
+    assert [m["role"] for m in read.to_messages()] == [m["role"] for m in made.to_messages()]
     assert read[1].reply.calls == made[1].reply.calls
 
 
@@ -349,6 +349,6 @@ def test_every_conversation_can_be_exported(tmp_path: Path, made: Conversation) 
     if len(made):
         (read,) = read_notebook(tmp_path / "talk.ipynb")
         # A notebook is UTF-8, which cannot hold half a surrogate pair.
-        texts = [mended(message.text) for message in made.to_messages()]
-        assert [message.text for message in read.to_messages()] == texts
+        texts = [mended(message.text) for turn in made for message in turn.messages]
+        assert [message.text for turn in read for message in turn.messages] == texts
         assert [turn.id for turn in read] == [turn.id for turn in made]

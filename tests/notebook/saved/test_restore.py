@@ -218,7 +218,7 @@ def test_a_notebook_of_an_earlier_version_is_read_by_the_turns_numbers(tmp_path:
 def test_tool_rounds_come_back(tmp_path: Path) -> None:
     """Calls in the form of the wire become calls again."""
     function = {"name": "f", "arguments": "{}"}
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"role": "user", "content": "q1"},
         {
             "role": "assistant",
@@ -229,7 +229,8 @@ def test_tool_rounds_come_back(tmp_path: Path) -> None:
         {"role": "assistant", "content": "one"},
     ]
     made = read(tmp_path, cell(kept(1, messages=messages)))
-    assert [message.to_wire() for message in made.to_messages()] == messages
+    messages[1] = dict(messages[1], content=None)  # an empty text is refused by some servers
+    assert made.to_messages() == messages
 
 
 HOSTILE: dict[str, dict[str, Any]] = {
