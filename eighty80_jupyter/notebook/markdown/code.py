@@ -70,12 +70,6 @@ def _style(name: str) -> str:
 STYLES = frozenset(map(_style, _COLOURS))
 
 
-def language_of(info: str) -> str:
-    """Return the language that a fence's info string names: its first word, lower case."""
-    words = info.split(maxsplit=1)
-    return words[0].strip("{}.").lower() if words else ""
-
-
 @functools.lru_cache(maxsize=64)
 def highlight(code: str, language: str) -> str:
     """Return `code` as HTML for within `<code>`.

@@ -7,10 +7,12 @@ Every other tag is shown as it was written: a reader of `<MyComponent>` or `<scr
 from __future__ import annotations
 
 import html
+import itertools
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 from xml.etree.ElementTree import Element, SubElement
+
+from eighty80_jupyter.notebook.markdown.links import web_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,16 +43,7 @@ TAG = re.compile(
 _ATTRIBUTE = re.compile(
     r"""([A-Za-z_:][A-Za-z0-9:._-]*+)\s*+=\s*+(?:([^"'=<>`\x00-\x20]++)|'([^']*+)'|"([^"]*+)")"""
 )
-_WEB = re.compile(r"https?://[^/?#\s]|mailto:[^/?#\s]", re.IGNORECASE)
 _DEPTH = 40  # elements within elements; deeper ones are left out, their text stays
-
-
-def web_address(destination: str) -> str | None:
-    """Return `destination` ready for `href` if it is http, https or mailto, else `None`."""
-    if not _WEB.match(destination):
-        return None
-    escaped = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", destination)
-    return quote(escaped, safe=";/?:@&=+$,-_.!~*'()#%")
 
 
 def attributes_of(tag: str, source: str) -> dict[str, str] | None:
@@ -164,3 +157,13 @@ class Writer:
             position = match.end()
         self.text(html.unescape(source[position:]))
         self.flush()
+
+
+def write_block(parent: Element, opened: list[Element], source: str) -> list[Element]:
+    """Write a block of HTML into `parent`; return what it leaves open, outermost first.
+
+    `opened` are the elements below `parent` that earlier blocks have left open.
+    """
+    writer = Writer(parent, opened)
+    writer.html(source)
+    return list(itertools.takewhile(lambda element: element.tag in SPANNING_TAGS, writer.opened))

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 # Around a formula in the tree's text until `hide_from_mathjax` has run. No input contains these.
 START, END = "\x02", "\x03"
 
-# These may go on over several lines that look like lists or headings.
+# Longest first. Those that span may go on over several lines that look like lists or headings.
+OPENING = ("$$", "$", "\\(", "\\[")
 SPANNING = ("$$", "\\[")
 
 _CLOSING = {"$": "$", "$$": "$$", "\\(": "\\)", "\\[": "\\]"}
@@ -48,12 +49,12 @@ class Formulas:
     """Finds the formulas of one text; the effort is bounded by the text's length."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
+        self.text = text
         self._steps = 1000 + 2 * len(text)
 
     def end(self, start: int, opening: str) -> int | None:
         """Return where the formula that opens at `start` ends, or `None` if there is none."""
-        text, depth = self._text, 0
+        text, depth = self.text, 0
         begin = start + len(opening)
         closing = _CLOSING[opening]
         if opening == "$" and text[begin : begin + 1].isspace():

@@ -1,9 +1,8 @@
 """From a model's Markdown to safe HTML. A model's text is hostile.
 
-The way of a text: lines -> blocks (`markdown_blocks`) -> what stands within them
-(`markdown_inline`) -> one tree -> nothing but formulas for MathJax (`markdown_math`) -> nh3, an
-allow-list -> colours for code (`markdown_code`). Python-Markdown is the frame: here is an extension
-that replaces its readers of blocks and of inline text.
+The way of a text: markdown-it-py's tokens (`reader`, `unfinished`) -> one tree of elements (`tree`)
+-> nothing but formulas for MathJax (`math`) -> nh3, an allow-list -> colours for code (`code`).
+Python-Markdown is the frame: here is an extension that registers the stages.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import html
 import re
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element, ElementTree
 
 import nh3
@@ -24,13 +23,14 @@ from markdown.serializers import to_html_string
 from markdown.treeprocessors import Treeprocessor
 from markdown.util import Registry
 
-from eighty80_jupyter.notebook.markdown.blocks import Document
-from eighty80_jupyter.notebook.markdown.code import highlight, language_of
-from eighty80_jupyter.notebook.markdown.html import BLOCK_TAGS, INLINE_TAGS, web_address
-from eighty80_jupyter.notebook.markdown.inline import write
-from eighty80_jupyter.notebook.markdown.links import References, picture_at
+from eighty80_jupyter.api.code_blocks import language_of
+from eighty80_jupyter.notebook.markdown.code import highlight
+from eighty80_jupyter.notebook.markdown.html import BLOCK_TAGS, INLINE_TAGS
+from eighty80_jupyter.notebook.markdown.links import picture_at, web_address
 from eighty80_jupyter.notebook.markdown.math import END, START, hide_from_mathjax
+from eighty80_jupyter.notebook.markdown.reader import Reader, normalise
 from eighty80_jupyter.notebook.markdown.stream import Splitter
+from eighty80_jupyter.notebook.markdown.tree import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -48,7 +48,6 @@ _ATTRIBUTES: dict[str, set[str]] = {
     "td": {"style"},
     "th": {"style"},
 }
-_FORBIDDEN = re.compile(f"[\x00{START}{END}\ud800-\udfff]")
 _CODE = re.compile(f"{START}([0-9]+){END}")
 
 
@@ -62,7 +61,7 @@ def render(
     *,
     partial: bool = False,
     allow_images: bool = False,
-    references: Mapping[str, tuple[str, str]] | None = None,
+    references: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the Markdown `text` as a fragment of safe HTML, without an element around it.
 
@@ -77,9 +76,7 @@ def render(
     converter = getattr(_local, "converter", None)
     if converter is None:
         converter = _local.converter = _Converter()
-    return converter.render(
-        text, partial=partial, images=allow_images, references=dict(references or {})
-    )
+    return converter.render(text, partial=partial, images=allow_images, references=references or {})
 
 
 # A converter for each thread: a cell and a panel may draw at the same time.
@@ -87,47 +84,47 @@ _local = threading.local()
 
 
 class _Converter(Extension):
-    """Python-Markdown with our readers in place of its own."""
+    """Python-Markdown with our reader in place of its own."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.partial = False
-        self.images = False
-        self.document = Document({})
+        self.tree = Tree(images=False)
+        self._partial = False
+        self._images = False
+        self._references: Mapping[str, Any] = {}
+        self._reader = Reader()
         self._markdown = Markdown(extensions=[self], output_format="html")
         self._markdown.serializer = self.serialize
 
-    def render(self, text: str, *, partial: bool, images: bool, references: References) -> str:
-        self.partial, self.images, self.document = partial, images, Document(references)
+    def render(
+        self, text: str, *, partial: bool, images: bool, references: Mapping[str, Any]
+    ) -> str:
+        self._partial, self._images, self._references = partial, images, references
         try:
             return self._markdown.reset().convert(text)
         finally:
-            self.document = Document({})  # the text is not kept
+            self.tree = Tree(images=False)  # the text is not kept
+
+    def read(self, text: str) -> Element:
+        """Read `text` into a new tree, and return its root."""
+        self.tree = Tree(images=self._images)
+        self.tree.write(self._reader.read(text, partial=self._partial, references=self._references))
+        return self.tree.root
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802  Python-Markdown's name
         """Register the stages."""
         md.preprocessors, md.treeprocessors, md.postprocessors = Registry(), Registry(), Registry()
         md.preprocessors.register(_Normalise(md), "normalise", 10)
         md.parser = _Blocks(md, self)
-        md.treeprocessors.register(_Inline(md, self), "inline", 10)
+        md.treeprocessors.register(_MathJax(md, self), "mathjax", 10)
         md.stripTopLevelTags = False
         md.postprocessors.register(_Highlight(md, self), "highlight", 10)
 
     def serialize(self, root: Element) -> str:
         """Return the HTML of each block, cleaned by itself: none can reach into the next."""
-        tags = BLOCK_TAGS | INLINE_TAGS | ({"img"} if self.images else set())
-        chunks = (
-            nh3.clean(
-                to_html_string(child),
-                tags=set(tags),
-                attributes=_ATTRIBUTES,
-                attribute_filter=_filter,
-                link_rel="noopener noreferrer",
-                url_schemes={"http", "https", "mailto", "data"},
-            )
-            for child in root
-        )
-        return "\n".join(chunk for chunk in map(str.strip, chunks) if chunk)
+        cleaner = _CLEANERS[self._images]
+        chunks = (cleaner.clean(to_html_string(child)).strip() for child in root)
+        return "\n".join(filter(None, chunks))
 
 
 def _filter(tag: str, name: str, value: str) -> str | None:
@@ -146,10 +143,22 @@ def _filter(tag: str, name: str, value: str) -> str | None:
     return value
 
 
+# For texts whose images may be loaded, and others.
+_CLEANERS = {
+    images: nh3.Cleaner(
+        tags=BLOCK_TAGS | INLINE_TAGS | ({"img"} if images else set()),
+        attributes=_ATTRIBUTES,
+        attribute_filter=_filter,
+        link_rel="noopener noreferrer",
+        url_schemes={"http", "https", "mailto", "data"},
+    )
+    for images in (False, True)
+}
+
+
 class _Normalise(Preprocessor):
     def run(self, lines: list[str]) -> list[str]:
-        text = "\n".join(lines).replace("\r\n", "\n").replace("\r", "\n")
-        return _FORBIDDEN.sub("\ufffd", text).split("\n")
+        return normalise("\n".join(lines)).split("\n")
 
 
 class _Blocks(BlockParser):
@@ -159,32 +168,19 @@ class _Blocks(BlockParser):
 
     def parseDocument(self, lines: Iterable[str]) -> ElementTree:  # noqa: N802  not our name
         """Read the lines."""
-        document, partial = self._converter.document, self._converter.partial
-        *complete, last = lines
-        for line in complete:
-            document.feed(line)
-        if last and not (partial and document.undecided(last)):
-            document.feed(last)
-        document.close(partial=partial, cut=bool(last))
-        return ElementTree(document.root)
+        return ElementTree(self._converter.read("\n".join(lines)))
 
 
-class _Inline(Treeprocessor):
+class _MathJax(Treeprocessor):
     def __init__(self, md: Markdown, converter: _Converter) -> None:
         super().__init__(md)
         self._converter = converter
 
     def run(self, root: Element) -> None:
-        """Write the text of the blocks, as text, code and links."""
-        document, images = self._converter.document, self._converter.images
-        leaves: set[Element] = set()
-        codes: set[Element] = set()
-        for element, text in document.texts:
-            partial = element is document.unfinished
-            codes.update(write(element, text, document.references, images=images, partial=partial))
-            leaves.add(element)
-        hide_from_mathjax(root, leaves, codes)
-        for index, (element, _, _) in enumerate(document.codes):
+        """Leave nothing but formulas for MathJax, and numbers in place of code."""
+        tree = self._converter.tree
+        hide_from_mathjax(root, tree.leaves, tree.inline_codes)
+        for index, (element, _, _) in enumerate(tree.codes):
             element.text = f"{START}{index}{END}"
         for element in root.iter():
             # Python-Markdown's serializer leaves alone what looks like an entity.
@@ -203,7 +199,7 @@ class _Highlight(Postprocessor):
 
     def run(self, text: str) -> str:
         """Put the code in, coloured, after the cleaning: its styles are ours."""
-        codes = self._converter.document.codes
+        codes = self._converter.tree.codes
 
         def colour(match: re.Match[str]) -> str:
             _, code, info = codes[int(match[1])]

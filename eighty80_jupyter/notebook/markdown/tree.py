@@ -1,143 +1,174 @@
-"""What is open while lines are read, and the tree that grows below it.
-
-Containers (quotes, lists, their items, HTML that spans blocks) are a stack; the innermost may have
-an open leaf. A new block closes what its line does not continue.
-"""
+"""From the reader's tokens to a tree of elements, in which nothing is HTML of the text's."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+import re
+from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement
 
-from eighty80_jupyter.notebook.markdown.html import SPANNING_TAGS, Writer
-from eighty80_jupyter.notebook.markdown.leaves import Fence, Html, Indented, Leaf, Paragraph, Table
+from eighty80_jupyter.api.code_blocks import DEPTH, info_of
+from eighty80_jupyter.notebook.markdown import math
+from eighty80_jupyter.notebook.markdown.html import TAG, Writer, write_block
+from eighty80_jupyter.notebook.markdown.links import image_label, link_to, picture_at
+from eighty80_jupyter.notebook.markdown.unfinished import HALF
 
 if TYPE_CHECKING:
-    from eighty80_jupyter.notebook.markdown.links import References
+    from markdown_it.token import Token
 
-DEPTH = 32  # containers within containers; what is deeper stays text
-_Leaf = TypeVar("_Leaf", bound=Leaf)
-
-
-@dataclass(slots=True, eq=False)
-class Container:
-    """An open block that contains blocks."""
-
-    kind: str  # "document", "quote", "list", "item", "html"
-    element: Element
-    indent: int = 0  # of an item's content, in columns
-    marker: str = ""  # a list's bullet or delimiter
-    loose: bool = False  # whether blank lines stand between a list's items or their blocks
+LITERAL = re.compile(r"\s*<(?:(?:script|style|textarea)(?=[\s>])|[!?])", re.IGNORECASE)
 
 
 class Tree:
-    """The blocks so far. `references` are those of earlier text, and get those of this text."""
+    """Grows by `write`; then `root` has the blocks, and the rest says what is where in it."""
 
-    def __init__(self, references: References) -> None:
+    def __init__(self, *, images: bool) -> None:
         self.root = Element("div")
-        self.references = references
-        self.texts: list[tuple[Element, str]] = []  # Markdown that is to be written into an element
         self.codes: list[tuple[Element, str, str]] = []  # element, code, info string
-        self.starts: list[int] = []  # lines at which a block of the outermost level started
-        self.lines = 0  # how many were read
-        self.leaf: Leaf | None = None
-        self.open = [Container("document", self.root)]
-        self.blank: int | None = None  # if the last line was blank: within how many quotes
+        self.leaves: set[Element] = set()  # those whose text was Markdown
+        self.inline_codes: set[Element] = set()
+        self._images = images
+        # What is open, innermost last, and whether a raw tag has opened it.
+        self._open: list[tuple[Element, bool]] = [(self.root, False)]
+        self._notes = Element("div")
+        self._label = ""  # that the next text of a footnote starts with
 
-    @property
-    def outermost(self) -> str:
-        """The kind of the container that is open at the outermost level, "" if none is."""
-        return self.open[1].kind if len(self.open) > 1 else ""
+    def write(self, tokens: list[Token]) -> None:
+        """Write a whole text; footnotes come last, whatever they stood in front of."""
+        for token in tokens:
+            self._block(token)
+        if len(self._notes):
+            self.root.append(self._notes)
 
-    @property
-    def quotes(self) -> int:
-        """How many quotes are open."""
-        return sum(container.kind == "quote" for container in self.open)
+    def _block(self, token: Token) -> None:
+        match token.type:
+            case "inline":
+                self._leaf(self._open[-1][0], token)
+            case "fence" | "code_block":
+                self._code(token.content, info_of(token))
+            case "html_block" if LITERAL.match(token.content):
+                self._code(token.content, "html")
+            case "html_block":
+                self._html(token.content)
+            case "hr":
+                SubElement(self._open[-1][0], "hr")
+            case "footnote_reference_open":
+                if not len(self._notes):
+                    SubElement(self._notes, "hr")
+                self._open.append((SubElement(self._notes, "div"), False))
+                self._label = token.meta["label"]
+            case "footnote_reference_close":
+                note = self._close()
+                if self._label:  # it has no text at all
+                    Writer(note).leaf("sup", self._label)
+                    self._label = ""
+            case _ if token.nesting > 0:
+                element = SubElement(self._open[-1][0], token.tag, _attributes(token))
+                if token.hidden:
+                    _unwrap(element)
+                self._open.append((element, False))
+            case _ if token.nesting < 0:
+                self._close()
 
-    def forget(self) -> None:
-        """Drop the results so far. What is open stays open."""
-        for results in (self.texts, self.codes, self.starts):
-            results.clear()
-        del self.root[:-1]
+    def _close(self) -> Element:
+        """Close the innermost block, and the tags that it has left open."""
+        while True:
+            element, raw = self._open.pop()
+            if not raw:
+                return element
 
-    def place(self, matched: int, marker: str = "", *, back: int = 0) -> Container:
-        """Close all but the first `matched` containers; return the one for a new block.
+    def _code(self, code: str, info: str) -> None:
+        pre = SubElement(self._open[-1][0], "pre")
+        self.codes.append((SubElement(pre, "code"), code, info))
 
-        `marker` is that of a list's item. The block started `back` lines ago.
-        """
-        self.close_to(matched)
-        if self.open[-1].kind == "list" and self.open[-1].marker != marker:
-            self._pop()
-        parent = self.open[-1]
-        if len(parent.element) and self.blank == self.quotes:
-            parent.loose = True
-            if parent.kind == "item":
-                self.open[-2].loose = True
-        if len(self.open) == 1:
-            self.starts.append(self.lines - back)
-        return parent
-
-    def begin(self, leaf: _Leaf, matched: int, *, back: int = 0) -> _Leaf:
-        """Open `leaf` in the place for a new block, and return it."""
-        self.place(matched, back=back).element.append(leaf.element)
-        self.leaf = leaf
-        return leaf
-
-    def close_to(self, count: int) -> None:
-        """Close the leaf, and all but the first `count` containers."""
-        within = count >= len(self.open)
-        self.close_leaf()  # HTML may open and close containers
-        while not within and len(self.open) > max(count, 1):
-            self._pop()
-
-    def close_leaf(self) -> None:
-        """Close the leaf, if one is open."""
-        leaf, self.leaf = self.leaf, None
-        match leaf:
-            case Paragraph():
-                text = leaf.text(self.references)
-                if text:
-                    self.texts.append((leaf.element, text))
-                else:  # it had nothing but references
-                    del self.open[-1].element[-1]
-            case Fence() | Indented():
-                info = leaf.info if isinstance(leaf, Fence) else ""
-                self.codes.append((SubElement(leaf.element, "code"), leaf.code, info))
-            case Table():
-                self.texts += leaf.cells
-            case Html(literal=True):
-                pre = SubElement(self.open[-1].element, "pre")
-                self.codes.append((SubElement(pre, "code"), "\n".join((*leaf.lines, "")), "html"))
-            case Html():
-                self._write_html("\n".join(leaf.lines))
-
-    def _write_html(self, source: str) -> None:
-        spanning: list[Element] = []
-        while self.open[-1].kind == "html":
-            spanning.insert(0, self.open.pop().element)
-        parent = self.open[-1].element
-        if parent is self.root and not spanning:
+    def _html(self, source: str) -> None:
+        opened: list[Element] = []
+        while self._open[-1][1]:
+            opened.insert(0, self._open.pop()[0])
+        parent = self._open[-1][0]
+        if parent is self.root and not opened:
             parent = SubElement(parent, "div")
             _unwrap(parent)
-        writer = Writer(parent, spanning)
-        writer.html(source)
-        for element in writer.opened:
-            if element.tag not in SPANNING_TAGS or len(self.open) >= DEPTH:
+        for element in write_block(parent, opened, source.rstrip("\n")):
+            if len(self._open) >= DEPTH:
                 break
-            self.open.append(Container("html", element))
+            self._open.append((element, True))
 
-    def _pop(self) -> None:
-        container = self.open.pop()
-        if container.kind != "list" or container.loose:
+    def _leaf(self, element: Element, token: Token) -> None:
+        self.leaves.add(element)
+        writer = Writer(element)
+        if self._label:
+            writer.leaf("sup", self._label)
+            writer.text(" ")
+            self._label = ""
+        opened: list[Element | None] = []
+        for child in token.children or ():
+            self._inline(writer, child, opened)
+        writer.flush()
+
+    def _inline(self, writer: Writer, token: Token, opened: list[Element | None]) -> None:
+        """Write a token; `opened` are the elements that tokens have opened and none has closed."""
+        match token.type:
+            case "text":
+                writer.text(token.content)
+            case "softbreak":
+                writer.text("\n")
+            case "hardbreak":
+                writer.leaf("br")
+            case "formula" if math.is_safe(token.content):
+                writer.text(f"{math.START}{token.content}{math.END}")
+            case "formula" | "code_inline":
+                code = writer.leaf("code", token.content)
+                if code is not None:
+                    self.inline_codes.add(code)
+            case "footnote_ref":
+                writer.leaf("sup", token.meta["label"])
+            case "html_inline" if tag := TAG.fullmatch(token.content):
+                writer.tag(tag)
+            case "html_inline":
+                writer.text(token.content)
+            case "image":
+                inside = any(element is not None and element.tag == "a" for element in opened)
+                self._image(writer, token, inside=inside)
+            case "link_open":
+                opened.append(writer.open("a", link_to(*_target(token, "href"))))
+            case _ if token.nesting > 0:
+                opened.append(writer.open(token.tag, {}))
+            case _ if token.nesting < 0:
+                writer.close(opened.pop())
+
+    def _image(self, writer: Writer, token: Token, *, inside: bool) -> None:
+        """Write an image, or what stands for it; `inside` a link that is only text."""
+        source, title = _target(token, "src")
+        alt = _text(token.children or [])
+        picture = picture_at(source) if self._images else None
+        if picture:
+            attributes = {"src": picture, "alt": alt} | ({"title": title} if title else {})
+            writer.close(writer.open("img", attributes))
             return
-        for item in container.element:
-            unwrapped = False
-            for child in item:
-                # Never two in a row: their texts would run into one.
-                unwrapped = child.tag == "p" and not unwrapped
-                if unwrapped:
-                    _unwrap(child)
+        link = link_to(source, title)
+        element = writer.open("a", link) if "href" in link and not inside else None
+        writer.text(image_label(alt, source))
+        writer.close(element)
+
+
+def _attributes(token: Token) -> dict[str, str]:
+    if token.tag in ("td", "th"):
+        # JupyterLab aligns the cells of a `text/html` output to the right.
+        return {"style": str(token.attrs.get("style", "text-align:left"))}
+    return {"start": str(token.attrs["start"])} if "start" in token.attrs else {}
+
+
+def _target(token: Token, name: str) -> tuple[str, str]:
+    """Return where a link or an image leads, and its title."""
+    destination = str(token.attrs.get(name, ""))
+    return "" if destination == HALF else destination, str(token.attrs.get("title", ""))
+
+
+def _text(tokens: list[Token]) -> str:
+    return "".join(
+        _text(token.children) if token.children else token.content or "\n" * (token.tag == "br")
+        for token in tokens
+    )
 
 
 def _unwrap(element: Element) -> None:

@@ -45,6 +45,10 @@ BLOCKS = [
     "- ```\n  a",
     "text  ",
     "+ x\n\n\n+ y",
+    "noted[^1], and https://x.y",
+    "[^1]: a note",
+    "- [ ] a\n- [x] b",
+    '[r2]: https://x.y\n"a title',
 ]
 documents = st.lists(
     st.tuples(st.sampled_from(BLOCKS), st.sampled_from(["\n", "\n\n", "\n\n\n", "\n \n"])),
