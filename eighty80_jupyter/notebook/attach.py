@@ -45,6 +45,7 @@ def session_of(shell: InteractiveShell) -> Session:
         session = _make_session(config_of(shell), in_kernel=in_kernel)
         session.namespace = shell.user_ns
         session.open_panel = lambda: _open_panel(shell, session_of(shell))
+        session.say = lambda text: _say(shell, session_of(shell), text)
         register_displays(shell)
         setattr(shell, _SESSION, session)
     return session
@@ -69,6 +70,16 @@ def config_of(shell: InteractiveShell) -> ChatConfig:
     if config not in configurables:
         configurables.append(config)
     return config
+
+
+def _say(shell: InteractiveShell, session: Session, text: str) -> None:
+    """Show a line in small and grey letters."""
+    from eighty80_jupyter.notebook.cell.outputs import QUIET  # noqa: PLC0415  # when first used
+    from eighty80_jupyter.notebook.commands.context import CommandContext  # noqa: PLC0415  # the same
+    from eighty80_jupyter.notebook.markdown.render import escape  # noqa: PLC0415  # the same
+
+    context = CommandContext(shell=shell, session=session, conversations=session.conversations)
+    context.show(f'<div style="{QUIET}">{escape(text)}</div>', text)
 
 
 def register_displays(shell: InteractiveShell) -> None:

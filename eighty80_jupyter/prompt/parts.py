@@ -11,32 +11,51 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from eighty80_jupyter.api.messages import Part
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.text import clean_json
 
 DEFAULT_LIMIT = 20 * 2**20
 
 _IMAGES = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"GIF8", "gif"))
 
 
-def content(prompt: Any, *, limit: int = DEFAULT_LIMIT) -> str | tuple[Part, ...]:
-    """Return the content of a user message for `prompt`.
+def content(items: Sequence[str | Part]) -> str | tuple[Part, ...]:
+    """Return the content of a user message: one string if there are only texts, else its parts.
 
-    `prompt` is a text, or a list of texts, pictures, sounds and ready parts; a text alone stays a
-    plain string. `limit` bounds each file in bytes. Raises UsageError for what cannot be sent.
+    Raises UsageError if there is nothing in it.
     """
-    items = [prompt] if isinstance(prompt, str) or not isinstance(prompt, Sequence) else prompt
-    if isinstance(prompt, (bytes, bytearray)):
-        items = [prompt]
-    parts = [_part(item, limit) for item in items]
-    texts = [part["text"] for part in parts if part["type"] == "text"]
-    if not any(text.strip() for text in texts) and len(texts) == len(parts):
-        raise UsageError("the prompt is empty; write it below the %%chat line, or after %chat")
-    return "\n\n".join(texts) if len(texts) == len(parts) else tuple(parts)
+    texts = [item for item in items if isinstance(item, str)]
+    if len(texts) == len(items):
+        if not any(text.strip() for text in texts):
+            raise UsageError("the prompt is empty; write it below the %%chat line, or after %chat")
+        return "\n\n".join(texts)
+    return tuple({"type": "text", "text": i} if isinstance(i, str) else i for i in items)
+
+
+def attachment(value: Any, *, limit: int = DEFAULT_LIMIT) -> Part | None:
+    """Return the part for a picture, a sound or a part in the form in which it is sent.
+
+    None for any other value. Raises UsageError for a file that is none of these, and for one of
+    more than `limit` bytes.
+    """
+    if type(value) is dict:
+        # As everywhere in this protocol, the content stands under the name of the type.
+        kind = value.get("type")
+        return clean_json(value) if isinstance(kind, str) and kind in value else None
+    if isinstance(value, os.PathLike):
+        data = _bytes(value, "a part of the prompt", limit)
+        return audio(value, limit=limit) if _sound(data) else image(value, limit=limit)
+    if isinstance(value, (bytes, bytearray)):
+        if _sound(value):
+            return audio(value, limit=limit)
+        return image(value, limit=limit) if _picture(value) else None
+    return image(value, limit=limit) if _drawable(value) else None
 
 
 def image(value: Any, *, limit: int = DEFAULT_LIMIT) -> Part:
@@ -52,9 +71,7 @@ def image(value: Any, *, limit: int = DEFAULT_LIMIT) -> Part:
     data = _drawn(value)
     if data is None:
         data = _bytes(value, "a picture", limit)
-    kind = next((name for magic, name in _IMAGES if data.startswith(magic)), None)
-    if kind is None and data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        kind = "webp"
+    kind = _picture(data)
     if kind is None:
         raise UsageError(f"a picture must be PNG, JPEG, GIF or WebP; {_named(value)} is none")
     _check_size(len(data), value, limit)
@@ -72,23 +89,13 @@ def audio(value: Any, *, limit: int = DEFAULT_LIMIT) -> Part:
     return {"type": "input_audio", "input_audio": {"data": encoded, "format": kind}}
 
 
-def _part(item: Any, limit: int) -> Part:
-    if isinstance(item, str):
-        return {"type": "text", "text": item}
-    if isinstance(item, dict) and isinstance(item.get("type"), str):
-        return item
-    if isinstance(item, (bytes, bytearray, os.PathLike)):
-        data = _bytes(item, "a part of the prompt", limit)
-        return audio(item, limit=limit) if _sound(data) else image(item, limit=limit)
-    if _drawn(item) is not None:
-        return image(item, limit=limit)
-    raise UsageError(
-        "a prompt is a text, or a list of texts, pictures (Path, bytes, PIL image, matplotlib "
-        f"figure) and sounds (Path, bytes); got a {type(item).__name__}"
-    )
+def _picture(data: bytes | bytearray) -> str | None:
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    return next((name for magic, name in _IMAGES if data.startswith(magic)), None)
 
 
-def _sound(data: bytes) -> str | None:
+def _sound(data: bytes | bytearray) -> str | None:
     if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
         return "wav"
     # An ID3 tag, or a frame of MPEG layer III: eleven set bits, then the layer's two.
@@ -99,20 +106,27 @@ def _sound(data: bytes) -> str | None:
 
 def _drawn(value: Any) -> bytes | None:
     """Return the PNG of a PIL image or a matplotlib figure; None for anything else."""
-    buffer = io.BytesIO()
-    pil = sys.modules.get("PIL.Image")
-    if pil is not None and isinstance(value, pil.Image):
-        plain = (
-            value if value.mode in ("1", "L", "LA", "P", "RGB", "RGBA") else value.convert("RGB")
-        )
+    drawable, buffer = _drawable(value), io.BytesIO()
+    if drawable is None:
+        return None
+    if hasattr(drawable, "savefig"):
+        drawable.savefig(buffer, format="png", bbox_inches="tight")
+    else:
+        modes = ("1", "L", "LA", "P", "RGB", "RGBA")
+        plain = drawable if drawable.mode in modes else drawable.convert("RGB")
         plain.save(buffer, "PNG")
-        return buffer.getvalue()
-    figures = sys.modules.get("matplotlib.figure")
+    return buffer.getvalue()
+
+
+def _drawable(value: Any) -> Any:
+    """Return the PIL image that a value is, or its matplotlib figure; None for anything else."""
+    pil, figures = sys.modules.get("PIL.Image"), sys.modules.get("matplotlib.figure")
+    if pil is not None and isinstance(value, pil.Image):
+        return value
     if figures is not None:
-        figure = getattr(value, "figure", value)  # axes know theirs
-        if isinstance(figure, figures.Figure):
-            figure.savefig(buffer, format="png", bbox_inches="tight")
-            return buffer.getvalue()
+        with suppress(Exception):  # whatever a foreign value raises when it is asked
+            figure = getattr(value, "figure", value)  # axes know theirs
+            return figure if isinstance(figure, figures.Figure) else None
     return None
 
 

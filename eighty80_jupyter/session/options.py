@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from eighty80_jupyter.api.request_parameters import PARAMETERS
@@ -23,7 +24,7 @@ class TurnOptions:
     """The options of a turn, as `Session.ask` explains them; `parameters` are the request's."""
 
     system: str | None = None
-    raw: bool = False
+    fields: bool = False
     allow_secrets: bool = False
     stream: bool | None = None
     conversation: str | Conversation | None = None
@@ -44,7 +45,7 @@ class TurnOptions:
             return options
         if options is not None:
             raise UsageError(f"options and {next(iter(keywords))} do not go together")
-        known = {each.name for each in fields(cls)} - {"parameters"}
+        known = {each.name for each in dataclasses.fields(cls)} - {"parameters"}
         parameters = dict(keywords.get("parameters") or {})
         parameters |= {k: v for k, v in keywords.items() if k not in known | {"parameters"}}
         return cls(**{k: v for k, v in keywords.items() if k in known}, parameters=parameters)

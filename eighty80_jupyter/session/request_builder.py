@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from eighty80_jupyter.api import request_parameters
@@ -18,6 +19,7 @@ from eighty80_jupyter.prompt.secrets.redact import Redactor
 from eighty80_jupyter.prompt.template.prepare import Context, PreparedPrompt, prepare
 from eighty80_jupyter.prompt.tokens import Calibration, estimate
 from eighty80_jupyter.session.options import Tools, TurnOptions
+from eighty80_jupyter.storage.user_secret import user_secret
 from eighty80_jupyter.tools.call import ToolSettings
 from eighty80_jupyter.tools.executor import RefusingConfirmer, ToolExecutor
 from eighty80_jupyter.tools.rounds import Confirmer, ToolOffer, make_offer
@@ -31,7 +33,7 @@ from eighty80_jupyter.wire.retries import Settings
 class RequestBuilder:
     """Makes all that a turn is given out of the settings of its session.
 
-    `namespace` holds the variables that prompts can name; None leaves `{{...}}` alone. `registry`
+    `namespace` holds the variables that prompts can name; None: `{{...}}` is text. `registry`
     describes the values of the user's own classes. `calibration` corrects the estimate of tokens
     by what the server counts.
     """
@@ -49,7 +51,7 @@ class RequestBuilder:
 
     def build(self, prompt: Any, options: TurnOptions) -> Request:
         """Return all that a turn with this prompt needs, checked. Raises UsageError."""
-        prepared = self.prepare(prompt, raw=options.raw, allow_secrets=options.allow_secrets)
+        prepared = self.prepare(prompt, fields=options.fields, allow_secrets=options.allow_secrets)
         system = self.instruction(options)
         values = self.parameters(options.parameters)
         offer = self.offer(options)
@@ -74,23 +76,23 @@ class RequestBuilder:
         self,
         prompt: Any,
         *,
-        raw: bool = False,
+        fields: bool = False,
         allow_secrets: bool = False,
         first_line: int = 1,
         values: Mapping[str, Any] | None = None,
     ) -> PreparedPrompt:
-        """Return what would be sent for `prompt`: fields filled, pictures and sounds encoded.
+        """Return what would be sent for `prompt`: values described, pictures and sounds encoded.
 
-        What is prepared already is returned as it is: no field is evaluated twice. `first_line` is
-        the number of the prompt's first line in its cell. `values` are variables that only this
-        prompt can name. Raises UsageError.
+        `fields` fills the `{{expressions}}` of its texts. What is prepared already is returned as
+        it is: no field is evaluated twice. `first_line` is the number of the prompt's first line in
+        its cell. `values` are variables that only this prompt can name. Raises UsageError.
         """
         if isinstance(prompt, PreparedPrompt):
             return prompt
         return prepare(
             prompt,
             self._context(
-                raw=raw, allow_secrets=allow_secrets, first_line=first_line, values=values
+                fields=fields, allow_secrets=allow_secrets, first_line=first_line, values=values
             ),
         )
 
@@ -98,8 +100,8 @@ class RequestBuilder:
         """Return the text of an instruction message, its fields filled. Raises UsageError."""
         if not options.system:
             return options.system
-        context = self._context(raw=options.raw, allow_secrets=options.allow_secrets)
-        return context.render(options.system).text
+        context = self._context(fields=options.fields, allow_secrets=options.allow_secrets)
+        return context.render([options.system]).text
 
     def parameters(self, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return the parameters of a turn: what the configuration sets, and `overrides` over it.
@@ -223,17 +225,19 @@ class RequestBuilder:
     def _context(
         self,
         *,
-        raw: bool,
+        fields: bool,
         allow_secrets: bool,
         first_line: int = 1,
         values: Mapping[str, Any] | None = None,
     ) -> Context:
         """Return what the fields of a prompt are filled with."""
-        namespace = None if raw else self.namespace
+        fields = fields and (self.namespace is not None or bool(values))
+        namespace = {} if self.namespace is None else self.namespace
         if values:
-            namespace = ChainMap(dict(values), dict(namespace or {}))
+            namespace = ChainMap(dict(values), dict(namespace))
         ratio = self.calibration.ratio
         return Context(
+            fields=fields,
             namespace=namespace,
             registry=self.registry,
             redactor=self._scrubber(allow_secrets=allow_secrets),
@@ -244,7 +248,12 @@ class RequestBuilder:
             last_error=getattr(sys, "last_value", None),
             limit=self._config.max_attachment_bytes,
             first_line=first_line,
+            key=self._user_secret,
         )
+
+    @cached_property
+    def _user_secret(self) -> bytes:
+        return user_secret()
 
     def _scrubber(self, *, allow_secrets: bool) -> Redactor | None:
         self._redactor.key = self._config.api_key

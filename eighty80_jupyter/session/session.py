@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +45,7 @@ class Session:
     of the settings. `namespace` holds the variables that prompts can name, those of the notebook;
     None leaves `{{...}}` alone. `tools` holds the tools that a turn can offer; `@session.tool` adds
     a function. `confirmer` asks the user before a call; None: what must be asked about is refused.
-    `open_panel` makes what `panel` returns; the notebook room sets it.
+    `open_panel` makes what `panel` returns, `say` shows a dim line; the notebook room sets both.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Session:
         self._models: dict[str, list[Model]] = {}
         self._journal: Journal | None = None
         self.open_panel: Callable[[], Any] | None = None
+        self.say: Callable[[str], object] = partial(print, file=sys.stderr)
         self.config.observe(self._set_autosave, "autosave")
 
     def __repr__(self) -> str:
@@ -122,9 +125,10 @@ class Session:
     ) -> Reply:
         """Add a turn to the conversation: send `prompt` with the history and return the reply.
 
-        `prompt` is a text, a template string of Python 3.14, or a list of texts, pictures and
-        sounds. `{{expressions}}` in it stand for values of `namespace`; `raw` leaves them as they
-        are, `allow_secrets` leaves secrets in the values. `system` sets the instruction message of
+        `prompt` is a text, a template string of Python 3.14, or a list of texts, pictures, sounds
+        and values. Text is text: only with `fields` do `{{expressions}}` in it, and in
+        `system`, stand for values of `namespace`. `allow_secrets` leaves secrets in the values.
+        `system` sets the instruction message of
         the conversation from this turn on; an empty one removes it. `stream` overrules
         `config.stream`. `listen` is called in this thread with lists of events as they come, and
         with an empty list in between. `conversation` is another one than the current, `place` says
@@ -214,7 +218,15 @@ class Session:
     ) -> tuple[RunningTurn, ToolExecutor | None]:
         """Return a turn that is ready to begin, and what runs its tools."""
         self._set_autosave()  # a configuration file may have set it
-        request = self.requests.build(prompt, options)
+        prepared = self.requests.prepare(
+            prompt, fields=options.fields, allow_secrets=options.allow_secrets
+        )
+        if prepared is not prompt and prepared.unfilled:
+            self.say(
+                f"sent as it is: {prepared.unfilled[0]}; text in Python is never evaluated. "
+                "fields=True fills it, or hand the value over: chat.ask([text, value])"
+            )
+        request = self.requests.build(prepared, options)
         conversation = self.conversation if options.conversation is None else options.conversation
         if isinstance(conversation, str):
             conversation = self.conversations[conversation]

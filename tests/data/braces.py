@@ -40,7 +40,7 @@ LITERAL = {
     "lambda": "{{lambda x: x}} {{(lambda: x)()}} {{f(lambda: x)}}",
     "walrus": "{{x := 1}} {{(x := y)}} {{x:=5}}",
     "await": "{{await x}} {{yield x}} {{x if y else z}}",
-    "private": "{{__import__}} {{x.__class__}} {{_private}} {{x._y}} {{x.y.__dict__.z}}",
+    "private": "{{__import__}} {{_private}} {{x._y}} {{x.y._dict.z}}",
     "string_template": "$x ${x} $${x} ${{x}} %(x)s %x",
     "two_lines": "{{\nx\n}} {{x\n}} {{\nx}}",
     "constants": "{{1}} {{'x'}} {{1 + 2}} {{None}} {{}} {{ }} {{...}}",

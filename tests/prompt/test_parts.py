@@ -15,6 +15,7 @@ from PIL import Image
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt import parts
+from eighty80_jupyter.prompt.template.prepare import Context, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,21 +96,25 @@ def test_sounds(tmp_path: Path, data: bytes, kind: str) -> None:
 
 def test_texts_alone_stay_a_string() -> None:
     """Without a picture or a sound the content is a plain string."""
-    assert parts.content("Hello {x}\n") == "Hello {x}\n"
+    assert parts.content(["Hello {x}\n"]) == "Hello {x}\n"
     assert parts.content(["a", "b"]) == "a\n\nb"
 
 
 def test_a_list_of_parts(tmp_path: Path) -> None:
-    """Texts, figures, paths, sounds and ready parts keep their order."""
+    """Texts, figures, paths, sounds, ready parts and other values keep their order."""
     path = tmp_path / "p.png"
     path.write_bytes(encoded("PNG"))
     ready = {"type": "text", "text": "ready"}
-    content = parts.content(["What is this?", Figure(), path, sound(), ready])
+    items = ["What is this?", Figure(), path, sound(), ready, [1, 2], b"raw", {"type": "dog"}]
+    content = prepare(items, Context(namespace={})).content
     assert isinstance(content, tuple)
     assert [part["type"] for part in content] == [
-        *("text", "image_url", "image_url", "input_audio", "text")
+        *("text", "image_url", "image_url", "input_audio", "text", "text", "text", "text")
     ]
-    assert parts.content([path])[0] == content[2]
+    assert parts.attachment(path) == content[2]
+    assert [part["text"] for part in content if part["type"] == "text"][1:] == [
+        *("ready", "[1, 2]", "b'raw'", "{'type': 'dog'}")
+    ]
 
 
 def test_nothing_is_imported() -> None:
@@ -118,7 +123,7 @@ def test_nothing_is_imported() -> None:
 
     code = (
         "import sys, eighty80_jupyter.prompt.parts as p\n"
-        "p.content('x'); print({'PIL', 'matplotlib', 'numpy'} & set(sys.modules))"
+        "p.content(['x']); print({'PIL', 'matplotlib', 'numpy'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
@@ -152,9 +157,12 @@ def _write(path: Path, data: bytes) -> Path:
         ),
         (lambda t: parts.audio(_write(t / "x", sound()), limit=9), r"has 52 bytes, more than the"),
         (lambda _: parts.image(Image.new("L", (9, 9)), limit=9), r"more than the"),
-        (lambda _: parts.content(["a", 5]), r"a prompt is a text, or a list of .*got a int"),
-        (lambda _: parts.content(None), r"got a NoneType"),
-        (lambda _: parts.content(" \n"), r"the prompt is empty"),
+        (lambda t: parts.attachment(_write(t / "x", b"text")), r"PNG, JPEG, GIF or WebP; .* none"),
+        (
+            lambda _: prepare(None, Context(namespace={})),
+            r"a prompt is a text, or a list .*; got a None",
+        ),
+        (lambda _: parts.content([" \n"]), r"the prompt is empty"),
         (lambda _: parts.content([]), r"prompt is empty; write"),
     ],
 )

@@ -36,6 +36,8 @@ def dry_run_text(
     lines.append("parameters: " + json.dumps(dict(parameters), ensure_ascii=False, default=str))
     if prepared.fields:
         lines += ["", table_text([_HEADS, *_rows(prepared)])]
+    if prepared.calls:
+        lines += ["", _calls(prepared)]
     return "\n".join(lines)
 
 
@@ -58,6 +60,8 @@ def dry_run_html(
     parts.append(f'<div style="{QUIET}">parameters: {escape(shown)}</div>')
     if prepared.fields:
         parts.append(table_html(_rows(prepared), _HEADS))
+    if prepared.calls:
+        parts.append(f'<div style="{QUIET}">{escape(_calls(prepared))}</div>')
     return "\n".join(parts)
 
 
@@ -69,6 +73,10 @@ def _content(message: Message) -> str:
     """Return the text of a message, and below it the calls that it carries."""
     calls = [f"[calls {call.name} with {call.arguments or '{}'}]" for call in message.tool_calls]
     return "\n".join(filter(None, [message.text, *calls]))
+
+
+def _calls(prepared: PreparedPrompt) -> str:
+    return f"called to fill the fields: {', '.join(prepared.calls)}"
 
 
 def _rows(prepared: PreparedPrompt) -> list[tuple[str, ...]]:

@@ -170,7 +170,7 @@ class Comparison:
     def _prompt(self, conversation: Conversation, prompt: str) -> tuple[str, PreparedPrompt]:
         if prompt.strip():
             # An id that no turn has: sent after all others, and kept as a turn of its own.
-            return uuid.uuid4().hex, self._session.requests.prepare(prompt)
+            return uuid.uuid4().hex, self._session.requests.prepare(prompt, fields=True)
         last = next(iter(conversation[-1:]), None)
         if last is None:
             raise UsageError("there is no prompt yet: write one, or ask something first")

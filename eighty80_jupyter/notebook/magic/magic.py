@@ -93,7 +93,7 @@ class ChatMagic:
         elif options.system is not None:
             self._act(context)
             context.conversation.system = self._session.requests.instruction(
-                TurnOptions(system=options.system)
+                TurnOptions(system=options.system, fields=True)
             )
             context.note("The instruction message is set." if options.system else "It is removed.")
         elif options.given:

@@ -89,7 +89,7 @@ def _turn_options(line: LineOptions) -> TurnOptions:
     says_how = line.parallel_tools or line.no_parallel_tools
     return TurnOptions(
         system=line.system,
-        raw=line.raw,
+        fields=not line.raw,
         allow_secrets=line.allow_secrets,
         stream=False if line.no_stream else None,
         tools=False if line.no_tools else tools,
@@ -134,7 +134,7 @@ def _prepared(context: CommandContext, prompt: str, first_line: int) -> Prepared
         values = {"_err": context.failure}  # the last error may be one of %chat itself
     prepared = context.session.requests.prepare(
         [prompt, *pictures, *sounds],
-        raw=context.options.raw,
+        fields=not context.options.raw,
         allow_secrets=context.options.allow_secrets,
         first_line=first_line,
         values=values,

@@ -173,7 +173,7 @@ class Actions:
         return Place(again=again)
 
     def _send(self, text: str, again: str | None, view: Any) -> None:
-        self._begin(self._session.requests.prepare(text), again, text, view)
+        self._begin(self._session.requests.prepare(text, fields=True), again, text, view)
 
     def _begin(
         self,
@@ -204,7 +204,7 @@ class Actions:
         from eighty80_jupyter.notebook.cell.dry_run import dry_run_html  # noqa: PLC0415  # the same
 
         session, requests = self._session, self._session.requests
-        prepared = requests.prepare(text)
+        prepared = requests.prepare(text, fields=True)
         options = TurnOptions(place=self._place(again))
         sent = requests.outgoing(prepared, session.conversation, options)
         fields = request_parameters.body_fields(requests.parameters())

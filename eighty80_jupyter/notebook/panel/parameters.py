@@ -223,7 +223,7 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         conversation = session.conversation
 
         def put() -> None:
-            filled = session.requests.instruction(TurnOptions(system=text.strip()))
+            filled = session.requests.instruction(TurnOptions(system=text.strip(), fields=True))
             conversation.system = filled or ("" if session.config.system else None)
 
         self._try("system", put)

@@ -89,19 +89,40 @@ class FieldReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
-    """A prompt as it is sent.
-
-    `parts` are the pictures of its fields. `fields` has one report for each field that differs.
-    `has_data` tells whether the instruction message needs DATA_NOTE. `left` are the `{{...}}` that
-    were sent as they are although they could be taken for fields, each with the reason.
-    """
+class Section:
+    """One text of a prompt with the blocks of data that belong to it, and its fields' pictures."""
 
     text: str
     parts: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A prompt as it is sent.
+
+    There is a section for each text and each value that it was made from. `fields` has one report
+    for each field that differs. `has_data` tells whether the instruction message needs DATA_NOTE.
+    `left` are the `{{...}}` that were sent as they are although they could be taken for fields,
+    each with the reason, `unfilled` the fields in text that is not evaluated, and `calls` what was
+    called to fill the others.
+    """
+
+    sections: tuple[Section, ...]
     fields: tuple[FieldReport, ...] = ()
     has_data: bool = False
     left: tuple[str, ...] = ()
+    unfilled: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All of its texts."""
+        return "\n\n".join(section.text for section in self.sections)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The pictures of all its fields."""
+        return tuple(part for section in self.sections for part in section.parts)
 
 
 def is_template(value: Any) -> bool:

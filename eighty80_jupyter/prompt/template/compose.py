@@ -7,15 +7,19 @@ follows the prompt as a block of data, once however often it is named:
     ...
     </data>
 
+The id is a hash of all that is sent, with a key of the user's: the same for an equal message, and
+not to be guessed by whoever wrote the data.
+
 Nothing in a value can end the block or speak as the chat template does: a backslash after the first
 character breaks such marks up (`<\/data>`, `<\|im_end|>`, `[\INST]`), to be seen by everybody.
 """
 
 from __future__ import annotations
 
+import hashlib
 import html
-import os
 import re
+import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,17 +33,20 @@ from eighty80_jupyter.prompt.describe.protocol import (
     Described,
     FieldReport,
     Rendered,
+    Section,
 )
 from eighty80_jupyter.prompt.secrets.redact import Redactor, environment_names
 from eighty80_jupyter.prompt.template.evaluate import brief, summary
 from eighty80_jupyter.prompt.template.syntax import Field
 
 T = TypeVar("T")
+FieldError = Callable[[Field, str], UsageError]  # what is wrong with a field, and where it stands
 
 _WHOLE = 2**20  # characters of a text that is searched for secrets before it is cut
 _SHOWN = 8  # fields in the table of sizes
 _LEAST = 20  # tokens; with fewer a description says nothing
 _ROUNDS = 6  # of shrinking; a describer need not meet its budget at once
+_ID_BYTES = 4
 _MARKS = re.compile(
     r"<(?=\s{0,8}/\s{0,8}data\b)|<(?=\s{0,8}data\s{1,8}\w)"
     # The bar of DeepSeek is the wide one, U+FF5C.
@@ -54,13 +61,14 @@ _CELL = re.compile(r"In\s*\[\s*-?[0-9]+\s*\]|_i{1,3}|_i[0-9]+|(?:failing|called)
 _CONVERSIONS: Mapping[str, Callable[[Any], str]] = {"r": repr, "s": str, "a": ascii}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Insert:
-    """A value on its way into the message."""
+    """A value on its way into the message; `error` says what is wrong with its field."""
 
     field: Field
     value: Any
     options: str
+    error: FieldError
     kind: str | None = None  # None: what the describer says
     summary: str | None = None  # the same
     redacted: dict[str, None] = member(default_factory=dict)
@@ -78,58 +86,79 @@ class _Insert:
 
 
 class Composer:
-    """Collects the pieces of one message in their order; `rendered` ends it.
+    """Collects the pieces of one message in their order, section by section; `rendered` ends it.
 
-    `error` makes the error that says what is wrong with a field, and where it stands.
+    `key` makes the ids of blocks; None: one for this message alone.
     """
 
     def __init__(
         self,
         describe: Describe,
-        redactor: Redactor | None,
-        budgets: Budgets,
-        error: Callable[[Field, str], UsageError],
+        redactor: Redactor | None = None,
+        budgets: Budgets = Budgets(),  # noqa: B008  # frozen
+        key: bytes | None = None,
     ) -> None:
         self._describe = describe
         self._redactor = redactor
         self._budgets = budgets
-        self._error = error
-        self._items: list[str | _Insert] = []
+        self._key = secrets.token_bytes() if key is None else key
+        self._sections: list[list[str | _Insert]] = []
         self._inserts: dict[tuple[str, str, str, int], _Insert] = {}
 
-    def add(self, item: str | Field, value: Any = None) -> None:
-        """Add text as it is, or a field with its value. Raises UsageError."""
-        if isinstance(item, str):
-            self._items.append(item)
-            return
-        key = (item.expression, item.conversion, item.options, id(value))
-        if key not in self._inserts:
-            insert = self._inserts[key] = self._prepared(item, value)
-            self._fill(insert, self._budgets.field)
-        self._items.append(self._inserts[key])
+    def begin(self) -> None:
+        """Begin a section: a text of its own, with its blocks of data below it."""
+        self._sections.append([])
 
-    def rendered(self, block_id: str | None, *, left: tuple[str, ...] = ()) -> Rendered:
+    def add(self, item: str) -> None:
+        """Add text to the section, as it is."""
+        self._sections[-1].append(item)
+
+    def insert(self, field: Field, value: Any, error: FieldError) -> None:
+        """Add a value to the section, as the field says. Raises what `error` makes of a mistake."""
+        key = (field.expression, field.conversion, field.options, id(value))
+        if key not in self._inserts:
+            insert = self._inserts[key] = self._prepared(field, value, error)
+            self._fill(insert, self._budgets.field)
+        self._sections[-1].append(self._inserts[key])
+
+    def rendered(self) -> Rendered:
         """Return the message. Raises UsageError where the values do not fit into the budget."""
         inserts = list(self._inserts.values())
         self._shrink(inserts)
-        blocks = [insert for insert in inserts if not insert.inline and insert.text]
         _label([insert for insert in inserts if not insert.inline])
-        block_id = block_id or os.urandom(4).hex()
-        text = "".join(self._placed())
-        for insert in blocks:
-            gap = "\n" * (2 - min(2, len(text) - len(text.rstrip("\n")))) if text else ""
-            text += gap + _block(insert, block_id)
+        texts = ["".join(_placed(items)) for items in self._sections]
+        block_id = self._id(texts, inserts)
+        sections = []
+        placed = set[int]()
+        for text, items in zip(texts, self._sections, strict=True):
+            parts = []
+            for insert in items:
+                if isinstance(insert, str) or id(insert) in placed:
+                    continue
+                placed.add(id(insert))
+                if not insert.inline and insert.text:
+                    gap = "\n" * (2 - min(2, len(text) - len(text.rstrip("\n")))) if text else ""
+                    text += gap + _block(insert, block_id)  # noqa: PLW2901  # it grows
+                if insert.described and insert.described.part:
+                    parts.append(insert.described.part)
+            sections.append(Section(text=text, parts=tuple(parts)))
         return Rendered(
-            text=text,
-            parts=tuple(i.described.part for i in inserts if i.described and i.described.part),
+            sections=tuple(sections),
             fields=tuple(self._report(insert) for insert in inserts),
-            has_data=bool(blocks),
-            left=left,
+            has_data=any(not insert.inline and insert.text for insert in inserts),
         )
 
-    def _prepared(self, at: Field, value: Any) -> _Insert:
+    def _id(self, texts: list[str], inserts: list[_Insert]) -> str:
+        """Return the id of the blocks, which depends on all that is sent."""
+        mark = hashlib.blake2b(key=self._key, digest_size=_ID_BYTES)
+        for text in [*texts, *(text for each in inserts for text in (each.label, each.text))]:
+            data = text.encode("utf-8", "surrogatepass")
+            mark.update(len(data).to_bytes(8, "big") + data)
+        return mark.hexdigest()
+
+    def _prepared(self, at: Field, value: Any, error: FieldError) -> _Insert:
         """Do what comes before describing: an environment's names, a conversion, secrets."""
-        insert = _Insert(at, value, at.options)
+        insert = _Insert(at, value, at.options, error)
         if self._redactor is not None and self._redactor.is_environment(value):
             names = environment_names(value)
             insert.value = f"{len(names)} environment variables, names only:\n{', '.join(names)}"
@@ -138,7 +167,7 @@ class Composer:
         elif type(value) is str and not at.conversion and _CELL.fullmatch(at.expression):
             insert.kind = "code of a cell"
         elif at.conversion:
-            insert.value = self._tried(at, "raised", lambda: _CONVERSIONS[at.conversion](value))
+            insert.value = self._tried(insert, "raised", lambda: _CONVERSIONS[at.conversion](value))
         if type(insert.value) is str and len(insert.value) <= _WHOLE:
             # Before it is cut, or half of a secret could stay.
             insert.value = self._scrub(insert, insert.value)
@@ -146,7 +175,7 @@ class Composer:
 
     def _fill(self, insert: _Insert, budget: int) -> None:
         described = self._tried(
-            insert.field,
+            insert,
             "cannot be described:",
             lambda: self._describe(
                 insert.value,
@@ -166,16 +195,17 @@ class Composer:
         insert.redacted.update(dict.fromkeys(names))
         return text
 
-    def _tried(self, at: Field, what: str, action: Callable[[], T]) -> T:
+    def _tried(self, insert: _Insert, what: str, action: Callable[[], T]) -> T:
         """Run foreign code; whatever it raises is said in one line, but an interrupt passes."""
+        at = insert.field
         try:
             return action()
         except KeyboardInterrupt:
             raise
         except UsageError as error:
-            raise self._error(at, str(error)) from error
+            raise insert.error(at, str(error)) from error
         except BaseException as error:
-            raise self._error(at, f"{brief(at.source)} {what} {summary(error)}") from error
+            raise insert.error(at, f"{brief(at.source)} {what} {summary(error)}") from error
 
     def _shrink(self, inserts: list[_Insert]) -> None:
         """Describe the largest values again, shorter, until all fit into the message's budget."""
@@ -204,20 +234,6 @@ class Composer:
                 "or {{df:head=3}}, or raise ChatConfig.message_tokens"
             )
 
-    def _placed(self) -> Iterator[str]:
-        """Give the pieces of the sentence; a name in backquotes gets no more of them."""
-        for number, item in enumerate(self._items):
-            if isinstance(item, str):
-                yield item
-            elif item.inline:
-                yield item.text
-            else:
-                before, after = ["", *self._items][number], [*self._items, ""][number + 1]
-                quoted = isinstance(before, str) and before.endswith("`")
-                quoted = quoted and isinstance(after, str) and after.startswith("`")
-                tick = "" if quoted else "``" if "`" in item.label else "`"
-                yield f"{tick}{item.label}{tick}"
-
     def _report(self, insert: _Insert) -> FieldReport:
         described = insert.described
         assert described is not None  # noqa: S101  # filled as it was added
@@ -237,6 +253,21 @@ class Composer:
 def defused(text: str) -> str:
     r"""Return `text` with a backslash in each mark that could end data or change the speaker."""
     return _MARKS.sub(r"\g<0>\\", text)
+
+
+def _placed(items: list[str | _Insert]) -> Iterator[str]:
+    """Give the pieces of a sentence; a name in backquotes gets no more of them."""
+    for number, item in enumerate(items):
+        if isinstance(item, str):
+            yield item
+        elif item.inline:
+            yield item.text
+        else:
+            before, after = ["", *items][number], [*items, ""][number + 1]
+            quoted = isinstance(before, str) and before.endswith("`")
+            quoted = quoted and isinstance(after, str) and after.startswith("`")
+            tick = "" if quoted else "``" if "`" in item.label else "`"
+            yield f"{tick}{item.label}{tick}"
 
 
 def _block(insert: _Insert, block_id: str) -> str:

@@ -1,15 +1,25 @@
-"""A prompt of any form, ready to be sent: fields filled, pictures and sounds encoded."""
+"""A prompt of any form, ready to be sent: fields filled, values described, pictures encoded."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api.messages import Part
+from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt import parts
-from eighty80_jupyter.prompt.describe.protocol import Budgets, FieldReport, Rendered, is_template
+from eighty80_jupyter.prompt.describe.protocol import (
+    Budgets,
+    FieldReport,
+    Rendered,
+    Section,
+    is_template,
+)
+from eighty80_jupyter.prompt.template.names import Foreign, suggestions
+from eighty80_jupyter.prompt.template.syntax import Field, parse
+from eighty80_jupyter.text import clean
 
 if TYPE_CHECKING:
     # All that describes values is brought in by the first prompt that has a field.
@@ -23,15 +33,18 @@ class PreparedPrompt:
 
     `content` is the content of the user's message. `fields` has one report for each field,
     `has_data` tells whether any stands as a block of data, `left` are the `{{...}}` that stayed as
-    they are, each with the reason, and `hints` the variables that stand in single braces. `source`
-    is the text as it was typed.
+    they are, each with the reason, `unfilled` the fields in text that is not evaluated, `hints` the
+    variables that stand in single braces, `calls` what was called to fill the fields. `source` is
+    the text as it was typed; empty where it could not be asked again so.
     """
 
     content: str | tuple[Part, ...]
     fields: tuple[FieldReport, ...] = ()
     has_data: bool = False
     left: tuple[str, ...] = ()
+    unfilled: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
     source: str = ""
 
     @property
@@ -52,71 +65,102 @@ class PreparedPrompt:
 class Context:
     """Where fields get their values from, and how much of them is sent.
 
-    `namespace`: None leaves all text as it is. `redactor`: None leaves secrets in the values.
-    `last_error` is what `_err` means. `limit` bounds a picture or sound, in bytes. `first_line` is
-    the number of the prompt's first line in its cell, for errors.
+    `fields` tells whether those of a text are filled, from `namespace`. `redactor`: None leaves
+    secrets in the values. `last_error` is what `_err` means. `limit` bounds a picture or sound, in
+    bytes. `first_line` is the number of the prompt's first line in its cell, for errors. `key`
+    makes the ids of blocks of data.
     """
 
-    namespace: Mapping[str, Any] | None = None
+    fields: bool = True
+    namespace: Mapping[str, Any]
     registry: Registry | None = None
     redactor: Redactor | None = None
     budgets: Budgets = Budgets()  # noqa: RUF009  # frozen
     last_error: BaseException | None = None
     limit: int = parts.DEFAULT_LIMIT
     first_line: int = 1
+    key: bytes | None = None
 
-    def render(self, text: Any) -> Rendered:
-        """Fill the fields of a text, or of a template string of Python 3.14. Raises UsageError."""
-        plain = isinstance(text, str) and (self.namespace is None or "{{" not in text)
-        if plain:
-            return Rendered(text=text)
+    def render(self, items: Sequence[Any]) -> Rendered:
+        """Fill the fields of texts, and describe other values. Raises UsageError."""
+        items = [clean(item) if isinstance(item, str) else item for item in items]
+        texts = [item for item in items if isinstance(item, str)]
+        if len(texts) == len(items) and not (self.fields and any("{{" in text for text in texts)):
+            sections = tuple(Section(text=text) for text in texts)
+            return Rendered(sections=sections, unfilled=() if self.fields else _fields(texts))
         from eighty80_jupyter.prompt.describe.registry import describe  # noqa: PLC0415  # see above
-        from eighty80_jupyter.prompt.template.render import render, render_template  # noqa: PLC0415  # same
+        from eighty80_jupyter.prompt.template.render import render  # noqa: PLC0415  # same
 
-        describer = partial(describe, registry=self.registry)
-        if self.namespace is None or not isinstance(text, str):
-            return render_template(
-                text, describe=describer, redactor=self.redactor, budgets=self.budgets
-            )
-        return render(
-            text,
+        rendered = render(
+            items,
             self.namespace,
-            describe=describer,
+            describe=partial(describe, registry=self.registry),
+            fields=self.fields,
             redactor=self.redactor,
             budgets=self.budgets,
             last_error=self.last_error,
             first_line=self.first_line,
+            key=self.key,
         )
+        return rendered if self.fields else replace(rendered, unfilled=_fields(texts))
 
 
 def prepare(prompt: Any, context: Context) -> PreparedPrompt:
-    """Return what is sent for `prompt`: a text, a template string, or a list of texts and parts.
+    """Return what is sent for `prompt`: a text, a template string, a picture, or a list.
 
-    Raises UsageError for what cannot be sent.
+    Pictures, sounds and parts in the form in which they are sent stand beside the text; any other
+    value in a list is described as a field with it is. Raises UsageError for what cannot be sent.
     """
     single = not isinstance(prompt, Sequence) or isinstance(prompt, (str, bytes, bytearray))
-    done: list[Rendered] = []
-    items: list[Any] = []
-    hints: tuple[str, ...] = ()
-    typed: list[str] = []
-    for item in [prompt] if single else prompt:
-        if isinstance(item, str) or is_template(item):
-            rendered = context.render(item)
-            done.append(rendered)
-            items += [rendered.text, *rendered.parts]
-            if isinstance(item, str):
-                typed.append(item)
-            if isinstance(item, str) and context.namespace is not None and "{" in item:
-                from eighty80_jupyter.prompt.template.names import suggestions  # noqa: PLC0415  # see above
-
-                hints += suggestions(item, context.namespace)
+    items = [prompt] if single else list(prompt)
+    attached = [_attached(item, context.limit) for item in items]
+    if single and attached == [None] and not (isinstance(prompt, str) or is_template(prompt)):
+        raise UsageError(
+            "a prompt is a text, or a list of texts, pictures, sounds and values; got a "
+            f"{type(prompt).__name__}: hand it over with a text, as in ['Explain', value]"
+        )
+    told = [item for item, part in zip(items, attached, strict=True) if part is None]
+    rendered = context.render(told)
+    sections = iter(rendered.sections)
+    content: list[str | Part] = []
+    for part in attached:
+        if part is None:
+            section = next(sections)
+            content += [section.text, *section.parts]
         else:
-            items.append(item)
-    return PreparedPrompt(
-        content=parts.content(items, limit=context.limit),
-        fields=tuple(field for rendered in done for field in rendered.fields),
-        has_data=any(rendered.has_data for rendered in done),
-        left=tuple(text for rendered in done for text in rendered.left),
-        hints=hints,
-        source="\n".join(typed),
+            content.append(part)
+    texts = [clean(item) for item in told if isinstance(item, str)]
+    prepared = PreparedPrompt(
+        content=parts.content(content),
+        fields=rendered.fields,
+        has_data=rendered.has_data,
+        left=rendered.left,
+        unfilled=rendered.unfilled,
+        calls=rendered.calls,
+        source="\n".join(texts) if len(texts) == len(told) else "",
     )
+    if context.fields:
+        hints = [hint for text in texts for hint in suggestions(text, context.namespace)]
+        return replace(prepared, hints=tuple(hints))
+    if "{{" in prepared.source and prepared.source != prepared.content:
+        return replace(prepared, source="")  # asked again as it was typed, it would be filled
+    return prepared
+
+
+def _attached(item: Any, limit: int) -> Part | None:
+    """Return the part for a picture, a sound or a ready part; None for what goes into the text."""
+    if isinstance(item, str) or is_template(item):
+        return None
+    return parts.attachment(item, limit=limit)
+
+
+def _fields(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return the fields of texts, as they are written, but those of another language."""
+    found: dict[str, None] = {}
+    for text in texts:
+        if "{{" in text:
+            foreign = Foreign(text)
+            found |= {
+                p.source: None for p in parse(text) if isinstance(p, Field) and not foreign(p)
+            }
+    return tuple(found)

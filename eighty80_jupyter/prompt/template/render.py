@@ -1,14 +1,16 @@
-"""From a prompt with fields to the text that is sent. What comes out is in `prompt.rendered`."""
+"""From a prompt with fields and values to the text that is sent."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.prompt.describe.protocol import Budgets, Describe, Rendered
+from eighty80_jupyter.prompt.describe.protocol import Budgets, Describe, Rendered, is_template
 from eighty80_jupyter.prompt.secrets.redact import Redactor
-from eighty80_jupyter.prompt.template.compose import Composer
+from eighty80_jupyter.prompt.template.calls import Calls
+from eighty80_jupyter.prompt.template.compose import Composer, FieldError
 from eighty80_jupyter.prompt.template.evaluate import Evaluation
 from eighty80_jupyter.prompt.template.names import Foreign, near_misses
 from eighty80_jupyter.prompt.template.syntax import Field, Literal, parse
@@ -47,35 +49,69 @@ class Template(Protocol):
 
 
 def render(
-    text: str,
+    items: Sequence[Any],
     namespace: Mapping[str, Any],
     *,
     describe: Describe,
+    fields: bool = True,
     redactor: Redactor | None = None,
     budgets: Budgets = Budgets(),  # noqa: B008  # frozen
     last_error: BaseException | None = None,
     first_line: int = 1,
-    block_id: str | None = None,
+    key: bytes | None = None,
 ) -> Rendered:
-    """Return the prompt `text` with its fields filled from `namespace`, then from the builtins.
+    """Return a prompt as it is sent: a section for each text, template string and other value.
 
-    Each expression is evaluated once. `redactor` takes secrets out of the values (None: they
-    stay). `last_error` is what `_err` means. `first_line` is the number of the prompt's first line
-    in its cell. `block_id` marks the blocks of data (None: random for each message).
+    The fields of its texts are filled from `namespace`, then from the builtins, each expression
+    evaluated once for each text; without `fields` they are text. `redactor` takes secrets out of
+    the values (None: they stay). `last_error` is what `_err` means. `first_line` is the number of
+    the prompt's first line in its cell. `key` makes the ids of blocks (None: random ones).
 
-    Raises UsageError for a field that cannot be filled or is too large; nothing is evaluated if a
-    name is unknown. A KeyboardInterrupt passes through.
+    Raises UsageError for a field that cannot be filled or is too large; nothing of a text is
+    evaluated if a name in it is unknown. A KeyboardInterrupt passes through.
     """
-    evaluation = Evaluation(
-        text,
-        namespace,
-        last_error=last_error,
-        first_line=first_line,
-        clean=redactor or str,
-    )
+    composer = Composer(describe, redactor, budgets, key)
+    calls, left = Calls(), list[str]()
+    for number, item in enumerate(items, 1):
+        composer.begin()
+        if not isinstance(item, str):
+            value_error = _error_in(f"part {number} of the prompt", redactor)
+            if is_template(item):
+                _fill_template(composer, item, value_error)
+            else:
+                name = name_of(item, namespace) or f"value {number}"
+                composer.insert(Field(name, name), item, value_error)
+        elif fields and "{{" in item:
+            evaluation = Evaluation(
+                item,
+                namespace,
+                last_error=last_error,
+                first_line=first_line,
+                clean=redactor or str,
+                calls=calls,
+            )
+            left += _fill(composer, item, evaluation)
+        else:
+            composer.add(item)
+    rendered = composer.rendered()
+    return replace(rendered, left=tuple(dict.fromkeys(left)), calls=tuple(calls.made))
+
+
+def name_of(value: Any, namespace: Mapping[str, Any]) -> str:
+    """Return the variable that holds this very value, or nothing."""
+    for name, held in list(namespace.items()):
+        if held is value and not name.startswith("_"):
+            return name
+    return ""
+
+
+def _fill(composer: Composer, text: str, evaluation: Evaluation) -> list[str]:
+    """Add a text with its fields filled; return what was left as it is, with the reasons."""
     pieces = parse(text)
     foreign = Foreign(text)
-    left = [f"{miss} (not allowed in a field)" for miss in near_misses(pieces, namespace)]
+    left = [
+        f"{miss} (not allowed in a field)" for miss in near_misses(pieces, evaluation.namespace)
+    ]
     items: list[str | Field] = []
     for piece in pieces:
         if isinstance(piece, Literal):
@@ -85,38 +121,31 @@ def render(
         if (name is not None or not evaluation.owned(piece)) and foreign(piece):
             items.append(piece.source)
             left.append(f"{piece.source} (no variable{f' {name!r}' if name else ''})")
+        elif name is not None and piece.reaches:
+            items.append(piece.source)  # other languages have names with two underscores, too
         elif name is not None:
             raise evaluation.no_variable(piece, name)
+        elif piece.reaches:
+            raise evaluation.refused(piece, "reaches for a name with two underscores")
         else:
             items.append(piece)
     values: dict[str, Any] = {}
     for item in items:
         if isinstance(item, Field) and item.expression not in values:
             values[item.expression] = evaluation.value(item)
-    composer = Composer(describe, redactor, budgets, evaluation.error)
     for item in items:
-        composer.add(item, None if isinstance(item, str) else values[item.expression])
-    return composer.rendered(block_id, left=tuple(dict.fromkeys(left)))
+        if isinstance(item, str):
+            composer.add(item)
+        else:
+            composer.insert(item, values[item.expression], evaluation.error)
+    return left
 
 
-def render_template(
-    template: Template,
-    *,
-    describe: Describe,
-    redactor: Redactor | None = None,
-    budgets: Budgets = Budgets(),  # noqa: B008  # frozen
-    block_id: str | None = None,
-) -> Rendered:
-    """Return what a template string of Python 3.14 stands for: t"Explain {df:head=20}".
+def _fill_template(composer: Composer, template: Template, error: FieldError) -> None:
+    """Add a template string of Python 3.14: t"Explain {df:head=20}".
 
-    Its values are there already, and its texts are sent as they are. See `render`.
+    Its values are there already, and its texts are sent as they are.
     """
-
-    def error(at: Field, what: str) -> UsageError:
-        text = f"{what} (in {at.source} of the template). Nothing was sent."
-        return UsageError(text if redactor is None else redactor(text))
-
-    composer = Composer(describe, redactor, budgets, error)
     for string, inserted in zip(template.strings, [*template.interpolations, None], strict=True):
         composer.add(string)
         if inserted is not None:
@@ -124,5 +153,14 @@ def render_template(
             written = inserted.expression + f"!{conversion}" * bool(conversion)
             written += f":{options}" * bool(options)
             expression = inserted.expression.strip()
-            composer.add(Field(f"{{{written}}}", expression, conversion, options), inserted.value)
-    return composer.rendered(block_id)
+            at = Field(f"{{{written}}}", expression, conversion, options)
+            composer.insert(at, inserted.value, error)
+
+
+def _error_in(place: str, redactor: Redactor | None) -> FieldError:
+    def error(at: Field, what: str) -> UsageError:
+        written = f"{at.source} in " if at.source.startswith("{") else ""
+        text = f"{what} (in {written}{place}). Nothing was sent."
+        return UsageError(text if redactor is None else redactor(text))
+
+    return error

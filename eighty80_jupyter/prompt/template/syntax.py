@@ -7,7 +7,8 @@ is not one, by the rules below, is literal text and stays as it is to the byte.
 - The expression is Python with at least one name: names, attributes, subscripts, slices,
   constants, arithmetic, comparisons, and/or/not, calls; tuples and lists below the top
   (`{{a, b}}` is C or JavaScript). No name or attribute begins with an underscore, but for the
-  names that IPython gives.
+  names that IPython gives; one that reaches for `x.__name__` or calls `__import__` is a field that
+  is refused.
 - What other languages write is left alone: `{{x | filter}}` (a pipe outside brackets), `{{- x}}`
   and `{{~x}}` (their whitespace marks), `{{range .x}}` (a space before a dot), `{{x # y}}`, and in
   a tag `style={{flex:1}}`.
@@ -41,6 +42,7 @@ _OPTIONS = re.compile(
 TAG = re.compile(r"<[A-Za-z][^<>]*\s[\w:-]+=$")  # an attribute in a tag that is still open
 _SCRIPT_VALUE = re.compile(r"[A-Za-z_]\w*|-?\d+(?:\.\d+)?")
 _NAME = re.compile(r"[^\W_]\w*|_{1,3}|_\d+|_err")
+_DUNDER = re.compile(r"__\w+__")
 
 _ALLOWED = (
     ast.Expression,
@@ -69,7 +71,8 @@ class Field:
     """One `{{expression}}`.
 
     `source` is all of it with the braces, `conversion` is "r", "s" or empty, `options` is what
-    stands after the colon, and `start` is where it begins in the prompt, in characters.
+    stands after the colon, and `start` is where it begins in the prompt, in characters. `reaches`
+    tells that it has an attribute with two underscores.
     """
 
     source: str
@@ -77,10 +80,12 @@ class Field:
     conversion: str = ""
     options: str = ""
     start: int = 0
+    reaches: bool = False
 
 
 class _Verdict(Enum):
     FIELD = "a field"
+    REACHES = "a field that reaches for a name with two underscores"
     REFUSED = "Python that a field must not hold"
     CONSTANT = "Python without a name"
     TEXT = "no Python"
@@ -111,7 +116,7 @@ def parse(text: str) -> tuple[Literal | Field, ...]:
             refused = verdict is _Verdict.REFUSED
             pieces.append(Literal(field.source, field.source, refused=True) if refused else field)
             done = position
-        elif verdict is _Verdict.FIELD:
+        elif verdict in (_Verdict.FIELD, _Verdict.REACHES):
             literal(start - 1)
             pieces.append(Literal(field.source, "\\" + field.source))
             done = position
@@ -166,7 +171,9 @@ def _read(text: str, start: int, verdicts: dict[str, _Verdict]) -> tuple[Field |
         return None, _Verdict.TEXT
     if expression not in verdicts:
         verdicts[expression] = _judge(expression)
-    return Field(shape[0], expression, conversion, options, start), verdicts[expression]
+    verdict = verdicts[expression]
+    reaches = verdict is _Verdict.REACHES
+    return Field(shape[0], expression, conversion, options, start, reaches), verdict
 
 
 def _tail(inside: str, start: int) -> tuple[str, str, str] | None:
@@ -191,11 +198,16 @@ def _judge(expression: str) -> _Verdict:
     names = [node.id for node in nodes if isinstance(node, ast.Name)]
     if not names:
         return _Verdict.CONSTANT
+    attributes = [node.attr for node in nodes if isinstance(node, ast.Attribute)]
+    called = [node.func for node in nodes if isinstance(node, ast.Call)]
+    imports = [f.id for f in called if isinstance(f, ast.Name) and f.id == "__import__"]
     allowed = (
         not isinstance(tree.body, (ast.Tuple, ast.List))
         and all(isinstance(node, _ALLOWED) for node in nodes)
-        and all(_NAME.fullmatch(name) for name in names)
-        and not any(isinstance(n, ast.Attribute) and n.attr.startswith("_") for n in nodes)
+        and all(_NAME.fullmatch(name) or name in imports for name in names)
+        and all(_DUNDER.fullmatch(name) for name in attributes if name.startswith("_"))
         and not any(isinstance(n, ast.keyword) and n.arg is None for n in nodes)
     )
-    return _Verdict.FIELD if allowed else _Verdict.REFUSED
+    if not allowed:
+        return _Verdict.REFUSED
+    return _Verdict.REACHES if any(name.startswith("_") for name in attributes) else _Verdict.FIELD

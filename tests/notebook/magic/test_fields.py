@@ -171,12 +171,110 @@ def test_dry_run_sends_nothing(kernel: KernelSession, server: ScriptedServer) ->
 
 
 def test_the_same_in_python(kernel: KernelSession, server: ScriptedServer) -> None:
-    """chat.ask fills fields too, and a registered function describes values of its class."""
+    """With fields=True chat.ask fills fields too, and a registered function describes a value."""
     server.queue(stream_reply("ok"))
     kernel.run("class Ship: pass\nship = Ship()\nchat.register(Ship, lambda s: 'a fine ship')")
-    result = kernel.run("chat.ask('Sail {{ship}}').text")
+    result = kernel.run("chat.ask('Sail {{ship}}', fields=True).text")
     assert result.ok, result.error
     assert sent(server)[0]["content"] == "Sail a fine ship"
+    assert not result.stderr
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "chat.ask(f'Summarise: {page}')",
+        "chat.ask('Summarise: ' + page, system=page)",
+        "chat.ask(['Summarise:', page])",
+        "wait(chat.start(f'Summarise: {page}'))",
+        "chat.ask(f'Summarise: {page}', stream=False, fields=False)",
+    ],
+)
+def test_text_in_python_is_text(kernel: KernelSession, server: ScriptedServer, call: str) -> None:
+    """What comes in by an f-string is sent as it is and runs nothing; a line names fields=True."""
+    server.queue(stream_reply("ok"))
+    kernel.run(
+        "import time\n"
+        "def wait(running):\n"
+        "    while not running.done: time.sleep(0.01)\n"
+        "page = \"Nice. {{count()}} {{os.system('touch made-by-a-prompt')}}\""
+    )
+    result = kernel.run(call)
+    assert result.ok, result.error
+    assert "{{count()}} {{os.system('touch made-by-a-prompt')}}" in sent(server)[-1]["content"]
+    lines = [line for line in result.data() if "fields=True" in line]
+    assert len(lines) == 1
+    assert "\n" not in lines[0]
+    assert "{{count()}}" in lines[0]
+    checked = kernel.run("print(calls, os.path.exists('made-by-a-prompt'))")
+    assert checked.stdout == "[] False\n"
+
+
+def test_values_as_parts(kernel: KernelSession, server: ScriptedServer) -> None:
+    """A value in a list is described as its field is, under the name of its variable."""
+    server.queue(stream_reply("ok"), stream_reply("ok"))
+    kernel.run("%chat --once {{df}}")
+    field = sent(server)[-1]["content"]
+    result = kernel.run("chat.ask(['Explain the outliers in', df, 'up to', x, [1, 2]]).text")
+    assert result.ok, result.error
+    content = sent(server)[-1]["content"]
+    block = field[field.index("<data") :]
+    same = content[content.index("<data") : content.index("</data>") + len("</data>")]
+    assert same.split("id=")[1][10:] == block.split("id=")[1][10:]
+    assert content.startswith('Explain the outliers in\n\n`df`\n\n<data name="df" ')
+    assert content.endswith("</data>\n\nup to\n\n3.14159\n\n[1, 2]")
+    assert sent(server)[0]["role"] == "system"  # the note about data
+
+
+def test_equal_prompts_are_equal_requests(server: ScriptedServer) -> None:
+    """The ids of blocks are the same in another kernel of the user, and the key is his alone."""
+    bodies = []
+    for _ in range(2):
+        with KernelSession(startup=SETUP) as kernel:
+            server.queue(stream_reply("ok"))
+            kernel.run(
+                f"os.environ.update(_8080_API_URL={server.url!r}, _8080_API_KEY='sk-fields-test')"
+            )
+            assert kernel.run("%chat Explain {{df}}").ok
+            bodies.append(server.requests[-1].json)
+            found = kernel.run(
+                "import platformdirs, stat\n"
+                "file = platformdirs.user_state_path('eighty80_jupyter') / 'secret'\n"
+                "print(oct(stat.S_IMODE(file.stat().st_mode)), file.stat().st_size)"
+            )
+            assert found.stdout == "0o600 32\n"
+    assert bodies[0] == bodies[1]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "%chat {{os.system('touch made-by-a-prompt')}}",
+        "%chat --dry-run {{exec('calls.append(1)')}}",
+        "%chat --dry-run {{open('made-by-a-prompt', 'w')}}",
+        "%chat {{df.to_csv('made-by-a-prompt')}}",
+        "%chat {{calls.append(1)}}",
+        "%chat {{get_ipython().system('touch made-by-a-prompt')}}",
+        "%chat {{df.__class__}}",
+        "%%chat --system \"{{open('made-by-a-prompt', 'w')}}\"\nhello",
+        "chat.ask(\"{{os.system('touch made-by-a-prompt')}}\", fields=True)",
+    ],
+)
+def test_what_acts_is_refused(kernel: KernelSession, server: ScriptedServer, prompt: str) -> None:
+    """A field that reads, writes or runs something is one line, and nothing is done or sent."""
+    result = kernel.run(prompt)
+    assert result.error is not None
+    assert "assign the value to a variable" in result.error.plain
+    assert "\n" not in result.error.plain.strip()
+    assert not server.requests
+    checked = kernel.run("print(calls, os.path.exists('made-by-a-prompt'))")
+    assert checked.stdout == "[] False\n"
+
+
+def test_dry_run_says_what_was_called(kernel: KernelSession) -> None:
+    """--dry-run tells the calls that it made."""
+    shown = kernel.run("%chat --dry-run {{count()}} {{len(df)}} {{df}}").data()[0]
+    assert "called to fill the fields: count(), len(df)" in shown
 
 
 def test_the_last_error(kernel: KernelSession, server: ScriptedServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
@@ -10,9 +11,9 @@ import pytest
 from eighty80_jupyter.prompt.describe.protocol import DATA_NOTE, Budgets, FieldReport, Rendered
 from eighty80_jupyter.prompt.describe.registry import describe
 from eighty80_jupyter.prompt.template.compose import defused
-from eighty80_jupyter.prompt.template.render import render
 from tests.data.braces import FOREIGN, LITERAL
 from tests.data.braces_describe import PlainDescriber
+from tests.support.rendering import render
 
 LONG = "\n".join(f"line {number}" for number in range(20))
 
@@ -81,10 +82,8 @@ def test_conversions() -> None:
 
 def test_evaluated_once() -> None:
     """Each expression is evaluated once, however often it stands there and with which options."""
-    count = iter(range(100))
-    result = rendered(
-        "{{next(c)}} {{next(c)}} {{next(c):.1f}} {{next(c)!r}} {{ next(c) }}", c=count
-    )
+    count = itertools.count()
+    result = rendered("{{c()}} {{c()}} {{c():.1f}} {{c()!r}} {{ c() }}", c=lambda: next(count))
     assert result.text == "0 0 0.0 0 0"
     assert next(count) == 1
 
@@ -204,14 +203,31 @@ def test_no_marks(text: str) -> None:
     assert defused(text) == text
 
 
+def ids(text: str, key: bytes | None, **namespace: Any) -> list[str]:
+    """Return the ids of the blocks of a message."""
+    result = render(text, namespace, describe=PlainDescriber(), key=key)
+    return re.findall(r'id="([0-9a-f]{8})"', result.text)
+
+
 def test_ids() -> None:
-    """The id of the blocks is random for each message, and the same within one."""
-    found = [
-        re.findall(r'id="([0-9a-f]{8})"', render("{{x}}{{y}}", n, describe=PlainDescriber()).text)
-        for n in [{"x": LONG, "y": LONG}] * 5
+    """The id of the blocks is the same within a message, and for an equal one with the same key."""
+    first = ids("{{x}}{{y}}", b"key", x=LONG, y=LONG)
+    assert len(first) == 2
+    assert len(set(first)) == 1
+    assert ids("{{x}}{{y}}", b"key", x=LONG, y=LONG) == first
+
+
+def test_ids_depend_on_all() -> None:
+    """Another key, value, name or word gives another id, and without a key each has its own."""
+    others = [
+        ids("{{x}}{{y}}", b"key", x=LONG, y=LONG),
+        ids("{{x}}{{y}}", b"other", x=LONG, y=LONG),
+        ids("{{x}}{{y}}", b"key", x=LONG, y=LONG + "!"),
+        ids("{{x}}{{z}}", b"key", x=LONG, z=LONG),
+        ids("{{x}} {{y}}", b"key", x=LONG, y=LONG),
+        *(ids("{{x}}{{y}}", None, x=LONG, y=LONG) for _ in range(3)),
     ]
-    assert all(len(ids) == 2 and len(set(ids)) == 1 for ids in found)
-    assert len({ids[0] for ids in found}) == 5
+    assert len({found[0] for found in others}) == len(others)
 
 
 def test_note() -> None:

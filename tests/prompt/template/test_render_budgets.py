@@ -8,8 +8,8 @@ import pytest
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.describe.protocol import Budgets, Rendered
-from eighty80_jupyter.prompt.template.render import render
 from tests.data.braces_describe import PlainDescriber
+from tests.support.rendering import render
 
 
 def sizes(result: Rendered) -> dict[str, int]:

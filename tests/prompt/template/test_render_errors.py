@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from eighty80_jupyter.errors import UsageError, one_line
-from eighty80_jupyter.prompt.template.render import render
 from tests.data.braces_describe import PlainDescriber
+from tests.support.rendering import render
 
 
 class Table:

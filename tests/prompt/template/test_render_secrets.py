@@ -11,9 +11,9 @@ from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.describe.protocol import Budgets
 from eighty80_jupyter.prompt.describe.registry import describe
 from eighty80_jupyter.prompt.secrets.redact import Redactor
-from eighty80_jupyter.prompt.template.render import render
 from eighty80_jupyter.wire.endpoint import Secret
 from tests.data.braces_describe import PlainDescriber
+from tests.support.rendering import render
 
 SECRET = "abcdefgh12345678"
 LONG = "\n".join(f"line {number}" for number in range(20))
@@ -119,7 +119,7 @@ def test_secrets_in_each_kind(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{{f(t)}}", "{{d[t]}}", "{{d.__len__()}} {{f(t)}}", "{{h:bad}}", "{{h}}"]
+    "text", ["{{f(t)}}", "{{d[t]}}", "{{len(d)}} {{f(t)}}", "{{h:bad}}", "{{h}}"]
 )
 def test_errors(text: str) -> None:
     """What an error quotes has no secrets, and neither has one of a describer."""

@@ -12,9 +12,9 @@ from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.secrets.redact import Redactor
 from eighty80_jupyter.prompt.template.compose import defused
 from eighty80_jupyter.prompt.template.names import completions, field_at, suggestions
-from eighty80_jupyter.prompt.template.render import render
 from eighty80_jupyter.prompt.template.syntax import Field, Literal, parse
 from tests.data.braces_describe import PlainDescriber
+from tests.support.rendering import render
 
 WORDS = r"""
 {{ }} {{x}} x y xs f len( lambda !r :head=3 :.2f {% \frac 'a' not in if _ __ _err Out[ 1 data

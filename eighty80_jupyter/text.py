@@ -1,0 +1,31 @@
+r"""Text on its way in: whatever it comes from, it is text that can be sent, kept and shown.
+
+A Python string can hold half of a surrogate pair: `os.fsdecode(b"f\xff")`, a JSON text with
+`\ud800`, a string of JavaScript that was cut. UTF-8 cannot, and so neither can a request, a file,
+a page or a database. Two halves that belong together are joined; any other becomes U+FFFD.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def clean(text: str) -> str:
+    """Return a text without halves of surrogate pairs; nearly always that is the text itself."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text if type(text) is str else str.__str__(text)
+
+
+def clean_json(value: Any) -> Any:
+    """Return plain values, as JSON knows them, with all texts in them cleaned."""
+    match value:
+        case str():
+            return clean(value)
+        case dict():
+            return {clean_json(key): clean_json(item) for key, item in value.items()}
+        case list() | tuple():
+            return [clean_json(item) for item in value]
+    return value
