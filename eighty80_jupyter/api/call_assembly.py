@@ -17,7 +17,7 @@ _MARKS = re.compile(r'\\.?|["{}\[\]]', re.DOTALL)
 
 @dataclass(slots=True)
 class _Call:
-    """What has come of one call. `whole`: the outermost bracket of its arguments is closed."""
+    """What has come of one call. `whole`: its arguments began with a bracket, which is closed."""
 
     id: str
     name: str = ""
@@ -27,6 +27,7 @@ class _Call:
     _depth: int = 0
     _in_text: bool = False
     _escaped: bool = False
+    _broken: bool = False  # the arguments are no JSON: their brackets tell nothing
 
     def is_all(self, arguments: str) -> bool:
         """Tell whether these are all of the arguments; looks at the text only where it may be."""
@@ -36,8 +37,12 @@ class _Call:
         """Add a piece of the arguments, and look at its brackets: nothing is read twice."""
         if not piece:
             return
+        if not self._depth and not self.whole and (begin := piece.lstrip()):
+            self._broken = self._broken or begin[0] not in "{["
         self.pieces.append(piece)
         self.length += len(piece)
+        if self._broken:
+            return
         mark = ""
         for mark in _MARKS.findall(piece[self._escaped :]):
             if mark == '"':

@@ -35,6 +35,13 @@ class ReasoningDelta:
 
 
 @dataclass(slots=True)
+class TextWasReasoning:
+    """All text of the answer so far was reasoning: a tag has come that ends it."""
+
+    choice: int
+
+
+@dataclass(slots=True)
 class RefusalDelta:
     """A piece of the text with which the model refuses."""
 
@@ -99,6 +106,7 @@ class ModelDelta:
 Delta = (
     TextDelta
     | ReasoningDelta
+    | TextWasReasoning
     | RefusalDelta
     | ToolCallDelta
     | ExtraDelta
@@ -235,6 +243,10 @@ class Snapshot:
                 self.usage = delta.usage
             case RefusalDelta():
                 self._state(delta.choice).refusal.append(delta.text)
+            case TextWasReasoning():
+                state = self._state(delta.choice)
+                state.reasoning.append(str(state.text).strip())
+                state.text = _Text()
             case ExtraDelta():
                 state = self._state(delta.choice)
                 of = state if delta.call is None else state.calls.setdefault(delta.call, _Call())

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eighty80_jupyter.api.deltas import ReasoningDelta, RefusalDelta, TextDelta
+from eighty80_jupyter.api.deltas import ReasoningDelta, RefusalDelta, TextDelta, TextWasReasoning
 from eighty80_jupyter.conversation.branches import Conversations
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.conversation.events import RoundBegan, TurnEvent
@@ -67,6 +67,13 @@ class _Progress:
     pieces: deque[tuple[int, str, str]] = field(default_factory=deque)
     texts: dict[tuple[int, str], _Text] = field(default_factory=dict)
     open: bool = False
+
+    def text_was_thought(self, choice: int) -> None:
+        """Take the text of a choice so far as its reasoning."""
+        text = self.texts.pop((choice, "text"), _Text())
+        thought = self.texts.setdefault((choice, "reasoning"), _Text())
+        thought.pieces += text.pieces
+        thought.done += text.done
 
 
 class Journal:
@@ -204,6 +211,8 @@ class Journal:
                 progress.pieces.append((one.choice, "text", one.text))
             elif isinstance(one, ReasoningDelta):
                 progress.pieces.append((one.choice, "reasoning", one.text))
+            elif isinstance(one, TextWasReasoning):
+                progress.pieces.append((one.choice, "thought", ""))
             elif isinstance(one, RoundBegan) and running.rounds:
                 # The calls so far have their results; the text begins anew.
                 progress = self._progress[running.id] = _Progress()
@@ -245,6 +254,10 @@ class Journal:
                 continue
             while progress.pieces:
                 choice, kind, piece = progress.pieces.popleft()
+                if kind == "thought":
+                    items.append({"event": "thought", "turn": turn, "choice": choice})
+                    progress.text_was_thought(choice)
+                    continue
                 progress.texts.setdefault((choice, kind), _Text()).pieces.append(piece)
             for (choice, kind), text in progress.texts.items():
                 whole = _settled("".join(text.pieces), words)

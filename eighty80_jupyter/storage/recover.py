@@ -95,7 +95,9 @@ def read_journal(path: Path) -> Recovered:
 class _Event:
     """A line of a journal."""
 
-    event: Literal["turns", "answers", "system", "current", "began", "round", "text", "ended"]
+    event: Literal[
+        "turns", "answers", "system", "current", "began", "round", "text", "thought", "ended"
+    ]
     at: float = 0.0
     conversation: str = ""
     keep: int = 0
@@ -125,6 +127,19 @@ class _Begun:
     event: _Event
     texts: dict[tuple[int, str], str] = field(default_factory=dict)
     rounds: tuple[Message, ...] = ()  # with tools; they begin with the prompt
+
+    def take(self, event: _Event) -> None:
+        """Take what has come: a round, a piece of a text, or that all of the text was reasoning."""
+        match event.event:
+            case "round":
+                self.rounds, self.texts = event.messages, {}
+            case "thought":
+                self._add(event.choice, "reasoning", self.texts.pop((event.choice, "text"), ""))
+            case _:
+                self._add(event.choice, event.kind, event.text)
+
+    def _add(self, choice: int, kind: str, text: str) -> None:
+        self.texts[choice, kind] = self.texts.get((choice, kind), "") + text
 
     def exchange(self) -> Exchange | None:
         """Return the prompt with what had come, None where nothing had."""
@@ -184,14 +199,9 @@ class _Replay:
                 self._current = event.conversation
             case "began":
                 self._begun[event.turn] = _Begun(event)
-            case "round":
+            case "round" | "thought" | "text":
                 if event.turn in self._begun:
-                    begun = self._begun[event.turn]
-                    begun.rounds, begun.texts = event.messages, {}
-            case "text":
-                if event.turn in self._begun:
-                    texts, key = self._begun[event.turn].texts, (event.choice, event.kind)
-                    texts[key] = texts.get(key, "") + event.text
+                    self._begun[event.turn].take(event)
             case "ended":
                 self._begun.pop(event.turn, None)
         self._at = max(self._at, event.at)

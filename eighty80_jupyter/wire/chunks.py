@@ -6,7 +6,8 @@ chunk. Source: the chat-completions contract, "Stream", and what real servers do
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eighty80_jupyter.api.call_assembly import Calls
@@ -18,149 +19,301 @@ from eighty80_jupyter.api.deltas import (
     ModelDelta,
     ReasoningDelta,
     RefusalDelta,
-    TextDelta,
     ToolCallDelta,
     UsageDelta,
 )
-from eighty80_jupyter.api.extra import TEXT_FIELDS, extra_of
+from eighty80_jupyter.api.extra import extra_of, merged
 from eighty80_jupyter.api.reply import Usage
+from eighty80_jupyter.wire.answer_text import AnswerText
+from eighty80_jupyter.wire.error_bodies import is_error
+from eighty80_jupyter.wire.growing import GrowingText, clean
+from eighty80_jupyter.wire.shapes import (
+    calls_of,
+    content_of,
+    function_of,
+    reasoning_of,
+    text_of,
+)
 
+# A growing text: the choice, what it is, and the number of the call.
+Place = tuple[int, str, int]
 
-class MalformedChunkError(ValueError):
-    """A chunk is JSON, but not the shape of a completion."""
+_CALL_SIZE = 200  # characters that an empty call counts for
 
 
 class ChunkDecoder:
     """Turn the chunks of one stream into deltas.
 
+    `choices` is the number of answers that were asked for; further ones are passed over. `words`
+    are secrets that are cut out wherever they come, `split_reasoning` tells whether reasoning in
+    the text is told from it.
+
     `begun` and `ended` hold the indices of the choices that have been seen, and of those that have
-    told why they end.
+    told why they end. `error` is what a choice failed with, `size` the characters of all that came.
+    `whole` tells that a whole message has come, not a piece of one.
+    `only_text` is the choice and the text of a chunk that brought nothing else.
     """
 
-    __slots__ = ("_calls", "_model", "_usage", "begun", "ended")
+    __slots__ = (
+        "_brought",
+        "_by_deltas",
+        "_calls",
+        "_extras",
+        "_model",
+        "_texts",
+        "_usage",
+        "answers",
+        "begun",
+        "choices",
+        "ended",
+        "error",
+        "only_text",
+        "size",
+        "split_reasoning",
+        "whole",
+        "words",
+    )
 
-    def __init__(self) -> None:
-        self._calls: dict[int, Calls] = {}
-        self._model = ""
-        self._usage: Any = None
+    def __init__(
+        self, *, choices: int = 1, words: Sequence[str] = (), split_reasoning: bool = True
+    ) -> None:
+        self.choices = choices
+        self.words = words
+        self.split_reasoning = split_reasoning
         self.begun: set[int] = set()
         self.ended: set[int] = set()
+        self.answers: dict[int, AnswerText] = {}
+        self.error: Any = None
+        self.size = 0
+        self.whole = False
+        self.only_text: tuple[int, str] | None = None
+        self._calls: dict[int, Calls] = {}
+        self._texts: dict[Place, GrowingText] = {}
+        self._extras: dict[tuple[int, int | None], list[Any]] = {}
+        self._model = ""
+        self._usage: Any = None
+        self._brought = 0
+        self._by_deltas: set[int] = set()  # the choices whose text came in deltas
 
-    def decode(self, chunk: Any, deltas: list[Delta]) -> None:
+    def decode(self, chunk: Any, deltas: list[Delta]) -> bool:
         """Append the deltas of one chunk to `deltas`, in order.
 
-        Raises MalformedChunkError where a chunk is not an object with choices or usage; the deltas
-        that were found before stay. Unknown fields, and fields of an unexpected type, are passed
-        over.
+        Return whether it was understood. Unknown fields, and fields of an unexpected type, are
+        passed over.
         """
+        self.only_text, self._brought = None, 0
         if type(chunk) is not dict:
-            raise MalformedChunkError(f"expected a JSON object, got {_kind(chunk)}")
+            return False
         choices, usage = chunk.get("choices"), chunk.get("usage")
+        if type(choices) is dict:
+            choices = [choices] if choices else []
+        understood = False
         if type(choices) is list:
             model = chunk.get("model")
             if model != self._model and type(model) is str:
                 self._model = model
-                deltas.append(ModelDelta(model, _text(chunk.get("id"))))
+                self._brought += 1
+                known = clean(model, self.words)
+                deltas.append(ModelDelta(known, clean(text_of(chunk.get("id")), self.words)))
             for position, choice in enumerate(choices):
-                self._choice(position, choice, deltas)
-        elif choices is not None or type(usage) is not dict:
-            fields = ", ".join(list(chunk)[:5]) or "an empty object"
-            raise MalformedChunkError(f"expected choices, got {fields}")
-        if usage and type(usage) is dict and usage != self._usage:
-            self._usage = usage  # some servers repeat it in every chunk
-            deltas.append(UsageDelta(Usage.from_wire(usage)))
+                if type(choice) is dict:
+                    understood = True
+                    self._choice(position, choice, deltas)
+        if usage and type(usage) is dict:
+            understood = True
+            if usage != self._usage:
+                self._usage = usage  # some servers repeat it in every chunk
+                self._brought += 1
+                deltas.append(UsageDelta(Usage.from_wire(usage)))
+        if self._brought != 1:
+            self.only_text = None
+        return understood
 
-    def _choice(self, position: int, choice: Any, deltas: list[Delta]) -> None:
-        if type(choice) is not dict:
-            raise MalformedChunkError(f"expected an object in choices, got {_kind(choice)}")
+    def flush(self, deltas: list[Delta]) -> None:
+        """Append what was held back; nothing more will come."""
+        for place, text in self._texts.items():
+            if rest := text.flush():
+                deltas.append(_grown(place, rest))
+        for answer in self.answers.values():
+            answer.flush(deltas)
+        for (index, call), pieces in self._extras.items():
+            deltas.append(ExtraDelta(index, clean(_merged(pieces), self.words), call))
+        self._extras.clear()
+
+    def answer(self, index: int) -> AnswerText:
+        """Return the text of a choice."""
+        answer = self.answers.get(index)
+        if answer is None:
+            answer = AnswerText(index, self.words, split_reasoning=self.split_reasoning)
+            self.answers[index] = answer
+        return answer
+
+    def _choice(self, position: int, choice: Mapping[str, Any], deltas: list[Delta]) -> None:
         index = choice.get("index")
         if type(index) is not int:
             index = position
+        if not 0 <= index < self.choices:
+            self._brought += 1
+            return
         self.begun.add(index)
-        delta = choice.get("delta")
-        if delta is not None:
-            if type(delta) is not dict:
-                raise MalformedChunkError(f"expected an object as delta, got {_kind(delta)}")
-            content = delta.get("content")
-            if type(content) is str and len(delta) == 1:
-                # Nearly every chunk: a piece of text and nothing else.
-                if content:
-                    deltas.append(TextDelta(index, content))
-            else:
-                self._delta(index, delta, deltas)
-        elif (message := choice.get("message")) is not None:  # a whole completion
-            if type(message) is not dict:
-                raise MalformedChunkError(f"expected an object as message, got {_kind(message)}")
-            self._delta(index, message, deltas, whole=True)
+        delta, message = choice.get("delta"), choice.get("message")
+        if type(delta) is dict and len(delta) == 1 and type(delta.get("content")) is str:
+            # Nearly every chunk: a piece of text and nothing else.
+            self._by_deltas.add(index)
+            self._text(index, delta["content"], deltas)
+        elif delta:
+            self._delta(index, _fields(delta), deltas)
+        if message:
+            self.whole = True
+            self._delta(index, _fields(message), deltas, whole=True)
+        if not (delta or message) and (text := choice.get("text")):
+            self._delta(index, {"content": text}, deltas)
         logprobs = choice.get("logprobs")
         if type(logprobs) is dict and type(logprobs.get("content")) is list:
             entries = [entry for entry in logprobs["content"] if type(entry) is dict]
             if entries:
-                deltas.append(LogprobsDelta(index, entries))
+                self._brought += 1
+                self.size += sum(len(str(entry)) for entry in entries)
+                deltas.append(LogprobsDelta(index, clean(entries, self.words)))
         reason = choice.get("finish_reason")
         if reason and type(reason) is str:
             self.ended.add(index)
-            deltas.append(ChoiceDone(index, reason))
+            self._brought += 1
+            deltas.append(ChoiceDone(index, clean(reason, self.words)))
+        if str(reason).lower() == "error" or is_error({"error": choice.get("error")}):
+            self.error = {"error": choice.get("error") or "it gave no reason"}
 
     def _delta(
         self, index: int, delta: Mapping[str, Any], deltas: list[Delta], *, whole: bool = False
     ) -> None:
-        source = next((name for name in TEXT_FIELDS if _text(delta.get(name))), "")
-        if thought := _text(delta.get(source)) or _text(delta.get("reasoning")):
-            deltas.append(ReasoningDelta(index, thought, source))
-        content = delta.get("content")
-        if type(content) is list:
-            content = "".join(_text(part.get("text")) for part in content if type(part) is dict)
-        if content and type(content) is str:
-            deltas.append(TextDelta(index, content))
-        if refusal := _text(delta.get("refusal")):
-            deltas.append(RefusalDelta(index, refusal))
+        text, thought, refusal = content_of(delta)
+        field = ""
+        if not thought:
+            thought, field = reasoning_of(delta)
+        if whole:
+            # Of what came in pieces before, a whole message has only the rest.
+            text = self.answer(index).rest_of(text, pieces=index not in self._by_deltas)
+            thought = "" if (index, "reasoning", 0) in self._texts else thought
+        if thought:
+            self.answer(index).has_reasoning()
+            self._grow((index, "reasoning", 0), thought, deltas, field)
+        if text:
+            self._text(index, text, deltas)
+            if whole:
+                self.only_text = None  # what comes next may say it once more
+            else:
+                self._by_deltas.add(index)
+        refusal = refusal or text_of(delta.get("refusal"))
+        if refusal and not (whole and (index, "refusal", 0) in self._texts):
+            self._grow((index, "refusal", 0), refusal, deltas)
         if extra := extra_of(delta):
-            deltas.append(ExtraDelta(index, extra))
-        if calls := delta.get("tool_calls"):
-            if type(calls) is not list:
-                raise MalformedChunkError(f"expected a list of tool_calls, got {_kind(calls)}")
+            self._extra(index, None, extra, whole=whole)
+        if calls := calls_of(delta):
             known = self._calls.setdefault(index, Calls())
+            begun = bool(known.calls)
             for call in calls:
-                piece = _tool_call(index, call, known, whole=whole)
-                deltas.append(piece)
-                if extra := {**extra_of(call.get("function") or {}), **extra_of(call)}:
-                    deltas.append(ExtraDelta(index, extra, piece.call))
-        elif type(function := delta.get("function_call")) is dict and any(function.values()):
-            # What tool_calls have replaced. Some servers send both, for old clients; or an empty
-            # one beside every text.
-            known = self._calls.setdefault(index, Calls())
-            call = {"index": 0, "function": function}
-            deltas.append(_tool_call(index, call, known, whole=whole))
+                if not (whole and begun and _is_known(call, known)):
+                    self._call(index, call, known, deltas, whole=whole)
+
+    def _text(self, index: int, text: str, deltas: list[Delta]) -> None:
+        if text:
+            self._brought += 1
+            self.size += len(text)
+            self.only_text = index, text
+        self.answer(index).feed(text, deltas)
+
+    def _call(
+        self,
+        index: int,
+        call: Mapping[str, Any],
+        known: Calls,
+        deltas: list[Delta],
+        *,
+        whole: bool,
+    ) -> None:
+        function = function_of(call)
+        call_id = clean(_string(call.get("id")).strip(), self.words)
+        name, arguments = _string(function.get("name")), _arguments(function)
+        if whole:
+            number = known.open(call_id)
+            known.calls[number].name = name
+            known.calls[number].append(arguments)
+        else:
+            number, name, arguments = known.take(call.get("index"), call_id, name, arguments)
+        if (index, "name", number) not in self._texts:
+            self.size += _CALL_SIZE
+        self._brought += 1
+        self.size += len(name) + len(arguments)
+        name = self._growing((index, "name", number)).feed(name)
+        arguments = self._growing((index, "arguments", number)).feed(arguments)
+        deltas.append(ToolCallDelta(index, number, call_id, name, arguments))
+        if extra := {**extra_of(function), **extra_of(call)}:
+            self._extra(index, number, extra)
+
+    def _extra(
+        self, index: int, call: int | None, extra: Mapping[str, Any], *, whole: bool = False
+    ) -> None:
+        self._brought += 1
+        self.size += len(str(extra))
+        pieces = self._extras.setdefault((index, call), [])
+        if whole:
+            # A whole message says all of it once more.
+            pieces[:] = [{k: v for k, v in _merged(pieces).items() if k not in extra}]
+        pieces.append(extra)
+
+    def _growing(self, place: Place) -> GrowingText:
+        text = self._texts.get(place)
+        if text is None:
+            text = self._texts[place] = GrowingText(self.words)
+        return text
+
+    def _grow(self, place: Place, piece: str, deltas: list[Delta], field: str = "") -> None:
+        self._brought += 1
+        self.size += len(piece)
+        if text := self._growing(place).feed(piece):
+            deltas.append(_grown(place, text, field))
 
 
-def _tool_call(choice: int, call: Any, known: Calls, *, whole: bool) -> ToolCallDelta:
-    if type(call) is not dict:
-        raise MalformedChunkError(f"expected an object in tool_calls, got {_kind(call)}")
-    function = call.get("function")
-    if type(function) is not dict:
-        function = {}
-    call_id, name = _text(call.get("id")).strip(), _text(function.get("name"))
-    arguments = _arguments(function)
-    if whole:
-        number = known.open(call_id)
-    else:
-        number, name, arguments = known.take(call.get("index"), call_id, name, arguments)
-    return ToolCallDelta(choice, number, call_id, name, arguments)
+def _grown(place: Place, text: str, field: str = "") -> Delta:
+    index, kind, number = place
+    match kind:
+        case "reasoning":
+            return ReasoningDelta(index, text, field)
+        case "refusal":
+            return RefusalDelta(index, text)
+        case "name":
+            return ToolCallDelta(index, number, "", text, "")
+    return ToolCallDelta(index, number, "", "", text)
 
 
-def _kind(value: Any) -> str:
-    return "null" if value is None else type(value).__name__
+def _is_known(call: Mapping[str, Any], known: Calls) -> bool:
+    """Tell whether a call of a whole message has come in pieces before."""
+    if (call_id := _string(call.get("id")).strip()) in known.by_id and call_id:
+        return True
+    function = function_of(call)
+    name, arguments = _string(function.get("name")), _arguments(function)
+    return any(one.name == name and one.is_all(arguments) for one in known.calls.values())
 
 
-def _text(value: Any) -> str:
+def _merged(pieces: Sequence[Any]) -> Any:
+    """Put pieces together, halves first: one by one, the long texts would be copied each time."""
+    if len(pieces) <= 1:
+        return pieces[0] if pieces else {}
+    half = len(pieces) // 2
+    return merged(_merged(pieces[:half]), _merged(pieces[half:]))
+
+
+def _fields(value: Any) -> Mapping[str, Any]:
+    """Return a delta or a message as an object; some are a mere text."""
+    return value if isinstance(value, dict) else {"content": value}
+
+
+def _string(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
 def _arguments(function: Mapping[str, Any]) -> str:
     arguments = function.get("arguments")
     if isinstance(arguments, (dict, list)):  # some servers send the object itself
-        import json  # noqa: PLC0415  # the rare case pays for it
-
         return json.dumps(arguments, ensure_ascii=False)
-    return _text(arguments)
+    return _string(arguments)

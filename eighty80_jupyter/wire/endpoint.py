@@ -27,6 +27,9 @@ ENV_TOKEN_FILE = "_8080_SERVICE_ACCOUNT_TOKEN_FILE"  # noqa: S105  # the name of
 CHAT = "/chat/completions"
 MODELS = "/models"
 
+REDACTED = "[redacted: API key]"
+_LONG_KEY = 12  # characters; a shorter one has letters and digits
+_SHORT_KEY = 4
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
 # The ends of addresses as the documentation of servers shows them, to be pasted.
 _ENDS = (CHAT, "/completions", "/responses", "/embeddings", MODELS)
@@ -379,21 +382,35 @@ def is_loopback(url: str) -> bool:
         return False
 
 
+def secret_words(secret: Secrets) -> tuple[str, ...]:
+    """Return the words that must not show, the longest first.
+
+    A key is long, or has letters and digits: `ollama`, `EMPTY` or `test`, which servers without
+    keys are given, would mutilate what a server says.
+    """
+    hidden = (secret,) if isinstance(secret, Secret) else secret or ()
+    words = {word for one in hidden if _is_key(word := one.reveal())}
+    return tuple(sorted(words, key=len, reverse=True))
+
+
+def _is_key(word: str) -> bool:
+    is_mixed = any(c.isalpha() for c in word) and any(c.isdigit() for c in word)
+    return len(word) >= _LONG_KEY or (len(word) >= _SHORT_KEY and is_mixed)
+
+
 def without_secret(value: Any, secret: Secrets) -> Any:
     """Return `value`, a text or decoded JSON, with secrets cut out wherever they are echoed.
 
     Raises RecursionError for JSON that is nested a thousand levels deep.
     """
-    hidden = (secret,) if isinstance(secret, Secret) else secret or ()
-    # Shorter ones are no keys, and part of any text.
-    words = {word for one in hidden if len(word := one.reveal()) >= 4}  # noqa: PLR2004  # see above
-    return _without(value, sorted(words, key=len, reverse=True)) if words else value
+    words = secret_words(secret)
+    return _without(value, words) if words else value
 
 
 def _without(value: Any, words: Iterable[str]) -> Any:
     if isinstance(value, str):
         for word in words:
-            value = value.replace(word, "[redacted: API key]")
+            value = value.replace(word, REDACTED)
         return value
     if isinstance(value, list):
         return [_without(item, words) for item in value]

@@ -74,7 +74,7 @@ def is_error(body: Any) -> bool:
     base = fields.get("baseresp")
     if isinstance(base, Mapping) and base.get("status_code"):
         return True
-    if fields.get("error") or (fields.get("errors") and not fields.get("choices")):
+    if _says_something(fields.get("error")) or (fields.get("errors") and not fields.get("choices")):
         return True
     if _ANSWER_NAMES & fields.keys():
         return False
@@ -88,6 +88,13 @@ def is_error(body: Any) -> bool:
     code = next((fields[name] for name in ("code", "statuscode", "status") if name in fields), None)
     failed = type(code) in (int, str) and str(code).lower() not in _GOOD_CODES
     return bool(fields.get("detail") or fields.get("fault") or (failed and tell(body).message))
+
+
+def _says_something(value: Any) -> bool:
+    """Tell whether a field that is there for errors holds one."""
+    if isinstance(value, Mapping):
+        return any(map(_says_something, value.values()))
+    return bool(value)
 
 
 def tell(value: Any, depth: int = 0) -> Told:

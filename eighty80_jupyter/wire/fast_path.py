@@ -25,11 +25,12 @@ class ChunkFastPath:
     text is given up after some attempts.
     """
 
-    __slots__ = ("_misses", "_prefix", "_suffix", "choice")
+    __slots__ = ("_begin", "_end", "_misses", "_prefix", "_suffix", "choice")
 
     def __init__(self) -> None:
         self._prefix = b"\0"  # no JSON begins like this
         self._suffix = b""
+        self._begin = self._end = 0  # of the text, the latter counted from the end
         self._misses = 0
         self.choice = 0
 
@@ -37,7 +38,7 @@ class ChunkFastPath:
         """Return the text of a chunk that is like the one learned; None: decode it in full."""
         if data.startswith(self._prefix) and data.endswith(self._suffix):
             try:
-                text = orjson.loads(data[len(self._prefix) : -len(self._suffix)])
+                text = orjson.loads(data[self._begin : self._end])
             except ValueError:
                 return None
             if type(text) is str:
@@ -58,5 +59,6 @@ class ChunkFastPath:
         except ValueError:  # no UTF-8, or half a surrogate pair: it was mended on the way
             return
         if exact:
-            self._prefix, self._suffix = data[: found.start(1)], data[found.end(1) :]
+            self._begin, self._end = found.start(1), found.end(1) - len(data)
+            self._prefix, self._suffix = data[: self._begin], data[self._end :]
             self.choice = choice

@@ -23,12 +23,19 @@ class Decoder:
     specification discards and real servers do. Field names other than `data` and `event` have no
     meaning here: nothing ever reconnects.
 
+    Two liberties beyond the specification, for servers that leave out what it asks for. Data that
+    ends with `}` is an event of its own where the next data begins with `{` or is `[DONE]`: no JSON
+    goes on like that, so that events may be separated by one line end. And lines that begin with
+    `{`, which the specification passes over, are data: newline-delimited JSON, or an error that was
+    written behind the events.
+
     `overflow` is set when the lines of one event, finished or not, hold more than `limit` bytes;
     from then on nothing is kept and nothing is returned.
     """
 
     __slots__ = (
         "_after_cr",
+        "_bare",
         "_data",
         "_limit",
         "_pending",
@@ -43,6 +50,7 @@ class Decoder:
         self._pending: list[bytes] = []  # pieces of a line whose end has not come yet
         self._size = 0  # bytes of the unfinished event, those of its unfinished line included
         self._data: list[bytes] = []
+        self._bare: list[bytes] = []  # lines of a JSON object that stand by themselves
         self._type = ""
         self._after_cr = False  # the last byte was a CR: a LF right after it belongs to it
         self._started = False
@@ -87,11 +95,24 @@ class Decoder:
         data, size, limit = self._data, self._size, self._limit
         for line in lines:
             if line[:6] == b"data: ":  # nearly every line that is not blank
+                if data and _is_next(data, line[6:]):
+                    events.append((b"\n".join(data), self._type or "message"))
+                    data.clear()
+                    size = 0
                 data.append(line[6:])
                 size += len(line)
             elif line:
-                self._field(line)
                 size += len(line)
+                if self._bare or line[:1] == b"{":
+                    if data:
+                        events.append((b"\n".join(data), self._type or "message"))
+                        data.clear()
+                        size = len(line)
+                    if self._is_whole(line):
+                        events.append((line, "message"))
+                        size = 0
+                elif self._field(line, events):
+                    size = len(line)
             else:
                 if size > limit:
                     break
@@ -100,6 +121,9 @@ class Decoder:
                         (data[0] if len(data) == 1 else b"\n".join(data), self._type or "message")
                     )
                     data.clear()
+                if self._bare:
+                    events.append((b"\n".join(self._bare), "message"))
+                    self._bare.clear()
                 self._type = ""
                 size = 0
         self._size = size
@@ -110,6 +134,7 @@ class Decoder:
         if self._size > self._limit:
             self.overflow = True
             self._data.clear()
+            self._bare.clear()
             self._pending.clear()
 
     def _strip_bom(self, chunk: bytes) -> bytes:
@@ -124,10 +149,29 @@ class Decoder:
         self._started = True
         return chunk.removeprefix(_BOM)
 
-    def _field(self, line: bytes) -> None:
+    def _is_whole(self, line: bytes) -> bool:
+        """Keep a line of bare JSON; tell whether it is all of an object by itself."""
+        if not self._bare and line.rstrip().endswith(b"}"):
+            return True
+        self._bare.append(line)
+        return False
+
+    def _field(self, line: bytes, events: list[Event]) -> bool:
+        """Take a field; return whether the data before it was an event of its own."""
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
-        if name == b"data":
-            self._data.append(value)
-        elif name == b"event":
+        if name == b"event":
             self._type = value.decode("utf-8", "replace")
+        if name != b"data":
+            return False
+        ends = bool(self._data) and _is_next(self._data, value)
+        if ends:
+            events.append((b"\n".join(self._data), self._type or "message"))
+            self._data.clear()
+        self._data.append(value)
+        return ends
+
+
+def _is_next(data: list[bytes], line: bytes) -> bool:
+    """Tell whether a line of data begins another event than the lines before it."""
+    return data[-1].rstrip().endswith(b"}") and line.lstrip().startswith((b"{", b"[DONE]"))

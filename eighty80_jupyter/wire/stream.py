@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,14 +14,24 @@ import orjson
 from eighty80_jupyter.api.deltas import Delta, TextDelta
 from eighty80_jupyter.errors import APIError, APIStreamError
 from eighty80_jupyter.wire import sse, status_errors
-from eighty80_jupyter.wire.chunks import ChunkDecoder, MalformedChunkError
-from eighty80_jupyter.wire.endpoint import Endpoint, Secrets, without_secret
+from eighty80_jupyter.wire.chunks import ChunkDecoder
+from eighty80_jupyter.wire.endpoint import Endpoint, Secrets, secret_words, without_secret
+from eighty80_jupyter.wire.error_bodies import is_error
 from eighty80_jupyter.wire.fast_path import ChunkFastPath
+from eighty80_jupyter.wire.growing import whole_characters
+from eighty80_jupyter.wire.shapes import text_of
 
 MAX_JSON_BYTES = 64 * 2**20
+MAX_REPLY_SIZE = 20_000_000
 _MAX_BLANK_BYTES = 2**16
+_TIDY_BYTES = 2**16
 _SHOWN_BYTES = 200
 _BOM = b"\xef\xbb\xbf"
+_BEGINS_LIKE_JSON = re.compile(r'[\[\s]*\{\s*("|$)')
+_WORDS = ("message", "msg", "text")  # where an object says something
+_DECODER = json.JSONDecoder()
+
+_log = logging.getLogger(__name__)
 
 
 class ReplyReader:
@@ -28,24 +41,44 @@ class ReplyReader:
     content type says. `feed` returns the deltas that a piece completes, `finish` those that were
     left when the answer ended in good order, `rescue` those that were left when it broke off. When
     something is wrong, what came before it is still returned and `failure` holds the error to
-    raise; whatever comes after it, or after the end marker, is passed over.
+    raise; whatever comes after it, or after the end marker, is passed over. So is what is no piece
+    of a reply and does not say that it is an error; `skipped` counts that.
 
-    `choices` is the number of answers that were asked for, `secret` what must not show in an error.
+    `choices` is the number of answers that were asked for, `secret` what must not show anywhere.
+    A reply of more than `max_size` characters (text, reasoning, calls, all choices together) is
+    ended with an error. `split_reasoning` tells whether reasoning in the text is told from it.
     """
 
-    def __init__(self, endpoint: Endpoint, secret: Secrets = None, *, choices: int = 1) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        secret: Secrets = None,
+        *,
+        choices: int = 1,
+        max_size: int = MAX_REPLY_SIZE,
+        split_reasoning: bool = True,
+    ) -> None:
         self._host = urlsplit(endpoint.url).netloc
         self._url = endpoint.url
         self._secret = secret
-        self._choices = choices
+        self._max_size = max_size
         self._lines = sse.Decoder()
-        self._chunks = ChunkDecoder()
+        self._chunks = ChunkDecoder(
+            choices=choices, words=secret_words(secret), split_reasoning=split_reasoning
+        )
+        self._answer = self._chunks.answer(0)  # the one that the last text belonged to
         self._head = b""  # the first bytes, until they tell what this is; kept for a message
         self._whole: list[bytes] | None = None  # the pieces of a JSON object
         self._size = 0
+        self._tidy_at = _TIDY_BYTES
         self._is_stream = False
-        self._any_event = False
+        self._is_pretty = False  # whether the first line of a JSON object is no whole one
+        self._events_seen = 0
+        self._understood = 0
         self._like = ChunkFastPath()
+        self._odd: str | None = None  # what was passed over first, in words
+        self._told: Any = None  # and what it said, if it was an object
+        self.skipped = 0
         self.done = False
         self.failure: APIError | None = None
 
@@ -55,9 +88,19 @@ class ReplyReader:
         return self._size > 0
 
     @property
+    def progress(self) -> int:
+        """The characters of the reply so far; what is passed over adds nothing."""
+        return self._chunks.size
+
+    @property
     def finished(self) -> bool:
         """Whether nothing is missing: the end marker has come, or the end of every choice."""
-        return self.done or (self._no_choice_is_open and len(self._chunks.ended) >= self._choices)
+        return self.done or (
+            self._no_choice_is_open and len(self._chunks.ended) >= self._chunks.choices
+        )
+
+    def _is_over(self) -> bool:
+        return self.done or self.failure is not None
 
     @property
     def _no_choice_is_open(self) -> bool:
@@ -66,56 +109,64 @@ class ReplyReader:
     def feed(self, piece: bytes) -> list[Delta]:
         """Return the deltas that `piece` completes."""
         self._size += len(piece)
-        if self.done or self.failure is not None:
-            return []
+        deltas: list[Delta] = []
+        if self._is_over():
+            return deltas
         if self._is_stream:
-            if not self._any_event and len(self._head) < _SHOWN_BYTES:
+            if not self._events_seen and len(self._head) < _SHOWN_BYTES:
                 self._head += piece[:_SHOWN_BYTES]
-            return self._events(piece)
-        if self._whole is None:
+            self._take(self._lines.decode(piece), deltas)
+            if self._lines.overflow and not self._is_over():
+                self._fail(f"sent an event of more than {sse.MAX_EVENT_BYTES:,} bytes")
+        elif self._whole is None:
             self._head += piece
-            return self._begin()
-        self._whole.append(piece)
-        self._check_size()
-        return []
+            self._begin(deltas)
+        else:
+            self._add(piece, deltas)
+        if self.done or self.failure is not None:
+            self._end(deltas)
+        return deltas
 
     def finish(self) -> list[Delta]:
         """Return what was left at the end, and note what is missing."""
-        deltas = self.rescue()
-        if self.failure is not None or self.done:
-            return deltas
+        if self._is_over():
+            return []
+        deltas: list[Delta] = []
         if self._whole is not None:
             self._take([(b"".join(self._whole), "message")], deltas)
-            if self.failure is None and not self._chunks.begun:
-                self._fail("sent a completion without choices")
             self.done = self.failure is None
-        elif not self._is_stream:
+        elif self._is_stream:
+            self._take(self._lines.flush(), deltas, last=True)
+            # One line that holds a whole completion needs no reason for its end.
+            self.done = self.done or (self._chunks.whole and self._events_seen == 1)
+            is_open = self._chunks.begun and not self._no_choice_is_open
+            if is_open and not self._is_over():
+                self._fail("ended the reply before it was complete")
+        else:
             self._fail("answered with nothing; try again")
-        elif not self._any_event:
-            self._fail(f"sent what is no reply: {_start(self._head)}")
-        elif not self._no_choice_is_open:
-            self._fail("ended the reply before it was complete")
+        self._end(deltas)
         return deltas
 
     def rescue(self) -> list[Delta]:
-        """Return what the last event of a broken stream holds, if it only lacks its blank line."""
+        """Return what is left of a broken stream: what was held back, and a last whole event."""
         deltas: list[Delta] = []
-        if self._is_stream and self.failure is None and not self.done:
-            whole = [event for event in self._lines.flush() if not _is_cut_short(event)]
-            self._take(whole, deltas)
+        if self.failure is None and not self.done:
+            if self._is_stream:
+                self._take(self._lines.flush(), deltas, last=True)
+            self._chunks.flush(deltas)
         return deltas
 
-    def _begin(self) -> list[Delta]:
+    def _begin(self, deltas: list[Delta]) -> None:
         """Tell from the first character what the answer is."""
         if _BOM.startswith(self._head):
-            return []
+            return
         match self._head.removeprefix(_BOM).lstrip()[:1]:
             case b"":
                 if self._size > _MAX_BLANK_BYTES:
                     self._fail("sent nothing but white space")
             case b"{" | b"[":
-                self._whole = [self._head.removeprefix(_BOM)]
-                self._check_size()
+                self._whole = []
+                self._add(self._head.removeprefix(_BOM).lstrip(), deltas)
             case b"<":
                 self._fail(
                     "answered with a web page, not with a reply; "
@@ -123,64 +174,129 @@ class ReplyReader:
                 )
             case _:
                 self._is_stream = True
-                return self._events(self._head)
-        return []
+                self._take(self._lines.decode(self._head), deltas)
 
-    def _check_size(self) -> None:
+    def _add(self, piece: bytes, deltas: list[Delta]) -> None:
+        """Add a piece of a JSON object, which may be the first line of many."""
+        assert self._whole is not None  # noqa: S101  # the callers see to it
+        self._whole.append(piece)
         if self._size > MAX_JSON_BYTES:
             self._whole = []
             self._fail(f"sent a reply of more than {MAX_JSON_BYTES:,} bytes")
+        elif not self._is_pretty and b"\n" in piece:
+            text = b"".join(self._whole)
+            line = text.partition(b"\n")[0]
+            self._is_pretty = not _is_json(line) or len(line) > sse.MAX_EVENT_BYTES
+            if not self._is_pretty:
+                self._is_stream, self._whole = True, None
+                self._take(self._lines.decode(text), deltas)
 
-    def _events(self, piece: bytes) -> list[Delta]:
-        deltas: list[Delta] = []
-        self._take(self._lines.decode(piece), deltas)
-        if self._lines.overflow and self.failure is None:
-            self._fail(f"sent an event of more than {sse.MAX_EVENT_BYTES:,} bytes")
-        return deltas
-
-    def _take(self, events: list[sse.Event], deltas: list[Delta]) -> None:
-        if events:
-            self._any_event = True
+    def _take(self, events: list[sse.Event], deltas: list[Delta], *, last: bool = False) -> None:
+        """Decode events; `last` tells that they lack their blank line, and may be cut short."""
+        self._events_seen += len(events)
+        chunks, like, answer = self._chunks, self._like, self._answer
+        size, room = 0, self._max_size - chunks.size
         for data, kind in events:
-            if kind == "message" and (text := self._like.text_of(data)) is not None:
-                if text:
-                    deltas.append(TextDelta(self._like.choice, text))
-                continue
-            try:
-                chunk = orjson.loads(data)
-            except ValueError:
-                chunk = self._odd(data, kind)
-                if self.done or self.failure is not None:
-                    return
-                if chunk is None:
-                    continue
-            if (type(chunk) is dict and chunk.get("error")) or kind == "error":
-                self._error(chunk)
-                return
-            known = len(deltas)
-            try:
-                self._chunks.decode(chunk, deltas)
-            except MalformedChunkError as error:
-                # Events of other types are no part of the API: a ping, a comment of some proxy.
-                if kind == "message":
-                    self._fail(f"sent what is no chat completion: {error}")
-                    return
-            if len(deltas) == known + 1 and type(delta := deltas[-1]) is TextDelta:
-                self._like.learn(data, choice=delta.choice, text=delta.text)
+            if kind == "message" and (text := like.text_of(data)) is not None:
+                # Nearly every event: what else would be done with its text is skipped.
+                size += len(text)
+                if answer.plain and not (
+                    (answer.mark in text or answer.other_mark in text) and answer.marks(text)
+                ):
+                    answer.pieces.append(text)
+                    deltas.append(TextDelta(like.choice, text))
+                else:
+                    answer.feed(text, deltas)
+            else:
+                self._event(data, kind, deltas, last=last)
+                if self._is_over():
+                    break
+                self._answer = answer = chunks.answer(like.choice)
+                room = self._max_size - chunks.size
+            if size > room:
+                self._fail(
+                    f"sent a reply of more than {self._max_size:,} characters, which was ended "
+                    "there; %config ChatConfig.max_reply_size allows more"
+                )
+                break
+        chunks.size += size
+        if self._size >= self._tidy_at:
+            self._tidy_at = self._size + _TIDY_BYTES
+            for answer in chunks.answers.values():
+                answer.tidy()
 
-    def _odd(self, data: bytes, kind: str) -> Any:
-        """Return the JSON of an event that orjson refuses; None if there is nothing to decode."""
-        text = data.decode("utf-8", "replace").strip()
-        if text == "[DONE]":
-            self.done = True
-        elif kind == "error":
-            return text
-        elif text:
+    def _event(self, data: bytes, kind: str, deltas: list[Delta], *, last: bool) -> None:
+        """Decode one event that is not like the one before it."""
+        try:
             try:
-                return _lenient(text)
-            except (ValueError, RecursionError):
-                self._fail(f"sent what is no JSON: {_start(data)}")
-        return None
+                value = orjson.loads(data)
+            except ValueError:
+                self._odd_event(_text(data), kind, deltas, last=last)
+            else:
+                self._value(value, data, kind, deltas)
+        except RecursionError:
+            self._fail("sent what is no JSON that can be read: it is nested too deeply")
+
+    def _odd_event(self, text: str, kind: str, deltas: list[Delta], *, last: bool) -> None:
+        """Decode an event that orjson refuses; the standard library takes NaN, half characters."""
+        for part in [text] if kind == "error" else _parts(text):
+            if part == "[DONE]":
+                self.done = True
+            elif kind == "error":
+                self._error(part)
+            elif part:
+                try:
+                    for value in _values(part):
+                        self._value(value, b"", kind, deltas)
+                except ValueError:
+                    if _BEGINS_LIKE_JSON.match(part) and not last:
+                        self._fail(f"sent what is no JSON: {_start(part)}")
+                    else:
+                        self._skip(f"sent what is no JSON: {_start(part)}")
+            if self._is_over():
+                return
+
+    def _value(self, value: Any, data: bytes, kind: str, deltas: list[Delta]) -> None:
+        if self.failure is not None:
+            return
+        if type(value) is list and any(type(item) is dict for item in value):
+            for item in value:
+                self._value(item, b"", kind, deltas)
+            return
+        chunks = self._chunks
+        understood = chunks.decode(value, deltas)
+        self._understood += understood
+        if chunks.only_text is not None and data:
+            choice, text = chunks.only_text
+            self._like.learn(data, choice=choice, text=text)
+        if is_error(value) or (kind == "error" and not understood):
+            self._error(value)
+        elif chunks.error is not None:
+            self._error(chunks.error)
+        elif not understood:
+            self._skip(_expected(value), value)
+
+    def _skip(self, what: str, value: Any = None) -> None:
+        """Pass over what is no piece of a reply."""
+        self.skipped += 1
+        _log.debug("%s %s; it is passed over", self._host, without_secret(what, self._secret))
+        self._odd = self._odd or what
+        if self._told is None and isinstance(value, dict):
+            self._told = value
+
+    def _end(self, deltas: list[Delta]) -> None:
+        """Append what was held back, and note where nothing has come that can be used."""
+        self._chunks.flush(deltas)
+        if self.failure is not None or self._chunks.begun:
+            return
+        if self._told is not None and any(text_of(self._told.get(n)) for n in _WORDS):
+            self._error(self._told)
+        elif self._odd is not None:
+            self._fail(self._odd)
+        elif self._understood:
+            self._fail("sent a completion without choices")
+        elif self._is_stream and not self._events_seen:
+            self._fail(f"sent what is no reply: {_start(self._head)}")
 
     def _error(self, body: Any) -> None:
         self.failure = status_errors.stream_error(body, url=self._url, secret=self._secret)
@@ -189,26 +305,61 @@ class ReplyReader:
         self.failure = APIStreamError(f"{self._host} {without_secret(what, self._secret)}")
 
 
-def _is_cut_short(event: sse.Event) -> bool:
-    data, kind = event
-    if kind == "error" or data.strip() == b"[DONE]":
-        return False
+def _parts(text: str) -> list[str]:
+    """Return the texts that an event holds: itself, or its lines where it makes no sense as one."""
+    while text.startswith("data:"):
+        text = text.removeprefix("data:").strip()
+    lines = [line.removeprefix("data:").strip() for line in text.split("\n")]
+    if len(lines) > 1 and not _is_json(text) and any(map(_makes_sense, lines)):
+        return lines
+    return [text]
+
+
+def _makes_sense(line: str) -> bool:
+    return line == "[DONE]" or (line.startswith("{") and _is_json(line))
+
+
+def _is_json(text: str | bytes) -> bool:
     try:
-        orjson.loads(data)
-    except ValueError:
-        return True
-    return False
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
-def _lenient(text: str) -> Any:
-    """Decode JSON with what Python's own decoder takes: NaN, lone surrogates.
+def _values(text: str) -> Iterator[Any]:
+    """Yield the JSON values in a text, one after the other. Raises ValueError."""
+    at = 0
+    while at < len(text):
+        try:
+            value, at = _DECODER.raw_decode(text, at)
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
+        yield value
+        while text[at : at + 1].isspace() or text[at : at + 1] == ",":
+            at += 1
 
-    Surrogates that are not one half of a pair become U+FFFD, because no front end takes them.
-    """
-    plain = json.dumps(json.loads(text), ensure_ascii=False)
-    return json.loads(plain.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
+
+def _expected(value: Any) -> str:
+    if isinstance(value, dict):
+        if value.get("choices") == []:
+            return "sent a completion without choices"
+        got = ", ".join(list(value)[:5]) or "an empty object"
+        return f"sent what is no chat completion: expected choices, got {got}"
+    kind = "null" if value is None else type(value).__name__
+    return f"sent what is no chat completion: expected a JSON object, got {kind}"
 
 
-def _start(data: bytes) -> str:
+def _text(data: bytes) -> str:
+    """Decode an event; some servers write each half of a character as three bytes of its own."""
+    try:
+        return data.decode("utf-8", "surrogatepass").strip()
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "replace").strip()
+
+
+def _start(data: bytes | str) -> str:
     """Return the beginning of what came, for a message."""
-    return repr(" ".join(data[:_SHOWN_BYTES].decode("utf-8", "replace").split())[:80])
+    if isinstance(data, bytes):
+        data = data[:_SHOWN_BYTES].decode("utf-8", "replace")
+    return repr(" ".join(whole_characters(data[:_SHOWN_BYTES]).split())[:80])

@@ -208,6 +208,13 @@ def test_a_call_that_is_sent_once_more_is_one_call(name: str) -> None:
     assert calls_of(reply_to(*pieces, STOP)) == [("x", "f", PARIS)]
 
 
+@pytest.mark.parametrize("pieces", [["}", "}"], ["]", "]"], ['"', '"'], ["1", "1"], ["}{", "}{"]])
+def test_the_same_piece_twice_is_two_pieces(pieces: list[str]) -> None:
+    """Only arguments that are whole can come once more; broken ones are kept as they came."""
+    chunks = [call_piece(index=0, id="x", name="f", arguments=piece) for piece in pieces]
+    assert calls_of(reply_to(*chunks, STOP)) == [("x", "f", "".join(pieces))]
+
+
 def test_the_same_call_twice_is_two_calls() -> None:
     """Another id says so, also where all are numbered 0; an id that comes late is no other one."""
     pieces = [call_piece(index=0, id=x, name="f", arguments="{}") for x in "xy"]
@@ -297,7 +304,7 @@ def test_calls_of_several_choices_stay_apart() -> None:
         chunk({"tool_calls": [tool_call(name, {}, id=name)]}, index=index)
         for index, name in ((1, "g"), (0, "f"))
     ]
-    reply = reply_to(*pieces)
+    reply = reply_to(*pieces, choices=2)
     assert [choice.tool_calls[0].name for choice in reply.choices] == ["f", "g"]
 
 

@@ -23,10 +23,10 @@ def stream_of(events: Iterable[dict[str, Any] | str | bytes], *, done: bool = Tr
 
 
 def read(
-    pieces: Sequence[bytes], *, choices: int = 1, broken: bool = False
+    pieces: Sequence[bytes], *, broken: bool = False, key: str = KEY, **options: Any
 ) -> tuple[list[Delta], ReplyReader]:
     """Read an answer that comes in `pieces`; `broken`: the connection breaks behind them."""
-    reader = ReplyReader(ENDPOINT, Secret(KEY), choices=choices)
+    reader = ReplyReader(ENDPOINT, Secret(key), **options)
     deltas = [delta for piece in pieces for delta in reader.feed(piece)]
     deltas += reader.rescue() if broken else reader.finish()
     return deltas, reader
@@ -40,9 +40,9 @@ def snapshot(deltas: Iterable[Delta]) -> Reply:
     return state.to_reply(seconds=1.0, parameters={})
 
 
-def reply_to(*events: dict[str, Any] | str | bytes, done: bool = True) -> Reply:
+def reply_to(*events: dict[str, Any] | str | bytes, done: bool = True, choices: int = 1) -> Reply:
     """Read a stream that must be in order, and return its reply."""
-    deltas, reader = read([stream_of(events, done=done)])
+    deltas, reader = read([stream_of(events, done=done)], choices=choices)
     assert reader.failure is None
     assert reader.finished
     return snapshot(deltas)

@@ -44,8 +44,24 @@ class Answer:
                 output.html("", "")
         return text
 
+    def text_was_thought(self) -> None:
+        """Take all of the text so far as what the model thought; the text begins anew."""
+        outputs = [*self._frozen, self._output]
+        self.add_thought(self._text.whole.strip())
+        self._text = GrowingText()
+        self._frozen = []
+        if self._number is None and outputs[0].shown:
+            # In the place of the text, which what comes now stands below.
+            self._thought_output = outputs[0]
+            for output in outputs[1:]:
+                if output.shown:
+                    output.html("", "")
+            self._output = Output(self._page)
+            self._draw_thoughts()
+
     def _begin(self) -> None:
         self._text = GrowingText()
+        self._frozen: list[Output] = []
         self._thoughts = GrowingText()  # never frozen: they are folded away as a whole
 
     def add_text(self, piece: str) -> None:
@@ -83,6 +99,7 @@ class Answer:
         text = self._text
         while self._page.count < MAX_OUTPUTS and (frozen := text.freeze()) is not None:
             self._output.markdown(frozen, references=text.references)
+            self._frozen.append(self._output)
             self._output = Output(self._page)
         if tail := text.tail:
             self._output.markdown(tail, references=text.references, partial=not final)

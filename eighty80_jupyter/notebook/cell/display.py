@@ -11,7 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from eighty80_jupyter.api.deltas import ReasoningDelta, RefusalDelta, Retrying, TextDelta
+from eighty80_jupyter.api.deltas import (
+    ReasoningDelta,
+    RefusalDelta,
+    Retrying,
+    TextDelta,
+    TextWasReasoning,
+)
 from eighty80_jupyter.conversation.events import (
     CallBegan,
     CallEnded,
@@ -111,6 +117,8 @@ class NotebookWriter:
                     self._answer(event.choice).add_text(event.text)
                 case ReasoningDelta():
                     self._answer(event.choice).add_thought(event.text)
+                case TextWasReasoning():
+                    self._answer(event.choice).text_was_thought()
                 case Retrying():
                     self._retried.append(event.error)
                     self._note.quiet(f"{event.error} - trying again in {event.seconds:.1f} s")

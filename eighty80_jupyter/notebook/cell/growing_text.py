@@ -24,12 +24,18 @@ class GrowingText:
         from eighty80_jupyter.notebook.markdown.render import Splitter  # noqa: PLC0415  # the first reply
 
         self._splitter = Splitter()
+        self._pieces: list[str] = []
         self.length = self._drawn = 0  # characters that came, and that had come when it was drawn
 
     @property
     def tail(self) -> str:
         """What is in no block yet, as Markdown."""
         return self._splitter.tail
+
+    @property
+    def whole(self) -> str:
+        """All that came."""
+        return "".join(self._pieces)
 
     @property
     def references(self) -> Mapping[str, tuple[str, str]]:
@@ -44,6 +50,7 @@ class GrowingText:
     def add(self, piece: str) -> None:
         """Take the next piece."""
         self._splitter.feed(piece)
+        self._pieces.append(piece)
         self.length += len(piece)
 
     def complete(self, text: str) -> None:

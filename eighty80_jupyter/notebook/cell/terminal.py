@@ -7,7 +7,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.api.deltas import ReasoningDelta, RefusalDelta, Retrying, TextDelta
+from eighty80_jupyter.api.deltas import (
+    ReasoningDelta,
+    RefusalDelta,
+    Retrying,
+    TextDelta,
+    TextWasReasoning,
+)
 from eighty80_jupyter.conversation.events import (
     CallBegan,
     CallEnded,
@@ -51,6 +57,9 @@ class TerminalWriter:
                         self._put("Reasoning: ")
                         self._thinking = True
                     self._put(event.text)
+                case TextWasReasoning(choice=0):
+                    self._end_round()
+                    self._put("[what stands above was reasoning]\n")
                 case Retrying():
                     self._put(f"{event.error} - trying again in {event.seconds:.1f} s\n")
                 case RoundBegan():

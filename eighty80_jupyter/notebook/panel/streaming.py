@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.api.deltas import ReasoningDelta, RefusalDelta, TextDelta
+from eighty80_jupyter.api.deltas import ReasoningDelta, RefusalDelta, TextDelta, TextWasReasoning
 from eighty80_jupyter.conversation.events import (
     CallBegan,
     CallEnded,
@@ -60,17 +60,24 @@ class StreamingText:
         self._text = GrowingText()
         self._words = 0
         self._at = 0.0  # when it was drawn
+        self._anew = False  # whether what the browser has of it is no part of it any more
 
     @property
     def pending(self) -> bool:
         """Whether something has come that is not drawn."""
-        return self._text.grown
+        return self._text.grown or self._anew
 
     def add(self, piece: str) -> None:
         """Take the next piece."""
         self._text.add(piece)
         if self._thought:
             self._words += len(piece.split())
+
+    def take_back(self) -> str:
+        """Forget all of it and begin anew; return what it was."""
+        text, self._text, self._anew = self._text.whole.strip(), GrowingText(), True
+        self.part.blocks.clear()
+        return text
 
     def complete(self, text: str) -> None:
         """Take what the events had not brought."""
@@ -79,7 +86,7 @@ class StreamingText:
     def draw(self, *, final: bool = False) -> dict[str, Any] | None:
         """Return what is new, as the browser takes it; None if that is not worth a drawing yet."""
         text, part, now = self._text, self.part, time.monotonic()
-        if not final and not text.due(waited=now - self._at):
+        if not final and not self._anew and not text.due(waited=now - self._at):
             return None
         if self._thought:
             part.fold = _thoughts(self._thought, self._words)
@@ -95,7 +102,11 @@ class StreamingText:
         part.blocks += frozen
         text.drawn()
         self._at = now
-        return {**part.to_wire(), "blocks": [], "freeze": frozen}
+        message = {**part.to_wire(), "blocks": [], "freeze": frozen}
+        if self._anew:
+            message["anew"] = True
+            self._anew = False
+        return message
 
 
 class StreamingCall:
@@ -157,6 +168,9 @@ class StreamingTurn:
                     self._text(event.choice).add(event.text)
                 case ReasoningDelta():
                     self._text(event.choice, thought=True).add(event.text)
+                case TextWasReasoning():
+                    text = self._text(event.choice)
+                    self._text(event.choice, thought=True).add(text.take_back())
                 case RoundBegan():
                     self._round = event.number
                 case CallWritten():

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eighty80_jupyter.api.deltas import ReasoningDelta, Retrying, TextDelta
+from eighty80_jupyter.api.deltas import ReasoningDelta, Retrying, TextDelta, TextWasReasoning
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Choice, Reply, Usage
 from eighty80_jupyter.conversation.events import TurnGoesOn, TurnWaits
@@ -154,6 +154,34 @@ def test_reasoning_is_folded_above_the_answer() -> None:
     writer.finish(Reply(choices=(choice,), model="m"))
     assert "<em>think</em>" in page.html()[0]
     assert page.text() == ["Reasoning: Let me *think*.", "42", "m · 0.00 s"]
+
+
+@pytest.mark.parametrize("length", [1, 2000])
+def test_text_that_was_reasoning_is_folded(length: int) -> None:
+    """Where a tag ends reasoning that had been drawn as text, it is folded in its place."""
+    page = Page()
+    writer = NotebookWriter(page.publish, now=lambda: page.seconds)
+    thought = "I think.\n\n" * length
+    for at in range(0, len(thought), 1000):
+        page.seconds += 1
+        writer.take([TextDelta(0, thought[at : at + 1000])])
+    page.seconds += 1
+    writer.take([TextWasReasoning(0), TextDelta(0, "42")])
+    choice = Choice(text="42", reasoning=thought.strip(), finish_reason="stop")
+    writer.finish(Reply(choices=(choice,), model="m"))
+    assert page.html()[0].startswith("<details")
+    assert list(filter(None, page.text())) == [f"Reasoning: {thought.strip()}", "42", "m · 0.00 s"]
+
+
+def test_several_answers_of_which_one_was_reasoning() -> None:
+    """Among several answers it is folded above the text of its own."""
+    page = Page()
+    writer = NotebookWriter(page.publish, choices=2, now=lambda: page.seconds)
+    writer.take([TextDelta(0, "hm"), TextDelta(1, "beta"), TextWasReasoning(0), TextDelta(0, "a")])
+    choices = (Choice(text="a", reasoning="hm"), Choice(index=1, text="beta"))
+    writer.finish(Reply(choices=choices, model="m"))
+    assert page.text()[:2] == ["Answer 1: a", "Answer 2: beta"]
+    assert "<details" in page.html()[0]
 
 
 def test_several_answers_keep_their_places() -> None:

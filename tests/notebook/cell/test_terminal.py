@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from eighty80_jupyter.api.deltas import ReasoningDelta, Retrying, TextDelta
+from eighty80_jupyter.api.deltas import ReasoningDelta, Retrying, TextDelta, TextWasReasoning
 from eighty80_jupyter.api.messages import ToolCall
 from eighty80_jupyter.api.reply import Choice, Reply, Usage
 from eighty80_jupyter.conversation.events import CallBegan
@@ -122,6 +122,13 @@ def test_writer_parts_reasoning_retries_and_further_answers() -> None:
     assert written(events, reply) == (
         "busy - trying again in 0.5 s\nReasoning: hm\n\nA\n\nAnswer 2\nB\n[m · 2.00 s]\n"
     )
+
+
+def test_text_that_was_reasoning_is_told() -> None:
+    """What is written cannot be taken back, but it can be said what it was."""
+    reply = Reply(choices=(Choice(text="A", reasoning="hm"),), model="m", seconds=2.0)
+    events: list[list[object]] = [[TextDelta(0, "hm")], [TextWasReasoning(0), TextDelta(0, "A")]]
+    assert written(events, reply) == ("hm\n[what stands above was reasoning]\nA\n[m · 2.00 s]\n")
 
 
 def test_control_characters_are_not_obeyed() -> None:

@@ -104,7 +104,8 @@ class Browser:
             case "grow":
                 parts = self.turns[content["id"]]["parts"]
                 part = parts.setdefault(content["key"], {"blocks": []})
-                blocks = part["blocks"] + content.get("freeze", [])
+                known = [] if content.get("anew") else part["blocks"]
+                blocks = known + content.get("freeze", [])
                 parts[content["key"]] = {**content, "blocks": blocks}
 
     def _put(self, turn: dict[str, Any], after: str | None) -> None:
@@ -364,6 +365,28 @@ def test_thoughts_say_whose_they_are(
     wait_until(lambda: browser.done(1), what="the end")
     late.say("hello")
     assert seen(browser) == seen(late) == folds
+
+
+def test_text_that_was_reasoning_is_folded(
+    open_panel: Callable[[], Browser], server: ScriptedServer
+) -> None:
+    """A tag that ends reasoning makes a fold of what stood there as the answer."""
+    gate, end = threading.Event(), threading.Event()
+    browser = open_panel()
+    pieces = [chunk({"content": "Let me think." + " Hm.\n\n" * 2000})]
+    rest = [chunk({"content": "\n</think>\n\nYes."}, finish_reason="stop")]
+    server.queue(sse_reply([*pieces, Gate(gate), *rest, Gate(end)]))
+    browser.say("send", text="Is it?")
+    wait_until(lambda: browser.order and "Let me think" in browser.html(), what="the text")
+    gate.set()
+    wait_until(lambda: "Yes." in browser.html(), what="the answer")
+    parts = browser.turns[browser.order[0]]["parts"]
+    assert [part["fold"] for _, part in sorted(parts.items())] == ["Reasoning (2,003 words)", None]
+    thought, answer = ("".join([*p["blocks"], p["tail"]]) for _, p in sorted(parts.items()))
+    assert "Let me think" in thought
+    assert "Hm." not in answer
+    end.set()
+    wait_until(lambda: browser.done(1), what="the end")
 
 
 def test_a_panel_that_is_closed_is_not_shown(open_panel: Callable[[], Browser]) -> None:

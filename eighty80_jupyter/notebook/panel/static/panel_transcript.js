@@ -149,7 +149,7 @@ class Transcript {
   }
 
   // Adds finished blocks to a part of an answer and draws its tail anew.
-  grow(view, { key, title, fold, freeze = [], tail = "" }) {
+  grow(view, { key, title, fold, freeze = [], tail = "", anew = false }) {
     let part = view.parts.get(key);
     if (!part) {
       part = { blocks: make("div"), tail: make("div", { class: "e80-block" }) };
@@ -163,6 +163,7 @@ class Transcript {
       view.answer.insertBefore(part.root, next ?? null);
     }
     if (part.fold) part.fold.textContent = fold;
+    if (anew) part.blocks.replaceChildren();
     for (const html of freeze) {
       const block = make("div", { class: "e80-block" });
       setHtml(block, html);

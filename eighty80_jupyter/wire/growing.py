@@ -1,0 +1,87 @@
+"""Texts that come in pieces: halves of characters are joined, and the key is cut out. No I/O.
+
+This is the one place where a key that a server sends back is taken out of what it sends.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from eighty80_jupyter.wire.endpoint import REDACTED
+
+_HALF = re.compile("[\ud800-\udfff]")
+_FIRST_HALVES = ("\ud800", "\udbff")
+
+
+class GrowingText:
+    """One text of a reply: `feed` and `flush` return what of it can be passed on.
+
+    Held back are the first half of a character whose second one may come, and an end that may be
+    the beginning of one of `words`. A half that stays alone becomes U+FFFD.
+    """
+
+    __slots__ = ("_words", "held")
+
+    def __init__(self, words: Sequence[str] = ()) -> None:
+        self._words = words
+        self.held = ""
+
+    def feed(self, piece: str) -> str:
+        """Take the next piece."""
+        text = self.held + piece
+        if not text.isascii() and _HALF.search(text):
+            half = text[-1] if _FIRST_HALVES[0] <= text[-1] <= _FIRST_HALVES[1] else ""
+            text = whole_characters(text.removesuffix(half))
+            # Nothing of it can be in a key, which is ASCII.
+            self.held = half
+            return without_words(text, self._words) if half else self._settled(text)
+        return self._settled(text)
+
+    def flush(self) -> str:
+        """Return what was held back."""
+        rest, self.held = self.held, ""
+        return without_words(whole_characters(rest), self._words)
+
+    def _settled(self, text: str) -> str:
+        text = without_words(text, self._words)
+        begun = max((_begun(text, word) for word in self._words), default=0)
+        self.held = text[len(text) - begun :]
+        return text[: len(text) - begun]
+
+
+def whole_characters(text: str) -> str:
+    """Join the halves of characters; one that is alone becomes U+FFFD, as no front end takes it."""
+    if text.isascii() or not _HALF.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def without_words(text: str, words: Sequence[str]) -> str:
+    """Return a text with the secret words cut out."""
+    for word in words:
+        if word in text:
+            text = text.replace(word, REDACTED)
+    return text
+
+
+def clean(value: Any, words: Sequence[str]) -> Any:
+    """Return a text, or decoded JSON, that came as a whole: without halves and secret words."""
+    if isinstance(value, str):
+        return without_words(whole_characters(value), words)
+    if isinstance(value, list):
+        return [clean(item, words) for item in value]
+    if isinstance(value, dict):
+        return {clean(k, words): clean(v, words) for k, v in value.items()}
+    return value
+
+
+def _begun(text: str, word: str) -> int:
+    """Return the length of the longest end of `text` that `word` begins with."""
+    place = text.find(word[0], max(0, len(text) - len(word) + 1))
+    while place >= 0:
+        if word.startswith(text[place:]):
+            return len(text) - place
+        place = text.find(word[0], place + 1)
+    return 0
