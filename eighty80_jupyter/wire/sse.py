@@ -94,28 +94,14 @@ class Decoder:
             return events
         data, size, limit = self._data, self._size, self._limit
         for line in lines:
-            if line[:6] == b"data: ":  # nearly every line that is not blank
-                if data and _is_next(data, line[6:]):
-                    events.append((b"\n".join(data), self._type or "message"))
-                    data.clear()
-                    size = 0
+            if line[:6] == b"data: " and not data:  # nearly every line that is not blank
                 data.append(line[6:])
                 size += len(line)
+            elif size > limit:
+                break
             elif line:
-                size += len(line)
-                if self._bare or line[:1] == b"{":
-                    if data:
-                        events.append((b"\n".join(data), self._type or "message"))
-                        data.clear()
-                        size = len(line)
-                    if self._is_whole(line):
-                        events.append((line, "message"))
-                        size = 0
-                elif self._field(line, events):
-                    size = len(line)
+                size = self._line(line, size, events)
             else:
-                if size > limit:
-                    break
                 if data:
                     events.append(
                         (data[0] if len(data) == 1 else b"\n".join(data), self._type or "message")
@@ -149,27 +135,28 @@ class Decoder:
         self._started = True
         return chunk.removeprefix(_BOM)
 
-    def _is_whole(self, line: bytes) -> bool:
-        """Keep a line of bare JSON; tell whether it is all of an object by itself."""
-        if not self._bare and line.rstrip().endswith(b"}"):
-            return True
-        self._bare.append(line)
-        return False
-
-    def _field(self, line: bytes, events: list[Event]) -> bool:
-        """Take a field; return whether the data before it was an event of its own."""
+    def _line(self, line: bytes, size: int, events: list[Event]) -> int:
+        """Take a line that is not blank; return the bytes of the event that is unfinished then."""
+        size += len(line)
+        if size > self._limit:  # with what is before it, as if that were not another event
+            return size
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
-        if name == b"event":
-            self._type = value.decode("utf-8", "replace")
-        if name != b"data":
-            return False
-        ends = bool(self._data) and _is_next(self._data, value)
-        if ends:
+        is_bare = bool(self._bare) or line[:1] == b"{"
+        if self._data and (is_bare or (name == b"data" and _is_next(self._data, value))):
             events.append((b"\n".join(self._data), self._type or "message"))
             self._data.clear()
-        self._data.append(value)
-        return ends
+            size = len(line)
+        if is_bare:
+            if not self._bare and line.rstrip().endswith(b"}"):
+                events.append((line, "message"))
+                return 0
+            self._bare.append(line)
+        elif name == b"data":
+            self._data.append(value)
+        elif name == b"event":
+            self._type = value.decode("utf-8", "replace")
+        return size
 
 
 def _is_next(data: list[bytes], line: bytes) -> bool:

@@ -27,7 +27,7 @@ _MAX_BLANK_BYTES = 2**16
 _TIDY_BYTES = 2**16
 _SHOWN_BYTES = 200
 _BOM = b"\xef\xbb\xbf"
-_BEGINS_LIKE_JSON = re.compile(r'[\[\s]*\{\s*("|$)')
+_BEGINS_LIKE_JSON = re.compile(r"[\[\s]*\{")
 _WORDS = ("message", "msg", "text")  # where an object says something
 _DECODER = json.JSONDecoder()
 

@@ -50,7 +50,8 @@ def reply_to(*events: dict[str, Any] | str | bytes, done: bool = True, choices: 
 
 def reply_to_json(answer: dict[str, Any]) -> Reply:
     """Read a whole completion that must be in order, and return its reply."""
-    deltas, reader = read([json.dumps(answer).encode()])
+    choices = len(answer.get("choices") or "1")
+    deltas, reader = read([json.dumps(answer).encode()], choices=choices)
     assert reader.failure is None
     assert reader.finished
     return snapshot(deltas)

@@ -189,15 +189,15 @@ def test_a_web_page_is_not_a_reply(session: Session, server: ScriptedServer, sta
     "event",
     [
         b"data: {oops\n\n",
-        b'data: {"choices": 7}\n\n',
-        b"data: [1]\n\n",
-        b'data: {"choices": [7]}\n\n',
+        b'data: {"choices": [{"delta": {"content": "b\n\n',
+        b'data: {"error": {"message": "no"}}\n\n',
+        b'data: {"choices": [{"error": {"message": "no"}}]}\n\n',
     ],
 )
 def test_events_that_are_wrong_keep_what_came(
     session: Session, server: ScriptedServer, event: bytes
 ) -> None:
-    """Invalid JSON and JSON of another shape end the reply, and its beginning is there."""
+    """Invalid JSON and what says that it is an error end the reply, and its beginning is there."""
     events: list[Event] = [chunk({"content": TEXT}), event, Hang()]
     assert isinstance(fails(session, server, sse_reply(events), text=TEXT), APIStreamError)
     assert_works(session, server)

@@ -43,7 +43,7 @@ UNKNOWN: list[Any] = [
     [5],
 ]
 EMPTY = chunk({"tool_calls": [None]})
-NO_JSON = ["ping", "hello world", "{oops", "<html>", "[1, 2", "event", "undefined", "{ping}", "OK."]
+NO_JSON = ["ping", "hello world", "oops}", "<html>", "[1, 2", "event", "undefined", "(ping)", "OK."]
 
 
 @pytest.mark.parametrize("frame", [*map(json.dumps, [*UNKNOWN, EMPTY]), *NO_JSON])
@@ -71,7 +71,14 @@ def test_what_is_passed_over_is_counted_and_named(caplog: pytest.LogCaptureFixtu
 
 @pytest.mark.parametrize(
     "frame",
-    ['{"id": "x", "choices": [{"delta": {"con', '{"choices', "{", '{ "a": nope}', '{"a": 1'],
+    [
+        "{oops",
+        '{"id": "x", "choices": [{"delta": {"con',
+        '{"choices',
+        "{",
+        '{ "a": nope}',
+        '{"a": 1',
+    ],
 )
 def test_broken_json_that_begins_like_a_reply_is_an_error(frame: str) -> None:
     """A piece of the reply is missing, so that it is not whole; what came is kept."""

@@ -96,8 +96,11 @@ def test_the_recordings_are_there() -> None:
 @pytest.mark.parametrize("record", named(STREAMS))
 def test_a_recorded_stream_is_read(record: dict[str, Any]) -> None:
     """Texts, tool calls, reasons and usage are those of the chunks, put together plainly."""
-    deltas, reader = read([stream_of(record)])
+    deltas, reader = read([stream_of(record)], choices=9)
     reply = snapshot(deltas)
+    assert len(reply.choices) == len(
+        {c["index"] for one in chunks_of(record) for c in one["choices"]}
+    )
     assert (reader.failure, reader.done) == (None, True)
     for choice in reply.choices:
         assert choice.text == joined(record, choice.index, "content")

@@ -17,6 +17,8 @@ class Answer:
     def __init__(self, page: Page, number: int | None) -> None:
         self._page = page
         self._number = number
+        self._text = GrowingText()
+        self._frozen: list[Output] = []
         self.used_again = False
         self._thought_output = Output(page)
         self._output = Output(page)
@@ -61,7 +63,7 @@ class Answer:
 
     def _begin(self) -> None:
         self._text = GrowingText()
-        self._frozen: list[Output] = []
+        self._frozen = []
         self._thoughts = GrowingText()  # never frozen: they are folded away as a whole
 
     def add_text(self, piece: str) -> None:
