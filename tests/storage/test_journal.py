@@ -197,7 +197,7 @@ def test_no_key_is_written_not_even_in_pieces(
     gate.set()
     wait_until(lambda: len(session.conversation) == 1)
     server.queue(stream_reply(f"again {KEY}"))
-    session.ask(f"is {KEY} the key?", raw=True, allow_secrets=True)
+    session.ask(f"is {KEY} the key?", allow_secrets=True)
     session.config.autosave = False
     content = written(state).read_text()
     assert KEY not in content
