@@ -9,6 +9,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from eighty80_jupyter.prompt.secrets.named import kind_of
+from eighty80_jupyter.prompt.secrets.placeholders import is_placeholder
+
 
 def _always(_: re.Match[str]) -> bool:
     return True
@@ -63,6 +66,12 @@ _BEFORE = r"(?<!\w{0})|(?<=\\[nrt]{0})|(?<=%[0-9A-Fa-f][0-9A-Fa-f]{0})"
 _PEM_LABEL = r"[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 _PEM_BODY = r"[^-]*+(?:-(?!----)[^-]*+)*+"
 _GAP = r"(?:\s|\\[nrt])"
+# What follows the head of a key, and no mention of it: headers, and a line of base64.
+_PEM_BEGINS = (
+    r"(?=(?:\s|\\{1,4}[nrt]|[\"'+>#|]){0,40}"
+    r"(?:[A-Z][\w-]{1,20}: [^\n\\]{0,200}(?:\s|\\{1,4}[nrt]){1,4}){0,5}"
+    r"[A-Za-z0-9+/=]{20})"
+)
 
 # What comes before the `key`, `token` or `secret` in the name of something that is assigned.
 _ASSIGNED = re.compile(
@@ -78,7 +87,7 @@ def _is_varied(match: re.Match[str]) -> bool:
 
 def _is_password(match: re.Match[str]) -> bool:
     """Tell a password from a place for one: `***`, `$PASS`, `{password}`, `<password>`."""
-    return match[1][0] not in "${<[%*" and set(match[1]) != {"x"}
+    return not is_placeholder(match[1])
 
 
 def _is_assigned(match: re.Match[str]) -> bool:
@@ -98,26 +107,17 @@ _LITERAL = (
     r"\\?[\"']?\]?[ \t]{0,20}(:[ \t]{0,3}[\w.\[\], |]{1,30}?=|=>|[:=!]?=|:)[ \t]{0,20}"
     r"[bfruBFRU]{0,2}(\\?[\"'])((?:(?!\2).){3,300}+)"
 )
-_HIDES_NOTHING = re.compile(
-    "bool|empty|false|hidden|int|key|none|null|optional|passwd|password|required|secret|str|string|"
-    "text|token|true|undefined"
-)
 _WORKING_DIRECTORY = re.compile(r"(?<!\w)pwd", re.IGNORECASE)
 _PATH = re.compile(r"(?:~|\.\.?)?/")
-# Tokens that are no credential: places in a list, and those of a tokenizer.
-_NO_CREDENTIAL = re.compile(
-    r"(?:page|next|cursor|sync|continuation|bos|eos|pad|sep|cls|unk|mask|stop|special)[_-]?$",
-    re.IGNORECASE,
-)
+_NAME = re.compile(r"[\w.-]{0,40}\Z")
 
 
 def _is_literal(match: re.Match[str]) -> bool:
     """Tell a secret in code from a place for one, and from a label such as `"Password: "`."""
     operator, quote, value = match[1], match[2], match[3]
-    word = value.strip().lower()
     if _WORKING_DIRECTORY.match(match.string, match.start()) and _PATH.match(value):
         return False
-    if value[0] in "${<[%*" or _HIDES_NOTHING.fullmatch(word) or set(word) <= set("x*.…-_ "):
+    if is_placeholder(value):
         return False
     after = match.string[match.end() : match.end() + len(quote) + 1]
     closed = after.startswith(quote)
@@ -134,13 +134,13 @@ def _is_credential(match: re.Match[str]) -> bool:
         return False
     if not match[0].lower().startswith("token"):
         return True
-    before = match.string[max(0, match.start() - 14) : match.start()]
+    before = match.string[max(0, match.start() - 40) : match.start()]
+    name = _NAME.search(before)
     return (
-        match[1] != ":"
-        and len(value) >= 8  # noqa: PLR2004  # shorter ones are words
+        len(value) >= (12 if match[1] == ":" else 8)  # shorter ones are words
         and any(letter.isdigit() for letter in value)
         and any(letter.isalpha() for letter in value)
-        and _NO_CREDENTIAL.search(before) is None
+        and kind_of(f"{name[0] if name else ''}token") is not None
     )
 
 
@@ -149,7 +149,7 @@ PATTERNS = (
         "private key",
         ("PRIVATE KEY",),
         re.compile(
-            rf"-----BEGIN {_PEM_LABEL}(?:{_PEM_BODY}-----END {_PEM_LABEL}"
+            rf"-----BEGIN {_PEM_LABEL}{_PEM_BEGINS}(?:{_PEM_BODY}-----END {_PEM_LABEL}"
             rf"|{_GAP}*+[A-Za-z0-9+/=]{{40,}}+(?:{_GAP}++[A-Za-z0-9+/=]++)*+)"
         ),
     ),
@@ -228,8 +228,8 @@ PATTERNS = (
     ),
     Pattern(
         "password",
-        ("asswor", "ASSWOR", "asswd", "ASSWD", "assphr", "ASSPHR", "pwd", "Pwd", "PWD"),
-        re.compile(rf"(?i:pass(?:word|wd|phrase)|pwd)\d{{0,3}}{_LITERAL}"),
+        ("pass", "Pass", "PASS", "pwd", "Pwd", "PWD"),
+        re.compile(rf"(?i:pass(?:word|wort|wd|phrase|code)|(?<![a-z])pass|pwd)\d{{0,3}}{_LITERAL}"),
         group=3,
         check=_is_literal,
     ),

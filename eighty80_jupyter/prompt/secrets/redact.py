@@ -23,6 +23,8 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from eighty80_jupyter.prompt.secrets import named
+from eighty80_jupyter.prompt.secrets.clients import CLIENT_PATTERNS, cookies
 from eighty80_jupyter.prompt.secrets.patterns import PATTERNS, Pattern
 from eighty80_jupyter.wire.endpoint import Secret
 
@@ -42,6 +44,10 @@ _STUB = 8  # characters of a value by which a cut one is found
 _PLACE = re.compile(r"[/~]|\.\.?/|[A-Za-z]:[\\/]")
 _CUT = ("…", "...", "[…", " […", "\n[…")  # what stands where a description was cut
 _COPIES = (dict, UserDict, ChainMap, MappingProxyType)  # others may read a file for each item
+_LISTS = {list, tuple, set, frozenset}
+_BROKEN = 12  # characters of a value that is also found where a line end breaks it up
+# A line end within a word: with what may continue, indent or quote the lines.
+_BREAK = r"(?:[\"']?[ \t]*(?:\\?\r?\n|\\+(?:r\\+)?n)[ \t>|#]*[\"']?)"
 _URL_SAFE = str.maketrans("+/", "-_")
 _MANY = 10_000  # entries; an environment has fewer
 
@@ -82,28 +88,29 @@ class Redactor:
         found: dict[str, None] = {}
         known = self._current()
         text = _without_known(text, known, found)
-        for pattern in PATTERNS:
+        for pattern in (*PATTERNS, *CLIENT_PATTERNS):
             if any(word in text for word in pattern.words):
                 text = _without_pattern(text, pattern, found)
-        return text, tuple(found)
+        return _without_named(text, found), tuple(found)
 
     def is_environment(self, value: Any) -> bool:
-        """Tell whether `value` is the environment, a view or a copy of it, or most of one."""
+        """Tell whether `value` is the environment, a view or a copy of it, or most of one.
+
+        A copy may be a dictionary, pairs, lines such as "NAME=value", or the values alone.
+        """
         try:
-            if isinstance(value, MappingView):  # `environ.items()` shows the values too
-                value = getattr(value, "mapping", None) or getattr(value, "_mapping", value)
+            value = _viewed(value)
             if value is self._environ or isinstance(value, type(os.environ)):
                 return True
-            if not isinstance(value, _COPIES) or not 0 < len(value) <= _MANY:
-                return False
-            own = dict(self._environ)
-            shared = sum(
-                isinstance(content, str) and own.get(name) == content
-                for name, content in value.items()
-            )
+            own: dict[Any, str] = dict(self._environ)
+            copy = _pairs(value)
+            shared = sum(own.get(name) == content for name, content in copy)
+            if not copy and type(value) in _LISTS and 0 < len(value) <= _MANY:
+                shared = len({item for item in value if isinstance(item, str)} & {*own.values()})
+                own = dict.fromkeys(own.values(), "")
         except Exception:  # noqa: BLE001  # a foreign value may raise anything; then it is none
             return False
-        return 0 < len(own) <= 2 * shared
+        return bool(0 < len(own) <= 2 * shared)
 
     def _current(self) -> tuple[_Known, ...]:
         state = tuple(
@@ -125,10 +132,33 @@ class Redactor:
 
 
 def environment_names(value: Any) -> list[str]:
-    """Return the sorted names of an environment, or of a view of one."""
+    """Return the sorted names of an environment, of a view or a copy of one."""
+    value = _viewed(value)
+    if type(value) not in _LISTS:
+        names = list(value)
+    elif copy := _pairs(value):
+        names = [name for name, _ in copy]
+    else:
+        names = [name for name, content in os.environ.items() if content in value]
+    return sorted(os.fsdecode(name) for name in names)
+
+
+def _viewed(value: Any) -> Any:
+    """Return the mapping of a view: `environ.items()` shows the values too."""
     if isinstance(value, MappingView):
-        value = getattr(value, "mapping", None) or getattr(value, "_mapping", value)
-    return sorted(os.fsdecode(name) for name in value)
+        return getattr(value, "mapping", None) or getattr(value, "_mapping", value)
+    return value
+
+
+def _pairs(value: Any) -> list[tuple[str, Any]]:
+    """Return the names and values in a copy of an environment; nothing for other values."""
+    if isinstance(value, _COPIES) and len(value) <= _MANY:
+        return [(name, content) for name, content in value.items() if isinstance(content, str)]
+    if type(value) not in _LISTS or len(value) > _MANY:
+        return []
+    lines = [item.partition("=")[::2] for item in value if isinstance(item, str) and "=" in item]
+    pairs = [item for item in value if isinstance(item, (tuple, list)) and len(item) == 2]  # noqa: PLR2004  # a pair
+    return [(name, content) for name, content in [*lines, *pairs] if isinstance(name, str)]
 
 
 def _says_secret(name: str) -> bool:
@@ -154,9 +184,9 @@ def _is_no_secret(name: str, value: str) -> bool:
 def _forms(value: str) -> tuple[str, ...]:
     """Return how a value may look in a text: as it is, escaped, in an address, in base64."""
     raw = value.encode("utf-8", "surrogatepass")
-    encoded = base64.b64encode(raw).decode("ascii")
-    # Without the last bytes it is also found where a line end was encoded with it.
-    stem = base64.b64encode(raw[: len(raw) // 3 * 3]).decode("ascii")
+    # In base64 of `user:value` the value begins at any of three places within four letters.
+    stems = [_stem(raw, offset) for offset in range(3)]
+    encoded = [base64.b64encode(raw).decode("ascii"), *stems]
     forms = (
         value,
         json.dumps(value)[1:-1],
@@ -168,9 +198,17 @@ def _forms(value: str) -> tuple[str, ...]:
         quote(raw, safe=""),
         quote(raw),
         quote_plus(raw),
-        *(encoded, stem, encoded.translate(_URL_SAFE), stem.translate(_URL_SAFE)),
+        *(raw.hex(), raw.hex().upper(), raw.hex(" "), raw.hex(":")),
+        *encoded,
+        *(form.translate(_URL_SAFE) for form in encoded),
     )
     return tuple(dict.fromkeys(form for form in forms if len(form) >= min(len(value), _SHORTEST)))
+
+
+def _stem(raw: bytes, offset: int) -> str:
+    """Return the letters of base64 that a value alone decides, `offset` bytes after others."""
+    first, last = -(-offset * 8 // 6), (offset + len(raw)) * 8 // 6
+    return base64.b64encode(bytes(offset) + raw).decode("ascii")[first:last]
 
 
 def _without_known(text: str, known: Iterable[_Known], found: dict[str, None]) -> str:
@@ -187,9 +225,25 @@ def _without_known(text: str, known: Iterable[_Known], found: dict[str, None]) -
     if present:
         longest_first = sorted(present, key=len, reverse=True)
         text = re.sub("|".join(map(re.escape, longest_first)), mark, text)
+    text = _without_broken(text, known, found)
     for secret in known:
         if len(secret.value) > _STUB and secret.value[:_STUB] in text:
             text = _without_stubs(text, secret, found)
+    return text
+
+
+def _without_broken(text: str, known: Iterable[_Known], found: dict[str, None]) -> str:
+    """Take out the secrets that a line end breaks up, as in a mail or in wrapped base64."""
+    joined = re.sub(_BREAK, "", text) if "\n" in text or "\\n" in text else text
+    if len(joined) == len(text):
+        return text
+    for secret in known:
+        for form in secret.forms:
+            if len(form) >= _BROKEN and not form.isdigit() and form in joined:
+                broken = f"{_BREAK}?".join(map(re.escape, form))
+                text, times = re.subn(broken, f"[redacted: {secret.name}]", text)
+                if times:
+                    found[secret.name] = None
     return text
 
 
@@ -207,6 +261,16 @@ def _without_stubs(text: str, secret: _Known, found: dict[str, None]) -> str:
             found[secret.name] = None
             done = end
         start = text.find(secret.value[:_STUB], end)
+    return "".join(pieces) + text[done:]
+
+
+def _without_named(text: str, found: dict[str, None]) -> str:
+    pieces, done = [], 0
+    for start, end, name in sorted({*named.spans(text), *cookies(text)}):
+        if start >= done:
+            found[name] = None
+            pieces += [text[done:start], f"[redacted: {name}]"]
+            done = end
     return "".join(pieces) + text[done:]
 
 

@@ -117,7 +117,7 @@ ORDINARY = [
     str(uuid.UUID(int=2**127 + 12345)),
     "data:image/png;base64," + base64.b64encode(bytes(range(256)) * 40).decode(),
     "The password is the key to your secrets: choose a token with care.",
-    "password: hunter2",
+    "password: required",
     "api_key = os.environ['API_KEY']",
     "api_key = get_api_key_from_the_vault_v2(name)",
     "API_KEY=your-api-key-goes-here-please",
@@ -230,6 +230,9 @@ HOSTILE = {
     "literals": "password = '" * 900_000,
     "literal_escapes": "secret='" + "\\'" * 5_000_000,
     "annotations": "token: " + "a, " * 3_000_000,
+    "cookies": "cookie: a=b; " * 800_000,
+    "settings": "a: b\npassword: cccccc\n" * 450_000,
+    "parameters": "host=a password=b " * 550_000,
     "words": " ".join(w for p in PATTERNS for w in p.words) * 15_000,
 }
 

@@ -139,6 +139,34 @@ def test_forms(value: str) -> None:
     assert "[redacted: A_KEY]" in redact(line_end, A_KEY=value)[0]
 
 
+@pytest.mark.parametrize("user", ["u", "bo", "bob", "alice", "x y"])
+def test_encoded_with_others(user: str) -> None:
+    """A value is found in base64 of `user:value` and in hex, whatever stands around it."""
+    whole = base64.b64encode(f"{user}:{VALUE}".encode()).decode()
+    for form in (whole, base64.b64encode(f"{user}:{VALUE} and more".encode()).decode()):
+        text, names = redact(f"Basic {form}", A_KEY=VALUE)
+        assert names == ("A_KEY",)
+        left = base64.b64decode(text.removeprefix("Basic ").partition("[")[0] + "==="[:3])
+        assert VALUE[:3].encode() not in left
+    for form in (VALUE.encode().hex(), VALUE.encode().hex().upper(), VALUE.encode().hex(":")):
+        assert redact(f"x{form}", A_KEY=VALUE)[0] == "x[redacted: A_KEY]"
+
+
+@pytest.mark.parametrize(
+    "line_end",
+    ["\n", "\r\n", "\n    ", "\\\n", "\\n", "\n> ", '"\n    "', "\n# "],
+)
+def test_broken_values(line_end: str) -> None:
+    """A value that a line end breaks up is found, at any place."""
+    for place in range(1, len(VALUE)):
+        broken = f"a {VALUE[:place]}{line_end}{VALUE[place:]} b"
+        assert redact(broken, A_KEY=VALUE) == ("a [redacted: A_KEY] b", ("A_KEY",))
+    encoded = base64.encodebytes(f"{'x' * 50}{VALUE}".encode()).decode()
+    assert redact(encoded, A_KEY=VALUE)[1] == ("A_KEY",)
+    lines = "1234567\n8901234\nabcd\nefgh"
+    assert redact(lines, A_PIN="12345678901234", B_KEY="abcdefgh") == (lines, ())
+
+
 def test_longest_first() -> None:
     """Where one value is part of another, the whole longer one goes."""
     environ = {"A_KEY": "abcdefgh", "B_KEY": "abcdefgh12345678", "C_KEY": "xxabcdefgh"}
@@ -259,6 +287,17 @@ class Hostile(dict[str, str]):
         (dict.fromkeys(ENVIRON, "x"), False),
         ({"A_KEY": [1, 2]}, False),
         ({}, False),
+        (list(ENVIRON.items()), True),
+        (tuple(ENVIRON.items()), True),
+        (sorted(ENVIRON.items()), True),
+        ([list(pair) for pair in ENVIRON.items()], True),
+        (set(ENVIRON.items()), True),
+        ([f"{name}={content}" for name, content in ENVIRON.items()], True),
+        (list(ENVIRON.values()), True),
+        (list(ENVIRON.items())[:1], False),
+        (list(ENVIRON), False),
+        ([("a", 1), ("b", 2)], False),
+        ([1, 2, None, "x"], False),
         ([ENVIRON], False),
         (VALUE, False),
         (None, False),
@@ -282,6 +321,9 @@ def test_environment_names() -> None:
     assert environment_names(ENVIRON.items()) == sorted(ENVIRON)
     assert environment_names({b"B": b"1", b"A": b"2"}) == ["A", "B"]
     assert environment_names(UserDict(ENVIRON).values()) == sorted(ENVIRON)
+    assert environment_names(list(ENVIRON.items())) == sorted(ENVIRON)
+    assert environment_names([f"{name}=x=y" for name in ENVIRON]) == sorted(ENVIRON)
+    assert environment_names(list(os.environ.values())) == sorted(os.environ)
 
 
 def test_time_of_a_call() -> None:
