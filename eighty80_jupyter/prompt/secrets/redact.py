@@ -44,6 +44,7 @@ _STUB = 8  # characters of a value by which a cut one is found
 _PLACE = re.compile(r"[/~]|\.\.?/|[A-Za-z]:[\\/]")
 _CUT = ("…", "...", "[…", " […", "\n[…")  # what stands where a description was cut
 _COPIES = (dict, UserDict, ChainMap, MappingProxyType)  # others may read a file for each item
+_FEW = 3  # values alone, of which fewer are no environment
 _LISTS = {list, tuple, set, frozenset}
 _BROKEN = 12  # characters of a value that is also found where a line end breaks it up
 # A line end within a word: with what may continue, indent or quote the lines.
@@ -108,6 +109,7 @@ class Redactor:
             if not copy and type(value) in _LISTS and 0 < len(value) <= _MANY:
                 shared = len({item for item in value if isinstance(item, str)} & {*own.values()})
                 own = dict.fromkeys(own.values(), "")
+                shared *= shared >= _FEW
         except Exception:  # noqa: BLE001  # a foreign value may raise anything; then it is none
             return False
         return bool(0 < len(own) <= 2 * shared)
