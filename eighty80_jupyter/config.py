@@ -310,6 +310,24 @@ class ChatConfig(Configurable):
     max_retry_wait = Float(
         30.0, min=0, help="the longest wait between two attempts, in seconds"
     ).tag(config=True)
+    keepalive_timeout = Float(
+        1800.0,
+        min=0.001,
+        allow_none=True,
+        help="seconds that a connection is kept while only comments and their like come and "
+        "nothing of a reply; None: no limit",
+    ).tag(config=True)
+    max_reply_size = Integer(
+        20_000_000,
+        min=1,
+        help="the most characters that a reply may have (text, reasoning and calls of all its "
+        "answers together); a longer one is ended there, and what came is kept",
+    ).tag(config=True)
+    split_reasoning = Bool(
+        default_value=True,
+        help="tell reasoning that a model writes into its text (<think>...</think>) from the "
+        "answer; False: leave the text as it is",
+    ).tag(config=True)
 
     def __setattr__(self, name: str, value: Any) -> None:
         # traitlets sets attributes of its own, such as `notify_change` while it holds the news.

@@ -211,6 +211,9 @@ class RequestBuilder:
             read_timeout=self._config.read_timeout,
             max_retries=self._config.max_retries,
             max_retry_wait=self._config.max_retry_wait,
+            keepalive_timeout=self._config.keepalive_timeout,
+            max_reply_size=self._config.max_reply_size,
+            split_reasoning=self._config.split_reasoning,
         )
 
     def learn(self, running: RunningTurn, *, first: bool) -> None:

@@ -25,6 +25,7 @@ from eighty80_jupyter.wire import status_errors
 from eighty80_jupyter.wire.adapt import Change, Way, changes_for, find_changes
 from eighty80_jupyter.wire.endpoint import CHAT, MODELS, Credentials, Endpoint, retry_after
 from eighty80_jupyter.wire.error_bodies import is_error
+from eighty80_jupyter.wire.keepalive import Keepalive
 from eighty80_jupyter.wire.retries import Settings, wait_before_retry
 from eighty80_jupyter.wire.stream import MAX_JSON_BYTES, ReplyReader
 from eighty80_jupyter.wire.transport import Answer, Http
@@ -79,7 +80,9 @@ class Client:
                     self._send(
                         endpoint, CHAT, request.fields, credentials, settings=settings
                     ) as answer,
-                    aclosing(_read(answer, endpoint, credentials, request.fields)) as batches,
+                    aclosing(
+                        _read(answer, endpoint, credentials, request.fields, settings)
+                    ) as batches,
                 ):
                     async for batch in batches:
                         if not begun and (notes := request.accepted()):
@@ -144,11 +147,13 @@ class Client:
     ) -> list[Delta]:
         answer = await self._answer(endpoint, CHAT, fields, credentials, settings=settings)
         try:
-            reader = ReplyReader(endpoint, credentials.secrets, choices=fields.get("n") or 1)
+            reader = _reader(endpoint, credentials, fields, settings)
+            keepalive = Keepalive(endpoint, settings)
             found: list[Delta] = []
             try:
                 while not reader.done and (piece := await answer.read()):
                     found += reader.feed(piece)
+                    keepalive.check(reader)
                     if reader.failure is not None:
                         raise reader.failure
                 found += reader.finish()
@@ -194,13 +199,19 @@ class Client:
     ) -> Answer:
         """Send one request and check the status before anything is read."""
         try:
-            answer = await self._http.send(
-                endpoint.address(path),
-                None if fields is None else _encode(fields),
-                credentials=credentials,
-                connect_timeout=settings.connect_timeout,
-                read_timeout=settings.read_timeout,
-            )
+            # Interim answers (1xx) are no silence, and there may be no end of them.
+            async with asyncio.timeout(settings.keepalive_timeout) as interim:
+                answer = await self._http.send(
+                    endpoint.address(path),
+                    None if fields is None else _encode(fields),
+                    credentials=credentials,
+                    connect_timeout=settings.connect_timeout,
+                    read_timeout=settings.read_timeout,
+                )
+        except TimeoutError:
+            if not interim.expired():
+                raise
+            raise Keepalive(endpoint, settings).error() from None
         except WireError as error:
             failure = connection_error(error, endpoint, credentials.secrets)
             raise failure from failure.__cause__
@@ -350,16 +361,37 @@ def _encode(fields: Mapping[str, Any]) -> bytes:
         return json.dumps(fields).encode("ascii")
 
 
+def _reader(
+    endpoint: Endpoint, credentials: Credentials, fields: Mapping[str, Any], settings: Settings
+) -> ReplyReader:
+    return ReplyReader(
+        endpoint,
+        credentials.secrets,
+        choices=fields.get("n") or 1,
+        max_size=settings.max_reply_size,
+        split_reasoning=settings.split_reasoning,
+    )
+
+
 async def _read(
-    answer: Answer, endpoint: Endpoint, credentials: Credentials, fields: Mapping[str, Any]
+    answer: Answer,
+    endpoint: Endpoint,
+    credentials: Credentials,
+    fields: Mapping[str, Any],
+    settings: Settings,
 ) -> AsyncGenerator[Sequence[Event]]:
     """Yield the deltas of an answer as they arrive, then raise what went wrong."""
-    reader = ReplyReader(endpoint, credentials.secrets, choices=fields.get("n") or 1)
+    reader = _reader(endpoint, credentials, fields, settings)
+    keepalive = Keepalive(endpoint, settings)
     broken: WireError | None = None
     piece = b""
     while not reader.done:
         try:
             piece = await answer.read()
+        except asyncio.CancelledError:
+            if batch := reader.rescue():  # what was held back, in case that more of it came
+                yield batch
+            raise
         except WireError as error:
             broken = error
             batch = reader.rescue()
@@ -374,6 +406,7 @@ async def _read(
             raise failure from failure.__cause__
         if broken is not None or not piece:
             return  # all that was promised has come; at most the farewell is missing
+        keepalive.check(reader)
     await _drain(answer)
 
 

@@ -12,6 +12,7 @@ from eighty80_jupyter.errors import (
     ContextLengthError,
 )
 from eighty80_jupyter.wire.status_errors import is_out_of_credit
+from eighty80_jupyter.wire.stream import MAX_REPLY_SIZE
 from eighty80_jupyter.wire.transport_errors import Fault, WireError
 
 # 520 to 529 are those of networks between: https://developers.cloudflare.com, "5xx errors".
@@ -27,13 +28,18 @@ class Settings:
 
     `read_timeout` is the longest silence, before the reply and inside it; there is no limit on the
     whole. `max_retries` counts the attempts after the first; `max_retry_wait` bounds one wait: a
-    server that asks for more ends the attempts.
+    server that asks for more ends the attempts. `keepalive_timeout` bounds how long a connection is
+    kept while nothing of a reply comes, but comments and their like. `max_reply_size` is in
+    characters, see `ReplyReader`, as is `split_reasoning`.
     """
 
     connect_timeout: float | None = 10.0
     read_timeout: float | None = 300.0
     max_retries: int = 2
     max_retry_wait: float = 30.0
+    keepalive_timeout: float | None = 1800.0
+    max_reply_size: int = MAX_REPLY_SIZE
+    split_reasoning: bool = True
 
 
 def wait_before_retry(error: APIError, attempt: int, settings: Settings) -> float | None:

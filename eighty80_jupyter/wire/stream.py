@@ -90,7 +90,7 @@ class ReplyReader:
     @property
     def progress(self) -> int:
         """The characters of the reply so far; what is passed over adds nothing."""
-        return self._chunks.size
+        return self._chunks.size + (0 if self._whole is None else self._size)
 
     @property
     def finished(self) -> bool:
