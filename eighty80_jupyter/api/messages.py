@@ -47,6 +47,9 @@ class Message:
     tool_call_id: str | None = None
     extra: Extra | None = field(default=None, hash=False, repr=False)
 
+    def __hash__(self) -> int:
+        return hash((self.role, self.text, self.tool_calls, self.tool_call_id))
+
     def to_wire(self) -> dict[str, Any]:
         """Return the message as a request carries it, without the fields that are not set."""
         content = list(self.content) if isinstance(self.content, tuple) else self.content

@@ -85,7 +85,7 @@ class Choice:
     refusal: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     finish_reason: str | None = None
-    logprobs: tuple[Mapping[str, Any], ...] = ()
+    logprobs: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
     extra: Extra | None = field(default=None, hash=False, repr=False)
 
     def to_message(self) -> Message:
@@ -138,7 +138,7 @@ class Reply:
     seconds: float = 0.0
     status: Status = "complete"
     error: str = ""
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict, hash=False)
     notes: tuple[str, ...] = ()
     rounds: int = 1
     calls: tuple[CallRecord, ...] = ()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 from shlex import quote
+from typing import Any
 
 from eighty80_jupyter.api.request_parameters import unknown
 from eighty80_jupyter.conversation.conversation import Conversation, Watcher
@@ -47,6 +49,11 @@ class Conversations(Mapping[str, Conversation]):
 
     def __repr__(self) -> str:
         return f"<Conversations {', '.join(self._all)}; current: {self.current.name}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle as a value: the conversations, and which is the current one."""
+        with self._lock:
+            return _rebuilt, (tuple(map(copy, self._all.values())), self.current.name)
 
     def use(self, name: str) -> Conversation:
         """Make the conversation of that name the current one. Raises UsageError."""
@@ -116,3 +123,13 @@ class Conversations(Mapping[str, Conversation]):
     def _tell(self, conversation: Conversation) -> None:
         for watcher in tuple(self._watchers):
             watcher(conversation)
+
+
+def _rebuilt(conversations: Iterable[Conversation], current: str) -> Conversations:
+    """Return conversations that were copied or pickled."""
+    made = Conversations()
+    made._all.clear()  # noqa: SLF001  # its own
+    for conversation in conversations:
+        made.add(conversation)
+    made.use(current)
+    return made

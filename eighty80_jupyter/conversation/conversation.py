@@ -64,6 +64,11 @@ class Conversation:
         turns = "1 turn" if len(self) == 1 else f"{len(self)} turns"
         return f"<Conversation {self.name!r}: {turns}>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle as a value: what it holds, without those who watch it."""
+        with self._lock:
+            return _rebuilt, (self._name, tuple(self._turns), self._system, self.summary)
+
     @property
     def name(self) -> str:
         """Its name, by which it is found; a copy under another one is a `fork`."""
@@ -247,3 +252,12 @@ class Conversation:
         # Never under the lock: a watcher may wait for another thread, which waits for that lock.
         for watcher in tuple(self._watchers):
             watcher(self)
+
+
+def _rebuilt(
+    name: str, turns: Iterable[Turn], system: str | None, summary: Summary | None
+) -> Conversation:
+    """Return a conversation that was copied or pickled."""
+    conversation = Conversation(name, turns, system=system)
+    conversation.summary = summary
+    return conversation

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from eighty80_jupyter.api.models import Model
 from eighty80_jupyter.api.reply import Reply
@@ -73,6 +74,16 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<Session at {self.address}: {self.conversation!r}>"
+
+    def __reduce__(self) -> tuple[Callable[[], Session], tuple[()]]:
+        """Pickle as the session of the kernel that loads it; keys and conversations stay here."""
+        return _this_session, ()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
 
     def __getitem__(self, name: str) -> Conversation:
         """Return the conversation of that name. Raises UsageError."""
@@ -299,3 +310,9 @@ class Session:
         The conversation, the settings and the embedded model stay.
         """
         self._turns.close()
+
+
+def _this_session() -> Session:
+    """Return the session of this kernel, in which another one's is unpickled."""
+    session: Session = import_module("eighty80_jupyter").chat
+    return session
