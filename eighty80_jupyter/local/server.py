@@ -29,6 +29,17 @@ if TYPE_CHECKING:
 # lies beside that file is not importable under a name of its own.
 CHILD = (sys.executable, "-P", str(Path(__file__).with_name("child.py")))
 
+# What a Python and the runtime need of the user's environment: where things lie, the language, and
+# which processors are used. Not the rest: keys stand in it.
+_ENVIRONMENT = frozenset(
+    {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP",
+     "PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONUTF8", "VIRTUAL_ENV", "CONDA_PREFIX",
+     "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "USERPROFILE", "APPDATA",
+     "LOCALAPPDATA", "PROGRAMDATA", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE"}
+)  # fmt: skip
+_PREFIXES = ("LC_", "LD_", "DYLD_", "OMP_", "GGML_", "CUDA_", "HIP_", "ROCR_", "VK_", "MTL_")
+_LOST_SECONDS = 0.5
+
 # A panel and a cell, or two panels, may ask at once; each has memory of its own in the runtime.
 PARALLEL_REQUESTS = 2
 
@@ -141,6 +152,17 @@ class LocalServer:
         if not self._log.closed:
             raise self._failure()
 
+    def lost(self) -> str:
+        """Return how the server has ended by itself, in words; empty while it runs.
+
+        To be asked when a connection broke: a process that ends is waited for, half a second.
+        """
+        if os.getpid() != self._owner or self._log.closed:
+            return ""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_LOST_SECONDS)
+        return "" if self._process.returncode is None else self._ended()
+
     def close(self) -> None:
         """End the server and wait for it, a few seconds at most. More than once does no harm."""
         if os.getpid() != self._owner:
@@ -182,6 +204,10 @@ class LocalServer:
 
     def _failure(self) -> LocalModelError:
         """Return the error that says how the server has ended and what its log says about it."""
+        return LocalModelError(f"The server of the embedded model {self._ended()}. {_ADVICE}")
+
+    def _ended(self) -> str:
+        """Return how the server has ended, and what its log says about it."""
         status = self._process.returncode
         how = f"ended with status {status}"
         if status < 0:
@@ -192,8 +218,7 @@ class LocalServer:
         tail = _LOG_PREFIX.sub("", self._log.read().decode(errors="replace"))
         # The runtime repeats itself; its first lines are the cause, a crash's is the last.
         said = list(dict.fromkeys(line.strip() for line in tail.splitlines() if line.strip()))
-        what = "; ".join([how, *said[:3], *said[3:][-1:]]).rstrip(".")
-        return LocalModelError(f"The server of the embedded model {what}. {_ADVICE}")
+        return "; ".join([how, *said[:3], *said[3:][-1:]]).rstrip(".")
 
 
 def _read_answer(stdout: IO[bytes], answers: queue.SimpleQueue[bytes]) -> None:
@@ -214,6 +239,16 @@ def _spawn(log: int) -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
+        env=_environment(),
         start_new_session=True,
         creationflags=flags,
     )
+
+
+def _environment() -> dict[str, str]:
+    """Return what the child gets of this process's environment."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() in _ENVIRONMENT or name.upper().startswith(_PREFIXES)
+    }

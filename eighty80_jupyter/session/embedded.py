@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.config import ChatConfig
+from eighty80_jupyter.errors import LocalModelError
 from eighty80_jupyter.local import start
 from eighty80_jupyter.wire.endpoint import Secret
 
@@ -35,6 +37,20 @@ class Embedded:
         """The key that was set before, while it is active."""
         key = self._before.get("api_key")
         return key if isinstance(key, Secret) else None
+
+    def lost(self) -> str:
+        """Say that its server has ended by itself, and what helps; empty: it runs, or is not used.
+
+        To be asked when a connection to it broke.
+        """
+        how = self._server.lost() if self._server is not None else ""
+        again = "%chat --local" if self._file is None else f"%chat --local {quote(str(self._file))}"
+        return how and f"the server of the embedded model {how}; {again} starts it again"
+
+    def check(self) -> None:
+        """Raise LocalModelError where its server has ended by itself."""
+        if self._server is not None and not self._server.alive and (lost := self.lost()):
+            raise LocalModelError(lost)
 
     def use(
         self, path: str | Path | None, *, progress: Callable[[int, int], None] | None

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -157,7 +158,8 @@ class Session:
         ("auto", "none", "required" or a name) and `parallel_tool_calls`.
 
         Raises UsageError for what cannot be sent, APIError for a request that failed (its `reply`
-        is what had come), ChatInterrupted for an interrupt.
+        is what had come), ChatInterrupted for an interrupt, LocalModelError where the embedded
+        model's server has ended.
         """
         chosen = TurnOptions.of(options, keywords)
         try:
@@ -229,6 +231,7 @@ class Session:
     ) -> tuple[RunningTurn, ToolExecutor | None]:
         """Return a turn that is ready to begin, and what runs its tools."""
         self._set_autosave()  # a configuration file may have set it
+        self._embedded.check()
         prepared = self.requests.prepare(
             prompt, fields=options.fields, allow_secrets=options.allow_secrets
         )
@@ -237,7 +240,7 @@ class Session:
                 f"sent as it is: {prepared.unfilled[0]}; text in Python is never evaluated. "
                 "fields=True fills it, or hand the value over: chat.ask([text, value])"
             )
-        request = self.requests.build(prepared, options)
+        request = replace(self.requests.build(prepared, options), lost=self._embedded.lost)
         conversation = self.conversation if options.conversation is None else options.conversation
         if isinstance(conversation, str):
             conversation = self.conversations[conversation]
@@ -247,6 +250,8 @@ class Session:
                 "waits for it; ask in another, or with place=Place(keep=False)"
             )
         running = RunningTurn(conversation, request)
+        if self._journal is not None and (problem := self._journal.problem()):
+            running.adapted.append(problem)
         allow_secrets = options.allow_secrets
         return running, self.requests.executor(running, confirmer, allow_secrets=allow_secrets)
 
@@ -276,6 +281,7 @@ class Session:
         The list of each server is asked for once; `refresh` asks again. `settings` overrules the
         configuration's timeouts. Raises APIError.
         """
+        self._embedded.check()
         endpoint = self.requests.endpoint()
         if refresh or endpoint.url not in self._models:
             settings = settings or self.requests.wire_settings()

@@ -21,8 +21,11 @@ def target(path: str | os.PathLike[str]) -> Path:
         found = Path(os.path.realpath(Path(path).expanduser()))
         folder, directory = found.parent.is_dir(), found.is_dir()
         device = found.exists() and not found.is_file() and not directory
+        loop = found.is_symlink()  # what is left of links that were followed leads to itself
     except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(f"cannot use the path {str(path)[:200]!r}: {reason(error)}") from None
+    if loop:
+        raise UsageError(f"{path} is a loop of links; name another file, or remove it")
     if directory:
         raise UsageError(f"{path or found} is a directory; name a file in it")
     if device:  # moved into its place, a file would take it away from everybody

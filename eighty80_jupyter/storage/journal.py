@@ -28,6 +28,8 @@ from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.conversation.events import RoundBegan, TurnEvent
 from eighty80_jupyter.conversation.outgoing import server_mark
 from eighty80_jupyter.conversation.turn import Turn
+from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.storage.files import reason
 from eighty80_jupyter.storage.journal_files import append, begin, journal_folder
 from eighty80_jupyter.storage.serialization import plain, to_json
 from eighty80_jupyter.turns.feed import Feed, SessionEvent, TurnBegan, TurnEnded, TurnEvents
@@ -36,6 +38,7 @@ from eighty80_jupyter.wire.endpoint import Secret, without_secret
 
 PIECES_SECONDS = 0.2  # between two lines with pieces of a reply
 _CLOSE_SECONDS = 5
+_AGAIN_SECONDS = 5  # between two attempts to write on a disk that is full
 
 _log = logging.getLogger(__name__)
 _Item = dict[str, Any]
@@ -80,7 +83,10 @@ class Journal:
     """Writes down what happens to `conversations` and on `feed`, from now on until `close`.
 
     The file is made with the first event. `secrets` gives the keys that are cut out of all that is
-    written. Where the folder cannot be written, that is logged once, and nothing is kept.
+    written. What cannot be written, on a full disk, waits until it can; that is said once.
+
+    `_seen` and `_current` are changed under `_lock`, `_progress` by the loop thread, of which the
+    writing thread takes copies; `_waiting` and the descriptor are the writing thread's own.
     """
 
     def __init__(
@@ -99,6 +105,9 @@ class Journal:
         self._seen: dict[str, _Seen] = {}
         self._current = conversations.current.name
         self._progress: dict[str, _Progress] = {}
+        self._waiting: deque[_Item | _Progress] = deque()
+        self._problem = ""
+        self._is_told = False
         self._items: queue.SimpleQueue[_Item | _Progress | None] = queue.SimpleQueue()
         self._descriptor: int | None = None
         self._closed = False
@@ -116,6 +125,11 @@ class Journal:
 
     def __repr__(self) -> str:
         return f"<Journal {self.path or 'not begun'}>"
+
+    def problem(self) -> str:
+        """Return once what keeps it from being written; empty: nothing new."""
+        problem, self._problem = self._problem, ""
+        return problem
 
     def close(self) -> None:
         """Write what is left, and end."""
@@ -229,21 +243,23 @@ class Journal:
         while not ended:
             items: list[_Item | _Progress] = []
             with suppress(queue.Empty):
-                item = self._items.get(timeout=PIECES_SECONDS if self._progress else None)
+                item = self._items.get(timeout=self._patience())
                 while item is not None:
                     items.append(item)
                     item = self._items.get_nowait()
                 ended = True
-            try:
-                if items:
-                    self._write(items)
-                if time.monotonic() >= due:
-                    due = time.monotonic() + PIECES_SECONDS
-                    self._write(self._pieces())
-            except Exception as error:  # noqa: BLE001  # a full disk, a value that has no form
-                _log.warning("the journal of the conversation ends here: %s", error)
-                self._closed = ended = True
+            self._waiting += items
+            if time.monotonic() >= due:
+                due = time.monotonic() + PIECES_SECONDS
+                self._waiting += self._pieces()
+            self._write()
         self._release()
+
+    def _patience(self) -> float | None:
+        """Return for how many seconds the next event is waited for; None: as long as it takes."""
+        if self._progress:
+            return PIECES_SECONDS
+        return _AGAIN_SECONDS if self._waiting else None
 
     def _pieces(self) -> list[_Item | _Progress]:
         """Return what has come of the replies under way since the last time."""
@@ -274,20 +290,39 @@ class Journal:
                     text.done = len(whole)
         return items
 
-    def _write(self, items: list[_Item | _Progress]) -> None:
-        if not items:
-            return
-        if self._descriptor is None:
-            self.path, self._descriptor = begin(self._folder or journal_folder())
-        secrets = self._secrets()
-        for item in items:
-            if isinstance(item, _Progress):
-                item.open = True
-                continue
+    def _write(self) -> None:
+        """Write what waits; what cannot be written goes on waiting, and stands in its order."""
+        secrets = self._secrets() if self._waiting else ()
+        try:
+            while self._waiting:
+                if self._descriptor is None:
+                    self.path, self._descriptor = begin(self._folder or journal_folder())
+                if (line := self._line(self._waiting[0], secrets)) is not None:
+                    append(self._descriptor, line)
+                self._waiting.popleft()
+                self._is_told = False
+        except OSError as error:
+            if not self._is_told:
+                self._is_told = True
+                self._problem = (
+                    f"the journal cannot be written ({reason(error)}): what happens from now on is "
+                    "not in it until it can; %chat --recover finds what is"
+                )
+                _log.warning("%s", self._problem)
+
+    def _line(self, item: _Item | _Progress, secrets: Sequence[Secret]) -> bytes | None:
+        """Return an event as a line, without the secrets; None where there is nothing to write."""
+        if isinstance(item, _Progress):
+            item.open = True
+            return None
+        try:
             values = plain(item)
             for secret in secrets:
                 values = without_secret(values, secret)
-            append(self._descriptor, to_json(values) + b"\n")
+            return to_json(values) + b"\n"
+        except (UsageError, ValueError, TypeError, RecursionError) as error:
+            _log.warning("an event is not in the journal, since it has no form: %s", error)
+            return None
 
     def _release(self) -> None:
         if self._descriptor is not None:

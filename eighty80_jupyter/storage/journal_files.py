@@ -38,14 +38,29 @@ def begin(folder: Path) -> tuple[Path, int]:
     descriptor = os.open(path, flags, PRIVATE)
     lock(descriptor, wait=False)
     head = {"format": FORMAT, "schema": SCHEMA, "pid": os.getpid(), "at": time.time()}
-    append(descriptor, to_json(head) + b"\n")
+    try:
+        append(descriptor, to_json(head) + b"\n")
+    except OSError:
+        os.close(descriptor)
+        with suppress(OSError):
+            path.unlink()
+        raise
     return path, descriptor
 
 
 def append(descriptor: int, line: bytes) -> None:
-    """Write a line at the end, in one call where the system takes it whole."""
-    while line:
-        line = line[os.write(descriptor, line) :]
+    """Write a line at the end, in one call where the system takes it whole.
+
+    Raises OSError, and then the file is as it was: no half of a line stands before the next one.
+    """
+    size = os.fstat(descriptor).st_size
+    try:
+        while line:
+            line = line[os.write(descriptor, line) :]
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(descriptor, size)
+        raise
 
 
 def journals(folder: Path) -> list[Path]:

@@ -22,7 +22,14 @@ from eighty80_jupyter.conversation.conversation import Conversation, Instruction
 from eighty80_jupyter.conversation.events import RoundBegan, TurnEvent, TurnGoesOn, TurnWaits
 from eighty80_jupyter.conversation.outgoing import as_sent, sent_turns, server_mark, to_wire
 from eighty80_jupyter.conversation.turn import Exchange, Turn
-from eighty80_jupyter.errors import APIError, APIStatusError, ContextLengthError, UsageError
+from eighty80_jupyter.errors import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    APIStreamError,
+    ContextLengthError,
+    UsageError,
+)
 from eighty80_jupyter.prompt.describe.protocol import DATA_NOTE
 from eighty80_jupyter.tools.rounds import Round, RunCalls, ToolLoop, ToolOffer
 from eighty80_jupyter.turns.context import Ask, Context, ContextSettings
@@ -59,7 +66,8 @@ class Request:
     the conversation has none, `instruction` a new one that takes its place from this turn on.
     `has_data` tells whether blocks of data stand in the prompt, `source` is the prompt as typed,
     `context` says what happens where the model takes less than all. `offer` are the tools that the
-    model may call; None: it gets none.
+    model may call; None: it gets none. `lost` says, asked when a connection broke, that the server
+    is no more, and what helps; empty: that is not known.
     """
 
     prompt: Message
@@ -75,6 +83,7 @@ class Request:
     place: Place = Place()
     context: ContextSettings = field(default_factory=ContextSettings)
     offer: ToolOffer | None = None
+    lost: Callable[[], str] = field(default=lambda: "", compare=False)
 
 
 @dataclass(slots=True, eq=False)
@@ -177,6 +186,9 @@ async def take_turn(
     except asyncio.CancelledError:
         return _end(running, start, "interrupted")
     except APIError as error:
+        broke = isinstance(error, (APIConnectionError, APIStreamError))
+        if broke and (lost := running.request.lost()):
+            error.args = (lost,)
         reply = _end(running, start, "error", str(error))
         error.reply = None if reply.empty else reply
         running.error = error

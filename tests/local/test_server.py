@@ -72,6 +72,21 @@ def test_key_stays_secret(use: Use, tmp_path: Path) -> None:
         assert len(second.api_key) >= 32
 
 
+def test_environment(use: Use, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child gets where things lie and which processors to use, and none of the user's keys."""
+    keys = ("_8080_API_KEY", "OPENAI_API_KEY", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "LLAMA_API_KEY")
+    for name in (*keys, "CUDA_VISIBLE_DEVICES", "GGML_LOG", "LC_ALL"):
+        monkeypatch.setenv(name, "C.UTF-8")
+    seen = tmp_path / "seen"
+    write = f"open({str(seen)!r}, 'w').write(json.dumps(dict(os.environ)))\n"
+    use(READ + write + ANSWER + UNTIL_CLOSED)
+    with serve():
+        given = json.loads(seen.read_text())
+    assert not set(given) & set(keys)
+    assert {"PATH", "CUDA_VISIBLE_DEVICES", "GGML_LOG", "LC_ALL"} <= set(given)
+    assert given["PATH"] == os.environ["PATH"]
+
+
 def test_request(use: Use, tmp_path: Path) -> None:
     """The child is told the file's absolute path, and the port and context that were asked for."""
     seen = tmp_path / "seen"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,7 +20,7 @@ from eighty80_jupyter.conversation.branches import Conversations
 from eighty80_jupyter.conversation.turn import Turn
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.session.session import Session
-from eighty80_jupyter.storage import journal_files
+from eighty80_jupyter.storage import journal, journal_files
 from eighty80_jupyter.storage.journal import Journal
 from eighty80_jupyter.storage.recover import read_journal, recover
 from eighty80_jupyter.storage.serialization import Record
@@ -280,14 +282,56 @@ def test_a_folder_that_cannot_be_written_stops_no_turn(
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It is said once in the log; turns go on."""
+    """It is said once, in the log and with the next answer; turns go on."""
     (tmp_path / "eighty80_jupyter").write_text("a file where the folder should be")
     session.config.autosave = True
-    server.queue(stream_reply("one"), stream_reply("two"))
+    server.queue(stream_reply("one"), stream_reply("two"), stream_reply("three"))
     session.ask("first")
-    wait_until(lambda: "the journal of the conversation ends here" in caplog.text)
-    assert session.ask("second").text == "two"
-    assert caplog.text.count("ends here") == 1
+    wait_until(lambda: "the journal cannot be written" in caplog.text)
+    second = session.ask("second")
+    assert second.text == "two"
+    assert "the journal cannot be written" in second.notes[0]
+    assert session.ask("third").notes == ()
+    assert caplog.text.count("cannot be written") == 1
+
+
+def test_a_full_disk_is_said_once_and_nothing_is_lost(
+    session: Session,
+    server: ScriptedServer,
+    state: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What lies there is whole, and what happened meanwhile is written once there is room."""
+    real, left = os.write, [2_000]
+
+    def write(descriptor: int, data: bytes) -> int:
+        if left[0] <= 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        done = real(descriptor, data[: left[0]])
+        left[0] -= done
+        return done
+
+    monkeypatch.setattr(journal_files, "os", SimpleNamespace(**{**vars(os), "write": write}))
+    monkeypatch.setattr(journal, "_AGAIN_SECONDS", 0.02)
+    session.config.autosave = True
+    server.queue(*(stream_reply(f"answer {n}") for n in range(6)))
+    notes = [session.ask(f"prompt {n} {'x' * 200}").notes for n in range(3)]
+    wait_until(lambda: "cannot be written" in caplog.text)
+    notes += [session.ask(f"prompt {n}").notes for n in (3, 4)]
+    (said,) = [note for each in notes for note in each]
+    assert "(No space left on device)" in said
+    assert "--recover" in said
+    (path,) = state.iterdir()
+    there = read_journal(path)
+    assert there.unread == 0
+    assert 0 < len(there.conversations[0]) < 5
+    left[0] = 10**6
+    session.ask("prompt 5")
+    session.config.autosave = False  # ends the journal
+    there = read_journal(path)
+    assert there.unread == 0
+    assert list(there.conversations[0]) == list(session.conversation)
 
 
 def cost(turns: int, state: Path) -> float:

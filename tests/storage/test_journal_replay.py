@@ -168,7 +168,8 @@ def test_no_text_stands_before_the_line_that_it_belongs_to(tmp_path: Path) -> No
     progress = journal._progress["1"] = _Progress()
     progress.pieces.append((0, "text", "a"))
     assert journal._pieces() == []
-    journal._write([progress])
+    journal._waiting.append(progress)
+    journal._write()
     (text,) = journal._pieces()
     assert isinstance(text, dict)
     assert text["text"] == "a"

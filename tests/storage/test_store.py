@@ -334,3 +334,19 @@ def test_what_was_saved_before_a_reset_is_kept(tmp_path: Path) -> None:
     save(made, file, tell=told.append)
     assert [[turn.prompt for turn in each] for each in load(file)] == [["c"], ["a", "b"]]
     assert len(told) == 1
+
+
+def test_a_loop_of_links_is_refused(tmp_path: Path) -> None:
+    """The links stay as they are, and nothing is put in their place."""
+    one, two = tmp_path / "one.json", tmp_path / "two.json"
+    one.symlink_to(two)
+    two.symlink_to(one)
+    for path in (one, two, tmp_path / "self.json"):
+        if path.name == "self.json":
+            path.symlink_to(path)
+        with pytest.raises(UsageError, match="is a loop of links"):
+            save(talk(("a", "1")), path)
+        assert path.is_symlink()
+    with pytest.raises(UsageError, match="there is no directory"):
+        save(talk(("a", "1")), one / "talk.json")
+    assert len(list(tmp_path.iterdir())) == 3
