@@ -9,21 +9,14 @@ back with an answer or a call (`api.extra`) goes to that server and to no other.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from eighty80_jupyter.api.call_ids import free_id
 from eighty80_jupyter.api.messages import Message, Part, ToolCall
 from eighty80_jupyter.conversation.turn import Turn
 
-# Sources: OpenAI's API ("Expected a string with maximum length 40"), Mistral's ("must be a-z, A-Z,
-# 0-9, with a length of 9").
-LONGEST_ID = 40
-_STRICT_ID = re.compile(r"[A-Za-z0-9]{9}")
-_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-# Gateways hide Gemini's signature of a thought in an id, and want it back (LiteLLM does).
-_SIGNED = "__thought__"
 _NO_RESULT = "[no result]"
 
 
@@ -73,7 +66,7 @@ def with_ids(messages: Iterable[Message], *, strict: bool = False) -> tuple[Mess
     for message in messages:
         if message.tool_calls:
             waiting = [
-                (call.id, _new_id(call.id, used, strict=strict)) for call in message.tool_calls
+                (call.id, free_id(call.id, used, strict=strict)) for call in message.tool_calls
             ]
             pairs = zip(message.tool_calls, waiting, strict=True)
             calls = tuple(_renamed(call, now) for call, (_, now) in pairs)
@@ -93,9 +86,9 @@ def with_ids(messages: Iterable[Message], *, strict: bool = False) -> tuple[Mess
     return tuple(found)
 
 
-def to_wire(messages: Sequence[Message], *, strict_ids: bool = False) -> list[dict[str, Any]]:
+def to_wire(messages: Sequence[Message]) -> list[dict[str, Any]]:
     """Return messages as the body of a request has them."""
-    return [_wire(message) for message in with_ids(messages, strict=strict_ids)]
+    return [_wire(message) for message in with_ids(messages)]
 
 
 def _wire(message: Message) -> dict[str, Any]:
@@ -112,24 +105,6 @@ def _without_extra(message: Message) -> Message:
     if message.extra is None and calls == message.tool_calls:
         return message
     return replace(message, tool_calls=calls, extra=None)
-
-
-def _new_id(call_id: str, used: set[str], *, strict: bool) -> str:
-    """Return the id itself if it is good and new, else one of nine letters and digits."""
-    fits = _STRICT_ID.fullmatch(call_id) if strict else _is_short(call_id)
-    new, count = call_id, 0
-    while not fits or new in used:
-        number = int.from_bytes(
-            hashlib.blake2b(f"{count} {call_id}".encode(), digest_size=8).digest()
-        )
-        new = "".join(_LETTERS[number // 62**place % 62] for place in range(9))
-        fits, count = True, count + 1
-    used.add(new)
-    return new
-
-
-def _is_short(call_id: str) -> bool:
-    return 0 < len(call_id) <= LONGEST_ID or _SIGNED in call_id
 
 
 def _renamed(call: ToolCall, call_id: str) -> ToolCall:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from eighty80_jupyter.api.call_ids import with_strict_ids
 from eighty80_jupyter.api.request_parameters import NEVER_LEFT_OUT
 from eighty80_jupyter.errors import (
     APIStatusError,
@@ -65,6 +66,13 @@ _ONLY = re.compile(
     re.IGNORECASE,
 )
 _TOOLS = re.compile(r"\btool(?:s|config|_use|use|_calls?|_results?|_choice)?\b", re.IGNORECASE)
+# The form of an id is refused: "Tool call id was x but must be a-z, A-Z, 0-9, with a length of 9".
+_ID = re.compile(
+    r"\btool[_ -]?(?:call|use)s?\b[\w.\[\]\s]{0,12}?\bids?\b|\btool_call_ids?\b", re.IGNORECASE
+)
+_FORM = re.compile(
+    r"\blength\b|\bpattern\b|alphanumeric|\ba-z|too long|\bcharacters\b", re.IGNORECASE
+)
 _ROLE = re.compile(r"\broles?\b", re.IGNORECASE)
 _STREAMING = re.compile(r"\bstreaming\b", re.IGNORECASE)
 # Names that are words as well: they count where something says that they are a name.
@@ -85,6 +93,7 @@ class Way(Enum):
     MERGE = "the instruction stands at the beginning of the prompt"
     NO_STREAM = "the answer is not streamed"
     OFFER = "the tools of earlier turns are offered, and none may be called"
+    IDS = "calls have ids of nine letters and digits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +122,8 @@ class Change:
                 return "not streamed: the server does not stream this"
             case Way.OFFER:
                 return "the tools of earlier turns offered again, as the server demands; none runs"
+            case Way.IDS:
+                return "calls sent with other ids, which the server demands"
 
     def apply(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return the body of a request with this change; the same where it does not concern it."""
@@ -136,6 +147,8 @@ class Change:
                 changed.pop("stream_options", None)
             case Way.OFFER if "tools" not in body and (names := _called(body)):
                 changed |= {"tools": _offer(names), "tool_choice": "none"}
+            case Way.IDS:
+                changed["messages"] = with_strict_ids(body["messages"])
         return changed
 
 
@@ -171,6 +184,8 @@ def _candidates(
 ) -> Sequence[Change]:
     """Return the changes of the first kind for which something speaks."""
     whole = " ".join([text, *places])
+    if _ID.search(whole) and _FORM.search(whole):
+        return [Change(Way.IDS)]
     if "tools" not in body and _called(body) and _TOOLS.search(whole):
         return [Change(Way.OFFER)]
     if change := _role(whole, body):

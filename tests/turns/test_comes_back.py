@@ -10,7 +10,14 @@ import pytest
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.storage.store import load, save
-from tests.support.replies import chunk, sse_reply, stream_reply, tool_call, tool_chunks
+from tests.support.replies import (
+    chunk,
+    error_reply,
+    sse_reply,
+    stream_reply,
+    tool_call,
+    tool_chunks,
+)
 from tests.support.scripted import ScriptedServer
 
 if TYPE_CHECKING:
@@ -119,3 +126,27 @@ def test_ids_that_we_make_are_new_in_the_conversation(
     results = [m["tool_call_id"] for m in messages(server) if m["role"] == "tool"]
     assert calls == results
     assert len(set(calls)) == 6
+
+
+def test_a_call_of_tools_that_are_only_offered_again_is_not_run(
+    server: ScriptedServer, session: Session
+) -> None:
+    """Where a server demands the tools of earlier turns, a call that comes all the same is none."""
+    take_turn(session, server)
+    ran: list[int] = []
+
+    def look(n: int) -> None:
+        """Look."""
+        ran.append(n)
+
+    session.tool(look, safe=True)
+    again = sse_reply(tool_chunks(tool_call("look", {"n": 2}, id="c2")))
+    server.queue(error_reply(400, "tools must be defined when messages have tool calls"), again)
+    reply = session.ask("y", tools=False)
+    body = server.chats[-1].json
+    assert body["tool_choice"] == "none"
+    assert [tool["function"]["name"] for tool in body["tools"]] == ["look"]
+    assert (ran, reply.text, reply.calls) == ([], "", ())
+    server.queue(stream_reply("ok"))
+    session.ask("z", tools=False)
+    assert [m["content"] for m in messages(server)][-2:] == ["Done.", "z"]

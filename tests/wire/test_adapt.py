@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -303,6 +304,38 @@ def test_where_the_offer_does_not_help_the_first_error_is_told(server: ScriptedS
     error = ask_once(server, {**BODY, "messages": CALLED}).error
     assert isinstance(error, BadRequestError)
     assert "tool_call_id not found" in str(error)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Tool call id was c1 but must be a-z, A-Z, 0-9, with a length of 9.",
+        "Tool call IDs should be alphanumeric strings with length 9!",
+        "Invalid 'messages[1].tool_calls[0].id': string too long.",
+        "tool_call_id: String should match pattern '^[a-zA-Z0-9_-]+$'",
+    ],
+)
+def test_ids_of_calls_are_rewritten_where_their_form_is_refused(
+    server: ScriptedServer, message: str
+) -> None:
+    """Calls and results get ids of nine letters and digits, from then on at once."""
+    server.queue(refusal(message), STREAM, STREAM)
+
+    async def use(client: Client) -> list[Asked]:
+        body = {**BODY, "messages": CALLED}
+        return [await ask(client, endpoint_of(server), body) for _ in range(2)]
+
+    first, second = with_client(use)
+    assert (first.text, second.text) == ("Hello", "Hello")
+    before, *after = [request.json["messages"] for request in server.requests]
+    assert before == CALLED
+    for messages in after:
+        (call,) = (c for m in messages for c in m.get("tool_calls", ()))
+        (result,) = (m for m in messages if m["role"] == "tool")
+        assert re.fullmatch(r"[A-Za-z0-9]{9}", call["id"])
+        assert call["id"] == result["tool_call_id"]
+    assert after[0] == after[1]
+    assert len(notes(first)) == 1
 
 
 # The setting, and the last line.
