@@ -274,6 +274,18 @@ class ChatConfig(Configurable):
         "not sent; trim: old data is left out, then the oldest turns; summarize: the model "
         "condenses what would be left out",
     ).tag(config=True)
+    structured = CaselessStrEnum(
+        ["auto", "schema", "object", "prompt"],
+        "auto",
+        help="how a typed answer is asked for. schema: the server shall enforce its JSON Schema; "
+        "object: any JSON; prompt: in words only; auto: the first of these that the server takes. "
+        "It stands in the instruction as well, and every answer is checked",
+    ).tag(config=True)
+    repairs = Integer(
+        2,
+        min=0,
+        help="how often the model is asked to mend an answer that is not of the type asked for",
+    ).tag(config=True)
     base_url = UrlTrait(
         help="the address of the server; None: the environment variable _8080_API_URL, "
         "or https://api.8080.io"

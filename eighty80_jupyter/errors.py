@@ -54,7 +54,26 @@ class LocalModelError(ChatError):
 
 
 class ReplyFormatError(ChatError, ValueError):
-    """A reply is not the JSON, or not of the schema, that was asked for."""
+    """A reply is not the JSON, or not of the type or schema, that was asked for.
+
+    `reply` is the reply, an `api.reply.Reply`, or None; `text` what the model wrote, `problems` say
+    what is wrong with it, a line each, and `attempts` how often it was asked.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reply: Any = None,
+        text: str = "",
+        problems: tuple[str, ...] = (),
+        attempts: int = 1,
+    ) -> None:
+        super().__init__(message)
+        self.reply = reply
+        self.text = text
+        self.problems = problems
+        self.attempts = attempts
 
 
 class APIError(ChatError):

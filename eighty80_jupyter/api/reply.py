@@ -129,6 +129,10 @@ class Reply:
     With tools there may be several `rounds`, a request each: the answer is that of the last one,
     `usage` the sum. `calls` are the tool calls in order, `tool_seconds` is what they and the user's
     decisions took, `stopped` tells why the model was made to answer without further calls.
+
+    Where a type was asked for (`returns`), `value` is the first answer as a value of it, `values`
+    are those of all answers, `attempts` tells how often it took, and `problems` say why there is no
+    value. Values stay in memory: a saved conversation holds the texts.
     """
 
     choices: tuple[Choice, ...] = (Choice(),)
@@ -144,6 +148,14 @@ class Reply:
     calls: tuple[CallRecord, ...] = ()
     tool_seconds: float = 0.0
     stopped: Stopped = ""
+    values: tuple[Any, ...] = field(default=(), compare=False)
+    attempts: int = 1
+    problems: tuple[str, ...] = ()
+
+    @property
+    def value(self) -> Any:
+        """The first answer as a value of the type that was asked for; None without one."""
+        return self.values[0] if self.values else None
 
     @property
     def text(self) -> str:

@@ -27,6 +27,13 @@ class RoundBegan:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerRejected:
+    """The answer is not of the type that was asked for; attempt `number` goes out in its place."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class CallWritten:
     """The text of this round is a call that the model wrote; it is treated as one."""
 
@@ -58,4 +65,4 @@ class CallEnded:
 
 
 ToolEvent = RoundBegan | CallWritten | CallBegan | CallEnded
-TurnEvent = Event | ToolEvent | TurnWaits | TurnGoesOn
+TurnEvent = Event | ToolEvent | TurnWaits | TurnGoesOn | AnswerRejected

@@ -33,6 +33,7 @@ class TurnOptions:
     tool_choice: str | None = None
     parallel_tool_calls: bool | None = None
     confirmer: Confirmer | None = None
+    returns: Any = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -48,7 +49,11 @@ class TurnOptions:
         known = {each.name for each in dataclasses.fields(cls)} - {"parameters"}
         parameters = dict(keywords.get("parameters") or {})
         parameters |= {k: v for k, v in keywords.items() if k not in known | {"parameters"}}
-        return cls(**{k: v for k, v in keywords.items() if k in known}, parameters=parameters)
+        named = {k: v for k, v in keywords.items() if k in known}
+        form = parameters.get("response_format")
+        if form is not None and not isinstance(form, (str, Mapping)) and "returns" not in named:
+            named["returns"] = parameters.pop("response_format")  # a type, as elsewhere
+        return cls(**named, parameters=parameters)
 
 
 def lists_options(method: _F) -> _F:

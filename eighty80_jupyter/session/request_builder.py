@@ -6,7 +6,7 @@ import sys
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.api.messages import Message
@@ -29,6 +29,9 @@ from eighty80_jupyter.turns.turn import Outgoing, Place, Request, RunningTurn, h
 from eighty80_jupyter.wire.endpoint import DEFAULT_URL, ENV_URL, Endpoint, clean_url, resolve
 from eighty80_jupyter.wire.retries import Settings
 
+if TYPE_CHECKING:
+    from eighty80_jupyter.structured.asking import Mode, TypedAnswer
+
 
 class RequestBuilder:
     """Makes all that a turn is given out of the settings of its session.
@@ -48,6 +51,7 @@ class RequestBuilder:
         self._redactor = Redactor(environ)
         self._always: dict[str, Callable[..., Any]] = {}  # tools that need no more confirmation
         self._context_limits: dict[tuple[str, str], int] = {}  # by address and model, as learned
+        self._modes: dict[tuple[str, str], Mode] = {}  # how a type is asked for, likewise
 
     def build(self, prompt: Any, options: TurnOptions) -> Request:
         """Return all that a turn with this prompt needs, checked. Raises UsageError."""
@@ -70,6 +74,7 @@ class RequestBuilder:
             place=options.place or Place(),
             context=self._limits(endpoint.url, values),
             offer=offer,
+            typed=self.typed(options),
         )
 
     def prepare(
@@ -136,6 +141,35 @@ class RequestBuilder:
             )
         return offer
 
+    def typed(self, options: TurnOptions) -> TypedAnswer | None:
+        """Return how the answer is asked for as a value; None where no type is asked for.
+
+        Raises UsageError for what has no JSON Schema, and where `response_format` says something
+        else.
+        """
+        if options.returns is None:
+            return None
+        values = self.parameters(options.parameters)
+        if values.get("response_format") is not None:
+            raise UsageError(
+                "returns and response_format both say what the answer shall be; give one of them"
+            )
+        # A door: pydantic.
+        from eighty80_jupyter.structured.asking import MODES, TypedAnswer  # noqa: PLC0415
+        from eighty80_jupyter.structured.shape import shape_of  # noqa: PLC0415  # the same
+
+        shape = shape_of(options.returns, self.namespace)
+        server = self.address, str(values["model"])
+        wanted = self._config.structured
+        first = self._modes.get(server, MODES[0]) if wanted == "auto" else wanted
+        modes = MODES[MODES.index(first) :] if wanted == "auto" else (first,)
+        return TypedAnswer(
+            shape=shape,
+            modes=modes,
+            repairs=self._config.repairs,
+            remember=lambda mode: self._modes.update({server: mode}),
+        )
+
     def executor(
         self, running: RunningTurn, confirmer: Confirmer | None, *, allow_secrets: bool
     ) -> ToolExecutor | None:
@@ -165,6 +199,7 @@ class RequestBuilder:
         ContextLengthError for what is too long.
         """
         place = options.place or Place()
+        typed = self.typed(options)
         before = head(
             conversation,
             instruction=self.instruction(options),
@@ -172,6 +207,7 @@ class RequestBuilder:
             system_role=self._config.system_role,
             has_data=prepared.has_data,
             place=place,
+            form="" if typed is None else typed.instruction(typed.modes[0]),
         )
 
         async def nobody(_messages: Sequence[Message]) -> str:

@@ -154,12 +154,16 @@ class Session:
 
         `tools` are what the model may call: "all", names ("a,b" or a list), functions, False for
         none; None: what `config.tools` says. They run in this thread. `confirmer` asks before a
-        call; None: `session.confirmer`. With tools there are two parameters more: `tool_choice`
+        call; None: `session.confirmer`. `returns` is the type that the answer shall have, and
+        `reply.value` is it then: a pydantic model, a dataclass, a TypedDict, a NamedTuple, an Enum,
+        `Literal`, bool, int, float, str, a date, `list[...]`, a union, a JSON Schema, a dictionary
+        such as {"label": ["bug", "feature"], "score": float}, a list of choices, or a text:
+        "label: bug|feature, score: float". With tools there are two parameters more: `tool_choice`
         ("auto", "none", "required" or a name) and `parallel_tool_calls`.
 
         Raises UsageError for what cannot be sent, APIError for a request that failed (its `reply`
-        is what had come), ChatInterrupted for an interrupt, LocalModelError where the embedded
-        model's server has ended.
+        is what had come), ReplyFormatError for an answer that is not of the type, ChatInterrupted
+        for an interrupt, LocalModelError where the embedded model's server has ended.
         """
         chosen = TurnOptions.of(options, keywords)
         try:

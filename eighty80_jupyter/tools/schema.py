@@ -16,11 +16,11 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
+from eighty80_jupyter.api.json_schema import Generator, without_titles
 from eighty80_jupyter.api.request_parameters import shown, unknown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.tools.docstrings import documented
 from eighty80_jupyter.tools.input_error import ToolInputError
-from eighty80_jupyter.tools.json_schema import Generator, without_titles
 from eighty80_jupyter.tools.types import (
     Unresolved,
     annotated,
@@ -183,7 +183,6 @@ def _input(parameter: inspect.Parameter, hint: Any, words: str, name: str) -> In
 
 def _schema(inputs: list[Input], hints: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return the JSON Schema of an object with these parameters."""
-    # It imports pydantic.
     for item in inputs:  # one by one, to say which it is
         try:
             json.dumps(item.adapter.json_schema(schema_generator=Generator), allow_nan=False)

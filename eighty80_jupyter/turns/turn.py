@@ -13,11 +13,12 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api.deltas import Adapted, Retrying, Snapshot
 from eighty80_jupyter.api.messages import Message
-from eighty80_jupyter.api.reply import Reply, Status, Stopped
+from eighty80_jupyter.api.reply import Reply, Status, Stopped, Usage
 from eighty80_jupyter.conversation.conversation import Conversation, InstructionRole
 from eighty80_jupyter.conversation.events import RoundBegan, TurnEvent, TurnGoesOn, TurnWaits
 from eighty80_jupyter.conversation.outgoing import as_sent, sent_turns, server_mark, to_wire
@@ -28,6 +29,7 @@ from eighty80_jupyter.errors import (
     APIStatusError,
     APIStreamError,
     ContextLengthError,
+    ReplyFormatError,
     UsageError,
 )
 from eighty80_jupyter.prompt.describe.protocol import DATA_NOTE
@@ -36,7 +38,9 @@ from eighty80_jupyter.turns.context import Ask, Context, ContextSettings
 from eighty80_jupyter.turns.refusal import hint
 
 if TYPE_CHECKING:
-    # The client brings in the HTTP library, which nobody waits for before the first request.
+    # The client brings in the HTTP library, which nobody waits for before the first request, and
+    # typed answers bring in pydantic.
+    from eighty80_jupyter.structured.asking import TypedAnswer
     from eighty80_jupyter.wire.client import Client, Settings
     from eighty80_jupyter.wire.endpoint import Endpoint
 
@@ -67,7 +71,8 @@ class Request:
     `has_data` tells whether blocks of data stand in the prompt, `source` is the prompt as typed,
     `context` says what happens where the model takes less than all. `offer` are the tools that the
     model may call; None: it gets none. `lost` says, asked when a connection broke, that the server
-    is no more, and what helps; empty: that is not known.
+    is no more, and what helps; empty: that is not known. `typed` is the type that the answer shall
+    have.
     """
 
     prompt: Message
@@ -84,6 +89,7 @@ class Request:
     context: ContextSettings = field(default_factory=ContextSettings)
     offer: ToolOffer | None = None
     lost: Callable[[], str] = field(default=lambda: "", compare=False)
+    typed: TypedAnswer | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -95,6 +101,9 @@ class RunningTurn:
     took, `stopped` why there will be no more. `reply` is set when the turn has ended with one,
     `error` when it failed; `note` says what of the history was not sent; `done` tells that it has
     ended. `cancel` stops it from any thread.
+
+    Of a typed answer, `values` are the values, `attempts` counts how often it was asked for,
+    `rejected` is what the answers before took that could not be read.
     """
 
     conversation: Conversation
@@ -110,6 +119,10 @@ class RunningTurn:
     adapted: list[str] = field(default_factory=list)
     tool_seconds: float = 0.0
     stopped: Stopped = ""
+    values: tuple[Any, ...] = ()
+    attempts: int = 1
+    problems: tuple[str, ...] = ()
+    rejected: list[Usage] = field(default_factory=list)
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -136,15 +149,17 @@ def head(
     system_role: InstructionRole,
     has_data: bool,
     place: Place,
+    form: str = "",
 ) -> list[Message]:
     """Return the instruction message that stands before all others, or nothing.
 
-    The parameters are those of a `Request`.
+    The parameters are those of a `Request`; `form` says of what form the answer shall be.
     """
     own = conversation.system if instruction is None and place.history else instruction
     texts = [own if own is not None else system]
     if has_data or (place.history and conversation.has_data):
         texts.append(DATA_NOTE)
+    texts.append(form)
     text = "\n\n".join(filter(None, texts))
     return [Message(system_role, text)] if text else []
 
@@ -176,7 +191,8 @@ async def take_turn(
     Turns of one conversation wait for each other. Cancelled, it returns what had come as a reply
     with the status `interrupted`. Broken off by an APIError, it raises that with the partial reply
     as its `reply`. A partial reply is committed too; where nothing had come the conversation stays
-    as it was.
+    as it was. An answer that is not of the type that was asked for is committed, and raises
+    ReplyFormatError.
     """
     start = time.perf_counter()
     try:
@@ -193,7 +209,11 @@ async def take_turn(
         error.reply = None if reply.empty else reply
         running.error = error
         raise
-    return _end(running, start, "complete")
+    reply = _end(running, start, "complete")
+    if running.problems:
+        running.error = format_error(reply)
+        raise running.error
+    return reply
 
 
 async def _rounds(
@@ -202,14 +222,18 @@ async def _rounds(
     """Send requests and run the calls that they bring, until the model has answered."""
     offer = running.request.offer
     if offer is None or run_calls is None:
-        await _round(running, client, emit, {})
+        await _answer(running, client, emit)
         return
     loop = ToolLoop(offer, running.rounds, emit, run_calls, running.conversation.call_ids())
+    typed = running.request.typed
+    form = "" if typed is None else typed.instruction("schema")
     while not running.stopped:
         emit([RoundBegan(loop.number)])
-        await _round(running, client, emit, offer.fields(loop.number))
+        await _round(running, client, emit, offer.fields(loop.number), form=form)
         called = loop.take(running.snapshot)
         if called is None:
+            if typed is not None:
+                await _answer(running, client, emit, already=True)
             return
         model, running.snapshot = running.snapshot.model, Snapshot()
         running.snapshot.model = model
@@ -220,15 +244,34 @@ async def _rounds(
             running.tool_seconds += time.perf_counter() - start
     # Without the tools it can only answer.
     emit([RoundBegan(loop.number)])
-    await _round(running, client, emit, {})
+    await _answer(running, client, emit)
+
+
+async def _answer(
+    running: RunningTurn, client: Client, emit: Emit, *, already: bool = False
+) -> None:
+    """Send the request that is answered without tools; `already` says that an answer is there."""
+    if running.request.typed is None:
+        await _round(running, client, emit, {})
+        return
+    from eighty80_jupyter.turns.typed import take_typed_answer  # noqa: PLC0415  # a door: pydantic
+
+    await take_typed_answer(running, partial(_round, running, client, emit), emit, already=already)
 
 
 async def _round(
-    running: RunningTurn, client: Client, emit: Emit, fields: Mapping[str, Any]
+    running: RunningTurn,
+    client: Client,
+    emit: Emit,
+    fields: Mapping[str, Any],
+    *,
+    form: str = "",
+    correction: Sequence[Message] = (),
 ) -> None:
     """Send one request and take in all that answers it; once more where it was too long.
 
-    `fields` go into the body besides the parameters.
+    `fields` go into the body besides the parameters. `form` says of what form the answer shall be,
+    `correction` what was wrong with the answer before.
     """
     request = running.request
 
@@ -244,9 +287,10 @@ async def _round(
         system_role=request.system_role,
         has_data=request.has_data,
         place=request.place,
+        form=form,
     )
     while True:
-        messages = await context.messages(before, running.messages)
+        messages = await context.messages(before, [*running.messages, *correction])
         running.note = context.note
         try:
             await _send(running, messages, client, emit, fields)
@@ -335,6 +379,21 @@ def _end(running: RunningTurn, start: float, status: Status, error: str = "") ->
     return reply
 
 
+def format_error(reply: Reply) -> ReplyFormatError:
+    """Return the error for a reply that is not of the type that was asked for."""
+    asked = "" if reply.attempts == 1 else f" at {reply.attempts} attempts"
+    more = len(reply.problems) - 1
+    others = f" (and {more} more)" if more else ""
+    return ReplyFormatError(
+        f"the reply is not of the type that was asked for{asked}: {reply.problems[0]}{others}; "
+        "its text is error.text, and stands in the conversation",
+        reply=reply,
+        text=reply.text,
+        problems=reply.problems,
+        attempts=reply.attempts,
+    )
+
+
 def exchange_of(running: RunningTurn, reply: Reply) -> Exchange:
     """Return what stands in the history for the prompt of a turn and this reply to it."""
     request = running.request
@@ -356,9 +415,12 @@ def _reply(running: RunningTurn, start: float, status: Status, error: str) -> Re
         status=status,
         error=error,
     )
-    if not running.rounds:
+    reply = replace(
+        reply, values=running.values, attempts=running.attempts, problems=running.problems
+    )
+    if not running.rounds and not running.rejected:
         return reply
-    counts = [done.usage for done in running.rounds] + [reply.usage]
+    counts = [*(done.usage for done in running.rounds), *running.rejected, reply.usage]
     known = [usage for usage in counts if usage is not None]
     return replace(
         reply,

@@ -61,6 +61,10 @@ class Answer:
             self._output = Output(self._page)
             self._draw_thoughts()
 
+    def again(self) -> None:
+        """Forget what came: another attempt takes its place in the same outputs."""
+        self._begin()
+
     def _begin(self) -> None:
         self._text = GrowingText()
         self._frozen = []

@@ -19,6 +19,7 @@ from eighty80_jupyter.api.deltas import (
     TextWasReasoning,
 )
 from eighty80_jupyter.conversation.events import (
+    AnswerRejected,
     CallBegan,
     CallEnded,
     CallWritten,
@@ -32,6 +33,7 @@ from eighty80_jupyter.notebook.cell.outputs import QUIET, Output, Page
 from eighty80_jupyter.notebook.cell.pacing import Pacing
 from eighty80_jupyter.notebook.cell.summary import last_line
 from eighty80_jupyter.notebook.cell.tool_display import CallGroup, show_figures
+from eighty80_jupyter.notebook.cell.value import ValueAnswer
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -80,7 +82,8 @@ class NotebookWriter:
 
     One answer is drawn as frozen blocks and a tail. Several stand one below the other under small
     headings, each as one output, since no output can be put between others. `markdown` sends the
-    text as `text/markdown` for the front end to render. `metadata` goes with every output.
+    text as `text/markdown` for the front end to render. `metadata` goes with every output. `typed`
+    shows the answer as a value.
 
     The calls of a round stand in one output below what the model said before them, and those of
     the next round with them, unless it said something in between.
@@ -94,11 +97,13 @@ class NotebookWriter:
         allow_images: bool = False,
         markdown: bool = False,
         metadata: Mapping[str, Any] | None = None,
+        typed: bool = False,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._now = now
         self._page = Page(publish, dict(metadata or {}), markdown=markdown, images=allow_images)
         self._several = choices > 1
+        self._kind = ValueAnswer if typed else Answer
         self._answers: list[Answer] = []
         self._calls: CallGroup | None = None
         self._written: frozenset[str] = frozenset()
@@ -126,8 +131,8 @@ class NotebookWriter:
                     self._waits_since = self._now()
                 case TurnGoesOn():
                     self._end_wait()
-                case RoundBegan() | CallWritten() | CallBegan() | CallEnded():
-                    self._take_tool_event(event)
+                case RoundBegan() | AnswerRejected() | CallWritten() | CallBegan() | CallEnded():
+                    self._take_round_event(event)
         now = self._now()
         if self._waits_since is not None and now - self._waits_since >= WAIT_SECONDS:
             self._note.quiet(WAITS)
@@ -168,6 +173,9 @@ class NotebookWriter:
         for choice in reply.choices:
             answer = self._answer(choice.index)
             answer.complete(choice.text or choice.refusal, choice.reasoning)
+        for answer, value in zip(self._answers, reply.values, strict=False):
+            if isinstance(answer, ValueAnswer):
+                answer.value, answer.valid = value, True
         for answer in self._answers:
             answer.draw(final=True)
         self._page.metadata.update(reply_metadata(reply, messages))
@@ -180,8 +188,13 @@ class NotebookWriter:
             self._note.quiet(f"waited {seconds:.1f} s for another turn of this conversation")
         self._waits_since = None
 
-    def _take_tool_event(self, event: RoundBegan | CallWritten | CallBegan | CallEnded) -> None:
+    def _take_round_event(
+        self, event: RoundBegan | AnswerRejected | CallWritten | CallBegan | CallEnded
+    ) -> None:
         match event:
+            case AnswerRejected():
+                for answer in self._answers:
+                    answer.again()
             case RoundBegan():
                 self._begin_round()
             case CallWritten():
@@ -220,7 +233,7 @@ class NotebookWriter:
     def _answer(self, index: int) -> Answer:
         while len(self._answers) <= index:
             number = len(self._answers) + 1 if self._several else None
-            self._answers.append(Answer(self._page, number))
+            self._answers.append(self._kind(self._page, number))
         return self._answers[index]
 
 

@@ -32,6 +32,12 @@ def facts(reply: Reply) -> list[str]:
         parts.append("cut at the length limit (length)")
     elif reply.finish_reason not in ("stop", None):
         parts.append(f"stopped: {reply.finish_reason}")
+    return [part for part in [*parts, *_what_is_amiss(reply)] if part]
+
+
+def _what_is_amiss(reply: Reply) -> list[str]:
+    """Return what a user should know of the answer: none, not of the form, cut short by us."""
+    parts: list[str] = []
     first = reply.choices[0]
     if reply.status == "complete" and not (first.text or first.refusal):
         called = "called a tool instead of answering"
@@ -40,11 +46,15 @@ def facts(reply: Reply) -> list[str]:
         parts.append("no more calls after the limit of rounds (tool_rounds)")
     elif reply.stopped == "repeated":
         parts.append("no more calls after the same one three times")
+    if reply.problems:
+        parts.append("not of the type that was asked for")
+    elif reply.values and reply.attempts > 1:
+        parts.append(f"valid at attempt {reply.attempts}")
     if reply.status == "complete" and not reply.well_formed:
         parts.append("not the JSON that was asked for")
     if not reply.has_answer and (reply.status == "complete" or not reply.empty):
         parts.append("not sent with later prompts")
-    return [part for part in parts if part]
+    return parts
 
 
 def last_line(reply: Reply, notes: Sequence[str] = ()) -> str:

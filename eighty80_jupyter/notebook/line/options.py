@@ -113,6 +113,17 @@ class LineOptions:
         metavar="NAME",
         takes="variable",
     )
+    returns: str | None = _option(
+        "ask",
+        'the type of the answer: a class, or a text such as "label: bug|feature, score: float"',
+        metavar="TYPE",
+        takes="variable",
+    )
+    choices: str | None = _option(
+        "ask",
+        "have the model answer with one of these; one that holds a comma stands in quotes",
+        metavar="A,B,...",
+    )
     raw: bool = _option(
         "ask",
         "send {{...}} as it is, instead of the variable's value",

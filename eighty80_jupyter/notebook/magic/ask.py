@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,10 +12,11 @@ from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.api.continuation import overlap, undecided
 from eighty80_jupyter.api.deltas import ReasoningDelta, TextDelta
 from eighty80_jupyter.conversation.events import RoundBegan
-from eighty80_jupyter.errors import APIError, ChatInterrupted
+from eighty80_jupyter.errors import APIError, ChatInterrupted, ReplyFormatError
 from eighty80_jupyter.notebook.cell.display import SCHEMA, NotebookWriter, has_pages
 from eighty80_jupyter.notebook.cell.dry_run import dry_run_html, dry_run_text
 from eighty80_jupyter.notebook.cell.terminal import make_terminal_writer
+from eighty80_jupyter.notebook.cell.value import ValueTerminalWriter
 from eighty80_jupyter.notebook.magic.prompt_request import Question
 from eighty80_jupyter.notebook.saved.metadata import turn_metadata
 from eighty80_jupyter.session.options import TurnOptions
@@ -39,7 +41,7 @@ def ask(context: CommandContext, question: Question) -> None:
             listen=take,
             options=_options(question),
         )
-    except (APIError, ChatInterrupted) as error:
+    except (APIError, ChatInterrupted, ReplyFormatError) as error:
         reply = error.reply
         raise
     finally:
@@ -48,10 +50,16 @@ def ask(context: CommandContext, question: Question) -> None:
         kept = turn_metadata(question.conversation, turn) if turn else None
         drawn = reply if question.begun is None else _rest(reply, question.begun)
         writer.finish(drawn, turn.messages if turn else (), notes, kept)
-        if context.options.into is not None and reply is not None:
-            context.shell.user_ns[context.options.into] = reply
+        typed = question.options.returns is not None
+        if context.options.into is not None and reply is not None and (reply.values or not typed):
+            context.shell.user_ns[context.options.into] = _value(reply) if typed else reply
     context.reply = reply
     _hint(context, question.prepared)
+
+
+def _value(reply: Reply) -> Any:
+    """Return what `--into` gets of a typed answer: the value, or the values of several answers."""
+    return list(reply.values) if len(reply.choices) > 1 else reply.value
 
 
 def _options(question: Question) -> TurnOptions:
@@ -97,7 +105,8 @@ def dry_run(context: CommandContext, question: Question) -> None:
     requests, options = context.session.requests, _options(question)
     sent = requests.outgoing(question.prepared, question.conversation, options)
     fields = request_parameters.body_fields(requests.parameters(options.parameters))
-    offer = requests.offer(options)
+    offer, typed = requests.offer(options), requests.typed(options)
+    fields |= typed.fields(typed.modes[0]) if typed is not None else {}
     fields |= offer.fields(1) if offer is not None else {}
     shown = (sent, fields, question.prepared, requests.calibration)
     context.show(dry_run_html(*shown), dry_run_text(*shown))
@@ -122,8 +131,9 @@ def _alternatives(question: Question, turn: Turn | None) -> list[str]:
 
 def _writer(context: CommandContext, question: Question) -> Writer:
     """Return the writer for what the shell is seen through."""
+    typed = question.options.returns is not None
     if not has_pages(context.shell):
-        return make_terminal_writer()
+        return ValueTerminalWriter(sys.stdout.write) if typed else make_terminal_writer()
     config = context.session.config
     markdown = config.output_format == "markdown"
     if config.output_format == "auto":
@@ -140,6 +150,7 @@ def _writer(context: CommandContext, question: Question) -> Writer:
         allow_images=config.allow_images,
         markdown=markdown,
         metadata=metadata,
+        typed=typed,
     )
 
 

@@ -53,6 +53,7 @@ def question(context: CommandContext, prompt: str, *, first_line: int) -> Questi
     conversation = conversation_in(context)
     options = _turn_options(context.options)
     context.session.requests.offer(options)  # refused, if it must be, before anything is done
+    context.session.requests.typed(options)  # the same
     if context.options.retry is not None:
         turn = conversation.numbered(context.options.retry)
         return Question(
@@ -95,8 +96,20 @@ def _turn_options(line: LineOptions) -> TurnOptions:
         tools=False if line.no_tools else tools,
         tool_choice=line.tool_choice,
         parallel_tool_calls=line.parallel_tools if says_how else None,
+        returns=_returns(line),
         parameters=line.parameters,
     )
+
+
+def _returns(line: LineOptions) -> Any:
+    """Return the type that a line asks for. Raises UsageError."""
+    if line.choices is None:
+        return line.returns
+    if line.returns is not None:
+        raise UsageError("--returns and --choices both say what comes; give one of them")
+    from eighty80_jupyter.structured.shorthand import choices_of  # noqa: PLC0415  # a door: pydantic
+
+    return list(choices_of(line.choices))
 
 
 def _check(line: LineOptions, prompt: str) -> None:

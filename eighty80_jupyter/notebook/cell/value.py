@@ -1,0 +1,159 @@
+"""A typed answer as a person reads it: its fields as a table, records as rows; while it comes, too.
+
+A model wrote every text in it: all of them pass the door for text that reaches a page.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from eighty80_jupyter.notebook.cell.answer import Answer
+from eighty80_jupyter.notebook.cell.outputs import QUIET
+from eighty80_jupyter.notebook.cell.summary import last_line
+from eighty80_jupyter.notebook.cell.terminal import TerminalWriter
+
+_MOST_ROWS = 200
+_DEEPEST = 4
+_LEFT = "text-align: left; vertical-align: top"
+_WRAPPER = {"value"}  # the field of an answer that is no object by itself
+
+
+def plain_value(value: Any) -> Any:
+    """Return a value as JSON has it, for display; what has no such form as its text."""
+    from pydantic_core import to_jsonable_python  # noqa: PLC0415  # a door: pydantic
+
+    return to_jsonable_python(value, fallback=str, serialize_unknown=True)
+
+
+def partial_value(text: str) -> Any:
+    """Return what an unfinished JSON text holds so far; None where there is nothing yet."""
+    from pydantic_core import from_json  # noqa: PLC0415  # a door: pydantic
+
+    starts = [at for at in (text.find("{"), text.find("[")) if at >= 0]
+    if not starts:
+        return None
+    try:
+        value = from_json(text[min(starts) :].rstrip("`\n "), allow_partial="trailing-strings")
+    except ValueError:
+        return None
+    return value["value"] if isinstance(value, dict) and value.keys() == _WRAPPER else value
+
+
+def value_html(value: Any) -> str:
+    """Return a plain value as HTML: a table of its fields, or of records with a row each."""
+    return f'<div style="overflow-x: auto">{_html(value, 0)}</div>'
+
+
+def value_text(value: Any) -> str:
+    """Return a plain value as text: a line a field, or JSON where it is nested."""
+    if isinstance(value, dict) and not any(isinstance(v, (dict, list)) for v in value.values()):
+        return "\n".join(f"{name}: {_word(one)}" for name, one in value.items())
+    return _json(value) if isinstance(value, (dict, list)) else _word(value)
+
+
+class ValueAnswer(Answer):
+    """An answer that is a value: its fields fill as they come, the raw text is folded below."""
+
+    value: Any = None
+    valid = False
+
+    def _draw_text(self, *, final: bool) -> None:
+        text = self._text.tail
+        found = plain_value(self.value) if self.valid else partial_value(text)
+        if self.valid:
+            self._output.html(f"{value_html(found)}{_folded(text)}", value_text(found))
+        elif found is not None and not final:
+            self._output.html(value_html(found), value_text(found))
+        else:
+            self._output.html(_raw(text), text)
+        self._text.drawn()
+
+    def _draw_whole(self, *, final: bool) -> None:
+        self._draw_text(final=final)
+
+
+class ValueTerminalWriter(TerminalWriter):
+    """Write a typed answer to a terminal when it is there: half a JSON text says nothing."""
+
+    def text(self, piece: str) -> None:
+        """Wait for the whole."""
+
+    def finish(self, reply: Any, messages: Any = (), notes: Any = (), kept: Any = None) -> None:
+        """Write the values, or the raw text where there is none, and the last line."""
+        del messages, kept
+        self.end()
+        if reply is None:
+            return
+        shown = [value_text(plain_value(value)) for value in reply.values]
+        for text in shown or [choice.text or choice.refusal for choice in reply.choices]:
+            self._put(f"{text}\n")
+        self._put(f"[{last_line(reply, notes)}]\n")
+        self.tick()
+
+
+def _html(value: Any, depth: int) -> str:
+    if isinstance(value, dict) and value and depth < _DEEPEST:
+        rows = "".join(
+            f'<tr><th style="{_LEFT}">{_escape(str(name))}</th>'
+            f'<td style="{_LEFT}">{_html(one, depth + 1)}</td></tr>'
+            for name, one in list(value.items())[:_MOST_ROWS]
+        )
+        return f"<table>{rows}</table>{_more(len(value))}"
+    if isinstance(value, list) and value and depth < _DEEPEST:
+        if all(isinstance(one, dict) for one in value):
+            return _records(value, depth)
+        if not any(isinstance(one, (dict, list)) for one in value):
+            return _escape(", ".join(_word(one) for one in value[:_MOST_ROWS])) + _more(len(value))
+    if isinstance(value, (dict, list)):
+        return f"<code>{_escape(json.dumps(value, ensure_ascii=False))}</code>"
+    return _escape(_word(value)).replace("\n", "<br>")
+
+
+def _records(records: list[dict[str, Any]], depth: int) -> str:
+    names = list(dict.fromkeys(name for one in records[:_MOST_ROWS] for name in one))
+    head = "".join(f'<th style="{_LEFT}">{_escape(str(name))}</th>' for name in names)
+    rows = "".join(
+        "<tr>"
+        + "".join(
+            f'<td style="{_LEFT}">{_html(one[name], depth + 1) if name in one else ""}</td>'
+            for name in names
+        )
+        + "</tr>"
+        for one in records[:_MOST_ROWS]
+    )
+    return (
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{_more(len(records))}"
+    )
+
+
+def _more(count: int) -> str:
+    if count <= _MOST_ROWS:
+        return ""
+    return f'<div style="{QUIET}">and {count - _MOST_ROWS:,} more</div>'
+
+
+def _raw(text: str) -> str:
+    return f'<pre style="white-space: pre-wrap">{_escape(text)}</pre>'
+
+
+def _folded(text: str) -> str:
+    return (
+        f'<details><summary style="{QUIET}">as the model wrote it</summary>{_raw(text)}</details>'
+    )
+
+
+def _word(value: Any) -> str:
+    words: Mapping[Any, str] = {None: "none", True: "true", False: "false"}
+    return words[value] if value is None or isinstance(value, bool) else str(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _escape(text: str) -> str:
+    from eighty80_jupyter.notebook.markdown.render import escape  # noqa: PLC0415  # the Markdown stack
+
+    return escape(text)

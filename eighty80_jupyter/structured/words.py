@@ -1,0 +1,35 @@
+"""Words that mean the same choice: case, quotes, punctuation and Markdown do not matter."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+# Not `#`, `+` and `-`: C# is not C, and a grade of A- is not A.
+_AROUND = (
+    " \t\r\n\"'`*_~()[]{}.,;:!?\u201c\u201d\u2018\u2019\u201e\u201a\u00ab\u00bb\u2026\u00a0\u200b"
+)
+_LEADING = re.compile(r"\s*(?:#{1,6}\s+|>\s*|[-*+\u2022]\s+|\d{1,2}[.)]\s+)")
+_LABELS = (
+    "answer", "final answer", "label", "category", "class", "classification", "choice", "result",
+    "output", "response", "prediction", "verdict", "sentiment", "type", "value",
+)  # fmt: skip
+_BLANKS = re.compile(r"\s+")
+
+
+def folded(text: str) -> str:
+    """Return a text as it is compared: without case, and what may stand around a word."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    while found := _LEADING.match(plain):
+        plain = plain[found.end() :]
+    return _BLANKS.sub(" ", plain.strip(_AROUND))
+
+
+def without_prefix(text: str, names: Iterable[str]) -> str:
+    """Return an answer without `Answer:`, `Label:` or one of the names and a colon before it."""
+    words = "|".join(re.escape(name) for name in (*names, *_LABELS) if name)
+    prefix = re.match(
+        rf"""[\s"'`*_#>-]*(?:the\s+)?(?:{words})["'`*_\s]*[:=]""", text, re.IGNORECASE
+    )
+    return text[prefix.end() :] if prefix else text
