@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from eighty80_jupyter.prompt.describe.display import defaults
 from eighty80_jupyter.prompt.describe.registry import Registry, describe
 from eighty80_jupyter.prompt.describe.values.fields import hides_fields
 from eighty80_jupyter.prompt.describe.values.own import own_text
@@ -188,7 +189,8 @@ def _as_json(value: Any) -> str | None:
     try:
         if not _is_plain(value):
             return None
-        plain = to_jsonable_python(value, fallback=_scalar)
+        with defaults():
+            plain = to_jsonable_python(value, fallback=_scalar)
         return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
     except Exception:  # noqa: BLE001  # a foreign container or model may raise anything
         return None

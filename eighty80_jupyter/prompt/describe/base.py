@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -240,14 +240,3 @@ def _cut(text: str, keep: int, *, middle: bool, noted: bool) -> tuple[str, int]:
     gap = "\n" if lines else " "
     note = f"[… {len(text) - kept:,} of {len(text):,} characters left out]"
     return gap.join(piece for piece in (head, note, tail) if piece), kept
-
-
-def fit_lines(lines: Iterable[str], budget: int) -> list[str]:
-    """Return as many of the first lines as fit into `budget` tokens."""
-    chosen: list[str] = []
-    for line in lines:
-        budget -= estimate(line) + 1
-        if budget < 0:
-            break
-        chosen.append(line)
-    return chosen

@@ -37,6 +37,7 @@ from eighty80_jupyter.prompt.describe.custom import (
     custom,
     of_text,
 )
+from eighty80_jupyter.prompt.describe.display import defaults
 from eighty80_jupyter.prompt.describe.foreign import TimeLimit
 from eighty80_jupyter.prompt.describe.kinds import (
     arrays,
@@ -121,7 +122,7 @@ def describe(
     Takes under 0.5 s for any value, but for functions in `registry` and drawing for `image`. Raises
     UsageError for options that do not fit the value, and nothing else.
     """
-    with TimeLimit() as patience:
+    with defaults(), TimeLimit() as patience:
         request = Request(
             name=name,
             options=options.strip(),

@@ -55,7 +55,7 @@ def test_large_arrays() -> None:
         (np.full(5_000, "text"), "dtype <U4"),
         (np.array([{"a": 1}, None, [1]], dtype=object), "[{'a': 1}, None, [1]]"),
         (np.zeros(3, dtype=[("a", int), ("b", "U3")]), "(0, '')"),
-        (np.ma.masked_array([1, 2], [False, True]), "[1 --]"),
+        (np.ma.masked_array([1, 2], [False, True]), "[1, --]"),
         (np.arange(6).reshape(2, 3).T, "[[0, 3],"),
         (np.zeros(3, dtype=[("a", int)]).view(np.recarray), "[(0,), (0,), (0,)]"),
     ],

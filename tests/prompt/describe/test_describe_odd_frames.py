@@ -189,7 +189,7 @@ def test_polars_types() -> None:
     assert "- lists: List(Int64), 40 missing" in text
     assert "- structs: Struct({'a': Int64})" in text
     assert "2 unique: u 40, v 40" in text
-    assert "- nan: Float64, 40 missing" in text
+    assert "- 'nan': Float64, 40 missing" in text
     assert "\"[1, 2]\",{'a': 1},u,u,b'ab',1.50,\"[0, 1, 2" in text
     assert len(text) < 5_000
 

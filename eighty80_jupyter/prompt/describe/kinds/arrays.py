@@ -6,7 +6,9 @@ is not waited for.
 
 from __future__ import annotations
 
+import re
 import sys
+from functools import partial
 from typing import Any
 
 from eighty80_jupyter.prompt.describe.base import (
@@ -21,6 +23,7 @@ from eighty80_jupyter.prompt.describe.base import (
 )
 from eighty80_jupyter.prompt.describe.tables.ranges import range_of
 from eighty80_jupyter.prompt.describe.values.containers import Limits, Writer
+from eighty80_jupyter.prompt.describe.values.fields import stored_in
 from eighty80_jupyter.prompt.tokens import estimate
 
 TAKES = ("head=N", "full")
@@ -29,13 +32,14 @@ _WHOLE = 50_000_000  # elements that are all looked at
 _SMALL = 1_000  # elements of an array that may be shown whole
 _FULL = 1_000_000
 _FIRST = 20
+_DIGITS = 6  # decimals of a float, but with `full`
 _CORNER = (3, 8)  # rows and columns of the last two axes
 
 
 def draft(value: Any, request: Request) -> Draft | None:
     """Describe an array; None for any other value."""
     if is_a(value, "numpy", "ndarray"):
-        return _numpy(value, request, kind=kind_of(value))
+        return _numpy(value, request, kind=kind_of(value), about=_unit(value, request))
     if is_a(value, "torch", "Tensor"):
         return _torch(value, request)
     if is_a(value, "jax", "Array"):
@@ -62,21 +66,35 @@ def _numpy(value: Any, request: Request, *, kind: str, about: str = "") -> Draft
         f"{kind}, shape {tuple(value.shape)}, dtype {request.shorten(str(value.dtype), 200)}{about}"
     )
     summary = f"{shape} {request.shorten(str(value.dtype), 40)}"
-    whole = "full" in chosen or ("head" not in chosen and value.size <= _SMALL)
-    if whole:
-        text = f"{head}:\n{attempt(_written, value, request, default='(unreadable)')}"
-        if "full" in chosen or estimate(text) <= request.budget:
-            return Draft(text=text, kind=kind, summary=summary, fixed="full" in chosen, block=True)
+    full = "full" in chosen
+    if full or ("head" not in chosen and value.size <= _SMALL):
+        digits = 0 if full else _DIGITS
+        written, note = attempt(_written, value, request, digits, default=("(unreadable)", ""))
+        text = f"{head}{note}:\n{written}"
+        if full or estimate(text) <= request.budget:
+            return Draft(text=text, kind=kind, summary=summary, fixed=full, block=True)
     lines = [head]
     if facts := attempt(_facts, value, default=""):
         lines.append(facts)
     first, shown = _first(value, chosen.get("head"))
     room = request.budget - estimate("\n".join(lines)) - 20
-    text, kept = fit(attempt(_written, first, request, default=""), max(room, 0))
+    written, note = attempt(_written, first, request, _DIGITS, default=("", ""))
+    text, kept = fit(written, max(room, 0))
     if text and kept:
-        lines.append(f"{shown}:\n{text}")
+        lines.append(f"{shown}{note}:\n{text}")
     cut = "" if first.size == value.size and kept else f"all but {shown}"
     return Draft(text="\n".join(lines), kind=kind, summary=summary, cut=cut, block=True)
+
+
+def _unit(value: Any, request: Request) -> str:
+    """Return the unit of an array of a library that has them (astropy, unyt)."""
+    if type(value).__module__.partition(".")[0] == "numpy":
+        return ""
+    for name in ("unit", "units"):
+        if any(name in cls.__dict__ for cls in type(value).__mro__) or name in stored_in(value):
+            read = partial(request.patience.call, lambda name: str(getattr(value, name)), name)
+            return f", unit {request.shorten(attempt(read, default='unknown'), 60)}"
+    return ""
 
 
 def _facts(value: Any) -> str:
@@ -87,11 +105,14 @@ def _facts(value: Any) -> str:
         return "" if true is None else f"True {true:,}, False {value.size - true:,}"
     if value.dtype.kind not in "iufmM" or not value.size:
         return ""
-    found = range_of(value)
+    masked = is_a(value, "numpy.ma", "MaskedArray")
+    found = range_of(value.compressed() if masked else value)
     name = "NaT" if value.dtype.kind in "mM" else "NaN"
     parts = [found.text() and f"range {found.text()}"]
     if value.dtype.kind in "fmM":
         parts.append(f"{found.missing:,} {name}")
+    if masked:
+        parts.append(f"{value.size - value.count():,} masked")
     text = ", ".join(part for part in parts if part)
     return f"in a sample of {found.sample:,} elements: {text}" if found.sample else text
 
@@ -112,20 +133,31 @@ def _first(value: Any, rows: int | None) -> tuple[Any, str]:
     return value[corner], f"values at [{shown}]"
 
 
-def _written(value: Any, request: Request) -> str:
+def _written(value: Any, request: Request, digits: int) -> tuple[str, str]:
+    """Return the elements, and a note where they are rounded to `digits` decimals (0: never)."""
     numpy: Any = sys.modules["numpy"]
     if value.dtype.hasobject or value.dtype.names or is_a(value, "numpy", "matrix"):
         limits = Limits(items=_FULL, depth=8, width=80)
-        return Writer(request, limits).text(value.tolist())
+        return Writer(request, limits).text(value.tolist()), ""
     if is_a(value, "numpy.ma", "MaskedArray"):
-        return str(value)
-    plain = numpy.asarray(value)
+        plain = value.astype(object).filled("--")
+    else:
+        plain = numpy.asarray(value)
+    form = {"floatmode": "maxprec", "precision": digits} if digits else {"floatmode": "unique"}
     with numpy.errstate(all="ignore"):
-        return str(
-            numpy.array2string(
-                plain, separator=", ", threshold=plain.size + 1, max_line_width=120, precision=6
-            )
-        )
+        text = numpy.array2string(
+            plain, separator=", ", threshold=plain.size + 1, max_line_width=120, **form,
+            formatter={"object": str},
+        )  # fmt: skip
+        exact = not digits or plain.dtype.kind != "f" or _is_exact(text, plain)
+    return str(text), "" if exact else f", numbers to {digits} decimals"
+
+
+def _is_exact(text: str, values: Any) -> bool:
+    """Say whether the numbers in a text are those of an array."""
+    numpy: Any = sys.modules["numpy"]
+    numbers = numpy.array(re.findall(r"[-+]?(?:[\d.]+(?:e[-+]?\d+)?|nan|inf)", text), values.dtype)
+    return bool(numpy.array_equal(numbers, values.ravel(), equal_nan=True))
 
 
 def _named(value: Any, kind: str, about: str) -> Draft:

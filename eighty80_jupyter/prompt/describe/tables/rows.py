@@ -11,6 +11,8 @@ from eighty80_jupyter.prompt.describe.values import brief
 from eighty80_jupyter.prompt.describe.values.containers import Limits, Writer
 
 FORMATS = ("csv", "md", "json")
+MISSING = "NA"  # in a table of one column; in others the cell is empty
+_LIKE_MISSING = {"", "na", "n/a", "nan", "nat", "none", "null", "<na>", "#n/a", "missing"}
 _LABEL = 60  # characters of a column's name
 _HUGE = 1e15
 _TINY = 1e-4
@@ -105,7 +107,7 @@ def label(name: Any, request: Request) -> str:
     if isinstance(name, str):
         text = text_of(name)
         text = request.shorten(text, _LABEL) if len(text) > _LABEL else text
-        odd = not text or text != text.strip() or not text.isprintable() or _like_number(text)
+        odd = not text or text != text.strip() or not text.isprintable() or _like_constant(text)
         return repr(text) if odd else text
     if isinstance(name, tuple):
         limits = Limits(items=10, depth=2, width=_LABEL)
@@ -114,7 +116,10 @@ def label(name: Any, request: Request) -> str:
     return request.shorten(text.removesuffix(_MIDNIGHT), _LABEL)
 
 
-def _like_number(text: str) -> bool:
+def _like_constant(text: str) -> bool:
+    """Say whether a text reads as a number, a truth value or a missing one."""
+    if text in {"None", "nan", "NaT", "<NA>", "True", "False"}:
+        return True
     return text[:1].isdigit() and text.replace(".", "", 1).isdigit()
 
 
@@ -125,15 +130,16 @@ def rendered(names: list[str], rows: list[list[Any]], form: str) -> str:
     if form == "md":
         lines = [names, ["---"] * len(names), *rows]
         return "\n".join("| " + " | ".join(map(_escaped, line)) + " |" for line in lines)
-    alone = "NA" if len(names) == 1 else ""  # an empty line would be lost
+    alone = MISSING if len(names) == 1 else ""  # an empty line would be lost
     return "\n".join(",".join(_quoted(cell, alone) for cell in line) for line in [names, *rows])
 
 
 def _quoted(cell: str | None, missing: str) -> str:
-    """Return a cell of CSV: an empty text is quoted, what is missing is not."""
+    """Return a cell of CSV: a text that is empty or reads as missing is quoted, unlike these."""
     if cell is None:
         return missing
-    if cell and not any(mark in cell for mark in ',"\n\r'):
+    plain = cell and not any(mark in cell for mark in ',"\n\r')
+    if plain and (isinstance(cell, Bare) or cell.strip().casefold() not in _LIKE_MISSING):
         return cell
     return '"' + cell.replace('"', '""') + '"'
 
@@ -141,6 +147,8 @@ def _quoted(cell: str | None, missing: str) -> str:
 def _escaped(cell: str | None) -> str:
     if cell is None:
         return ""
+    if not cell.strip(' "'):
+        return json.dumps(cell)  # an empty text, unlike what is missing
     return " ".join(cell.replace("\\", "\\\\").replace("|", "\\|").splitlines())
 
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from eighty80_jupyter.prompt.describe.base import Draft, Request, attempt, count, fit
 from eighty80_jupyter.prompt.describe.tables.columns import grouped
-from eighty80_jupyter.prompt.describe.tables.rows import FORMATS, Cells, label, rendered
+from eighty80_jupyter.prompt.describe.tables.rows import FORMATS, MISSING, Cells, label, rendered
 from eighty80_jupyter.prompt.describe.tables.shown import TAKES, Shown, choices
 from eighty80_jupyter.prompt.describe.tables.stats import Column, sample_of
 from eighty80_jupyter.prompt.tokens import estimate
@@ -207,6 +207,8 @@ class _Drawing:
         if columns < table.columns:
             title += f", {columns:,} of {table.columns:,} columns"
         title += f", as {_FORM_NAMES[self.form]}"
+        if self.form == "csv" and len(texts) == 1 and None in texts[0]:
+            title += f", missing as {MISSING}"
         if cells.rounded:
             title += ", numbers to 6 digits"
         if cells.clipped:
