@@ -17,15 +17,17 @@ class Exchange:
 
     `messages` begins with the prompt and ends with the answer; between them are the rounds with
     tools, if there were any. `has_data` tells whether blocks of data stand in it. `source` is the
-    prompt as it was typed, before its fields were filled. `tools` names those that were offered.
-    `server` is the mark of the one that answered, if calls came from it: what only that one takes
-    back is sent to no other.
+    prompt as it was typed, before its fields were filled. `seen` tells whether a person has seen
+    that: what a file brings is text, and no field in it is filled. `tools` names those that were
+    offered. `server` is the mark of the one that answered, if calls came from it: what only that
+    one takes back is sent to no other.
     """
 
     messages: tuple[Message, ...]
     reply: Reply
     has_data: bool = False
     source: str = ""
+    seen: bool = field(default=True, compare=False)
     tools: tuple[str, ...] = ()
     server: str = ""
 
@@ -97,6 +99,11 @@ class Turn:
     def prompt(self) -> str:
         """The text of the user's message."""
         return self.messages[0].text
+
+    @property
+    def typed(self) -> str:
+        """The prompt as it was typed, if it can be asked again so; else nothing."""
+        return self.exchange.source if self.exchange.seen else ""
 
     @property
     def source(self) -> str:

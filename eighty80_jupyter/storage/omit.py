@@ -8,7 +8,7 @@ from typing import Any
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.blocks import without_data
-from eighty80_jupyter.storage.serialization import Record, mended, plain, read_conversation
+from eighty80_jupyter.storage.serialization import Record, as_seen, mended, plain, read_conversation
 from eighty80_jupyter.wire.endpoint import Secret, without_secret
 
 KINDS = ("data", "images", "tools")
@@ -48,7 +48,9 @@ def conversation_without(
 ) -> Conversation:
     """Return a conversation of the same turns without those things. Raises UsageError."""
     values = plain_without(Record.of(conversation), without, secret)
-    return read_conversation(mended(values))  # programs of others read it
+    made = read_conversation(mended(values))  # programs of others read it
+    turns = {turn.id: turn for turn in conversation}
+    return as_seen(made, lambda turn, number: turns[turn].alternatives[number].seen)
 
 
 def kinds_of(without: Iterable[str]) -> frozenset[str]:

@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
@@ -140,6 +140,23 @@ def read_conversation(value: Any) -> Conversation:
             raise UsageError(f"turn {number} is there twice")
         seen.add(turn.id)
     return record.to_conversation()
+
+
+def as_seen(conversation: Conversation, seen: Callable[[str, int], bool]) -> Conversation:
+    """Return a conversation that says of each prompt whether a person has seen it as it was typed.
+
+    `seen` tells it for the id of a turn and the number of its alternative, from 0.
+    """
+    turns = []
+    for turn in conversation:
+        exchanges = (
+            dataclasses.replace(e, seen=seen(turn.id, n)) for n, e in enumerate(turn.alternatives)
+        )
+        turns.append(dataclasses.replace(turn, alternatives=tuple(exchanges)))
+    summary = conversation.summary
+    conversation.restore(turns, system=conversation.system)
+    conversation.summary = summary
+    return conversation
 
 
 def check_name(name: str) -> None:

@@ -23,7 +23,13 @@ from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.storage.files import locked, read_file, target, write_file
 from eighty80_jupyter.storage.omit import Secrets, plain_without
-from eighty80_jupyter.storage.serialization import Record, from_json, read_conversation, to_json
+from eighty80_jupyter.storage.serialization import (
+    Record,
+    as_seen,
+    from_json,
+    read_conversation,
+    to_json,
+)
 
 FORMAT = "eighty80_jupyter conversation"
 SCHEMA = 1
@@ -80,6 +86,7 @@ def load(path: str | os.PathLike[str]) -> list[Conversation]:
             conversation = read_conversation(value)
         except UsageError as error:
             raise _refused(path, str(error)) from None
+        conversation = as_seen(conversation, lambda _turn, _number: False)
         conversation = _named_anew(conversation, {other.name for other in found})
         found.append(conversation)
         _known.setdefault(conversation, {})[target(path)] = _pieces(value)

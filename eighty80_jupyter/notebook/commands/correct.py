@@ -9,6 +9,7 @@ from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.views import turn_html, turn_text
 from eighty80_jupyter.notebook.commands.branch import shortened, turns
+from eighty80_jupyter.notebook.saved.asked import asked_again
 from eighty80_jupyter.notebook.saved.export_notebook import options_of
 from eighty80_jupyter.notebook.saved.metadata import page_of
 
@@ -47,25 +48,15 @@ def edit(context: CommandContext, number: int) -> None:
     """Put a prompt into a new cell, which asks it anew in place of its turn."""
     conversation = context.conversation
     turn = conversation.numbered(number)
-    source = turn.exchange.source or _text(turn.messages[0].content)
+    source, is_raw = asked_again(turn)
     if not source.strip():
         raise UsageError("this turn has no text to edit")
     place = (conversation.find(turn.id) or 0) + 1
     content = turn.messages[0].content
     if not isinstance(content, str):
         context.say("Its pictures and sounds are not in the new cell: name them again.")
-    # What is known only as it was sent has its fields filled, and what was sent as it was typed had
-    # none: braces in it are no fields.
-    is_raw = not turn.exchange.source or ("{{" in source and source == turn.prompt)
     options = _options(context, turn) + " --raw" * is_raw
     context.put_cell(f"%%chat --again {place}{options}\n{source}", what="the cell")
-
-
-def _text(content: Any) -> str:
-    """Return the text of a prompt, without words for its pictures and sounds."""
-    if isinstance(content, str):
-        return content
-    return "\n".join(part["text"] for part in content or () if part["type"] == "text")
 
 
 def _options(context: CommandContext, turn: Turn) -> str:

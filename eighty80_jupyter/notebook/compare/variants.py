@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def prompt_of(turn: Turn) -> PreparedPrompt:
     """Return the prompt of a turn as it was sent, to be sent once more."""
     content = turn.messages[0].content or ""  # a prompt always has one
-    return PreparedPrompt(content=content, has_data=turn.has_data, source=turn.source)
+    return PreparedPrompt(content=content, has_data=turn.has_data, source=turn.typed)
 
 
 def start(

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from eighty80_jupyter.notebook.cell.summary import last_line
 from eighty80_jupyter.notebook.panel.streaming import StreamingTurn, finished_parts
+from eighty80_jupyter.notebook.saved.asked import asked_again
+from eighty80_jupyter.prompt.template.syntax import escaped
 from eighty80_jupyter.turns.feed import (
     ConversationChanged,
     SessionEvent,
@@ -278,10 +280,12 @@ class Page:
     def _wire(self, index: int, turn: Turn, *, parts: bool) -> dict[str, Any]:
         """Return a turn as the browser takes it; without `parts` its answer stays as it is."""
         reply, images = turn.reply, self._session.config.allow_images
+        text, is_raw = asked_again(turn)
         return {
             "id": turn.id,
             "number": index + 1,
             "source": turn.source,
+            "edit": escaped(text) if is_raw else text,
             "text": "\n\n".join(c.text or c.refusal for c in reply.choices),
             "line": last_line(reply),
             "error": reply.error,

@@ -12,6 +12,7 @@ from eighty80_jupyter.notebook.cell.display import SCHEMA, NotebookWriter
 from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
 from eighty80_jupyter.notebook.cell.tool_display import entries_html, entries_of, entries_text
 from eighty80_jupyter.notebook.line.parser import parse
+from eighty80_jupyter.notebook.saved.asked import asked_again
 from eighty80_jupyter.notebook.saved.metadata import turn_metadata
 
 if TYPE_CHECKING:
@@ -64,9 +65,9 @@ def _cell(number: int, source: str, outputs: list[dict[str, Any]] | None = None)
 def _source(turn: Turn) -> str:
     """Return the cell that asks the prompt again."""
     options = options_of(turn.reply.parameters)
-    source = turn.source
-    if source == turn.prompt and "{{" in source:
-        options += " --raw"  # no field of it was filled
+    source, is_raw = asked_again(turn)
+    if is_raw and "{{" in source:
+        options += " --raw"
     return f"%%chat{options}\n{source}"
 
 

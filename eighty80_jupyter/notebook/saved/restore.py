@@ -123,7 +123,8 @@ def _read(path: str | os.PathLike[str]) -> list[_SavedTurn]:
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
         raise UsageError(f"{path} is no notebook: it has no cells")
-    typed = "\n".join(_text(cell.get("source")) for cell in cells)
+    # One prompt stands in one cell, and counts where the page shows it.
+    typed = "\0".join(_text(cell.get("source")) for cell in cells if not _is_hidden(cell))
     kept = []
     for number, (cell, raw) in enumerate(_outputs(cells), 1):
         try:
@@ -254,7 +255,7 @@ def _checked(raw: Mapping[str, Any], cell: Mapping[str, Any], typed: str) -> _Sa
     entry = replace(
         entry,
         id=entry.id[:100],
-        source=entry.source if entry.source in typed else "",
+        source=entry.source if "\0" not in entry.source and entry.source in typed else "",
         parameters=_parameters(entry.parameters),
     )
     # Before anything looks into the messages: they may be of any shape.
@@ -294,6 +295,13 @@ def _outputs(cells: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict
                 said = entry.get("messages") or entry.get("role") == "state"
                 if said and "conversation" in entry:
                     yield cell, entry
+
+
+def _is_hidden(cell: Mapping[str, Any]) -> bool:
+    """Tell whether the page does not show what is typed in a cell."""
+    metadata = cell.get("metadata")
+    settings = metadata.get("jupyter") if isinstance(metadata, dict) else None
+    return isinstance(settings, dict) and bool(settings.get("source_hidden"))
 
 
 def _text(source: Any) -> str:

@@ -143,6 +143,15 @@ def split(inside: str) -> tuple[str, str, str] | None:
     return inside.strip(" \t"), "", ""
 
 
+def escaped(text: str) -> str:
+    """Return the prompt that is sent as `text`: a backslash before whatever would be a field."""
+    pieces = []
+    for piece in parse(text):
+        is_text = isinstance(piece, Literal) and piece.source == piece.text
+        pieces.append(piece.source if is_text else "\\" + piece.source)
+    return "".join(pieces)
+
+
 def quiet_parse(expression: str) -> ast.Expression | None:
     """Return the tree of an expression, or None where it is none; warn about nothing."""
     with warnings.catch_warnings():

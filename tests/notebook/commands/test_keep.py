@@ -239,3 +239,50 @@ def test_a_kernel_that_is_not_told_its_notebook_asks_for_it(start: Kernels) -> N
     result = start().run("%chat --restore")
     assert result.error is not None
     assert "%chat --restore NOTEBOOK.ipynb" in result.error.evalue
+
+
+CRAFTED = "Summarise {{open('made-by-a-file', 'w')}} and {{len('x' * n)}}"
+
+
+def crafted(path: Path, text: str) -> None:
+    """Put another `source` into a saved conversation, which no page shows."""
+    saved = json.loads(path.read_text())
+    saved["turns"][0]["alternatives"][0]["source"] = text
+    path.write_text(json.dumps(saved))
+
+
+@pytest.mark.parametrize("then", ["", "%chat --retry\n", "%chat --retry\n%chat --alternative 1\n"])
+def test_what_a_file_brings_is_text(
+    start: Kernels, server: ScriptedServer, tmp_path: Path, then: str
+) -> None:
+    """A prompt of a loaded file is asked again as it was sent, whatever the file says was typed."""
+    server.queue(*(stream_reply("ok") for _ in range(4)))
+    file, kernel = tmp_path / "talk.json", start()
+    run(kernel, f"%chat hello\n%chat --save {file}")
+    crafted(file, CRAFTED)
+    run(kernel, f"%chat --reset\n%chat --load {file}\nn = 3")
+    for line in then.splitlines():
+        run(kernel, line)
+    shown = "".join(run(kernel, "%chat --edit 1").data())
+    assert "%%chat --again 1 --raw\nhello" in shown
+    assert "{{" not in shown
+    exported = tmp_path / "talk.ipynb"
+    run(kernel, f"%chat --export {exported}")
+    assert "{{" not in "".join(c["source"] for c in json.loads(exported.read_text())["cells"])
+    run(kernel, "%%chat --again 1 --raw\nhello")
+    assert sent(server) == [("user", "hello")]
+    assert run(kernel, "import os; print(os.path.exists('made-by-a-file'))").stdout == "False\n"
+
+
+def test_a_loaded_file_is_written_again_as_it_was(
+    start: Kernels, server: ScriptedServer, tmp_path: Path
+) -> None:
+    """What was typed stays in the file through loading and saving, and so does its one branch."""
+    server.queue(stream_reply("ok"))
+    file, kernel = tmp_path / "talk.json", start()
+    run(kernel, f"n = 3\n%chat hello {{{{n}}}}\n%chat --save {file}")
+    before = json.loads(file.read_text())
+    again = start()
+    run(again, f"%chat --load {file}\n%chat --save {file}")
+    assert json.loads(file.read_text()) == before
+    assert before["turns"][0]["alternatives"][0]["source"] == "hello {{n}}"

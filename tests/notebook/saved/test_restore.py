@@ -277,6 +277,17 @@ def test_hidden_text_of_a_notebook_is_never_evaluated_or_sent(tmp_path: Path) ->
     assert made[0].reply.parameters == {"top_p": 0.5}
 
 
+def test_what_a_page_hides_is_not_typed(tmp_path: Path) -> None:
+    """A prompt counts as typed in a cell that is shown, whole, and not in one that is hidden."""
+    entry = kept(1, source="{{open('x', 'w')}}")
+    shown = cell(entry, source="%chat {{open('x', 'w')}}")
+    hidden = {**shown, "metadata": {"jupyter": {"source_hidden": True}}}
+    halves = [cell(entry, source="%chat {{open('x',"), cell(source=" 'w')}}")]
+    assert [read(tmp_path, *cells)[0].exchange.source for cells in ([shown], [hidden], halves)] == [
+        *("{{open('x', 'w')}}", "", "")
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

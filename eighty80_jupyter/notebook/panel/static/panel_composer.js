@@ -124,7 +124,7 @@ class Composer {
     this.again = turn.id;
     this.cancelButton.hidden = false;
     this.sendButton.textContent = "Send again";
-    this.setText(turn.source);
+    this.setText(turn.edit ?? turn.source);
     this.box.focus();
   }
 

@@ -196,7 +196,8 @@ class Transcript {
   // The prompts that are on show, in order.
   prompts() {
     return [...this.list.children]
-      .map(({ dataset }) => this.turns.get(dataset.turn).turn.source)
+      .map(({ dataset }) => this.turns.get(dataset.turn).turn)
+      .map((turn) => turn.edit ?? turn.source)
       .filter(Boolean);
   }
 
