@@ -20,11 +20,12 @@ class Conversations(Mapping[str, Conversation]):
     """Named conversations, in the order in which they began. `current` is the one that cells use.
 
     Watchers are told of every change of a conversation, and of another one becoming current.
+    Whatever thread changes them holds `_lock`; watchers are told without it.
     """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._watchers: list[Watcher] = []
+        self._watchers: tuple[Watcher, ...] = ()
         self._all: dict[str, Conversation] = {}
         self.current = self._take(Conversation(MAIN))
 
@@ -57,23 +58,31 @@ class Conversations(Mapping[str, Conversation]):
 
     def use(self, name: str) -> Conversation:
         """Make the conversation of that name the current one. Raises UsageError."""
-        self.current = self[name]
-        self._tell(self.current)
-        return self.current
+        with self._lock:
+            conversation = self.current = self[name]
+        self._tell(conversation)
+        return conversation
 
     def new(self, name: str | None = None) -> Conversation:
         """Begin a conversation and make it the current one; without a name it gets a free one.
 
         Raises UsageError for a name that is taken or cannot be one.
         """
-        return self.add(Conversation(self._free(name)))
+        with self._lock:  # of two threads that ask at once, each gets a name of its own
+            conversation = self.current = self._take(Conversation(self._free(name)))
+        self._tell(conversation)
+        return conversation
 
     def fork(self, name: str | None = None, *, at: int | None = None) -> Conversation:
         """Go on from the current conversation, up to turn `at`, under another name.
 
         Raises UsageError.
         """
-        return self.add(self.current.fork(self._free(name, self.current.name), at=at))
+        with self._lock:
+            fork = self.current.fork(self._free(name, self.current.name), at=at)
+            self.current = self._take(fork)
+        self._tell(fork)
+        return fork
 
     def add(self, conversation: Conversation) -> Conversation:
         """Take in a conversation, in place of one of its name, and make it the current one."""
@@ -93,11 +102,12 @@ class Conversations(Mapping[str, Conversation]):
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Have `watcher(conversation)` called after every change; returns what ends this."""
-        self._watchers.append(watcher)
+        with self._lock:
+            self._watchers = (*self._watchers, watcher)
 
         def end() -> None:
-            if watcher in self._watchers:
-                self._watchers.remove(watcher)
+            with self._lock:
+                self._watchers = tuple(w for w in self._watchers if w is not watcher)
 
         return end
 
@@ -121,7 +131,7 @@ class Conversations(Mapping[str, Conversation]):
         return conversation
 
     def _tell(self, conversation: Conversation) -> None:
-        for watcher in tuple(self._watchers):
+        for watcher in self._watchers:
             watcher(conversation)
 
 

@@ -32,7 +32,7 @@ class Conversation:
     Indexing, iteration and `len` are over turns. `system` is the instruction message of this
     conversation; None leaves it to the configuration. `summary` stands for the oldest turns where
     the model had to condense them. Every change is whole when it is seen, from whatever thread it
-    comes, and is told to the watchers.
+    comes, and is told to the watchers: it is made under `_lock`, and told without it.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Conversation:
         self._places = {turn.id: index for index, turn in enumerate(self._turns)}
         self._data_turns = sum(turn.has_data for turn in self._turns)
         self._lock = threading.RLock()
-        self._watchers: list[Watcher] = []
+        self._watchers: tuple[Watcher, ...] = ()
 
     def __len__(self) -> int:
         return len(self._turns)
@@ -81,7 +81,8 @@ class Conversation:
 
     @system.setter
     def system(self, text: str | None) -> None:
-        self._system = text
+        with self._lock:
+            self._system = text
         self._tell()
 
     @property
@@ -231,11 +232,12 @@ class Conversation:
 
         Returns the function that ends this.
         """
-        self._watchers.append(watcher)
+        with self._lock:
+            self._watchers = (*self._watchers, watcher)
 
         def end() -> None:
-            if watcher in self._watchers:
-                self._watchers.remove(watcher)
+            with self._lock:
+                self._watchers = tuple(w for w in self._watchers if w is not watcher)
 
         return end
 
@@ -250,7 +252,7 @@ class Conversation:
 
     def _tell(self) -> None:
         # Never under the lock: a watcher may wait for another thread, which waits for that lock.
-        for watcher in tuple(self._watchers):
+        for watcher in self._watchers:
             watcher(self)
 
 

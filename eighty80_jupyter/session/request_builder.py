@@ -20,8 +20,8 @@ from eighty80_jupyter.prompt.template.prepare import Context, PreparedPrompt, pr
 from eighty80_jupyter.prompt.tokens import Calibration, estimate
 from eighty80_jupyter.session.options import Tools, TurnOptions
 from eighty80_jupyter.storage.user_secret import user_secret
-from eighty80_jupyter.tools.call import ToolSettings
 from eighty80_jupyter.tools.executor import RefusingConfirmer, ToolExecutor
+from eighty80_jupyter.tools.result import ToolSettings
 from eighty80_jupyter.tools.rounds import Confirmer, ToolOffer, make_offer
 from eighty80_jupyter.tools.toolbox import ToolBox
 from eighty80_jupyter.turns.context import ContextSettings

@@ -36,7 +36,8 @@ SCHEMA = 1
 LIMIT = 1_000_000_000  # bytes of a file
 
 _Pieces = frozenset[bytes]
-# What each conversation last wrote to a file, or read from it.
+# What each conversation last wrote to a file, or read from it. An entry is the conversation's own,
+# and changed by whoever saves or loads it, one at a time.
 _known: weakref.WeakKeyDictionary[Conversation, dict[Path, _Pieces]] = weakref.WeakKeyDictionary()
 
 

@@ -19,21 +19,7 @@ from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.tools.result import ToolSettings, cleaned, error_text, result_text
 from eighty80_jupyter.tools.run import GivenUpError, execute
-from eighty80_jupyter.tools.shown import shown_call
 from eighty80_jupyter.tools.toolbox import Tool, unknown_tool
-
-__all__ = [
-    "ToolResult",
-    "ToolSettings",
-    "ToolStatus",
-    "error_text",
-    "execute",
-    "not_run",
-    "prepare_call",
-    "result_text",
-    "run_tool",
-    "shown_call",
-]
 
 ToolStatus = Literal["done", "failed", "refused", "unknown", "invalid", "timeout", "stopped"]
 
@@ -55,11 +41,6 @@ class ToolResult:
     status: ToolStatus
     seconds: float = 0.0
     value: Any = field(default=None, repr=False, compare=False)
-
-    @property
-    def ok(self) -> bool:
-        """Whether the function ran to its end."""
-        return self.status == "done"
 
     def to_message(self) -> Message:
         """Return the message that answers the call."""

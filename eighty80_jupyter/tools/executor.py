@@ -21,16 +21,10 @@ from typing import Any
 from eighty80_jupyter.api.messages import ToolCall
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.conversation.events import CallBegan, CallEnded, ToolEvent
-from eighty80_jupyter.tools.call import (
-    ToolResult,
-    ToolSettings,
-    not_run,
-    prepare_call,
-    run_tool,
-    shown_call,
-)
+from eighty80_jupyter.tools.call import ToolResult, not_run, prepare_call, run_tool
+from eighty80_jupyter.tools.result import ToolSettings
 from eighty80_jupyter.tools.rounds import Confirmer, Decision
-from eighty80_jupyter.tools.shown import asked_call
+from eighty80_jupyter.tools.shown import asked_call, shown_call
 from eighty80_jupyter.tools.toolbox import Tool
 
 _log = logging.getLogger(__name__)
@@ -83,7 +77,8 @@ class ToolExecutor:
     """What runs the calls of a turn.
 
     `tools` are those that were offered, by name. `always` holds, by name, the functions which the
-    user has allowed once and for all; it is added to. `timeout` in seconds is for tools that have
+    user has allowed once and for all; all turns of a session share it, each change is one entry in
+    one step. `timeout` in seconds is for tools that have
     none of their own; None: no limit. `conversation` is the one whose turn waits.
     """
 

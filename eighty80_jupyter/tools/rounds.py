@@ -21,7 +21,8 @@ from eighty80_jupyter.api.request_parameters import shown, unknown
 from eighty80_jupyter.conversation.events import CallBegan, CallEnded, CallWritten, TurnEvent
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.tools.arguments import parsed
-from eighty80_jupyter.tools.call import ToolResult, not_run, shown_call
+from eighty80_jupyter.tools.call import ToolResult, not_run
+from eighty80_jupyter.tools.shown import shown_call
 from eighty80_jupyter.tools.toolbox import Tool, ToolBox, make_tool
 from eighty80_jupyter.tools.written import written_call
 
@@ -173,7 +174,7 @@ class Round:
     results: dict[str, ToolResult] = field(default_factory=dict)
 
     def answer(self, result: ToolResult) -> None:
-        """Take in the result of one of the calls; the first one counts."""
+        """Take in the result of one of the calls; the first one counts, from whatever thread."""
         self.results.setdefault(result.call.id, result)
 
     def close(self) -> None:

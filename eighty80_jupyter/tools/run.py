@@ -72,7 +72,11 @@ def execute(
 
 
 class _Worker:
-    """One call in a daemon thread, which can be waited for, cancelled and left behind."""
+    """One call in a daemon thread, which can be waited for, cancelled and left behind.
+
+    Its thread writes `_value` and `_error`, which are read after `_ended` is set. `_cancelled` is
+    the caller's and `_cancel` the coroutine's; each sets its own before it looks at the other's.
+    """
 
     def __init__(self, function: Callable[[], Any]) -> None:
         self._function = function

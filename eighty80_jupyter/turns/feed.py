@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -50,18 +51,22 @@ class Feed:
     """Calls its watchers with every event, in the thread where it happens.
 
     That is the loop thread for all that concerns a turn, so a watcher must return at once. One that
-    fails is logged and does not disturb the others, nor the turn.
+    fails is logged and does not disturb the others, nor the turn. Who watches is changed under
+    `_lock`, by any thread.
     """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._watchers: tuple[SessionWatcher, ...] = ()
 
     def watch(self, watcher: SessionWatcher) -> Callable[[], None]:
         """Call `watcher` from now on; returns the function that ends this."""
-        self._watchers = (*self._watchers, watcher)
+        with self._lock:
+            self._watchers = (*self._watchers, watcher)
 
         def end() -> None:
-            self._watchers = tuple(w for w in self._watchers if w is not watcher)
+            with self._lock:
+                self._watchers = tuple(w for w in self._watchers if w is not watcher)
 
         return end
 

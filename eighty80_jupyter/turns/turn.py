@@ -432,7 +432,7 @@ def _reply(running: RunningTurn, start: float, status: Status, error: str) -> Re
     )
 
 
-# A lock belongs to one loop, and a conversation may see several.
+# A lock belongs to one loop, and a conversation may see several. Used on the loop thread only.
 _Locks = weakref.WeakKeyDictionary[Conversation, tuple[asyncio.AbstractEventLoop, asyncio.Lock]]
 _locks: _Locks = weakref.WeakKeyDictionary()
 

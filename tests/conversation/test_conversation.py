@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -140,3 +141,38 @@ def test_a_watcher_may_wait_for_another_thread_that_looks() -> None:
     conversation.system = "Be brief."
     conversation.reset()
     assert seen == [2, 1, 2, 2, 2, 2, 0]
+
+
+def test_threads_that_begin_conversations_get_one_each() -> None:
+    """No name is given twice, and no conversation takes the place of another one."""
+    talks = Conversations()
+    start = threading.Barrier(8)
+
+    def begin() -> list[Conversation]:
+        start.wait()
+        return [talks.new() if n % 2 else talks.fork() for n in range(50)]
+
+    with ThreadPoolExecutor(8) as pool:
+        made = [
+            each for future in [pool.submit(begin) for _ in range(8)] for each in future.result()
+        ]
+    assert len({each.name for each in made}) == 400
+    assert all(talks[each.name] is each for each in made)
+
+
+def test_threads_that_watch_lose_no_watcher() -> None:
+    """Whoever begins or ends to watch at the same moment, all others are told."""
+    talk = Conversation()
+    heard: list[int] = []
+    start = threading.Barrier(8)
+
+    def watch(number: int) -> None:
+        start.wait()
+        for _ in range(200):
+            talk.watch(lambda _changed: None)()
+        talk.watch(lambda _changed: heard.append(number))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(watch, range(8)))
+    talk.reset()
+    assert sorted(heard) == list(range(8))

@@ -19,14 +19,13 @@ from eighty80_jupyter.prompt.secrets.redact import Redactor
 from eighty80_jupyter.tools import run as tool_run
 from eighty80_jupyter.tools.call import (
     ToolResult,
-    ToolSettings,
-    execute,
     not_run,
     prepare_call,
     run_tool,
-    shown_call,
 )
-from eighty80_jupyter.tools.run import MOST_ITEMS, FirstItems, GivenUpError
+from eighty80_jupyter.tools.result import ToolSettings
+from eighty80_jupyter.tools.run import MOST_ITEMS, FirstItems, GivenUpError, execute
+from eighty80_jupyter.tools.shown import shown_call
 from eighty80_jupyter.tools.toolbox import Tool, ToolBox, make_tool
 
 
@@ -63,7 +62,7 @@ def test_a_call() -> None:
     assert not isinstance(prepared, ToolResult)
     result = run_tool(*prepared, call=call_of(), clock=lambda: float(next(ticks)))
     assert result == ToolResult(call=call_of(), text="fine in Paris", status="done", seconds=1.0)
-    assert (result.ok, result.value) == (True, "fine in Paris")
+    assert (result.status, result.value) == ("done", "fine in Paris")
     assert result.to_message() == Message("tool", "fine in Paris", tool_call_id="c1")
 
 
@@ -102,7 +101,7 @@ def test_not_prepared(call: ToolCall, status: str, text: str) -> None:
     settings = ToolSettings(redactor=Redactor({"A_TOKEN": "s3cr3t-value"}))
     result = prepare_call(box(), call, settings)
     assert isinstance(result, ToolResult)
-    assert (result.status, result.text, result.ok) == (status, text, False)
+    assert (result.status, result.text) == (status, text)
     assert result.to_message().tool_call_id == "c1"
 
 
@@ -116,7 +115,7 @@ def test_no_tools() -> None:
 def test_not_run() -> None:
     """A refusal is a result."""
     result = not_run(call_of(), "refused", "the user said no")
-    assert (result.status, result.ok, result.seconds) == ("refused", False, 0.0)
+    assert (result.status, result.seconds) == ("refused", 0.0)
 
 
 @given(st.text(), st.text())

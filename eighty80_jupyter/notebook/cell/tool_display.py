@@ -224,7 +224,7 @@ def entries_of(messages: Sequence[Message], records: Sequence[CallRecord] = ()) 
 
 
 def _shown(name: str, arguments: str) -> str:
-    from eighty80_jupyter.tools.call import shown_call  # noqa: PLC0415  # seldom needed
+    from eighty80_jupyter.tools.shown import shown_call  # noqa: PLC0415  # seldom needed
 
     return shown_call(name, arguments)
 
