@@ -35,9 +35,13 @@ class AnswerRejected:
 
 @dataclass(frozen=True, slots=True)
 class CallWritten:
-    """The text of this round is a call that the model wrote; it is treated as one."""
+    """The text of this round ends in calls that the model wrote; they are treated as such.
+
+    `said` is what stands before them.
+    """
 
     calls: tuple[ToolCall, ...]
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from eighty80_jupyter.tools.arguments import parsed
 from eighty80_jupyter.tools.call import ToolResult, not_run
 from eighty80_jupyter.tools.shown import shown_call
 from eighty80_jupyter.tools.toolbox import Tool, ToolBox, make_tool
-from eighty80_jupyter.tools.written import written_call
+from eighty80_jupyter.tools.written import written_calls
 
 MOST_REPEATS = 3  # of the same call with the same arguments in one turn
 MOST_CALLS = 128  # of one round; OpenAI offers as many tools at most
@@ -217,12 +217,12 @@ class Round:
         ]
 
 
-def calls_of(choice: Choice, names: Sequence[str]) -> tuple[tuple[ToolCall, ...], bool]:
-    """Return the calls of an answer, and whether it wrote them as text."""
+def calls_of(choice: Choice, names: Sequence[str]) -> tuple[tuple[ToolCall, ...], str | None]:
+    """Return the calls of an answer; where it wrote them as text, what it said before them."""
     if choice.tool_calls:
-        return choice.tool_calls, False
-    written = written_call(choice.text, names)
-    return tuple(written or ()), written is not None
+        return choice.tool_calls, None
+    written = written_calls(choice.text, names)
+    return ((), None) if written is None else (tuple(written.calls), written.said)
 
 
 def tidied(
@@ -296,14 +296,15 @@ class ToolLoop:
     def take(self, snapshot: Snapshot) -> Round | None:
         """Return the round that a snapshot holds if it ended in calls; None: it is the answer."""
         choice = snapshot.to_reply(seconds=0, parameters={}).choices[0]
-        calls, written = calls_of(choice, self._offer.names)
+        calls, before = calls_of(choice, self._offer.names)
+        written = before is not None
         if not calls or self._offer.choice == "none":
             return None
         taken = {call.id for done in self._rounds for call in done.calls} | self._taken
         left = max(0, len(calls) - MOST_CALLS)
         calls = tidied(calls[:MOST_CALLS], taken, keep_ids=not written)
-        said = choice.text or choice.refusal
-        text = None if written or not said.strip() else said
+        said = choice.text or choice.refusal if before is None else before
+        text = said if said.strip() else None
         called = Round(
             self.number, text, calls, snapshot.usage, choice.extra, written=written, left=left
         )
@@ -313,7 +314,7 @@ class ToolLoop:
     async def answer(self, called: Round) -> Stopped:
         """Have the calls of a round answered, and return why there shall be no more, if so."""
         if called.written:
-            self._emit([CallWritten(called.calls)])
+            self._emit([CallWritten(called.calls, called.text or "")])
         repeated = [call for call in called.calls if self._too_often(call)]
         for call in repeated:
             called.answer(not_run(call, "stopped", REPEATED))

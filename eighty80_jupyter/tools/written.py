@@ -1,10 +1,10 @@
 r"""A call that a model has written as text where it should have made one. No I/O.
 
-Small models do that. The forms: `{"name": ..., "parameters": {...}}` (Llama 3.1, also after
-`<|python_tag|>`), `<function=name>{...}</function>` (the same), `<tool_call>{...}</tool_call>`
-(Hermes, Qwen), `[TOOL_CALLS] [{...}]` (Mistral), the objects of the API's own messages, each also
-in a fence, in a list, or several in a row. Nothing else may stand in the text but what the model
-thought before, in tags; and each name must be a known one.
+Models do that whose server does not read their form, and small ones. Where all of a text is calls
+they may be JSON (`{"name": ..., "parameters": {...}}`, the objects of the API's own messages, in a
+list, in a fence) or Python (`[f(x=1)]`). Behind a sentence a call must be marked as one, by the
+forms of `tools.written_forms`; and nothing may follow it. A text that quotes such a form, or shows
+it in a fence of code, only talks about it; and each name must be a known one.
 """
 
 from __future__ import annotations
@@ -13,29 +13,33 @@ import json
 import re
 import uuid
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from eighty80_jupyter.api.messages import ToolCall
+from eighty80_jupyter.tools.written_forms import AROUND, MARKED, read_form
 
 _LONGEST = 100_000  # characters; no model writes a call as long as that
 _THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL)
-# What stands around calls: fences, tags, marks of chat templates. The last is often missing.
-_AROUND = re.compile(
-    r"(?:[\s;,]|(?:```|~~~)[\w+-]{0,20}|</?tool_calls?>|<\|/?tool_call\|>|<\|python_tag\|>"
-    r"|\[TOOL_CALLS\]|<\|e[om][mt]_id\|>|<\|im_end\|>|</s>)*"
-)
-_FUNCTION = re.compile(r"<function=([^<>\s]{1,64})>(.*?)</function>", re.DOTALL)
+_FENCE = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
+_ENDED = re.compile(r"[.!?:;…)\]]\s*\Z|\n[^\S\n]*\Z")  # a sentence, or a line
 
 _NAMES = ("name", "tool", "tool_name", "function", "function_name")
 _ARGUMENTS = ("arguments", "parameters", "args", "input")
 _WRAPPERS = ("function", "tool", "tool_call", "function_call", "call")
-_BESIDES = frozenset({"type", "id", "call_id", "index"})
+_BESIDES = frozenset({"type", "id", "call_id", "tool_call_id", "index"})
 _TYPES = frozenset({"function", "tool_call", "tool_use", "function_call", "tool"})
 _DECODER = json.JSONDecoder(strict=False)
 
 
-def written_call(text: str, names: Collection[str]) -> list[ToolCall] | None:
-    """Return the calls that `text` consists of, or None where it is anything else.
+class Written(NamedTuple):
+    """Calls that were written as text, and what was `said` before them."""
+
+    said: str
+    calls: list[ToolCall]
+
+
+def written_calls(text: str, names: Collection[str]) -> Written | None:
+    """Return the calls with which `text` ends, or None where it is anything else.
 
     `names` are those of the tools that were offered. A call has one of them and its arguments as a
     JSON object (or as the text of one); a tool's definition, repeated, is no call. Each gets an id
@@ -45,37 +49,59 @@ def written_call(text: str, names: Collection[str]) -> list[ToolCall] | None:
         return None
     if (thought := _THOUGHT.match(text.lstrip())) is not None:
         text = text.lstrip()[thought.end() :]
-    try:
-        found = _functions(text) or _objects(text)
-    except (ValueError, RecursionError):
+    if calls := _all_calls(text, names):
+        return Written("", calls)
+    mark = MARKED.search(text)
+    if mark is None or not (said := text[: mark.start()]).strip() or not _is_said(said):
         return None
-    calls = [_call(item, names) for item in found]
+    calls = _all_calls(text[mark.start() :], names)
+    return Written(said.strip(), calls) if calls else None
+
+
+def written_call(text: str, names: Collection[str]) -> list[ToolCall] | None:
+    """Return the calls of `written_calls` alone."""
+    written = written_calls(text, names)
+    return None if written is None else written.calls
+
+
+def _is_said(said: str) -> bool:
+    """Tell whether a call may follow a text: it ends a sentence or a line, and is no quotation."""
+    line = said.rpartition("\n")[2]
+    quotes = line.count("`") % 2 or line.count('"') % 2
+    return not quotes and _ENDED.search(said) is not None and len(_FENCE.findall(said)) % 2 == 0
+
+
+def _all_calls(text: str, names: Collection[str]) -> list[ToolCall]:
+    """Return the calls that are all of a text; none where it is anything else."""
+    try:
+        calls = [_call(item, names) for item in _items(text, names)]
+    except (ValueError, RecursionError):
+        return []
     # A call that is not understood makes all of it an ordinary text.
     known = [call for call in calls if call is not None]
-    return known if known and len(known) == len(calls) else None
+    return known if len(known) == len(calls) else []
 
 
-def _functions(text: str) -> list[Any]:
-    """Return the calls `<function=name>{...}</function>` that are all of a text."""
-    calls: list[Any] = []
-    at = _next(text, 0)
-    while (piece := _FUNCTION.match(text, at)) is not None:
-        calls.append({"name": piece[1], "arguments": json.loads(piece[2].strip() or "{}")})
-        at = _next(text, piece.end())
-    return calls if at == len(text) else []
+def _items(text: str, names: Collection[str]) -> list[Any]:
+    """Return what a text consists of: JSON values, what is in a list of them, and other forms.
 
-
-def _objects(text: str) -> list[Any]:
-    """Return the JSON values that a text consists of, and what is in a list of them."""
+    Raises ValueError where it is more than that.
+    """
     values: list[Any] = []
+    plain = True
     at = _next(text, 0)
     while at < len(text):
-        if text[at] not in "{[":
-            raise ValueError("no JSON object")
-        value, at = _DECODER.raw_decode(text, at)
-        values += value if isinstance(value, list) else [value]
+        if (form := read_form(text, at, names)) is not None:
+            found, at = form
+            values += found
+            plain = False
+        elif text[at] in "{[":
+            value, at = _DECODER.raw_decode(text, at)
+            values += value if isinstance(value, list) else [value]
+        else:
+            raise ValueError("no call")
         at = _next(text, at)
-    if "<tool_call>" in text:
+    if "<tool_call>" in text and plain:
         # Here a name alone is a call: the tag says so.
         values = [
             {**item, "arguments": {}} if isinstance(item, dict) and set(item) == {"name"} else item
@@ -86,7 +112,7 @@ def _objects(text: str) -> list[Any]:
 
 def _next(text: str, at: int) -> int:
     """Return where the next call may begin, or the end of the text."""
-    found = _AROUND.match(text, at)
+    found = AROUND.match(text, at)
     return found.end() if found is not None else at
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from eighty80_jupyter.api.deltas import ReasoningDelta
 from eighty80_jupyter.conversation import events
 from eighty80_jupyter.session.session import Session
 from tests.support.replies import (
@@ -225,6 +226,35 @@ def test_a_written_call_is_a_call(server: ScriptedServer, session: Session, text
     assert assistant["content"] is None
     assert assistant["tool_calls"] == [tool_call("add", '{"a": 1}', id="call00001")]
     assert result == {"role": "tool", "content": "2", "tool_call_id": "call00001"}
+
+
+@pytest.mark.usefixtures("add")
+def test_what_is_said_before_a_written_call_stays(server: ScriptedServer, session: Session) -> None:
+    """The sentence before a marked call is the text of the message that makes it."""
+    call = "<tool_call>\n<function=add>\n<parameter=a>\n1\n</parameter>\n</function>\n</tool_call>"
+    heard: list[object] = []
+    server.queue(stream_reply(f"Let me add.\n\n{call}"), stream_reply("Two."))
+    reply = session.ask("1 + 1?", tools="add", listen=heard.extend)
+    assert (reply.text, reply.calls[0].written, reply.calls[0].status) == ("Two.", True, "done")
+    assert [e.said for e in heard if isinstance(e, events.CallWritten)] == ["Let me add."]
+    assert [sent(server)[1]["content"], sent(server)[2]["content"]] == ["Let me add.", "2"]
+
+
+@pytest.mark.usefixtures("add")
+def test_a_call_in_harmony_is_read_behind_its_reasoning(
+    server: ScriptedServer, session: Session
+) -> None:
+    """A server that passes the channels on as text loses neither the reasoning nor the call."""
+    text = (
+        "<|channel|>analysis<|message|>I must add.<|end|><|start|>assistant<|channel|>commentary "
+        'to=functions.add <|constrain|>json<|message|>{"a": 1}<|call|>'
+    )
+    heard: list[object] = []
+    server.queue(stream_reply(text), stream_reply("Two."))
+    reply = session.ask("1 + 1?", tools="add", listen=heard.extend)
+    assert (reply.text, reply.calls[0].status) == ("Two.", "done")
+    thoughts = [e.text for e in heard if isinstance(e, ReasoningDelta)]
+    assert "".join(thoughts) == "I must add."
 
 
 @pytest.mark.usefixtures("add")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eighty80_jupyter.tools.written import written_call
+from eighty80_jupyter.tools.written import written_call, written_calls
 
 NAMES = {"get_weather", "now", "tool"}
 PARIS = '{"city": "Paris"}'
@@ -80,6 +80,149 @@ CALLS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
     ),
 }
 
+CITY = '<parameter name="city">Paris</parameter>'
+W, N = "get_weather", "now"
+# Forms that mark a call, as models of these families write them.
+MARKED: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
+    "Hermes": (f"<tool_call>\n{ONE}\n</tool_call>", [WEATHER]),
+    "Hermes, twice": (
+        f"<tool_call>{ONE}</tool_call><tool_call>{OTHER}</tool_call>",
+        [WEATHER, NOW],
+    ),
+    "Qwen 3 Coder": (
+        f"<tool_call>\n<function={W}>\n<parameter=city>\nParis\n</parameter>\n</function>\n</tool_call>",
+        [WEATHER],
+    ),
+    "Qwen 3 Coder, no parameter": (f"<tool_call><function={N}></function></tool_call>", [NOW]),
+    "Qwen 3 Coder, a list": (
+        f"<function={W}><parameter=city>[1, 2]</parameter><parameter=x>3</parameter></function>",
+        [(W, {"city": [1, 2], "x": "3"})],
+    ),
+    "Llama": (f"<function={W}>{PARIS}</function>", [WEATHER]),
+    "Llama, python tag": (f"<|python_tag|>{ONE}", [WEATHER]),
+    "Llama, a call in Python": (f'<|python_tag|>{W}.call(city="Paris")', [WEATHER]),
+    "Llama 4": (f'<|python_start|>[{W}(city="Paris"), {N}()]<|python_end|>', [WEATHER, NOW]),
+    "Mistral, list": (f"[TOOL_CALLS] [{ONE}, {OTHER}]", [WEATHER, NOW]),
+    "Mistral, names": (f"[TOOL_CALLS]{W}[ARGS]{PARIS}[TOOL_CALLS]{N}[ARGS]{{}}", [WEATHER, NOW]),
+    "Mistral, ids": (f"[TOOL_CALLS]{W}[CALL_ID]a1b2c3d4e[ARGS]{PARIS}</s>", [WEATHER]),
+    "Mistral, plain": (f"[TOOL_CALLS]{W}{PARIS}", [WEATHER]),
+    "invoke": (
+        (f'<function_calls>\n<invoke name="{W}">\n{CITY}\n</invoke>\n</function_calls>'),
+        [WEATHER],
+    ),
+    "invoke, bare": (
+        f'<invoke name="{W}">{CITY}</invoke><invoke name="{N}"></invoke>',
+        [WEATHER, NOW],
+    ),
+    "MiniMax": (
+        (f'<minimax:tool_call>\n<invoke name="{W}">\n{CITY}\n</invoke>\n</minimax:tool_call>'),
+        [WEATHER],
+    ),
+    "harmony": (
+        (
+            f"<|start|>assistant<|channel|>commentary to=functions.{W} <|constrain|>json"
+            f"<|message|>{PARIS}<|call|>"
+        ),
+        [WEATHER],
+    ),
+    "harmony, short": (f"<|channel|>commentary to=functions.{W}<|message|>{PARIS}", [WEATHER]),
+    "tool_code": (f'```tool_code\n{W}(city="Paris")\n```', [WEATHER]),
+    "tool_code, printed": (
+        f"```tool_code\nprint({W}(city='Paris'))\nprint({N}())\n```",
+        [WEATHER, NOW],
+    ),
+    "tool_code, from its module": (
+        f"<tool_code>\ndefault_api.{W}(city='Paris')\n</tool_code>",
+        [WEATHER],
+    ),
+    "GLM": (
+        f"<tool_call>{W}\n<arg_key>city</arg_key>\n<arg_value>Paris</arg_value>\n</tool_call>",
+        [WEATHER],
+    ),
+    "DeepSeek": (
+        (
+            "<\uff5ctool\u2581calls\u2581begin\uff5c><\uff5ctool\u2581call\u2581begin\uff5c>function"
+            f"<\uff5ctool\u2581sep\uff5c>{W}\n```json\n{PARIS}\n```<\uff5ctool\u2581call\u2581end\uff5c>"
+            "<\uff5ctool\u2581calls\u2581end\uff5c>"
+        ),
+        [WEATHER],
+    ),
+    "DeepSeek 3.1": (
+        (
+            f"<\uff5ctool\u2581calls\u2581begin\uff5c><\uff5ctool\u2581call\u2581begin\uff5c>{W}"
+            f"<\uff5ctool\u2581sep\uff5c>{PARIS}<\uff5ctool\u2581call\u2581end\uff5c>"
+        ),
+        [WEATHER],
+    ),
+    "Kimi": (
+        (
+            f"<|tool_calls_section_begin|><|tool_call_begin|>functions.{W}:0<|tool_call_argument_begin|>{PARIS}"
+            "<|tool_call_end|><|tool_calls_section_end|>"
+        ),
+        [WEATHER],
+    ),
+    "Cohere": (
+        (
+            f'<|START_ACTION|>[{{"tool_call_id": "0", "tool_name": "{W}", "parameters": {PARIS}}}]'
+            "<|END_ACTION|>"
+        ),
+        [WEATHER],
+    ),
+    "Granite": (f"<|tool_call|>[{ONE}]", [WEATHER]),
+    "Nemotron": (f"<TOOLCALL>[{ONE}]</TOOLCALL>", [WEATHER]),
+    "InternLM": (f"<|action_start|><|plugin|>{ONE}<|action_end|>", [WEATHER]),
+}
+CALLS.update(MARKED)
+CALLS |= {
+    "Python": (f'[{W}(city="Paris")]', [WEATHER]),
+    "Python, twice": (f"[{W}(city='Paris'), {N}()]", [WEATHER, NOW]),
+    "Python, values": (
+        f"[{W}(city=['a', 1.5], at={{'x': None}}, on=true, off=False, n=-1)]",
+        [(W, {"city": ["a", 1.5], "at": {"x": None}, "on": True, "off": False, "n": -1})],
+    ),
+    "Phi": (f"functools[{ONE}]", [WEATHER]),
+}
+
+
+@pytest.mark.parametrize("row", MARKED)
+@pytest.mark.parametrize("said", ["I will look it up.", "Let me see:\n", "Wait...\n\n", "Now!"])
+def test_a_marked_call_may_follow_a_sentence(row: str, said: str) -> None:
+    """What was said before is told apart from the calls."""
+    text, expected = MARKED[row]
+    written = written_calls(f"{said} {text}", NAMES)
+    assert written is not None
+    assert [(call.name, json.loads(call.arguments)) for call in written.calls] == expected
+    assert written.said == said.strip()
+
+
+@pytest.mark.parametrize("row", MARKED)
+@pytest.mark.parametrize(
+    "around",
+    [
+        "In this form:\n```\n{}\n```\nSo it goes.",
+        "In this form:\n```xml\n{}\n```",
+        "In this form:\n~~~\n{}",
+        "The form `{}` is one.",
+        "The form `{}`",
+        'They write "{}".',
+        'They write: "{}"',
+        "{} is a call.",
+        "{}\nThat is how it is written.",
+        "A model may write {}",
+        "Either {} or {}",
+    ],
+)
+def test_text_about_a_form_is_text(row: str, around: str) -> None:
+    """In a fence, in quotes, in the middle of a sentence, or with more behind it, it is no call."""
+    assert written_calls(around.replace("{}", MARKED[row][0]), NAMES) is None
+
+
+@pytest.mark.parametrize("row", MARKED)
+def test_a_marked_call_of_an_unknown_tool_is_text(row: str) -> None:
+    """Only the tools that were offered can be called."""
+    assert written_calls(f"I will look it up. {MARKED[row][0]}", {"other"}) is None
+    assert written_calls(MARKED[row][0], {"other"}) is None
+
 
 @pytest.mark.parametrize("row", CALLS)
 def test_written(row: str) -> None:
@@ -131,6 +274,12 @@ NO_CALLS = {
     "cut off": ONE[:-1],
     "single quotes": "{'name': 'now', 'arguments': {}}",
     "python": "get_weather(city='Paris')",
+    "positional arguments": f"[{'get_weather'}('Paris')]",
+    "a name as a value": "[get_weather(city=paris)]",
+    "an expression as a value": "[get_weather(city='a' + 'b')]",
+    "Python that does more": "```tool_code\nx = get_weather(city='Paris')\n```",
+    "a list of names": "[get_weather, now]",
+    "Python in a fence of its own": "```python\nget_weather(city='Paris')\n```",
     "text between tags": f"<tool_call>{ONE}</tool_call> and <tool_call>{OTHER}</tool_call>",
     "empty tag": "<tool_call></tool_call>",
     "function tag without an object": "<function=now>5</function>",
@@ -173,8 +322,16 @@ def test_no_tools() -> None:
         ONE + " " * 99_000 + "x",
         "<|eot_id|>" * 9_000,
         '"' + "\\" * 99_000,
+        "[now(" * 19_000,
+        "[now(x=" + "(" * 9_000,
+        "<invoke name=" * 7_000,
+        '<invoke name="now">' + "<parameter name=" * 6_000,
+        "<tool_call>now" + "<arg_key>" * 10_000,
+        "So.<tool_call>" * 7_000,
+        "<function=now>" + "} " * 49_000,
+        "[TOOL_CALLS]" * 8_000,
     ],
-    ids=range(12),
+    ids=range(20),
 )
 def test_bounded(text: str) -> None:
     """The work does not grow faster than the text, and a huge one is not read."""

@@ -29,11 +29,18 @@ class Answer:
         """Whether something of it is on the page."""
         return self._output.shown or self._thought_output.shown
 
-    def withdraw(self) -> None:
-        """Take the text back, as far as it is no block of its own yet: it was a call."""
+    def withdraw(self, said: str = "") -> None:
+        """Take the text back, as far as it is no block of its own yet: it was a call.
+
+        What was `said` before it stays.
+        """
         if self._thoughts.length:
             self._draw_thoughts()
+        said = said[self._text.length - len(self._text.tail) :]
         self._begin()
+        if said.strip():
+            self._output.markdown(said)
+            self._output = Output(self._page)
         self._output.quiet("The model wrote a call as text:")
 
     def restart(self) -> str:

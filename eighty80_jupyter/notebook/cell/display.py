@@ -200,7 +200,7 @@ class NotebookWriter:
             case CallWritten():
                 self._written = frozenset(call.id for call in event.calls)
                 for answer in self._answers:
-                    answer.withdraw()
+                    answer.withdraw(event.said)
             case CallBegan():
                 self._group().begin(event, written=event.call.id in self._written)
             case CallEnded():

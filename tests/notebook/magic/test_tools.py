@@ -394,6 +394,17 @@ def test_a_written_call_is_shown_as_one(kernel: KernelSession, server: ScriptedS
     assert shown[3] == "Warm."
 
 
+def test_what_is_said_before_a_written_call_is_shown(
+    kernel: KernelSession, server: ScriptedServer
+) -> None:
+    """The sentence stays, the call stands below it."""
+    call = '<tool_call>{"name": "get_weather", "arguments": {"city": "Paris"}}</tool_call>'
+    server.queue(stream_reply(f"Let me look. {call}"), stream_reply("Warm."))
+    shown = kinds(kernel.run("%%chat --tools all\nWeather?"))
+    assert shown[:2] == ["Let me look.", "The model wrote a call as text:"]
+    assert shown[2].startswith("get_weather(city='Paris') written as text")
+
+
 def test_history_shows_the_calls(kernel: KernelSession, server: ScriptedServer) -> None:
     server.queue(calls(tool_call("get_weather", {"city": "Oslo"})), stream_reply("Cold."))
     kernel.run("%%chat --tools get_weather\nOslo?")
