@@ -244,7 +244,8 @@ class Session:
                 f"sent as it is: {prepared.unfilled[0]}; text in Python is never evaluated. "
                 "fields=True fills it, or hand the value over: chat.ask([text, value])"
             )
-        request = replace(self.requests.build(prepared, options), lost=self._embedded.lost)
+        request = self.requests.build(prepared, options)
+        request = replace(request, lost=self._embedded.lost, known_tools=dict(self.tools))
         conversation = self.conversation if options.conversation is None else options.conversation
         if isinstance(conversation, str):
             conversation = self.conversations[conversation]

@@ -34,6 +34,7 @@ from eighty80_jupyter.errors import (
 )
 from eighty80_jupyter.prompt.describe.protocol import DATA_NOTE
 from eighty80_jupyter.tools.rounds import Round, RunCalls, ToolLoop, ToolOffer
+from eighty80_jupyter.tools.toolbox import Tool
 from eighty80_jupyter.turns.context import Ask, Context, ContextSettings
 from eighty80_jupyter.turns.refusal import hint
 
@@ -70,7 +71,8 @@ class Request:
     the conversation has none, `instruction` a new one that takes its place from this turn on.
     `has_data` tells whether blocks of data stand in the prompt, `source` is the prompt as typed,
     `context` says what happens where the model takes less than all. `offer` are the tools that the
-    model may call; None: it gets none. `lost` says, asked when a connection broke, that the server
+    model may call; None: it gets none. `known_tools` are those that earlier turns may have offered,
+    by name. `lost` says, asked when a connection broke, that the server
     is no more, and what helps; empty: that is not known. `typed` is the type that the answer shall
     have.
     """
@@ -88,6 +90,7 @@ class Request:
     place: Place = Place()
     context: ContextSettings = field(default_factory=ContextSettings)
     offer: ToolOffer | None = None
+    known_tools: Mapping[str, Tool] = field(default_factory=dict)
     lost: Callable[[], str] = field(default=lambda: "", compare=False)
     typed: TypedAnswer | None = None
 
@@ -338,7 +341,13 @@ async def _take_in(
     stream: bool,
 ) -> None:
     request = running.request
-    answer = client.complete(request.endpoint, body, stream=stream, settings=request.settings)
+    answer = client.complete(
+        request.endpoint,
+        body,
+        stream=stream,
+        settings=request.settings,
+        earlier=_earlier_tools(body, request),
+    )
     # Closed here, the connection is released before the turn counts as ended.
     async with aclosing(answer):
         async for batch in answer:
@@ -351,6 +360,20 @@ async def _take_in(
                     case _:
                         snapshot.apply(event)
             emit(batch)
+
+
+def _earlier_tools(body: Mapping[str, Any], request: Request) -> list[dict[str, Any]]:
+    """Return the tools that are called in the messages of a request which offers none.
+
+    There are servers that demand them. One that is no longer known is described by its name there.
+    """
+    if "tools" in body:
+        return []
+    offered = () if request.offer is None else request.offer.tools
+    known = {**request.known_tools, **{tool.name: tool for tool in offered}}
+    calls = [call for message in body["messages"] for call in message.get("tool_calls", ())]
+    names = dict.fromkeys(call["function"]["name"] for call in calls)
+    return [known[name].to_wire() for name in names if name in known]
 
 
 def _end(running: RunningTurn, start: float, status: Status, error: str = "") -> Reply:

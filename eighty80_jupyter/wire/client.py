@@ -63,15 +63,22 @@ class Client:
         await self._http.aclose()
 
     async def complete(
-        self, endpoint: Endpoint, body: Mapping[str, Any], *, stream: bool, settings: Settings
+        self,
+        endpoint: Endpoint,
+        body: Mapping[str, Any],
+        *,
+        stream: bool,
+        settings: Settings,
+        earlier: Sequence[Mapping[str, Any]] = (),
     ) -> AsyncGenerator[Sequence[Event]]:
         """Post a chat completion and yield what comes, in batches as it arrives.
 
-        `body` holds everything but the streaming fields. A connection that is closed early (the
-        iterator is closed or cancelled) tells the server to stop. Raises the errors of the tree
-        in `errors`; whatever was yielded before stays valid.
+        `body` holds everything but the streaming fields, `earlier` the tools that are called in its
+        messages, for a server that demands them where none are offered. A connection that is closed
+        early (the iterator is closed or cancelled) tells the server to stop. Raises the errors of
+        the tree in `errors`; whatever was yielded before stays valid.
         """
-        request = _Request(self, endpoint, body, settings, stream=stream)
+        request = _Request(self, endpoint, body, settings, stream=stream, earlier=earlier)
         while True:
             begun = False
             credentials = endpoint.credentials()
@@ -269,8 +276,10 @@ class _Request:
         settings: Settings,
         *,
         stream: bool,
+        earlier: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self._client = client
+        self._earlier = {tool["function"]["name"]: tool for tool in earlier}
         self._endpoint = endpoint
         self._settings = settings
         self._model = body.get("model")
@@ -314,6 +323,9 @@ class _Request:
 
     def _apply(self, change: Change) -> None:
         changed = change.apply(self.fields)
+        if change.way is Way.OFFER and "tools" in changed:
+            tools = changed["tools"]
+            changed["tools"] = [self._earlier.get(t["function"]["name"], t) for t in tools]
         if changed != self.fields:
             self.fields = changed
             self._applied.append(change)

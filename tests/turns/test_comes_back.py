@@ -145,7 +145,7 @@ def test_a_call_of_tools_that_are_only_offered_again_is_not_run(
     reply = session.ask("y", tools=False)
     body = server.chats[-1].json
     assert body["tool_choice"] == "none"
-    assert [tool["function"]["name"] for tool in body["tools"]] == ["look"]
+    assert body["tools"] == [session.tools["look"].to_wire()]
     assert (ran, reply.text, reply.calls) == ([], "", ())
     server.queue(stream_reply("ok"))
     session.ask("z", tools=False)
