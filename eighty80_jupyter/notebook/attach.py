@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.config import ChatConfig
+from eighty80_jupyter.notebook.cell.running_cell import running_cell
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -45,6 +46,7 @@ def session_of(shell: InteractiveShell) -> Session:
         session = _make_session(config_of(shell), in_kernel=in_kernel)
         session.namespace = shell.user_ns
         session.open_panel = lambda: _open_panel(shell, session_of(shell))
+        session.running_cell = lambda: _run_of_cell(shell)
         session.say = lambda text: _say(shell, session_of(shell), text)
         register_displays(shell)
         setattr(shell, _SESSION, session)
@@ -72,11 +74,15 @@ def config_of(shell: InteractiveShell) -> ChatConfig:
     return config
 
 
+def _run_of_cell(shell: InteractiveShell) -> str:
+    return running_cell(shell).run or str(shell.execution_count)
+
+
 def _say(shell: InteractiveShell, session: Session, text: str) -> None:
     """Show a line in small and grey letters."""
-    from eighty80_jupyter.notebook.cell.outputs import QUIET  # noqa: PLC0415  # when first used
-    from eighty80_jupyter.notebook.commands.context import CommandContext  # noqa: PLC0415  # the same
-    from eighty80_jupyter.notebook.markdown.render import escape  # noqa: PLC0415  # the same
+    from eighty80_jupyter.notebook.cell.outputs import QUIET  # noqa: PLC0415  # a door
+    from eighty80_jupyter.notebook.commands.context import CommandContext  # noqa: PLC0415  # a door
+    from eighty80_jupyter.notebook.markdown.render import escape  # noqa: PLC0415  # a door
 
     context = CommandContext(shell=shell, session=session, conversations=session.conversations)
     context.show(f'<div style="{QUIET}">{escape(text)}</div>', text)

@@ -14,12 +14,13 @@ from eighty80_jupyter.notebook.attach import (
     register_displays,
     session_of,
 )
-from eighty80_jupyter.notebook.line.input import ChatCommand, chat_without_cell
+from eighty80_jupyter.notebook.line.input import NAME, REPLY, ChatAssign, ChatCommand, plain_chat
 from eighty80_jupyter.notebook.line.manual import manual
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.notebook.magic.magic import ChatMagic
 
 _MATCHER = "eighty80_jupyter.chat"
@@ -39,28 +40,29 @@ def load(shell: InteractiveShell) -> None:
 
     @no_var_expand
     def chat(line: str, cell: str | None = None) -> None:
-        magic().chat(line, cell)
+        magic().chat(line, cell)  # what it returns would be shown once more
+
+    @no_var_expand
+    def chat_reply(line: str) -> Reply | None:
+        return magic().chat(line)
 
     chat.__doc__ = manual()
     register: Any = shell.register_magic_function  # its decorator loses the first argument
-    register(chat, "line_cell", "chat")
-    transformers = shell.input_transformer_manager.token_transformers
-    if not any(t.__name__ == ChatCommand.__name__ for t in transformers):
-        transformers.append(ChatCommand)
-    cleanup = shell.input_transformer_manager.cleanup_transforms
-    if not any(map(_is_ours, cleanup)):
-        cleanup.append(chat_without_cell)
+    chat_reply.__doc__ = "What `x = %chat ...` calls: ask, show the reply, and return it."
+    register(chat, "line_cell", NAME)
+    register(chat_reply, "line", REPLY)
+    _forget_transforms(shell)
+    shell.input_transformer_manager.token_transformers += [ChatCommand, ChatAssign]
+    shell.input_transformer_manager.cleanup_transforms.append(plain_chat)
     _complete(shell, on=True)
 
 
 def unload(shell: InteractiveShell) -> None:
     """Undo `load`, and close what runs in the background. The session stays on the shell."""
     for kind in ("line", "cell"):
-        shell.magics_manager.magics[kind].pop("chat", None)
-    transformers = shell.input_transformer_manager.token_transformers
-    transformers[:] = [t for t in transformers if t.__name__ != "ChatCommand"]
-    cleanup = shell.input_transformer_manager.cleanup_transforms
-    cleanup[:] = [t for t in cleanup if not _is_ours(t)]
+        for name in (NAME, REPLY):
+            shell.magics_manager.magics[kind].pop(name, None)
+    _forget_transforms(shell)
     configurables: list[Any] = shell.configurables
     configurables.remove(config_of(shell))
     _complete(shell, on=False)
@@ -68,8 +70,12 @@ def unload(shell: InteractiveShell) -> None:
         session.close()
 
 
-def _is_ours(transform: object) -> bool:
-    return getattr(transform, "__name__", "") == "chat_without_cell"
+def _forget_transforms(shell: InteractiveShell) -> None:
+    """Take away what an earlier load left; a reload has made other objects of the same names."""
+    manager = shell.input_transformer_manager
+    ours = {plain_chat.__name__, ChatCommand.__name__, ChatAssign.__name__}
+    for transforms in (manager.token_transformers, manager.cleanup_transforms):
+        transforms[:] = [t for t in transforms if getattr(t, "__name__", "") not in ours]
 
 
 def _complete(shell: InteractiveShell, *, on: bool) -> None:

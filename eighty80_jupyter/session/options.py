@@ -27,6 +27,7 @@ class TurnOptions:
     fields: bool = False
     allow_secrets: bool = False
     stream: bool | None = None
+    once: bool = False
     conversation: str | Conversation | None = None
     place: Place | None = None
     tools: Tools | None = None
@@ -35,6 +36,13 @@ class TurnOptions:
     confirmer: Confirmer | None = None
     returns: Any = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def turn_place(self) -> Place:
+        """Where the turn stands. Raises UsageError for two places."""
+        if self.once and self.place is not None:
+            raise UsageError("once and place do not go together")
+        return Place(history=False, keep=False) if self.once else self.place or Place()
 
     @classmethod
     def of(cls, options: TurnOptions | None, keywords: Mapping[str, Any]) -> TurnOptions:

@@ -25,7 +25,7 @@ from eighty80_jupyter.tools.result import ToolSettings
 from eighty80_jupyter.tools.rounds import Confirmer, ToolOffer, make_offer
 from eighty80_jupyter.tools.toolbox import ToolBox
 from eighty80_jupyter.turns.context import ContextSettings
-from eighty80_jupyter.turns.turn import Outgoing, Place, Request, RunningTurn, head, make_context
+from eighty80_jupyter.turns.turn import Outgoing, Request, RunningTurn, head, make_context
 from eighty80_jupyter.wire.endpoint import DEFAULT_URL, ENV_URL, Endpoint, clean_url, resolve
 from eighty80_jupyter.wire.retries import Settings
 
@@ -71,7 +71,7 @@ class RequestBuilder:
             instruction=system,
             has_data=prepared.has_data,
             source=prepared.source,
-            place=options.place or Place(),
+            place=options.turn_place,
             context=self._limits(endpoint.url, values),
             offer=offer,
             typed=self.typed(options),
@@ -101,11 +101,18 @@ class RequestBuilder:
             ),
         )
 
-    def instruction(self, options: TurnOptions) -> str | None:
-        """Return the text of an instruction message, its fields filled. Raises UsageError."""
+    def instruction(
+        self, options: TurnOptions, values: Mapping[str, Any] | None = None
+    ) -> str | None:
+        """Return the text of an instruction message, its fields filled. Raises UsageError.
+
+        `values` are variables that only this text can name.
+        """
         if not options.system:
             return options.system
-        context = self._context(fields=options.fields, allow_secrets=options.allow_secrets)
+        context = self._context(
+            fields=options.fields, allow_secrets=options.allow_secrets, values=values
+        )
         return context.render([options.system]).text
 
     def parameters(self, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -131,6 +138,8 @@ class RequestBuilder:
         choice, parallel = options.tool_choice, options.parallel_tool_calls
         if not named and choice is None and parallel is None:
             return None
+        if options.tools == "all" and not self._tools:
+            raise UsageError("there are no tools to offer; write @chat.tool above a function")
         rounds = self._config.tool_rounds
         offer = make_offer(self._tools, named, rounds=rounds, choice=choice, parallel=parallel)
         answers = self.parameters(options.parameters).get("n", 1)
@@ -198,8 +207,7 @@ class RequestBuilder:
         What the model would have to condense first is left out. Raises UsageError, and
         ContextLengthError for what is too long.
         """
-        place = options.place or Place()
-        typed = self.typed(options)
+        place, typed = options.turn_place, self.typed(options)
         before = head(
             conversation,
             instruction=self.instruction(options),

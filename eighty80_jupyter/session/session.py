@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from eighty80_jupyter.local.server import LocalServer
 
 
+MANY_ASKS = 6  # turns of one run of a cell: a loop, and no conversation
+
+
 class Session:
     """The conversations with a model in one kernel, and what is needed to hold them.
 
@@ -47,7 +50,8 @@ class Session:
     of the settings. `namespace` holds the variables that prompts can name, those of the notebook;
     None leaves `{{...}}` alone. `tools` holds the tools that a turn can offer; `@session.tool` adds
     a function. `confirmer` asks the user before a call; None: what must be asked about is refused.
-    `open_panel` makes what `panel` returns, `say` shows a dim line; the notebook room sets both.
+    `open_panel` makes what `panel` returns, `say` shows a dim line,
+    `running_cell` names this run of the cell that runs; the notebook room sets them.
     """
 
     def __init__(
@@ -69,6 +73,8 @@ class Session:
         self._embedded = Embedded(self.config)
         self._models: dict[str, list[Model]] = {}
         self._journal: Journal | None = None
+        self.running_cell: Callable[[], str] = lambda: ""
+        self._asks = ("", 0)  # how many turns the cell that runs has added
         self.open_panel: Callable[[], Any] | None = None
         self.say: Callable[[str], object] = partial(print, file=sys.stderr)
         self.config.observe(self._set_autosave, "autosave")
@@ -140,11 +146,12 @@ class Session:
         `prompt` is a text, a template string of Python 3.14, or a list of texts, pictures, sounds
         and values. Text is text: only with `fields` do `{{expressions}}` in it, and in
         `system`, stand for values of `namespace`. `allow_secrets` leaves secrets in the values.
-        `system` sets the instruction message of
-        the conversation from this turn on; an empty one removes it. `stream` overrules
-        `config.stream`. `listen` is called in this thread with lists of events as they come, and
-        with an empty list in between. `conversation` is another one than the current, `place` says
-        where in it the turn stands. `options` holds all of these as one record.
+        `system` sets the instruction message of the conversation from this turn on; an empty one
+        removes it. `once` asks aside: the conversation is neither sent nor gone on with, which is
+        what a loop over many texts wants. `stream` overrules `config.stream`. `listen` is called in
+        this thread with lists of events as they come, and with an empty list in between.
+        `conversation` is another one than the current, `place` says where in it the turn stands.
+        `options` holds all of these as one record.
 
         The parameters hold for this turn only: `model`, `temperature` (0 to 2), `top_p` (0 to 1),
         `frequency_penalty` and `presence_penalty` (-2 to 2), `max_tokens` (1 or more), `seed`,
@@ -254,11 +261,23 @@ class Session:
                 f"a tool cannot add a turn to the conversation {conversation.name}, which "
                 "waits for it; ask in another, or with place=Place(keep=False)"
             )
+        if request.place.keep and request.place.again is None:
+            self._count_asks()
         running = RunningTurn(conversation, request)
         if self._journal is not None and (problem := self._journal.problem()):
             running.adapted.append(problem)
         allow_secrets = options.allow_secrets
         return running, self.requests.executor(running, confirmer, allow_secrets=allow_secrets)
+
+    def _count_asks(self) -> None:
+        """Say once what is better where one cell adds turn after turn."""
+        cell = self.running_cell()
+        self._asks = (cell, self._asks[1] + 1 if cell == self._asks[0] else 1)
+        if cell and self._asks[1] == MANY_ASKS:
+            self.say(
+                f"this cell has asked {MANY_ASKS} times in one conversation, and each turn sends "
+                "all before it; once=True (--once on a line) asks without it"
+            )
 
     def _learn(self, running: RunningTurn, first: bool) -> None:  # noqa: FBT001  # called by place
         """Keep what a turn brought besides its place in the conversation."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.views import table_html, table_text
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ _PROMPT = 60  # characters of a prompt in the list
 
 def use(context: CommandContext, name: str) -> None:
     """Make a conversation the current one."""
+    _check_whole(context, "--use", name)
     conversation = context.conversations.use(name)
     context.say(f"Going on with {conversation.name}: {turns(len(conversation))}.")
 
@@ -57,12 +59,23 @@ def conversation_in(context: CommandContext) -> Conversation:
     if context.options.in_ is None:
         return context.conversation
     name = context.options.in_.strip()
+    _check_whole(context, "--in", name)
     if name not in context.conversations:
         current = context.conversation
         conversation = context.conversations.new(name)
         context.conversations.use(current.name)
         context.say(f"The conversation {conversation.name} begins.")
     return context.conversations[name]
+
+
+def _check_whole(context: CommandContext, option: str, name: str) -> None:
+    """Refuse the first word of a name that has several. Raises UsageError."""
+    known = context.conversations
+    if name not in known and (longer := [n for n in known if n.startswith(f"{name} ")]):
+        raise UsageError(
+            f"there is no conversation {name}; a name of several words stands in quotes: "
+            f'{option} "{longer[0]}"'
+        )
 
 
 def turns(count: int) -> str:

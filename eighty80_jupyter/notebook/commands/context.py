@@ -13,6 +13,7 @@ from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
 from eighty80_jupyter.notebook.cell.running_cell import Cell, Reruns
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
 from eighty80_jupyter.notebook.cell.views import code_html
+from eighty80_jupyter.notebook.commands.calling import CallingNames
 from eighty80_jupyter.notebook.line.options import LineOptions
 from eighty80_jupyter.notebook.saved.metadata import state_of
 
@@ -30,7 +31,7 @@ class CommandContext:
 
     `conversations` are the session's, or a copy of them where something is only tried; then nothing
     is said. `options` are those of the line, `failure` the last exception of the user's own
-    code, `reply` what has just been answered.
+    code, `names` what the function that calls the magic sees, `reply` what has just been answered.
     """
 
     shell: InteractiveShell
@@ -40,6 +41,7 @@ class CommandContext:
     cell: Cell = field(default_factory=Cell)
     reruns: Reruns = field(default_factory=Reruns)
     failure: BaseException | None = None
+    names: CallingNames = field(default_factory=CallingNames)
     reply: Reply | None = None
     quiet: bool = False
 
@@ -62,6 +64,7 @@ class CommandContext:
             cell=self.cell,
             reruns=self.reruns,
             failure=self.failure,
+            names=self.names,
             quiet=True,
         )
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from shlex import quote
+from typing import TYPE_CHECKING, Any, get_args
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult
 
 from eighty80_jupyter.errors import ChatError
-from eighty80_jupyter.notebook.line.options import OPTIONS
+from eighty80_jupyter.notebook.line.input import names
+from eighty80_jupyter.notebook.line.options import OPTIONS, Group, Option
 from eighty80_jupyter.prompt.template.names import completions, field_at
+from eighty80_jupyter.storage.omit import KINDS
 from eighty80_jupyter.wire.retries import Settings
 
 if TYPE_CHECKING:
     from eighty80_jupyter.session.session import Session
 
-_MAGIC = re.compile(r"\s*%?%chat\b")
+_BY_FLAG = {flag: o for o in OPTIONS.values() for flag in (o.short, o.long) if flag}
 _PAIR = re.compile(r"[A-Za-z_]\w*=")
 _FIELD_OPTIONS = ("csv", "full", "head=", "image", "json", "md", "sample=", "schema", "tail=")
 _PATIENCE = Settings(connect_timeout=1.0, read_timeout=1.0, max_retries=0)
@@ -26,7 +29,9 @@ def complete(session: Session, context: CompletionContext) -> SimpleMatcherResul
     """Return what completes at the cursor; nothing outside a chat, which is left to IPython."""
     lines = context.full_text.split("\n")
     line = lines[context.cursor_line][: context.cursor_position]
-    if not (lines[0].lstrip().startswith("%%chat") or _MAGIC.match(line)):
+    magic = re.compile(rf"\s*(?:%?|\w[^\s=]*\s*=\s*)%(?:{'|'.join(names())})\b")
+    head = next((text for text in lines if text.strip() and not text.lstrip().startswith("#")), "")
+    if not (magic.match(line) or (head.lstrip().startswith("%%") and magic.match(head))):
         return {"completions": [], "suppress": False}
     cursor = sum(len(text) + 1 for text in lines[: context.cursor_line]) + len(line)
     namespace = session.namespace or {}
@@ -34,45 +39,65 @@ def complete(session: Session, context: CompletionContext) -> SimpleMatcherResul
     if partial is not None:
         found = completions(partial, namespace, options=_FIELD_OPTIONS)
         return _result(found, partial.prefix, partial.kind)
-    if _MAGIC.match(line):
+    if magic.match(line):
         return _on_the_line(session, line, namespace)
     return _result([], "", "text")  # a prompt is prose: nothing of Python belongs there
 
 
 def _on_the_line(session: Session, line: str, namespace: Iterable[str]) -> SimpleMatcherResult:
     *before, word = line.split(" ")
+    flag, equals, value = word.partition("=")
+    option = _takes(before)
+    nothing = (
+        not word and option is None and line.lstrip().startswith("%%")
+    )  # no prompt stands here
+    if nothing or (word.startswith("-") and not (equals and flag in _BY_FLAG)):
+        return _options(word)
+    if word.startswith("-"):  # --model=
+        option, word = _takes([flag]), value
     found: Iterable[str]
-    if word.startswith("-"):
-        found, kind = [flag for o in OPTIONS.values() for flag in (o.long, o.short) if flag], ""
-    else:
-        kind = _takes(before)
-        match kind:
-            case "model":
-                found = _models(session)
-            case "variable":
-                found = [name for name in namespace if not name.startswith("_")]
-            case "tool":
-                found = [*session.tools, "all"]
-            case "conversation":
-                found = session.conversations
-            case "setting":
-                names = sorted(session.config.trait_names(config=True))
-                found = [f"{name}=" for name in names if name != "api_key"]
-            case _:
-                found = []
+    match option.takes if option is not None else "":
+        case "model":
+            found = _models(session)
+        case "variable":
+            found = [name for name in namespace if not name.startswith("_")]
+        case "tool":
+            choices = ("auto", "none", "required")
+            found = [*session.tools, *(("all",) if option is OPTIONS["tools"] else choices)]
+        case "conversation":
+            found = map(quote, session.conversations)
+        case "setting":
+            settings = sorted(session.config.trait_names(config=True))
+            found = [f"{name}=" for name in settings if name != "api_key"]
+        case "kind":
+            found = KINDS
+        case _:
+            found = []
+    if option is not None and option.name in ("tools", "without"):
+        word = word.rpartition(",")[2]  # several, with commas between them
+    kind = option.takes if option is not None else ""
     return _result([text for text in found if text.startswith(word)], word, kind or "option")
 
 
-def _takes(before: list[str]) -> str:
-    """Return what kind of value is due after these words of a line."""
+def _options(word: str) -> SimpleMatcherResult:
+    """Return the options in the order of the manual, each with its help beside it."""
+    found: Any = [
+        SimpleCompletion(text=flag, type=option.help)
+        for group in get_args(Group)
+        for option in OPTIONS.values()
+        for flag in (option.long, option.short)
+        if option.group == group and flag and flag.startswith(word)
+    ]
+    return {"completions": found, "matched_fragment": word, "suppress": True, "ordered": True}
+
+
+def _takes(before: list[str]) -> Option | None:
+    """Return the option whose value is due after these words of a line."""
     words = list(before)
     while words and _PAIR.match(words[-1]):  # several pairs may follow one option
         words.pop()
-    flag = words[-1] if words else ""
-    option = next((o for o in OPTIONS.values() if flag and flag in (o.short, o.long)), None)
-    if option is None or (len(words) < len(before) and not option.pairs):
-        return ""
-    return option.takes
+    option = _BY_FLAG.get(words[-1]) if words else None
+    return None if option is None or (len(words) < len(before) and not option.pairs) else option
 
 
 def _models(session: Session) -> list[str]:
@@ -85,4 +110,4 @@ def _models(session: Session) -> list[str]:
 
 def _result(texts: Iterable[str], prefix: str, kind: str) -> SimpleMatcherResult:
     found: Any = [SimpleCompletion(text=text, type=kind) for text in dict.fromkeys(texts)]
-    return {"completions": found, "matched_fragment": prefix, "suppress": True}
+    return {"completions": found, "matched_fragment": prefix, "suppress": True, "ordered": True}

@@ -16,7 +16,7 @@ from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind
 # The headings of the manual, in its order.
 Group = Literal["ask", "parameters", "see", "correct", "branch", "notebook", "keep", "set"]
 # What Tab offers for the value.
-Takes = Literal["", "conversation", "model", "setting", "tool", "variable"]
+Takes = Literal["", "conversation", "kind", "model", "setting", "tool", "variable"]
 
 NUMBER = r"[0-9]+"
 RANGE = r"[0-9]+(?:-[0-9]*)?"
@@ -356,6 +356,7 @@ class LineOptions:
         metavar="KINDS",
         alone=True,
         goes_with=("save", "export"),
+        takes="kind",
     )
     # Seeing
     panel: bool = _option(

@@ -5,6 +5,8 @@ The leading options are parsed, the rest of the line is the prompt and stays as 
 
 from __future__ import annotations
 
+import ast
+import keyword
 import re
 import shlex
 from json import JSONDecoder
@@ -19,10 +21,27 @@ from eighty80_jupyter.api.request_parameters import (
     unknown,
 )
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.line.input import DASHES, UNSEEN
 from eighty80_jupyter.notebook.line.options import OPTIONS, LineOptions, Option, record
 
 _BY_FLAG = {flag: o for o in OPTIONS.values() for flag in (o.short, o.long) if flag}
 _WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+""")
+_ESCAPED_WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\\.|[^\s"'\\])+""")
+_PIECE = re.compile(r""""((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|((?:\\.|[^"'\\])+)""")
+_ESCAPE = re.compile(
+    r"""\\(?:[\\'"abfnrtv]|[0-7]{1,3}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|N\{[^}]+\})"""
+)
+# What a word processor and other keyboards make of quotes, and what closes each.
+_CURLY = {
+    "\u201c": "\u201d",
+    "\u201d": "\u201d",
+    "\u201e": "\u201c\u201d",
+    "\u2018": "\u2019",
+    "\u201a": "\u2018\u2019",
+    "\u00ab": "\u00bb",
+    "\uff02": "\uff02",
+    "\uff07": "\uff07",
+}
 _NUMBER = re.compile(r"-\.?\d")
 _NEGATIVE = re.compile(r"-[0-9]+(?!\S)")
 _PAIR = re.compile(r"([A-Za-z_][\w.]*)=")
@@ -35,8 +54,8 @@ def parse(line: str) -> tuple[LineOptions, str]:
     does not exist, lacks its value, or has one out of bounds.
     """
     values: dict[str, Any] = {}
-    rest = line.lstrip()
-    while rest.startswith("-") and not _NUMBER.match(rest):
+    rest = _seen(line)
+    while _is_option(rest):
         flag = rest.split(maxsplit=1)[0]
         if flag == "--":
             return record(values), rest[2:].lstrip()
@@ -60,7 +79,30 @@ def parse(line: str) -> tuple[LineOptions, str]:
         else:
             values[option.name] = True
             rest = rest.lstrip()
+        rest = _seen(rest) if _is_option(_seen(rest)) else rest
     return record(values), rest
+
+
+def _seen(text: str) -> str:
+    """Return the text from its first character that anybody sees."""
+    while text != (shorter := text.lstrip().lstrip(UNSEEN)):
+        text = shorter
+    return text
+
+
+def _is_option(text: str) -> bool:
+    """Whether an option begins here. Raises UsageError for one with a dash of another sort."""
+    if text.startswith("-"):
+        return not _NUMBER.match(text)
+    if text[:1] and text[0] in DASHES:
+        word = text.split(maxsplit=1)[0].partition("=")[0]
+        plain = word.lstrip(DASHES)
+        if f"--{plain}" in _BY_FLAG or f"-{plain}" in _BY_FLAG:
+            raise UsageError(
+                f"options begin with the plain dash of the keyboard, - or --, got {text[0]} "
+                f"in {shown(word)}"
+            )
+    return False
 
 
 def _is_attached(flag: str) -> bool:
@@ -94,25 +136,62 @@ def _value(option: Option, rest: str, *, attached: bool) -> tuple[str, str]:
         return "", text
     if nothing:
         raise UsageError(f"{option.long} needs a value: {option.usage}")
-    word, rest = _word(option, text)
+    word, rest = _word(option, text, escapes=_is_strings(option.name))
     if option.pattern and not re.fullmatch(option.pattern, word):
         raise UsageError(f"{option.long} takes {option.metavar}, got {shown(word)}")
     return word, rest
 
 
-def _word(option: Option, text: str) -> tuple[str, str]:
-    """Return the word that `text` begins with, without its quotes, and what comes after it."""
+def _word(option: Option, text: str, *, escapes: bool = False) -> tuple[str, str]:
+    """Return the word that `text` begins with, without its quotes, and what comes after it.
+
+    With `escapes` a backslash means in it what it means in a text of Python.
+    """
+    if text[0] in _CURLY:
+        return _curly_word(option, text, escapes=escapes)
     if text[0] in "{[":
         end = _json_end(text)
     else:
-        found = _WORD.match(text)
+        found = (_ESCAPED_WORD if escapes else _WORD).match(text)
         end = found.end() if found else 0
     word = text[:end]
     if end == 0 or (end < len(text) and not text[end].isspace()):
         raise UsageError(f"{option.long} has a quote that is not closed: {shown(text)}")
-    if word[0] not in "{[":
-        word = shlex.split(word)[0]
-    return word, text[end:].lstrip()
+    if word[0] in "{[":
+        return word, text[end:].lstrip()
+    if not escapes:
+        return shlex.split(word)[0], text[end:].lstrip()
+    pieces = [next(filter(None, found.groups()), "") for found in _PIECE.finditer(word)]
+    return "".join(map(unescaped, pieces)), text[end:].lstrip()
+
+
+def _curly_word(option: Option, text: str, *, escapes: bool) -> tuple[str, str]:
+    """Return what stands in the quotes of a word processor, and what comes after it."""
+    closing = _CURLY[text[0]]
+    quotes = (n for n, char in enumerate(text) if n and char in closing)
+    end = next((n for n in quotes if not text[n + 1 : n + 2].strip()), None)
+    if end is None:
+        raise UsageError(
+            f"{option.long} begins with {text[0]} and no {closing[-1]} ends it; the plain quotes "
+            "of the keyboard will do"
+        )
+    word = text[1:end]
+    return unescaped(word) if escapes else word, text[end + 1 :].lstrip()
+
+
+def unescaped(text: str) -> str:
+    r"""Return a text with its escapes read as in Python: `\n` is a line end, `\\` a backslash.
+
+    What is no escape in Python stays as it is.
+    """
+    return _ESCAPE.sub(_character, text)
+
+
+def _character(found: re.Match[str]) -> str:
+    try:
+        return str(ast.literal_eval(f'"{found[0]}"'))
+    except (SyntaxError, ValueError):
+        return found[0]  # a name that no character has
 
 
 def _json_end(text: str) -> int:
@@ -133,23 +212,36 @@ def _pairs(option: Option, rest: str) -> tuple[dict[str, str], str]:
             raise UsageError(
                 f'{option.long} {name}= needs a value; {name}=default sets it back, "" is empty'
             )
-        values[name], rest = _word(option, rest)
+        is_list = rest.lstrip("\"'").startswith("[")
+        values[name], rest = _word(option, rest, escapes=_is_strings(name) and not is_list)
     if not values and rest and not rest.startswith("-"):
         raise UsageError(f"{option.long} takes NAME=VALUE, without spaces; got {shown(rest)}")
     return values, rest
+
+
+def _is_strings(name: str) -> bool:
+    """Whether a parameter is a text that may hold any character, such as the end of a line."""
+    return name in PARAMETERS and PARAMETERS[name].kind is Kind.STRINGS
 
 
 def _store(values: dict[str, Any], option: Option, text: str) -> None:
     if option.number:
         values[option.name] = _whole(option, text)
     elif not option.parameter:
-        if option.name == "into" and not text.isidentifier():
-            raise UsageError(f"--into needs the name of a variable, got {shown(text)}")
+        if option.name == "into":
+            _check_variable(text)
         values[option.name] = (*values.get(option.name, ()), text) if option.repeat else text
-    elif PARAMETERS[option.name].kind is Kind.STRINGS:
+    elif _is_strings(option.name):
         values[option.name] = check(option.name, [*values.get(option.name, ()), text])
     else:
         values[option.name] = from_text(option.name, text)
+
+
+def _check_variable(name: str) -> None:
+    if not name.isidentifier():
+        raise UsageError(f"--into needs the name of a variable, got {shown(name)}")
+    if keyword.iskeyword(name):
+        raise UsageError(f"--into needs the name of a variable; {name} is a word of Python's own")
 
 
 def _whole(option: Option, text: str) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.notebook.cell.running_cell import Reruns, running_cell
+from eighty80_jupyter.notebook.commands.calling import calling_names
 from eighty80_jupyter.notebook.commands.context import CommandContext
 from eighty80_jupyter.notebook.commands.keep import check_files
 from eighty80_jupyter.notebook.commands.registry import act
@@ -16,15 +17,13 @@ from eighty80_jupyter.notebook.line.manual import manual
 from eighty80_jupyter.notebook.line.options import OPTIONS, LineOptions
 from eighty80_jupyter.notebook.line.parser import parse
 from eighty80_jupyter.notebook.magic.ask import ask, dry_run
-from eighty80_jupyter.notebook.magic.prompt_request import question, settled
-from eighty80_jupyter.session.options import TurnOptions
+from eighty80_jupyter.notebook.magic.prompt_request import instruction, question, settled
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.session.session import Session
-
-_LONG_DASHES = ("\N{EN DASH}", "\N{EM DASH}")  # what a word processor makes of --
 
 
 class ChatMagic:
@@ -38,11 +37,11 @@ class ChatMagic:
         self._own: BaseException | None = None
         self._failure: BaseException | None = None
 
-    def chat(self, line: str, cell: str | None = None) -> None:
-        """Do what a line or a cell says."""
+    def chat(self, line: str, cell: str | None = None) -> Reply | None:
+        """Do what a line or a cell says, and return the reply where something was asked."""
         self._note_failure()
         try:
-            self._run(line, cell)
+            return self._run(line, cell)
         except ChatInterrupted as error:
             self._own = error
             raise
@@ -59,13 +58,10 @@ class ChatMagic:
         if last is None or last is not self._own:
             self._failure = last
 
-    def _run(self, line: str, cell: str | None) -> None:
+    def _run(self, line: str, cell: str | None) -> Reply | None:
         options, rest = parse(line)
-        if cell is not None and rest.startswith(_LONG_DASHES):
-            raise UsageError(
-                f"options begin with the plain dash of the keyboard, - or --, got {rest[0]} "
-                f"in {shown(rest)}"
-            )
+        if cell is not None and rest.startswith("#"):
+            rest = ""  # a comment beside the options
         if cell is not None and rest:
             raise UsageError(
                 f"the %%chat line takes options only, got {shown(rest)}; write the prompt "
@@ -73,8 +69,8 @@ class ChatMagic:
             )
         if options.help_:
             print(manual())  # noqa: T201  # what was asked for
-            return
-        prompt = rest if cell is None else cell.strip("\n").rstrip()
+            return None
+        prompt = rest if cell is None else cell.replace("\r\n", "\n").strip("\n").rstrip()
         asks = bool(prompt.strip()) or any(OPTIONS[name].asks for name in options.given)
         _check(options, asks=asks)
         context = CommandContext(
@@ -85,6 +81,7 @@ class ChatMagic:
             cell=running_cell(self._shell),
             reruns=self._reruns,
             failure=self._failure,
+            names=calling_names(self._shell.user_ns),
         )
         if asks:
             self._ask(
@@ -92,9 +89,7 @@ class ChatMagic:
             )
         elif options.system is not None:
             self._act(context)
-            context.conversation.system = self._session.requests.instruction(
-                TurnOptions(system=options.system, fields=True)
-            )
+            context.conversation.system = instruction(context)
             context.note("The instruction message is set." if options.system else "It is removed.")
         elif options.given:
             self._act(context)
@@ -102,6 +97,7 @@ class ChatMagic:
             raise UsageError("the prompt is empty; write it below the %%chat line")
         else:
             where(context)
+        return context.reply
 
     def _act(self, context: CommandContext) -> None:
         """Do all that stands instead of a prompt; the conversations change together or not."""

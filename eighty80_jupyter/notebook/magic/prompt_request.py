@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,7 @@ def question(context: CommandContext, prompt: str, *, first_line: int) -> Questi
     """
     _check(context.options, prompt)
     conversation = conversation_in(context)
-    options = _turn_options(context.options)
+    options = _turn_options(context)
     context.session.requests.offer(options)  # refused, if it must be, before anything is done
     context.session.requests.typed(options)  # the same
     if context.options.retry is not None:
@@ -60,10 +61,10 @@ def question(context: CommandContext, prompt: str, *, first_line: int) -> Questi
             prepared=prompt_of(turn),
             conversation=conversation,
             place=Place(again=turn.id, cell=context.cell.id),
-            options=_as_before(context, turn, _of_turn(context, turn)),
+            options=_as_before(context, turn, _of_turn(context, turn), options),
         )
     if context.options.continue_:
-        return _further(context, conversation, prompt, first_line)
+        return _further(context, conversation, prompt, first_line, options)
     return Question(
         prepared=_prepared(context, prompt, first_line),
         conversation=conversation,
@@ -80,8 +81,17 @@ def settled(context: CommandContext, tried: Question) -> Question:
     return replace(tried, conversation=conversation, place=place)
 
 
-def _turn_options(line: LineOptions) -> TurnOptions:
+def instruction(context: CommandContext) -> str | None:
+    """Return the instruction that the line sets, its fields filled. Raises UsageError."""
+    line, names = context.options, context.names
+    names.check([] if line.raw else [line.system or ""])
+    options = TurnOptions(system=line.system, fields=not line.raw, allow_secrets=line.allow_secrets)
+    return context.session.requests.instruction(options, names.values)
+
+
+def _turn_options(context: CommandContext) -> TurnOptions:
     """Return what the options of a line mean for a turn. Raises UsageError."""
+    line = context.options
     if line.tools and line.no_tools:
         raise UsageError("--tools and --no-tools do not go together")
     if line.parallel_tools and line.no_parallel_tools:
@@ -89,8 +99,7 @@ def _turn_options(line: LineOptions) -> TurnOptions:
     tools: Tools | None = ",".join(line.tools) or None
     says_how = line.parallel_tools or line.no_parallel_tools
     return TurnOptions(
-        system=line.system,
-        fields=not line.raw,
+        system=instruction(context),
         allow_secrets=line.allow_secrets,
         stream=False if line.no_stream else None,
         tools=False if line.no_tools else tools,
@@ -132,7 +141,7 @@ def _check(line: LineOptions, prompt: str) -> None:
 
 def _prepared(context: CommandContext, prompt: str, first_line: int) -> PreparedPrompt:
     limit = context.session.config.max_attachment_bytes
-    namespace = context.shell.user_ns
+    namespace = ChainMap(dict(context.names.values), context.shell.user_ns)
 
     def named(name: str) -> Any:
         """Return the variable of that name, or the name itself: a path, or an address."""
@@ -140,11 +149,13 @@ def _prepared(context: CommandContext, prompt: str, first_line: int) -> Prepared
 
     pictures = [parts.image(named(n), limit=limit) for n in context.options.image]
     sounds = [parts.audio(named(n), limit=limit) for n in context.options.audio]
-    values: dict[str, Any] = {}
+    values = dict(context.names.values)
     if context.options.fix:
-        prompt, values = failure_prompt(context.failure, prompt, _typed(context))
+        prompt, found = failure_prompt(context.failure, prompt, _typed(context))
+        values |= found
     elif context.failure is not None and "_err" in prompt and not context.options.raw:
-        values = {"_err": context.failure}  # the last error may be one of %chat itself
+        values["_err"] = context.failure  # the last error may be one of %chat itself
+    context.names.check([] if context.options.raw else [prompt])
     prepared = context.session.requests.prepare(
         [prompt, *pictures, *sounds],
         fields=not context.options.raw,
@@ -178,7 +189,11 @@ def _place(context: CommandContext, conversation: Conversation, *, take: bool) -
 
 
 def _further(
-    context: CommandContext, conversation: Conversation, prompt: str, first_line: int
+    context: CommandContext,
+    conversation: Conversation,
+    prompt: str,
+    first_line: int,
+    options: TurnOptions,
 ) -> Question:
     """Return the question that has the last answer go on."""
     turn = conversation.numbered(-1)
@@ -190,17 +205,18 @@ def _further(
         prepared=_prepared(context, prompt if prompt.strip() else GO_ON, first_line),
         conversation=conversation,
         place=Place(again=turn.id, join=True, cell=context.cell.id),
-        options=_as_before(context, turn, parameters),
+        options=_as_before(context, turn, parameters, options),
         begun=turn.reply,
     )
 
 
-def _as_before(context: CommandContext, turn: Turn, parameters: Mapping[str, Any]) -> TurnOptions:
+def _as_before(
+    context: CommandContext, turn: Turn, parameters: Mapping[str, Any], options: TurnOptions
+) -> TurnOptions:
     """Return the options of a turn that is asked again, those of the line over them.
 
     Its tools are offered that are still there, where the line says nothing else.
     """
-    options = _turn_options(context.options)
     known = [name for name in turn.exchange.tools if name in context.session.tools]
     options = replace(
         options,

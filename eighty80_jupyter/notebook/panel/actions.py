@@ -86,7 +86,7 @@ class Actions:
             case {"do": "send", "text": str(text)}:
                 self.act(lambda: self._send(text, message.get("again"), view))
             case {"do": "preview", "text": str(text)}:
-                self._preview(text, message.get("again"), view)
+                self.act(lambda: self._preview(text, message.get("again"), view))
             case {"do": "stop"}:
                 self.stop()
             case {"do": "retry", "turn": str(turn_id)}:
@@ -200,14 +200,6 @@ class Actions:
         self.greeted()
 
     def _preview(self, text: str, again: str | None, view: Any) -> None:
-        """Tell what would be sent, or why that cannot be; it is asked anew as one types."""
-        try:
-            html, error = self._preview_html(text, again), ""
-        except ChatError as refused:
-            html, error = None, str(refused)
-        self._tell("preview", html=html, error=error, to=view)
-
-    def _preview_html(self, text: str, again: str | None) -> str:
         from eighty80_jupyter.api import request_parameters  # noqa: PLC0415  # seldom needed
         from eighty80_jupyter.notebook.cell.dry_run import dry_run_html  # noqa: PLC0415  # the same
 
@@ -216,7 +208,8 @@ class Actions:
         options = TurnOptions(place=self._place(again))
         sent = requests.outgoing(prepared, session.conversation, options)
         fields = request_parameters.body_fields(requests.parameters())
-        return dry_run_html(sent, fields, prepared, requests.calibration)
+        html = dry_run_html(sent, fields, prepared, requests.calibration)
+        self._tell("preview", html=html, to=view)
 
     def _turn_ended(self, running: RunningTurn) -> None:
         with self._beginning, self._lock:

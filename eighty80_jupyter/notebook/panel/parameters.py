@@ -1,7 +1,7 @@
 """The parameters of a turn as sliders and fields, tied to the settings in both directions.
 
-All of them come from the table in `api.request_parameters`. "The server's default" is a state of
-its own: the setting is None, the parameter is not sent, and its control is dimmed.
+All of them come from the table in `api.sampling`. "The server's default" is a state of its own: the
+setting is None, the parameter is not sent, and its control is dimmed.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ipywidgets import Button, Checkbox, Combobox, FloatSlider, HBox, Label, Text, Textarea, VBox
+from ipywidgets import Button, Checkbox, Combobox, FloatSlider, Label, Text, Textarea, VBox
 
 from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind, Parameter
 from eighty80_jupyter.config import DEFAULT_MODEL
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.panel.models import ModelList
 from eighty80_jupyter.notebook.panel.values import DIGITS, least, moved, read, slide, write
-from eighty80_jupyter.notebook.panel.widgets import Fold, Setting, close_all
+from eighty80_jupyter.notebook.panel.widgets import Setting
 from eighty80_jupyter.session.options import TurnOptions
 
 if TYPE_CHECKING:
@@ -26,15 +26,14 @@ SHOWN = (
     "model",
     "temperature",
     "top_p",
+    "frequency_penalty",
+    "presence_penalty",
     "max_tokens",
     "seed",
     "n",
     "reasoning_effort",
-    "frequency_penalty",
-    "presence_penalty",
     "stop",
 )
-_FOLDED = ("frequency_penalty", "presence_penalty", "stop", "system")
 EFFORTS = ("low", "medium", "high")
 _UNSET = "server's default"
 
@@ -44,10 +43,8 @@ Told = Callable[[str], None]
 class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
     """A row for each parameter, the instruction message, and "Reset".
 
-    `controls` has the widget of each by its name in the table, and `system`; `fields` what is typed
-    into, which for a slider stands beside it. Moving a slider sets the parameter, its checkbox
-    gives it back to the server, and a field that is empty is unset. What cannot be set stays where
-    it was typed, marked, with the reason below it, and the setting stays as it was.
+    `controls` has the widget of each by its name in `api.sampling`, and `system`. Moving a slider
+    sets the parameter; its checkbox gives it back to the server. A field that is empty is unset.
     """
 
     def __init__(self, session: Session) -> None:
@@ -58,9 +55,10 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         self._models = ModelList(session, self._offer)
         self.controls: dict[str, Any] = {}
         self.switches: dict[str, Any] = {}
-        self.fields: dict[str, Any] = {}
         self.rows: dict[str, Any] = {}
-        self._reasons: dict[str, Any] = {}
+        self._wrong_name = ""
+        self.wrong = Label()
+        self.wrong.add_class("e80-wrong")
         for name in SHOWN:
             self._add(PARAMETERS[name])
         self._add_instruction()
@@ -70,17 +68,11 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         )
         self.reset_button.add_class("e80-button")
         self.reset_button.on_click(lambda _button: self.reset())
-        folded = VBox([self.rows[name] for name in _FOLDED])
-        folded.add_class("e80-parameters")
-        self.more = Fold("Penalties, stop, instruction", folded)
-        shown = [row for name, row in self.rows.items() if name not in _FOLDED]
-        super().__init__([*shown, self.more, self.reset_button])
+        super().__init__([*self.rows.values(), self.wrong, self.reset_button])
         self.add_class("e80-parameters")
         session.config.observe(self._follow, names=[*SHOWN, "system"])
         for name in (*SHOWN, "system"):
             self._show(name)
-        if any(getattr(session.config, name) for name in _FOLDED):
-            self.more.turn()  # what is set must be in sight
 
     def on_change(self, told: Told) -> Callable[[], None]:
         """Call `told(name)` whenever the user changes a parameter, also while a slider is dragged.
@@ -111,17 +103,15 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
 
     def refresh(self) -> None:
         """Show the instruction of the conversation; the settings tell by themselves."""
-        if not self._reasons["system"].value:  # or what was typed there would be lost
-            self._show("system")
+        self._show("system")
 
     def reset(self) -> None:
         """Leave every parameter to the server; the model and the instruction stay."""
         for name in SHOWN:
             if name != "model":
                 setattr(self._session.config, name, None)
-                self._mark(name, "")
-                self._show(name)
                 self._tell(name)
+        self.wrong.value = ""
 
     def fetch_models(self) -> None:
         """Fill the list of models in the background, unless that was done.
@@ -136,7 +126,6 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         if self.comm is not None:  # not closed before
             self._session.config.unobserve(self._follow, names=[*SHOWN, "system"])
             self._models.close()
-            close_all(*self._reasons.values())
         super().close()
 
     def _offer(self, models: Sequence[str]) -> None:
@@ -177,11 +166,9 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
             min=least(parameter),
             max=parameter.maximum,
             step=parameter.step,
-            readout=False,
+            readout_format=".2f",
             tooltip=parameter.help,
         )
-        field = Text(placeholder="default", continuous_update=False, tooltip=parameter.help)
-        field.observe(lambda change: self._typed(name, change["new"]), "value")
         switch = Checkbox(
             value=False,
             description=title,
@@ -190,10 +177,8 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         )
         slider.observe(lambda change: self._moved(name, change["new"]), "value")
         switch.observe(lambda change: self._switched(name, change["new"]), "value")
-        self.switches[name], self.fields[name] = switch, field
-        head = HBox([switch, field])
-        head.add_class("e80-value")
-        self._put(name, slider, [head, slider])
+        self.switches[name] = switch
+        self._put(name, slider, [switch, slider])
 
     def _add_instruction(self) -> None:
         control = Textarea(
@@ -211,9 +196,6 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         row.add_class("e80-parameter")
         row.add_class(f"e80-p-{name}")
         self.controls[name], self.rows[name] = control, row
-        self.fields.setdefault(name, control)
-        reason = self._reasons[name] = Label()
-        reason.add_class("e80-wrong")
 
     # What the user does.
 
@@ -250,26 +232,18 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         self._try(name, lambda: setattr(self._session.config, name, value()))
 
     def _try(self, name: str, do: Callable[[], None]) -> None:
-        """Do it and tell; what is refused stays in its field, marked, with the reason."""
+        """Do it and tell; what is refused shows as a line, and the control shows what stands."""
         try:
             do()
         except UsageError as error:
-            self._mark(name, str(error))
+            self.wrong.value, self._wrong_name = str(error), name
+            self._show(name)
             return
-        self._mark(name, "")
+        # News of other fields may come behind it: a browser that is busy sends them late.
+        if name == self._wrong_name:
+            self.wrong.value = ""
         self._show(name)
         self._tell(name)
-
-    def _mark(self, name: str, reason: str) -> None:
-        """Show why what stands in a field cannot be set; empty: it can."""
-        row, shown = self.rows[name], self._reasons[name]
-        shown.value = reason
-        if reason and shown not in row.children:
-            row.children = (*row.children, shown)
-            row.add_class("e80-invalid")
-        elif not reason and shown in row.children:
-            row.children = tuple(child for child in row.children if child is not shown)
-            row.remove_class("e80-invalid")
 
     def _tell(self, name: str) -> None:
         for told in self._changed:
@@ -278,7 +252,6 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
     # What the settings say.
 
     def _follow(self, change: Any) -> None:
-        self._mark(change["name"], "")
         self._show(change["name"])
 
     def _show(self, name: str) -> None:
@@ -302,8 +275,6 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         with self._setting.values():
             self.switches[parameter.name].value = value is not None
             slide(slider, parameter, parameter.default if value is None else value)
-            shown = "" if value is None else f"{value:{slider.readout_format}}"
-            self.fields[parameter.name].value = shown
         if value is None:
             row.add_class("e80-unset")
         else:

@@ -79,7 +79,7 @@ def options_of(parameters: Mapping[str, Any]) -> str:
         if known is None or known.name == "model" or value is False:
             continue
         words = value if isinstance(value, list) else [value]
-        option = "".join(f" {known.option}{_value(word)}" for word in words)
+        option = "".join(f" {known.option}{_value(word, known.kind)}" for word in words)
         try:
             if parse(option)[0].given == {known.name: value}:
                 text += option
@@ -88,9 +88,11 @@ def options_of(parameters: Mapping[str, Any]) -> str:
     return text
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, kind: request_parameters.Kind) -> str:
     if value is True:
         return ""
+    if kind is request_parameters.Kind.STRINGS:  # its escapes are read as Python reads them
+        return f" {json.dumps(value, ensure_ascii=False)}"
     if isinstance(value, str):
         return f" {shlex.quote(value)}"
     return f" {json.dumps(value)}"

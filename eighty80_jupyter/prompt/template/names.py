@@ -93,16 +93,17 @@ def field_at(text: str, cursor: int) -> Partial | None:
 def completions(
     partial: Partial, namespace: Mapping[str, Any], *, options: Iterable[str] = ()
 ) -> list[str]:
-    """Return the sorted texts that can stand for `partial.prefix`.
+    """Return the texts that can stand for `partial.prefix`, sorted, builtins last.
 
     Looks names, attributes and constant keys up in `namespace`, and calls no function. `options`
     are those that a field can have.
     """
     found: Iterable[str]
+    later: Iterable[str] = ()
     if partial.kind == "option":
         found = options
     elif partial.kind == "name":
-        found = [*namespace, *(dir(builtins) if partial.prefix else ())]
+        found, later = namespace, dir(builtins) if partial.prefix else ()
     else:
         try:
             value = _looked_up(ast.parse(partial.base, mode="eval").body, namespace)
@@ -110,8 +111,11 @@ def completions(
         except Exception:  # noqa: BLE001  # whatever a foreign value raises, there is nothing to offer
             return []
     prefix = partial.prefix
-    shown = (n for n in found if isinstance(n, str) and n.startswith(prefix))
-    return sorted({n for n in shown if partial.kind == "key" or not n.startswith("_")})
+    shown: list[str] = []
+    for names in (found, later):
+        fit = {n for n in names if isinstance(n, str) and n.startswith(prefix)}
+        shown += sorted(n for n in fit if partial.kind == "key" or not n.startswith("_"))
+    return list(dict.fromkeys(shown))
 
 
 def suggestions(text: str, namespace: Mapping[str, Any]) -> tuple[str, ...]:

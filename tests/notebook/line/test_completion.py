@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from eighty80_jupyter.notebook.line.options import OPTIONS
 from tests.support.kernel import KernelSession
 from tests.support.replies import models_reply
 from tests.support.scripted import ScriptedServer
@@ -24,8 +25,12 @@ def _kernel() -> Iterator[KernelSession]:
             startup=(
                 "%load_ext eighty80_jupyter\n"
                 "%chat --new side\n"
+                "from eighty80_jupyter import chat\n"
+                "@chat.tool\ndef first_tool(): pass\n"
+                "@chat.tool\ndef second_tool(): pass\n"
                 "import pandas as pd\n"
-                "df = pd.DataFrame({'price': [1], 'product': [2]}); different = 1"
+                "df = pd.DataFrame({'price': [1], 'product': [2]})\n"
+                "different = divided = zipped = 1"
             ),
         ) as kernel:
             yield kernel
@@ -54,6 +59,32 @@ def test_completes(kernel: KernelSession, code: str, found: list[str]) -> None:
     """What fits at the cursor is offered: options, models, names, attributes, columns."""
     # A list of models that is slow to come is not waited for; Tab is pressed again.
     wait_until(lambda: set(found) <= set(kernel.complete(code)), what=str(kernel.complete(code)))
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("%chat --tools first_tool,sec", ["second_tool"]),
+        ("%chat --tool-choice ", ["first_tool", "second_tool", "auto", "none", "required"]),
+        ("%chat --model=qw", ["qwen"]),
+        ("x = %chat --use s", ["side"]),
+        ("%chat --save x --without ", ["data", "images", "tools"]),
+        ("# note\n%%chat --tempe", ["--temperature"]),
+        ("%%chat\n{{div", ["divided", "divmod"]),
+        ("%%chat\n{{zi", ["zipped", "zip"]),
+        ("%%chat --s", ["--system", "--seed", "--stop", "--status", "--save", "--set"]),
+    ],
+)
+def test_completes_in_this_order(kernel: KernelSession, code: str, found: list[str]) -> None:
+    """Values come after their option, own names before builtins, options as in the manual."""
+    wait_until(lambda: kernel.complete(code) == found, what=str(kernel.complete(code)))
+
+
+def test_options_come_with_their_help(kernel: KernelSession) -> None:
+    """Each option shows what the manual says of it."""
+    reply = kernel.client.complete("%%chat --onc", reply=True, timeout=60)
+    types = [m["type"] for m in reply["content"]["metadata"]["_jupyter_types_experimental"]]
+    assert types == [OPTIONS["once"].help]
 
 
 @pytest.mark.parametrize("code", ["%%chat\nplease imp", "%chat pri"])

@@ -21,7 +21,8 @@ class Composer {
       class: "e80-primary" });
     this.stopButton = button("Stop", "Stop the answer", () => send({ do: "stop" }), {
       class: "e80-stop", hidden: true });
-    this.previewButton = button("Preview", "Show what will be sent", () => this.turnPreview(), {
+    this.previewButton = button("Preview", "Show what will be sent", () =>
+      this.preview.hidden ? this.submit("preview") : this.showPreview(null), {
       class: "e80-quiet", "aria-expanded": "false" });
     this.cancelButton = button("Cancel the edit", "Cancel the edit", () => this.endEdit(true), {
       class: "e80-quiet", hidden: true });
@@ -42,7 +43,6 @@ class Composer {
     this.resized.disconnect();
     clearTimeout(this.timer);
     clearTimeout(this.noticeTimer);
-    clearTimeout(this.previewTimer);
   }
 
   key(event) {
@@ -76,38 +76,19 @@ class Composer {
     this.setText(this.recalled.text);
   }
 
-  submit() {
+  submit(what = "send") {
     const text = this.box.value;
     if (!text.trim() || this.box.disabled) return this.box.focus();
     // A key that is held down, or pressed twice while the kernel is busy, asks once.
-    if (this.pending === text) return;
-    this.pending = text;
+    if (what === "send" && this.pending === text) return;
+    if (what === "send") this.pending = text;
     this.say("");
-    this.send({ do: "send", text, again: this.again });
-  }
-
-  turnPreview() {
-    this.previewing = !this.previewing && this.box.value.trim() !== "";
-    if (this.previewing) this.askPreview();
-    else this.showPreview(null);
-    if (!this.previewing && !this.box.value.trim()) this.box.focus();
-  }
-
-  // What is shown follows what is typed: an error goes away when its cause does.
-  askPreview() {
-    clearTimeout(this.previewTimer);
-    if (!this.previewing) return;
-    const text = this.box.value;
-    if (text.trim()) this.send({ do: "preview", text, again: this.again });
-    else this.showPreview("");
+    this.send({ do: what, text, again: this.again });
   }
 
   changed() {
     this.pending = null;
     this.fit();
-    if (this.notice.dataset.kind === "error") this.say("");
-    clearTimeout(this.previewTimer);
-    this.previewTimer = setTimeout(() => this.askPreview(), 500);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.saveDraft(), 300);
   }
@@ -124,11 +105,9 @@ class Composer {
     this.box.style.height = `${this.box.scrollHeight + 2}px`;
   }
 
-  setText(text, { keepNotice = false } = {}) {
-    const { textContent, dataset } = this.notice;
+  setText(text) {
     this.box.value = text;
     this.changed();
-    if (keepNotice) this.say(textContent, dataset.kind);
   }
 
   sent(text) {
@@ -136,7 +115,6 @@ class Composer {
     // What has been typed since then stays.
     if (this.box.value === text) this.setText("");
     this.endEdit(false);
-    this.previewing = false;
     this.showPreview(null);
     this.say("");
   }
@@ -159,12 +137,10 @@ class Composer {
     this.sendButton.textContent = "Send";
   }
 
-  // Shows what will be sent, or why nothing can be; null: nothing.
-  showPreview(html, error = "") {
-    this.preview.hidden = html == null && !error;
-    this.previewButton.setAttribute("aria-expanded", String(!this.preview.hidden));
+  showPreview(html) {
+    this.preview.hidden = html == null;
+    this.previewButton.setAttribute("aria-expanded", String(html != null));
     setHtml(this.preview, html ?? "");
-    if (error) this.preview.append(make("div", { class: "e80-error", role: "alert" }, error));
   }
 
   say(text, kind = "error") {
