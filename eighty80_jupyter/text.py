@@ -12,10 +12,12 @@ from typing import Any
 
 def clean(text: str) -> str:
     """Return a text without halves of surrogate pairs; nearly always that is the text itself."""
+    if type(text) is str and text.isascii():
+        return text
     try:
-        text.encode()
+        str.encode(text)
     except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return str.encode(text, "utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text if type(text) is str else str.__str__(text)
 
 
@@ -26,6 +28,8 @@ def clean_json(value: Any) -> Any:
             return clean(value)
         case dict():
             return {clean_json(key): clean_json(item) for key, item in value.items()}
-        case list() | tuple():
+        case list():
             return [clean_json(item) for item in value]
+        case tuple():
+            return tuple(clean_json(item) for item in value)
     return value

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.text import clean_json
 
 
 class Kind(Enum):
@@ -204,6 +205,7 @@ def check(name: str, value: Any) -> Any:
     parameter = PARAMETERS.get(name)
     if parameter is None:
         raise UsageError(unknown("parameter", name, PARAMETERS))
+    value = clean_json(value)
     match parameter.kind:
         case Kind.NUMBER:
             return _number(parameter, value)

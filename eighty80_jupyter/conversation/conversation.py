@@ -10,6 +10,7 @@ from typing import Any, Literal, overload
 from eighty80_jupyter.conversation.outgoing import sent_turns, to_wire
 from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.text import clean
 
 InstructionRole = Literal["system", "developer"]
 Watcher = Callable[["Conversation"], None]
@@ -82,7 +83,7 @@ class Conversation:
     @system.setter
     def system(self, text: str | None) -> None:
         with self._lock:
-            self._system = text
+            self._system = None if text is None else clean(text)
         self._tell()
 
     @property

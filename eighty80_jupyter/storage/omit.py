@@ -8,7 +8,8 @@ from typing import Any
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.blocks import without_data
-from eighty80_jupyter.storage.serialization import Record, as_seen, mended, plain, read_conversation
+from eighty80_jupyter.storage.serialization import Record, as_seen, plain, read_conversation
+from eighty80_jupyter.text import clean_json
 from eighty80_jupyter.wire.endpoint import Secret, without_secret
 
 KINDS = ("data", "images", "tools")
@@ -48,7 +49,7 @@ def conversation_without(
 ) -> Conversation:
     """Return a conversation of the same turns without those things. Raises UsageError."""
     values = plain_without(Record.of(conversation), without, secret)
-    made = read_conversation(mended(values))  # programs of others read it
+    made = read_conversation(clean_json(values))  # programs of others read it
     turns = {turn.id: turn for turn in conversation}
     return as_seen(made, lambda turn, number: turns[turn].alternatives[number].seen)
 

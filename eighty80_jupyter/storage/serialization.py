@@ -20,6 +20,7 @@ from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.conversation.conversation import Conversation, Summary
 from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.text import clean_json
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -97,22 +98,10 @@ def from_json(data: bytes | str) -> Any:
         why = str(error)
     try:
         if _HALF.search(data if isinstance(data, bytes) else data.encode("utf-8", "replace")):
-            return json.loads(data)  # takes half a surrogate pair
+            return clean_json(json.loads(data))  # takes half a surrogate pair
     except (ValueError, RecursionError):
         pass  # what the other one said is clearer
     raise UsageError(f"it is no JSON, or was cut off: {why}")
-
-
-def mended(value: Any) -> Any:
-    """Return plain values with U+FFFD for half a surrogate pair, which UTF-8 cannot hold."""
-    match value:
-        case str():
-            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        case dict():
-            return {mended(key): mended(item) for key, item in value.items()}
-        case list():
-            return [mended(item) for item in value]
-    return value
 
 
 def read(kind: type[T], value: Any) -> T:

@@ -28,6 +28,7 @@ from eighty80_jupyter.prompt.describe.values.own import own_text
 from eighty80_jupyter.prompt.secrets.redact import Redactor, environment_names
 from eighty80_jupyter.prompt.template.compose import defused
 from eighty80_jupyter.prompt.tokens import estimate
+from eighty80_jupyter.text import clean
 from eighty80_jupyter.tools.run import FirstItems
 
 NOTHING = "done; the function returned nothing (None)"
@@ -116,9 +117,7 @@ def cleaned(text: str, budget: int, redactor: Callable[[str], str] | None = None
         head = redactor(head)
     if total > reach:
         head = head[: max(len(head) - _EDGE, 0)]
-    # Half a surrogate pair cannot be sent.
-    head = head.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return _within(defused(head), budget, total if total > reach else None)
+    return _within(defused(clean(head)), budget, total if total > reach else None)
 
 
 def _within(text: str, budget: int, total: int | None) -> str:

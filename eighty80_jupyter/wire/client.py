@@ -21,6 +21,7 @@ import orjson
 
 from eighty80_jupyter import errors
 from eighty80_jupyter.api.deltas import Adapted, Delta, Event, Retrying
+from eighty80_jupyter.text import clean_json
 from eighty80_jupyter.wire import status_errors
 from eighty80_jupyter.wire.adapt import Change, Way, changes_for, find_changes
 from eighty80_jupyter.wire.endpoint import CHAT, MODELS, Credentials, Endpoint, retry_after
@@ -369,8 +370,8 @@ def _encode(fields: Mapping[str, Any]) -> bytes:
     try:
         return orjson.dumps(fields, option=orjson.OPT_NON_STR_KEYS)
     except (TypeError, ValueError):
-        # Lone surrogates and integers beyond 64 bits: the standard library takes both.
-        return json.dumps(fields).encode("ascii")
+        # The standard library takes integers beyond 64 bits; half a surrogate pair is no JSON.
+        return json.dumps(clean_json(fields)).encode("ascii")
 
 
 def _reader(

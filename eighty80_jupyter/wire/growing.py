@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from eighty80_jupyter.text import clean as whole_characters  # here `clean` does more
 from eighty80_jupyter.wire.endpoint import REDACTED
 
 _HALF = re.compile("[\ud800-\udfff]")
@@ -49,13 +50,6 @@ class GrowingText:
         begun = max((_begun(text, word) for word in self._words), default=0)
         self.held = text[len(text) - begun :]
         return text[: len(text) - begun]
-
-
-def whole_characters(text: str) -> str:
-    """Join the halves of characters; one that is alone becomes U+FFFD, as no front end takes it."""
-    if text.isascii() or not _HALF.search(text):
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def without_words(text: str, words: Sequence[str]) -> str:

@@ -13,12 +13,12 @@ import orjson
 
 from eighty80_jupyter.api.deltas import Delta, TextDelta
 from eighty80_jupyter.errors import APIError, APIStreamError
+from eighty80_jupyter.text import clean
 from eighty80_jupyter.wire import sse, status_errors
 from eighty80_jupyter.wire.chunks import ChunkDecoder
 from eighty80_jupyter.wire.endpoint import Endpoint, Secrets, secret_words, without_secret
 from eighty80_jupyter.wire.error_bodies import is_error
 from eighty80_jupyter.wire.fast_path import ChunkFastPath
-from eighty80_jupyter.wire.growing import whole_characters
 from eighty80_jupyter.wire.shapes import text_of
 
 MAX_JSON_BYTES = 64 * 2**20
@@ -362,4 +362,4 @@ def _start(data: bytes | str) -> str:
     """Return the beginning of what came, for a message."""
     if isinstance(data, bytes):
         data = data[:_SHOWN_BYTES].decode("utf-8", "replace")
-    return repr(" ".join(whole_characters(data[:_SHOWN_BYTES]).split())[:80])
+    return repr(" ".join(clean(data[:_SHOWN_BYTES]).split())[:80])

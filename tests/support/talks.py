@@ -11,8 +11,8 @@ from eighty80_jupyter.api.reply import CallRecord, Choice, Reply, Usage
 from eighty80_jupyter.conversation.conversation import Conversation, Summary
 from eighty80_jupyter.conversation.turn import Exchange, Turn
 
-# Half a surrogate pair too, which UTF-8 cannot hold.
-texts = st.text(st.characters(), max_size=20)
+# All that is text: half a surrogate pair is cleaned away wherever text comes in.
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 ids = st.text("abcdef0123456789", min_size=1, max_size=8)
 numbers = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53), 2**53)
 values: st.SearchStrategy[Any] = st.recursive(

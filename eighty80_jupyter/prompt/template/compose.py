@@ -38,6 +38,7 @@ from eighty80_jupyter.prompt.describe.protocol import (
 from eighty80_jupyter.prompt.secrets.redact import Redactor, environment_names
 from eighty80_jupyter.prompt.template.evaluate import brief, summary
 from eighty80_jupyter.prompt.template.syntax import Field
+from eighty80_jupyter.text import clean
 
 T = TypeVar("T")
 FieldError = Callable[[Field, str], UsageError]  # what is wrong with a field, and where it stands
@@ -141,7 +142,7 @@ class Composer:
                     text += gap + _block(insert, block_id)  # noqa: PLW2901  # it grows
                 if insert.described and insert.described.part:
                     parts.append(insert.described.part)
-            sections.append(Section(text=text, parts=tuple(parts)))
+            sections.append(Section(text=clean(text), parts=tuple(parts)))
         return Rendered(
             sections=tuple(sections),
             fields=tuple(self._report(insert) for insert in inserts),
@@ -239,10 +240,10 @@ class Composer:
         assert described is not None  # noqa: S101  # filled as it was added
         words = described.summary if insert.summary is None else insert.summary
         return FieldReport(
-            source=insert.field.source,
-            expression=insert.field.expression,
-            kind=insert.kind or described.kind,
-            summary=words if self._redactor is None else self._redactor(words),
+            source=clean(insert.field.source),
+            expression=clean(insert.field.expression),
+            kind=clean(insert.kind or described.kind),
+            summary=clean(words if self._redactor is None else self._redactor(words)),
             tokens=described.tokens,
             cut=described.cut,
             redacted=tuple(n for n in insert.redacted if f"[redacted: {n}]" in insert.text),

@@ -23,7 +23,7 @@ from eighty80_jupyter.notebook.line.parser import parse
 from eighty80_jupyter.notebook.saved.export import FORMS, export
 from eighty80_jupyter.notebook.saved.export_markdown import closed, fenced
 from eighty80_jupyter.notebook.saved.restore import read_notebook
-from eighty80_jupyter.storage.serialization import mended
+from eighty80_jupyter.text import clean_json
 from eighty80_jupyter.tools.toolbox import ToolBox
 from eighty80_jupyter.wire.endpoint import Secret
 from tests.data.hostile_markdown import CASES
@@ -349,6 +349,6 @@ def test_every_conversation_can_be_exported(tmp_path: Path, made: Conversation) 
     if len(made):
         (read,) = read_notebook(tmp_path / "talk.ipynb")
         # A notebook is UTF-8, which cannot hold half a surrogate pair.
-        texts = [mended(message.text) for turn in made for message in turn.messages]
+        texts = [clean_json(message.text) for turn in made for message in turn.messages]
         assert [message.text for turn in read for message in turn.messages] == texts
         assert [turn.id for turn in read] == [turn.id for turn in made]
