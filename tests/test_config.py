@@ -97,8 +97,7 @@ def test_key_shows_nowhere() -> None:
     assert "very-secret" not in repr(config.api_key)
     assert "very-secret" not in repr(config.trait_values())
     assert "very-secret" not in ChatConfig.class_get_help(config)
-    with pytest.raises(TypeError, match="cannot be pickled"):
-        pickle.dumps(config.api_key)
+    assert b"very-secret" not in pickle.dumps(config.api_key)
 
 
 def test_address_is_cleaned() -> None:

@@ -12,7 +12,7 @@ import uuid
 import weakref
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +91,7 @@ class Request:
     context: ContextSettings = field(default_factory=ContextSettings)
     offer: ToolOffer | None = None
     known_tools: Mapping[str, Tool] = field(default_factory=dict)
-    lost: Callable[[], str] = field(default=lambda: "", compare=False)
+    lost: Callable[[], str] = field(default=str, compare=False)
     typed: TypedAnswer | None = None
 
 
@@ -126,6 +126,14 @@ class RunningTurn:
     attempts: int = 1
     problems: tuple[str, ...] = ()
     rejected: list[Usage] = field(default_factory=list)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle as what had come by then, which nobody can stop."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "cancel"}
+        values["request"] = replace(
+            self.request, context=ContextSettings(), known_tools={}, offer=None, lost=str
+        )
+        return partial(RunningTurn, **values), ()
 
     @property
     def messages(self) -> tuple[Message, ...]:

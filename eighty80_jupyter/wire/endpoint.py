@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, quote_plus, urlsplit, urlunsplit
 
 from eighty80_jupyter.errors import MissingKeyError, UsageError
@@ -77,8 +77,9 @@ class Secret:
     def __deepcopy__(self, memo: object) -> Secret:
         return self
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a Secret cannot be pickled")
+    def __reduce__(self) -> tuple[type[Secret], tuple[str]]:
+        """Pickle as an empty one: a notebook that is dumped with its settings keeps no key."""
+        return Secret, ("",)
 
 
 # What must not show, as `without_secret` takes it.

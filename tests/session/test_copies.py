@@ -15,10 +15,12 @@ from hypothesis import given, settings
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.conversation.branches import Conversations
 from eighty80_jupyter.conversation.conversation import Conversation
+from eighty80_jupyter.errors import BadRequestError
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.storage.serialization import Record
-from tests.support.replies import stream_reply
+from tests.support.replies import error_reply, stream_reply
 from tests.support.talks import conversations, talk
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,6 +112,32 @@ def test_a_session_is_pickled_without_its_key(session: Session) -> None:
         assert b"private" not in data
     assert copy.copy(session) is session
     assert copy.deepcopy({"chat": session})["chat"] is session
+
+
+def test_what_a_notebook_may_hold_besides_is_dumped_without_the_key(
+    server: ScriptedServer, session: Session
+) -> None:
+    """Settings, tools, errors and a turn that was begun are pickled, and no key with them."""
+    session.set_key("sk-copies-typed-0123456789")
+    server.queue(stream_reply("Hello."), error_reply(400, "no"))
+    running = session.start("Hi")
+    wait_until(lambda: running.done)
+    with pytest.raises(BadRequestError) as caught:
+        session.ask("x")
+    session.tool(print_it, safe=True)
+    for value in (session.config, session.tools, running, caught.value, session.ask):
+        for room in (dill, cloudpickle):
+            data = room.dumps(value)
+            assert b"sk-copies" not in data
+            room.loads(data)
+    again = dill.loads(dill.dumps(running))  # noqa: S301  # our own
+    assert (again.reply, again.done, again.messages) == (running.reply, True, running.messages)
+    again.cancel()
+
+
+def print_it(text: str) -> None:
+    """Print a text."""
+    print(text)
 
 
 def test_a_notebook_can_be_dumped_and_loaded(
