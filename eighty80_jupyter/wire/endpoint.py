@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -134,7 +135,7 @@ class Endpoint:
             headers["x-8080-project-slug"] = self.project
         if token is not None:
             word = token.reveal()
-            if _AZURE.search(urlsplit(self.url).path) and not _ENTRA_TOKEN.fullmatch(word):
+            if _is_azure(self.url) and not _ENTRA_TOKEN.fullmatch(word):
                 headers["api-key"] = token
             else:
                 headers["authorization"] = Secret(f"Bearer {word}")
@@ -148,15 +149,26 @@ class Endpoint:
 
         A base that has a path is taken as it stands, a bare host gets `/v1`.
         """
-        parts = urlsplit(self.url)
-        base = _without_end(parts.path) if parts.path else "/v1"
-        if path == MODELS:
-            base = _AZURE.sub(r"\1", base)
-        query = [parts.query] if parts.query else []
+        address = _address(self.url, path)
         for name, value in self.query.items():
             hidden = hide and isinstance(value, Secret)
-            query.append(f"{quote_plus(name)}={'***' if hidden else quote_plus(_plain(value))}")
-        return urlunsplit((parts.scheme, parts.netloc, base + path, "&".join(query), ""))
+            shown = "***" if hidden else quote_plus(_plain(value))
+            address += f"{'&' if '?' in address else '?'}{quote_plus(name)}={shown}"
+        return address
+
+
+@cache
+def _is_azure(url: str) -> bool:
+    return _AZURE.search(urlsplit(url).path) is not None
+
+
+@cache
+def _address(url: str, path: str) -> str:
+    parts = urlsplit(url)
+    base = _without_end(parts.path) if parts.path else "/v1"
+    if path == MODELS:
+        base = _AZURE.sub(r"\1", base)
+    return urlunsplit((parts.scheme, parts.netloc, base + path, parts.query, ""))
 
 
 def _plain(value: str | Secret) -> str:

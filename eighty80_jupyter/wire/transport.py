@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextvars import ContextVar
@@ -35,6 +36,7 @@ _IDLE_SECONDS = 300.0  # a connection that nobody used for so long is closed
 _LOOK_SECONDS = 0.5
 _UPLOAD_BYTES = 2**16
 _TLS_ALERT = b"\x15\x03"  # how a TLS server answers to plain http: RFC 8446, section 5.1
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,9})\r\n", re.IGNORECASE)
 _HEADERS = {
     "user-agent": "eighty80-jupyter",
     "accept-encoding": "identity",
@@ -121,6 +123,8 @@ class Http:
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
+        # Proxies and certificates, as the environment had them when an origin was first asked.
+        self._routes: dict[tuple[str, str | None, int | None], dict[str, Any]] = {}
         self._timeouts: dict[tuple[float | None, float | None], aiohttp.ClientTimeout] = {}
 
     async def aclose(self) -> None:
@@ -179,17 +183,15 @@ class Http:
             if len(content) > _UPLOAD_BYTES:
                 body = _Upload(content)
                 headers["content-length"] = str(len(content))
-        options: dict[str, Any] = {}
-        if proxy := _proxy_for(url):
-            options["proxy"] = proxy
-        if url.scheme == "https":
-            options["ssl"] = _certificates(*map(os.environ.get, ("SSL_CERT_FILE", "SSL_CERT_DIR")))
+        origin = url.scheme, url.host, url.port
+        if origin not in self._routes:
+            self._routes[origin] = _route(url)
         while True:
             _reused.set(False)
             try:
                 response = await self._session.request(
                     method, url, data=body, headers=headers, timeout=timeout,
-                    allow_redirects=False, **options,
+                    allow_redirects=False, **self._routes[origin],
                 )  # fmt: skip
             except Exception as error:  # noqa: BLE001  # nothing but foreign code runs in here
                 failure = _wire_error(error)
@@ -281,11 +283,16 @@ def _protocol() -> Any:
             if data.startswith(_TLS_ALERT):
                 self.set_exception(_TlsPortError())
                 return
-            head, end, rest = data.partition(b"\r\n\r\n")
-            self._head_is_due = not end
-            super().data_received(head + end)
-            if rest:
-                super().data_received(rest)
+            end = data.find(b"\r\n\r\n") + 4
+            self._head_is_due = end < 4  # noqa: PLR2004  # it was not found
+            length = _LENGTH.search(data, 0, end)
+            if length is not None and len(data) - end == int(length[1]):
+                end = 0  # an answer that is whole, as short ones are
+            if not 0 < end < len(data) or self._head_is_due:
+                super().data_received(data)
+                return
+            super().data_received(data[:end])
+            super().data_received(data[end:])
 
     return Protocol
 
@@ -317,6 +324,14 @@ def _leads_to(response: aiohttp.ClientResponse, here: URL) -> URL | None:
     except ValueError:
         return None
     return there if there.origin() == here.origin() else None
+
+
+def _route(url: URL) -> dict[str, Any]:
+    """Return how an address is reached: through which proxy, trusting whom. Raises UsageError."""
+    found: dict[str, Any] = {"proxy": proxy} if (proxy := _proxy_for(url)) else {}
+    if url.scheme == "https":
+        found["ssl"] = _certificates(*map(os.environ.get, ("SSL_CERT_FILE", "SSL_CERT_DIR")))
+    return found
 
 
 def _proxy_for(url: URL) -> URL | None:
