@@ -10,6 +10,7 @@ from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from eighty80_jupyter import loading
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.notebook.cell.running_cell import running_cell
 
@@ -64,9 +65,11 @@ def config_of(shell: InteractiveShell) -> ChatConfig:
     config = getattr(shell, _CONFIG, None)
     if not isinstance(config, ChatConfig):
         config = ChatConfig(parent=shell)
-        # The key of a configuration file must not stand in the shell's settings: they are printed.
+        # What is secret in a configuration file must not stand in the shell's settings: they are
+        # printed.
         section: Any = shell.config.get("ChatConfig", {})
-        section.pop("api_key", None)
+        for name in ("api_key", "extra_headers", "extra_query"):
+            section.pop(name, None)
         setattr(shell, _CONFIG, config)
     configurables: list[Any] = shell.configurables
     if config not in configurables:
@@ -100,6 +103,7 @@ def register_displays(shell: InteractiveShell) -> None:
 
 
 def _make_session(config: ChatConfig | None, *, in_kernel: bool) -> Session:
+    loading.require(*loading.MAGIC)
     from eighty80_jupyter.notebook.cell.confirm import InputConfirmer  # noqa: PLC0415  # a door
     from eighty80_jupyter.session.session import Session  # noqa: PLC0415  # a door
 
@@ -109,12 +113,14 @@ def _make_session(config: ChatConfig | None, *, in_kernel: bool) -> Session:
 
 
 def _views() -> ModuleType:
+    loading.require(*loading.DRAWING)
     from eighty80_jupyter.notebook.cell import views  # noqa: PLC0415  # a door: the Markdown stack
 
     return views
 
 
 def _open_panel(shell: InteractiveShell, session: Session) -> Any:
+    loading.require(*loading.PANEL)
     from eighty80_jupyter.notebook.panel.panel import open_panel  # noqa: PLC0415  # a door: ipywidgets
 
     return open_panel(shell, session)

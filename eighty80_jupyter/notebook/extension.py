@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.completer import CompletionContext, context_matcher
 from IPython.core.magic import no_var_expand
 
+from eighty80_jupyter import loading
 from eighty80_jupyter.notebook.attach import (
     config_of,
     existing_session,
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.notebook.magic.magic import ChatMagic
 
+_WARM_UP = "_eighty80_warm_up"  # on the shell
 _MATCHER = "eighty80_jupyter.chat"
 
 
 def _magic(shell: InteractiveShell) -> ChatMagic:
+    loading.require(*loading.MAGIC, *loading.CLIENT)
     from eighty80_jupyter.notebook.magic.magic import ChatMagic  # noqa: PLC0415  # a door
 
     return ChatMagic(shell, session_of(shell))
@@ -55,10 +58,21 @@ def load(shell: InteractiveShell) -> None:
     shell.input_transformer_manager.token_transformers += [ChatCommand, ChatAssign]
     shell.input_transformer_manager.cleanup_transforms.append(plain_chat)
     _complete(shell, on=True)
+    if getattr(shell, "kernel", None) is not None and not hasattr(shell, _WARM_UP):
+        warm_up = loading.WarmUp(*loading.FIRST_PROMPT)
+        shell.events.register("pre_run_cell", warm_up.busy)
+        shell.events.register("post_run_cell", warm_up.idle)
+        setattr(shell, _WARM_UP, warm_up)
 
 
 def unload(shell: InteractiveShell) -> None:
     """Undo `load`, and close what runs in the background. The session stays on the shell."""
+    warm_up: loading.WarmUp | None = getattr(shell, _WARM_UP, None)
+    if warm_up is not None:
+        delattr(shell, _WARM_UP)
+        shell.events.unregister("pre_run_cell", warm_up.busy)
+        shell.events.unregister("post_run_cell", warm_up.idle)
+        warm_up.close()
     for kind in ("line", "cell"):
         for name in (NAME, REPLY):
             shell.magics_manager.magics[kind].pop(name, None)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from eighty80_jupyter import loading
 from eighty80_jupyter.api.messages import ToolCall
 from eighty80_jupyter.api.reply import Reply
 from eighty80_jupyter.conversation.branches import Conversations
@@ -85,6 +86,7 @@ class Turns:
 
     def client(self) -> Client:
         """Return the client that belongs to the running loop."""
+        loading.require(*loading.CLIENT)
         from eighty80_jupyter.wire.client import Client  # noqa: PLC0415  # a door: httpx
 
         loop = self.background.loop()

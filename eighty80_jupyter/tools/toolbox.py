@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from eighty80_jupyter import loading
 from eighty80_jupyter.api.request_parameters import shown, unknown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.tools.arguments import check, parsed
@@ -269,6 +270,7 @@ def make_tool(
     function, bound method, partial or callable object will do, if each parameter has a type that
     JSON can carry. Raises UsageError, in one line that says how to mend it.
     """
+    loading.require(*loading.TOOLS)
     from eighty80_jupyter.tools.schema import inputs_of  # noqa: PLC0415  # a door: pydantic
 
     if name is None:

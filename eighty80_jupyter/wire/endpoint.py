@@ -89,16 +89,18 @@ Secrets: TypeAlias = Secret | tuple[Secret, ...] | None
 Fields: TypeAlias = Mapping[str, str | Secret]
 
 
-@dataclass(frozen=True, slots=True)
 class Credentials:
     """The headers that prove who asks, and others that the user adds. They show nowhere."""
 
-    headers: Fields
-    secrets: tuple[Secret, ...]
+    __slots__ = ("_headers", "secrets")
+
+    def __init__(self, headers: Fields, secrets: tuple[Secret, ...]) -> None:
+        self._headers = headers
+        self.secrets = secrets
 
     def reveal(self) -> dict[str, str]:
         """Return the headers; the caller must not keep them where they could be printed."""
-        return {name: _plain(value) for name, value in self.headers.items()}
+        return {name: _plain(value) for name, value in self._headers.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
