@@ -26,7 +26,11 @@ still fails.
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+# A server's text is part of some errors, and a terminal obeys these.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class OneLineError:
@@ -188,6 +192,6 @@ class ChatInterrupted(OneLineError, KeyboardInterrupt):  # noqa: N818  # named a
 
 
 def one_line(error: BaseException) -> str:
-    """Return the class and the text of `error` on one line."""
-    text = " ".join(str(error).split())
+    """Return the class and the text of `error` on one line, which a terminal only shows."""
+    text = _CONTROLS.sub("\ufffd", " ".join(str(error).split()))
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

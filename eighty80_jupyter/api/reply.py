@@ -292,4 +292,5 @@ class Reply:
         count = "" if tokens is None else f", {tokens} tokens"
         state = "" if self.status == "complete" else f", {self.status}"
         start = self.text if len(self.text) <= 60 else self.text[:57] + "..."  # noqa: PLR2004  # a line
-        return f"<Reply {start!r} from {self.model or 'the model'}{count}{state}>"
+        model = repr(self.model)[1:-1] or "the model"  # a terminal prints it: without controls
+        return f"<Reply {start!r} from {model}{count}{state}>"

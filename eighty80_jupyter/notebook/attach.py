@@ -85,10 +85,10 @@ def _say(shell: InteractiveShell, session: Session, text: str) -> None:
     """Show a line in small and grey letters."""
     from eighty80_jupyter.notebook.cell.outputs import QUIET  # noqa: PLC0415  # a door
     from eighty80_jupyter.notebook.commands.context import CommandContext  # noqa: PLC0415  # a door
-    from eighty80_jupyter.notebook.markdown.render import escape  # noqa: PLC0415  # a door
+    from eighty80_jupyter.notebook.markdown.page_text import page_text  # noqa: PLC0415  # a door
 
     context = CommandContext(shell=shell, session=session, conversations=session.conversations)
-    context.show(f'<div style="{QUIET}">{escape(text)}</div>', text)
+    context.show(f'<div style="{QUIET}">{page_text(text)}</div>', text)
 
 
 def register_displays(shell: InteractiveShell) -> None:

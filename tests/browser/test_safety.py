@@ -16,7 +16,15 @@ from playwright.sync_api import expect
 
 from tests.data.hostile_markdown import CASES
 from tests.support.lab import NotebookPage, make_notebook
-from tests.support.replies import Wait, chat_reply, chunk, sse_reply
+from tests.support.replies import (
+    Wait,
+    chat_reply,
+    chunk,
+    error_reply,
+    models_reply,
+    sse_reply,
+    text_chunks,
+)
 from tests.support.scripted import ScriptedServer
 from tests.support.waiting import wait_until
 
@@ -221,3 +229,39 @@ def test_hostile_text_in_widgets(
     wait_until(lambda: elsewhere.requests, what="the request of the raw image")
     assert page.foreign_requests == [f"{elsewhere.url}/p.png"]
     assert page.page.evaluate(AUDIT) != []
+
+
+def test_what_a_server_calls_itself_defines_nothing(
+    open_notebook: Callable[..., NotebookPage], server: ScriptedServer
+) -> None:
+    r"""Real MathJax finds `\def` in no name, error, list or export, and typesets what was meant."""
+    name = r"$\def\alpha{PWNED}x$ $\href{http://h.test}{CLICK}$"
+    server.route("GET", "/v1/models", models_reply(name))
+    huge = r"A letter $\alpha$, and $\rule{9999em}{9999em}$."
+    server.queue(
+        error_reply(503, name),
+        sse_reply([{**part, "model": name} for part in text_chunks(huge)]),
+    )
+    page = open_notebook(
+        f"{LOAD}\nfrom eighty80_jupyter import chat\nchat.config.max_retries = 1",
+        "%chat --models",
+        r"%chat --new='$\def\alpha{PWNED}x$'",
+        f"%%chat --system '{name}'\n{name}",
+        "%chat --status",
+        "%chat --history",
+        "%chat --list",
+        f"%%chat --dry-run\n{name}",
+        "%chat --panel",
+        r"md:Here $\alpha$ is a letter.",
+    )
+    page.run_all(timeout=100)
+    answer = page.cell(3).locator(".jp-Cell-outputArea")
+    expect(answer.locator("mjx-container")).to_have_count(1)
+    expect(answer).to_contain_text(r"\rule{9999em}{9999em}")
+    expect(page.cell(9).locator("mjx-container")).to_have_count(1)
+    letters = page.page.locator("mjx-container").evaluate_all(
+        "all => all.map(one => one.textContent)"
+    )
+    assert letters
+    assert not [text for text in letters if "PWNED" in text or "CLICK" in text]
+    assert page.page.locator("mjx-container a, a[href*='h.test']").count() == 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.notebook.cell.outputs import QUIET
 from eighty80_jupyter.notebook.cell.views import table_html, table_text
-from eighty80_jupyter.notebook.markdown.render import escape
+from eighty80_jupyter.notebook.markdown.page_text import page_text
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import Message
@@ -50,18 +50,18 @@ def dry_run_html(
     """Return the dry run as HTML."""
     parts = [f'<div style="{QUIET}">Nothing was sent. This is what would be:</div>']
     parts += [
-        f'<div style="{QUIET}">{escape(message.role)} · {_size(message, calibration)}</div>'
-        f'<pre style="{_PROSE}">{escape(_content(message))}</pre>'
+        f'<div style="{QUIET}">{page_text(message.role)} · {_size(message, calibration)}</div>'
+        f'<pre style="{_PROSE}">{page_text(_content(message))}</pre>'
         for message in outgoing.messages
     ]
     if outgoing.note:
-        parts.append(f'<div style="{QUIET}">{escape(outgoing.note)}</div>')
+        parts.append(f'<div style="{QUIET}">{page_text(outgoing.note)}</div>')
     shown = json.dumps(dict(parameters), ensure_ascii=False, default=str)
-    parts.append(f'<div style="{QUIET}">parameters: {escape(shown)}</div>')
+    parts.append(f'<div style="{QUIET}">parameters: {page_text(shown)}</div>')
     if prepared.fields:
         parts.append(table_html(_rows(prepared), _HEADS))
     if prepared.calls:
-        parts.append(f'<div style="{QUIET}">{escape(_calls(prepared))}</div>')
+        parts.append(f'<div style="{QUIET}">{page_text(_calls(prepared))}</div>')
     return "\n".join(parts)
 
 

@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from eighty80_jupyter.notebook.markdown.page_text import page_text
+
 QUIET = "color: var(--jp-ui-font-color2, #757575); font-size: 85%"
 QUOTED = "border-left: 3px solid var(--jp-border-color1, #bdbdbd); padding-left: 0.8em"
 NAMESPACE = "eighty80_jupyter"  # of the metadata of an output
@@ -71,9 +73,7 @@ class Output:
 
     def quiet(self, text: str) -> None:
         """Show a line in small and grey letters."""
-        from eighty80_jupyter.notebook.markdown.render import escape  # noqa: PLC0415  # the first reply
-
-        self.html(f'<div style="{QUIET}">{escape(text)}</div>', text)
+        self.html(f'<div style="{QUIET}">{page_text(text)}</div>', text)
 
     def _show(self, data: dict[str, str], metadata: dict[str, Any] | None = None) -> None:
         if "text/plain" in data:  # what a front end without HTML prints, which is a terminal

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.conversation.events import CallBegan, CallEnded
 from eighty80_jupyter.notebook.cell.outputs import QUIET, QUOTED, Output, Page
 from eighty80_jupyter.notebook.cell.pacing import FRAME_SECONDS, Painter
+from eighty80_jupyter.notebook.markdown.page_text import page_text
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import Message
@@ -69,14 +70,12 @@ class Line:
 
     def html(self, *, room: int) -> str:
         """Return the line, folded over what went in and came out; 0 for `room`: the line only."""
-        from eighty80_jupyter.notebook.markdown.render import escape  # noqa: PLC0415  # the first reply
-
         # JupyterLab's formulas leave code alone.
-        line = f"<code>{escape(self.shown)}</code> {escape(self.facts())}"
+        line = f"<code>{page_text(self.shown)}</code> {page_text(self.facts())}"
         if not self.status or not room:
             return f'<div style="{QUIET}">{line}</div>'
-        arguments = escape(cut(pretty(self.arguments), min(room, MOST_ARGUMENTS)))
-        result = escape(cut(self.text, room))
+        arguments = page_text(cut(pretty(self.arguments), min(room, MOST_ARGUMENTS)))
+        result = page_text(cut(self.text, room))
         return (
             f'<details><summary style="{QUIET}">{line}</summary><div style="{QUOTED}">'
             f'<div style="{QUIET}">Arguments</div><pre style="{_PRE}">{arguments}</pre>'

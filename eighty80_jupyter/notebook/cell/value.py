@@ -13,6 +13,7 @@ from eighty80_jupyter.notebook.cell.answer import Answer
 from eighty80_jupyter.notebook.cell.outputs import QUIET
 from eighty80_jupyter.notebook.cell.summary import last_line
 from eighty80_jupyter.notebook.cell.terminal import TerminalWriter
+from eighty80_jupyter.notebook.markdown.page_text import page_text
 
 _MOST_ROWS = 200
 _DEEPEST = 4
@@ -96,7 +97,7 @@ class ValueTerminalWriter(TerminalWriter):
 def _html(value: Any, depth: int) -> str:
     if isinstance(value, dict) and value and depth < _DEEPEST:
         rows = "".join(
-            f'<tr><th style="{_LEFT}">{_escape(str(name))}</th>'
+            f'<tr><th style="{_LEFT}">{page_text(str(name))}</th>'
             f'<td style="{_LEFT}">{_html(one, depth + 1)}</td></tr>'
             for name, one in list(value.items())[:_MOST_ROWS]
         )
@@ -105,15 +106,17 @@ def _html(value: Any, depth: int) -> str:
         if all(isinstance(one, dict) for one in value):
             return _records(value, depth)
         if not any(isinstance(one, (dict, list)) for one in value):
-            return _escape(", ".join(_word(one) for one in value[:_MOST_ROWS])) + _more(len(value))
+            return page_text(", ".join(_word(one) for one in value[:_MOST_ROWS])) + _more(
+                len(value)
+            )
     if isinstance(value, (dict, list)):
-        return f"<code>{_escape(json.dumps(value, ensure_ascii=False))}</code>"
-    return _escape(_word(value)).replace("\n", "<br>")
+        return f"<code>{page_text(json.dumps(value, ensure_ascii=False))}</code>"
+    return page_text(_word(value)).replace("\n", "<br>")
 
 
 def _records(records: list[dict[str, Any]], depth: int) -> str:
     names = list(dict.fromkeys(name for one in records[:_MOST_ROWS] for name in one))
-    head = "".join(f'<th style="{_LEFT}">{_escape(str(name))}</th>' for name in names)
+    head = "".join(f'<th style="{_LEFT}">{page_text(str(name))}</th>' for name in names)
     rows = "".join(
         "<tr>"
         + "".join(
@@ -135,7 +138,7 @@ def _more(count: int) -> str:
 
 
 def _raw(text: str) -> str:
-    return f'<pre style="white-space: pre-wrap">{_escape(text)}</pre>'
+    return f'<pre style="white-space: pre-wrap">{page_text(text)}</pre>'
 
 
 def _folded(text: str) -> str:
@@ -151,9 +154,3 @@ def _word(value: Any) -> str:
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2)
-
-
-def _escape(text: str) -> str:
-    from eighty80_jupyter.notebook.markdown.render import escape  # noqa: PLC0415  # the Markdown stack
-
-    return escape(text)

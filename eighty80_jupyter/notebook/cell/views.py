@@ -9,7 +9,8 @@ from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.outputs import QUIET, QUOTED, folded
 from eighty80_jupyter.notebook.cell.summary import last_line
 from eighty80_jupyter.notebook.cell.tool_display import Line, entries_html, entries_of
-from eighty80_jupyter.notebook.markdown.render import escape, render
+from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.markdown.render import render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +42,7 @@ def reply_html(reply: Reply) -> str:
         if choice.reasoning:
             parts.append(folded(choice.reasoning))
         parts.append(render(choice.text or choice.refusal))
-    parts.append(f'<div style="{QUIET}">{escape(last_line(reply))}</div>')
+    parts.append(f'<div style="{QUIET}">{page_text(last_line(reply))}</div>')
     return "\n".join(parts)
 
 
@@ -73,12 +74,12 @@ def conversation_html(conversation: Conversation, shown: range | None = None) ->
     """Return the turns with these numbers: what was asked, and what was answered."""
     shown = wanted(conversation) if shown is None else shown
     if not len(conversation):
-        return f'<div style="{QUIET}">{escape(conversation_text(conversation))}</div>'
+        return f'<div style="{QUIET}">{page_text(conversation_text(conversation))}</div>'
     lines = _before(conversation, shown)
-    parts = [f'<div style="{QUIET}">{escape(line)}</div>' for line in lines]
+    parts = [f'<div style="{QUIET}">{page_text(line)}</div>' for line in lines]
     parts += [turn_html(number, conversation.numbered(number)) for number in shown]
     if after := _after(conversation, shown):
-        parts.append(f'<div style="{QUIET}">{escape(after)}</div>')
+        parts.append(f'<div style="{QUIET}">{page_text(after)}</div>')
     return "\n".join(parts)
 
 
@@ -100,8 +101,8 @@ def turn_html(number: int | None, turn: Turn) -> str:
     place = "" if number is None else f"{number} · "
     return (
         f'<div style="{QUIET}">{place}You</div>'
-        f'<pre style="{QUOTED}; {_PROSE}">{escape(turn.prompt)}</pre>'
-        f'<div style="{QUIET}">Model{escape(_which(turn))}</div>'
+        f'<pre style="{QUOTED}; {_PROSE}">{page_text(turn.prompt)}</pre>'
+        f'<div style="{QUIET}">Model{page_text(_which(turn))}</div>'
         f"{entries_html(_rounds(turn), _RESULT)}{reply_html(turn.reply)}"
     )
 
@@ -229,10 +230,10 @@ def table_text(rows: Sequence[Sequence[str]]) -> str:
 def table_html(rows: Sequence[Sequence[str]], heads: Sequence[str] = ()) -> str:
     """Return rows as a table; without heads the first column names the others."""
     left = ' style="text-align: left"'
-    head = "".join(f"<th{left}>{escape(text)}</th>" for text in heads)
+    head = "".join(f"<th{left}>{page_text(text)}</th>" for text in heads)
     lines = [f"<tr>{head}</tr>"] if head else []
     for first, *rest in rows:
         tag = "td" if heads else "th"
-        cells = "".join(f"<td{left}>{escape(text)}</td>" for text in rest)
-        lines.append(f"<tr><{tag}{left}>{escape(first)}</{tag}>{cells}</tr>")
+        cells = "".join(f"<td{left}>{page_text(text)}</td>" for text in rest)
+        lines.append(f"<tr><{tag}{left}>{page_text(first)}</{tag}>{cells}</tr>")
     return f"<table>{''.join(lines)}</table>"

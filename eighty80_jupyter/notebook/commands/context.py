@@ -79,7 +79,7 @@ class CommandContext:
             return
         if has_pages(self.shell):
             metadata = {NAMESPACE: state_of(self.conversation)}
-            self.shell.display_pub.publish(data={"text/plain": text}, metadata=metadata)
+            self.shell.display_pub.publish(data={"text/plain": harmless(text)}, metadata=metadata)
         else:
             self.say(text)
 

@@ -38,6 +38,20 @@ _UNSAFE = re.compile(
     r"|input|include|setOptions|mathtoolsset|usetagform|definecolor|Newextarrow"
     r"|(?:new|renew|provide)(?!line(?![A-Za-z]))[A-Za-z]+|Declare[A-Za-z]+)(?![A-Za-z])"
 )
+_CODE_OR_UNSAFE = re.compile(rf"((`+)(?!`).*?(?<!`)\2(?!`))|{_UNSAFE.pattern}")
+# What takes a length; and what takes a number without a unit, in parts of an em.
+_SIZING = re.compile(
+    r"\\(?:rule|Rule|Space|[hvm]space|[hvm]skip|m?kern|raise|raisebox|lower|moveleft|moveright"
+    r"|above|abovewithdelims|genfrac|minCDarrowwidth|minCDarrowheight)(?![A-Za-z])"
+    r"|\\(?:\\|cr(?![A-Za-z]))\s*\*?\s*\["
+)
+_UNITLESS = re.compile(r"\\(?:uproot|leftroot|skew)\s*\{?\s*[-+]?[0-9]{3}")
+_LENGTH = re.compile(r"([.,][0-9]+|[0-9]+(?:[.,][0-9]*)?)\s*(em|ex|p[txc]|in|[cm]m|mu)")
+_EMS = {
+    "em": 1.0, "ex": 0.43, "pt": 0.1, "px": 0.1, "pc": 1.2, "in": 7.2, "cm": 2.9, "mm": 0.29,
+    "mu": 1 / 18,
+}  # fmt: skip
+_ROOM = 50.0  # em: what the lengths of a formula may come to
 # What starts a formula, an environment, a reference or an escape for MathJax.
 _WATCHED = re.compile(
     rf"{START}([^{END}]*){END}|\$|\\(?=[\\$()\[\]{START}]|begin|end|(?:eq)?ref|[a-z]*\Z)"
@@ -98,8 +112,31 @@ def may_be_half(text: str, start: int, opening: str) -> bool:
 
 
 def is_safe(formula: str) -> bool:
-    """Tell whether MathJax may typeset `formula`: no links, styles or definitions in it."""
-    return not _UNSAFE.search(formula)
+    """Tell whether MathJax may typeset `formula`: no links, styles, definitions, huge boxes."""
+    return not _UNSAFE.search(formula) and not _is_huge(formula)
+
+
+def _is_huge(formula: str) -> bool:
+    """Tell whether commands that move, leave room or draw boxes could reach beyond a formula.
+
+    All its lengths count together, as they can stand within each other.
+    """
+    if _UNITLESS.search(formula):
+        return True
+    if not _SIZING.search(formula):
+        return False
+    lengths = (
+        float(number.replace(",", ".")) * _EMS[unit] for number, unit in _LENGTH.findall(formula)
+    )
+    return sum(lengths) > _ROOM
+
+
+def without_commands(line: str) -> str:
+    """Return a line of Markdown in which no formula links or defines; elsewhere it looks the same.
+
+    Before such a command a second backslash stands: in text that is one, in a formula a new line.
+    """
+    return _CODE_OR_UNSAFE.sub(lambda match: match[0] if match[1] else f"\\{match[0]}", line)
 
 
 def unclosed(line: str, opening: str | None, allowed: Container[str]) -> str | None:

@@ -7,7 +7,6 @@ Python-Markdown is the frame: here is an extension that registers the stages.
 
 from __future__ import annotations
 
-import html
 import re
 import threading
 from typing import TYPE_CHECKING, Any
@@ -35,7 +34,7 @@ from eighty80_jupyter.notebook.markdown.tree import Tree
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["Splitter", "escape", "render"]
+__all__ = ["Splitter", "render"]
 
 _ALIGNMENTS = frozenset(f"text-align:{side}" for side in ("left", "center", "right"))
 _ATTRIBUTES: dict[str, set[str]] = {
@@ -49,11 +48,6 @@ _ATTRIBUTES: dict[str, set[str]] = {
     "th": {"style"},
 }
 _CODE = re.compile(f"{START}([0-9]+){END}")
-
-
-def escape(text: str) -> str:
-    """Escape `text` for use between tags or within a quoted attribute."""
-    return html.escape(text)
 
 
 def render(

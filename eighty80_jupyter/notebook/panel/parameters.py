@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ipywidgets import Button, Checkbox, Combobox, FloatSlider, Label, Text, Textarea, VBox
+from ipywidgets import HTML, Button, Checkbox, Combobox, FloatSlider, Text, Textarea, VBox
 
 from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind, Parameter
 from eighty80_jupyter.config import DEFAULT_MODEL
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.markdown.page_text import page_text
 from eighty80_jupyter.notebook.panel.models import ModelList
 from eighty80_jupyter.notebook.panel.values import DIGITS, least, moved, read, slide, write
 from eighty80_jupyter.notebook.panel.widgets import Setting
@@ -57,7 +58,7 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         self.switches: dict[str, Any] = {}
         self.rows: dict[str, Any] = {}
         self._wrong_name = ""
-        self.wrong = Label()
+        self.wrong = HTML()  # a Label would set formulas
         self.wrong.add_class("e80-wrong")
         for name in SHOWN:
             self._add(PARAMETERS[name])
@@ -236,7 +237,7 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         try:
             do()
         except UsageError as error:
-            self.wrong.value, self._wrong_name = str(error), name
+            self.wrong.value, self._wrong_name = page_text(str(error)), name
             self._show(name)
             return
         # News of other fields may come behind it: a browser that is busy sends them late.

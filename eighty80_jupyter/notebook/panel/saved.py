@@ -16,7 +16,7 @@ from eighty80_jupyter.notebook.cell.outputs import NAMESPACE, QUIET
 from eighty80_jupyter.notebook.cell.summary import last_line
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
 from eighty80_jupyter.notebook.cell.views import turn_html
-from eighty80_jupyter.notebook.markdown.render import escape
+from eighty80_jupyter.notebook.markdown.page_text import page_text
 from eighty80_jupyter.notebook.saved.metadata import PanelPage
 
 if TYPE_CHECKING:
@@ -194,4 +194,4 @@ class Transcripts:
 
 
 def _quiet(text: str) -> str:
-    return f'<div style="{QUIET}">{escape(text)}</div>'
+    return f'<div style="{QUIET}">{page_text(text)}</div>'

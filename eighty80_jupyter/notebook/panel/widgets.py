@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from eighty80_jupyter.notebook.cell.outputs import QUIET, folded
 from eighty80_jupyter.notebook.cell.summary import last_line
-from eighty80_jupyter.notebook.markdown.render import escape, render
+from eighty80_jupyter.notebook.markdown.page_text import page_attribute, page_text
+from eighty80_jupyter.notebook.markdown.render import render
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
@@ -58,7 +59,7 @@ def answer_html(
 
     `heading` stands above it, `error` and the quiet line below; None: there is no answer yet.
     """
-    parts = [f'<div style="{_HEADING}">{escape(heading)}</div>'] if heading else []
+    parts = [f'<div style="{_HEADING}">{page_text(heading)}</div>'] if heading else []
     if reply is not None:
         several = len(reply.choices) > 1
         for choice in reply.choices:
@@ -69,20 +70,20 @@ def answer_html(
             text = choice.text or choice.refusal
             parts.append(render(text, partial=streaming, allow_images=allow_images))
         if not streaming and not (error and reply.empty):
-            parts.append(f'<div style="{QUIET}">{escape(last_line(reply))}</div>')
+            parts.append(f'<div style="{QUIET}">{page_text(last_line(reply))}</div>')
     if error:
-        parts.append(f'<div role="alert" style="{_ERROR}">{escape(error)}</div>')
+        parts.append(f'<div role="alert" style="{_ERROR}">{page_text(error)}</div>')
     busy = "true" if streaming else "false"
     return (
-        f'<div class="{_RENDERED}" role="region" aria-label="{escape(name)}" aria-busy="{busy}" '
-        f'style="{_BODY}">{"".join(parts)}</div>'
+        f'<div class="{_RENDERED}" role="region" aria-label="{page_attribute(name)}" '
+        f'aria-busy="{busy}" style="{_BODY}">{"".join(parts)}</div>'
     )
 
 
 def quiet_html(text: str, *, status: bool = False) -> str:
     """Return a line in small and grey letters; a `status` is read out by screen readers."""
     role = ' role="status"' if status else ""
-    return f'<div{role} style="{QUIET}; {_LINE}">{escape(text)}</div>'
+    return f'<div{role} style="{QUIET}; {_LINE}">{page_text(text)}</div>'
 
 
 def close_all(*widgets: Any) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.notebook.cell.tool_display import entries_html, entries_of
 from eighty80_jupyter.notebook.cell.views import reply_html
-from eighty80_jupyter.notebook.markdown.render import escape
+from eighty80_jupyter.notebook.markdown.page_text import page_attribute, page_text
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import Message
@@ -55,15 +55,16 @@ def page(conversation: Conversation) -> str:
     if conversation.system:
         parts.insert(0, f'<h2 class="who">Instruction</h2>{_typed(conversation.system)}')
     dark = "".join(f"--jp-{name}: {colour}; " for name, colour in _DARK.items())
-    name = escape(conversation.name)
+    name = conversation.name
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="generator" content="eighty80_jupyter">\n'
         '<meta name="viewport" content="width=device-width">\n'
-        f"<title>{name}</title>\n<style>{_STYLE}@media (prefers-color-scheme: dark) {{\n"
+        f"<title>{page_attribute(name)}</title>\n"
+        f"<style>{_STYLE}@media (prefers-color-scheme: dark) {{\n"
         f"body {{ background: #1a1a1a; color: #e4e4e4; }}\n:root {{ {dark}}}\n}}\n</style>\n"
-        f"</head>\n<body>\n<h1>{name}</h1>\n" + "\n".join(parts) + "\n</body>\n</html>\n"
+        f"</head>\n<body>\n<h1>{page_text(name)}</h1>\n" + "\n".join(parts) + "\n</body>\n</html>\n"
     )
 
 
@@ -80,7 +81,7 @@ def _turn(number: int, turn: Turn) -> str:
 
 
 def _typed(text: str) -> str:
-    return f'<pre class="typed">{escape(text)}</pre>'
+    return f'<pre class="typed">{page_text(text)}</pre>'
 
 
 def _pictures(message: Message) -> str:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from eighty80_jupyter.notebook.cell.summary import last_line
+from eighty80_jupyter.notebook.markdown.math import without_commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -55,7 +56,7 @@ def closed(text: str) -> str:
         elif match and not (match[1][0] == "`" and "`" in match[2]):
             fence = match[1]
         else:
-            line = _OPENS.sub(r"\1\\<", line)  # noqa: PLW2901  # the same line, made harmless
+            line = without_commands(_OPENS.sub(r"\1\\<", line))  # noqa: PLW2901  # made harmless
         lines.append(line)
     return "\n".join([*lines, fence] if fence else lines)
 
@@ -104,4 +105,4 @@ def _quoted(text: str) -> list[str]:
 
 def _line(text: str) -> str:
     """Return a text on one line, with nothing in it that Markdown reads."""
-    return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*_{}\[\]<>#|!$])", r"\\\1", " ".join(text.split()))

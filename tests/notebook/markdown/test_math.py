@@ -184,6 +184,59 @@ def test_formulas_that_could_do_more_are_code(command: str) -> None:
         assert f"<code>{formula}</code>" in html
 
 
+HUGE = [
+    r"\rule{9999em}{9999em}",
+    r"\Rule{0em}{99999px}{0em}",
+    r"\hspace{-300cm}x",
+    r"\hspace*{300cm}x",
+    r"\vspace{1000in}",
+    r"\kern9999pt x",
+    r"\mkern 99999mu x",
+    r"\mspace{99999mu}x",
+    r"\hskip 1e3em \hskip 100em",
+    r"\raise 500em {x}",
+    r"\raisebox{400em}{x}",
+    r"\lower5000pt\hbox{x}",
+    r"\moveleft 900em \hbox{x}",
+    r"a \above 5000pt b",
+    r"\genfrac{(}{)}{900em}{0}{a}{b}",
+    r"a \\[900em] b",
+    r"\begin{array}{@{\hspace{900em}}c} a \end{array}",
+    r"\begin{matrix} a \cr[900em] b \end{matrix}",
+    r"\skew{9999}\hat x",
+    r"\sqrt[\uproot{9999}3]{x}",
+    "".join(r"\raise 9em {" for _ in range(9)) + "x" + "}" * 9,
+    r"\rule{" + "9" * 400 + "em}{1em}",
+    r"\rule{,9em}{99999ex}",
+]
+
+
+@pytest.mark.parametrize("source", HUGE)
+def test_formulas_of_huge_size_are_code(source: str) -> None:
+    """What would cover the page, or push it away, is shown to the reader, not to MathJax."""
+    for formula in (f"${source}$", f"$${source}$$", rf"\({source}\)", rf"\[{source}\]"):
+        html = render(f"a {formula} b")
+        assert not formulas(html)
+        assert text_of(html) == f"a {formula} b"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        r"a \quad b \hspace{1cm} c \, d",
+        r"\begin{aligned} a &= b \\[6pt] c &= d \\[6pt] e &= f \end{aligned}",
+        r"\rule{1em}{2pt}",
+        r"\raise 3pt {x} \lower 0.5ex {y} \kern-0.2em z",
+        r"L = 5000\,\mathrm{cm} = 50000 mm",
+        r"\sqrt[\leftroot{-2}\uproot{2}\beta]{k} \skew{7}\hat A",
+        r"\genfrac{}{}{0.4pt}{0}{a}{b}",
+    ],
+)
+def test_usual_sizes_are_typeset(source: str) -> None:
+    """Room of the size of a word, and numbers with units, are formulas as before."""
+    assert formulas(render(f"a ${source}$ b")) == [f"${source}$"]
+
+
 def test_dollars_in_code_stay_alone() -> None:
     """MathJax skips code, so nothing is put into it."""
     assert render("`$A $B`") == "<p><code>$A $B</code></p>"

@@ -8,7 +8,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from eighty80_jupyter.notebook.markdown.code import STYLES
-from eighty80_jupyter.notebook.markdown.render import escape, render
+from eighty80_jupyter.notebook.markdown.render import render
 from tests.data.markdown_checks import STYLE, faults, structure, text_of
 from tests.data.markdown_corpus import CASES, GIVEN
 
@@ -63,11 +63,6 @@ def test_result_is_a_fragment_without_an_element_around_it() -> None:
     assert render("# a\n\nb") == "<h1>a</h1>\n<p>b</p>"
     assert render("") == ""
     assert render(" \n\t\n") == ""
-
-
-def test_escape_is_safe_in_text_and_attributes() -> None:
-    """What `escape` returns contains neither tags nor quotes."""
-    assert escape('<a href="x">&\'') == "&lt;a href=&quot;x&quot;&gt;&amp;&#x27;"
 
 
 def test_unknown_tags_are_shown() -> None:
