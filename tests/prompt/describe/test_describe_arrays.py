@@ -277,15 +277,27 @@ def test_jax() -> None:
     assert "[4, 5, 6, 7]" in text
 
 
-@pytest.mark.parametrize(("module", "name"), [("cupy", "ndarray"), ("tensorflow", "Tensor")])
-def test_other_arrays(monkeypatch: pytest.MonkeyPatch, module: str, name: str) -> None:
-    """Of arrays that may lie anywhere, shape and type are told."""
-    place = types.ModuleType(module)
-    cls = type(name, (), {"shape": (2, 3), "dtype": "float32", "device": "gpu:0"})
-    cls.__module__ = module
-    setattr(place, name, cls)
-    monkeypatch.setitem(sys.modules, module, place)
-    text = described(cls()).text
-    assert (
-        text == f"{module}.{name}, shape (2, 3), dtype float32, on gpu:0; its values were not read"
-    )
+def test_real_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tensors of the real torch are read where they lie; what has no elements to read is named."""
+    monkeypatch.undo()
+    torch: Any = pytest.importorskip("torch")
+    text = described(torch.arange(6, dtype=torch.float32).reshape(2, 3)).text
+    assert "torch.Tensor, shape (2, 3), dtype float32:\n[[0., 1., 2.]," in text
+    assert "requires grad" in described(torch.nn.Parameter(torch.ones(2))).text
+    assert "torch.bfloat16" in described(torch.ones(3, dtype=torch.bfloat16)).text
+    assert "its values were not" in described(torch.zeros(3, device="meta")).text
+    assert "its values were not read" in described(torch.eye(3).to_sparse()).text
+    assert described([torch.zeros(2, 3)]).text == "[<torch.Tensor 2x3 torch.float32>]"
+    torch.set_printoptions(precision=1, sci_mode=True)
+    try:
+        assert "[0.123457]" in described(torch.tensor([0.123456789])).text
+    finally:
+        torch.set_printoptions(profile="default")
+
+
+def test_real_jax() -> None:
+    """An array of the real JAX is read."""
+    jax: Any = pytest.importorskip("jax")
+    text = described(jax.numpy.arange(6.0).reshape(2, 3)).text
+    assert "jax.Array, shape (2, 3), dtype float32" in text
+    assert "[3., 4., 5.]]" in text

@@ -1,4 +1,4 @@
-"""Arrays of numbers: NumPy, torch, JAX, and in fewer words CuPy and TensorFlow.
+"""Arrays of numbers: NumPy, torch and JAX.
 
 Values on a GPU stay there unless an option asks for some of them, and what is still being computed
 is not waited for.
@@ -44,11 +44,6 @@ def draft(value: Any, request: Request) -> Draft | None:
         return _torch(value, request)
     if is_a(value, "jax", "Array"):
         return _jax(value, request)
-    if is_a(value, "cupy", "ndarray") or is_a(value, "tensorflow", "Tensor"):
-        request.chosen(kind_of(value))
-        device = attempt(lambda: str(value.device), default="")
-        facts = f", on {device}" if device else ""
-        return _named(value, kind_of(value), f"{facts}; its values were not read")
     return None
 
 
@@ -99,21 +94,21 @@ def _unit(value: Any, request: Request) -> str:
 
 def _facts(value: Any) -> str:
     """Return the range and the number of missing values in words."""
+    masked = ""
+    if is_a(value, "numpy.ma", "MaskedArray"):
+        masked, value = f"{value.size - value.count():,} masked", value.compressed()
     if value.dtype.kind == "b":
         numpy: Any = sys.modules["numpy"]
         true = int(numpy.count_nonzero(value)) if value.size <= _WHOLE else None
         return "" if true is None else f"True {true:,}, False {value.size - true:,}"
     if value.dtype.kind not in "iufmM" or not value.size:
         return ""
-    masked = is_a(value, "numpy.ma", "MaskedArray")
-    found = range_of(value.compressed() if masked else value)
+    found = range_of(value)
     name = "NaT" if value.dtype.kind in "mM" else "NaN"
     parts = [found.text() and f"range {found.text()}"]
     if value.dtype.kind in "fmM":
         parts.append(f"{found.missing:,} {name}")
-    if masked:
-        parts.append(f"{value.size - value.count():,} masked")
-    text = ", ".join(part for part in parts if part)
+    text = ", ".join(part for part in [*parts, masked] if part)
     return f"in a sample of {found.sample:,} elements: {text}" if found.sample else text
 
 

@@ -52,12 +52,12 @@ def draft(value: Any, request: Request) -> Draft | None:
     return Draft(text=text, kind=kind, summary=summary, cut=cut, block=True)
 
 
-def _schema(value: Any) -> Schema:
+def _schema(value: Any) -> Schema | None:
     """Return names and types. It runs under a time limit."""
     for matches, read in _READERS:
         if matches(value):
             return read(value)[:_MOST]
-    return []
+    return None  # of a library whose plans are known by name only
 
 
 def _partitions(value: Any) -> str:
@@ -103,10 +103,6 @@ def _ibis(value: Any) -> Schema:
     return [(value.get_name(), str(value.type()))]
 
 
-def _django(value: Any) -> Schema:
-    return [(field.name, type(field).__name__) for field in value.model._meta.fields]  # noqa: SLF001  # Django's public API
-
-
 def _of(module: str, *names: str) -> Callable[[Any], bool]:
     return lambda value: is_a(value, module, *names)
 
@@ -121,6 +117,4 @@ _READERS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Schema]], ...] = (
     (_of("pyarrow.dataset", "Dataset"), _arrow),
     (_of("pyarrow", "RecordBatchReader"), _arrow),
     (_of("ibis.expr.types", "Table", "Value"), _ibis),
-    (_of("bigframes.dataframe", "DataFrame"), _pandas_on_spark),
-    (_of("django.db.models.query", "QuerySet"), _django),
 )

@@ -58,8 +58,6 @@ _ARRAYS = (
     ("numpy", ("ndarray",)),
     ("torch", ("Tensor",)),
     ("jax", ("Array",)),
-    ("cupy", ("ndarray",)),
-    ("tensorflow", ("Tensor",)),
 )
 _NAMED = (
     types.FunctionType,

@@ -17,7 +17,7 @@ from eighty80_jupyter.prompt.describe.files import is_users
 
 # Libraries whose types have describers here, and those that generate the `repr` of users' classes.
 _DESCRIBED = {
-    *("IPython", "PIL", "attr", "attrs", "cupy", "dask", "duckdb", "ibis", "jax", "jaxlib"),
+    *("IPython", "PIL", "attr", "attrs", "dask", "duckdb", "ibis", "jax", "jaxlib"),
     *("matplotlib", "numpy", "pandas", "plotly", "polars", "pyarrow", "pydantic", "pydantic_core"),
     *("pyspark", "sklearn", "torch"),
 }
