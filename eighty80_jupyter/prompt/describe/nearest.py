@@ -8,7 +8,7 @@ from typing import Any
 
 from eighty80_jupyter.prompt.describe.base import attempt, is_a
 from eighty80_jupyter.prompt.describe.foreign import TimeLimit
-from eighty80_jupyter.prompt.describe.values import brief
+from eighty80_jupyter.prompt.describe.values import short_repr
 from eighty80_jupyter.prompt.describe.values.fields import stored_in
 
 _LOOKED_AT = 5_000
@@ -58,7 +58,7 @@ def _items(value: Any) -> list[str]:
         columns = value.index[:_LOOKED_AT].tolist()
     elif is_a(value, "pyarrow", "Table", "RecordBatch"):
         columns = value.schema.names
-    elif is_a(value, "polars", "DataFrame") or brief.is_lazy(value):
+    elif is_a(value, "polars", "DataFrame") or short_repr.is_lazy(value):
         with TimeLimit() as patience:
             columns = patience.call(_columns, value)
     return [column for column in islice(columns, _LOOKED_AT) if isinstance(column, str)]

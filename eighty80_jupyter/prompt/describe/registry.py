@@ -52,8 +52,8 @@ from eighty80_jupyter.prompt.describe.nearest import names_like
 from eighty80_jupyter.prompt.describe.tables import columnar, groups
 from eighty80_jupyter.prompt.describe.tables import lazy as describe_lazy
 from eighty80_jupyter.prompt.describe.tables import pandas as describe_pandas
-from eighty80_jupyter.prompt.describe.values import brief
 from eighty80_jupyter.prompt.describe.values import containers as describe_values
+from eighty80_jupyter.prompt.describe.values import short_repr
 from eighty80_jupyter.prompt.describe.values.fields import stored_in
 from eighty80_jupyter.prompt.tokens import estimate
 
@@ -153,7 +153,7 @@ def _draft(value: Any, request: Request, registry: Registry) -> Draft:
     failed: list[str] = []
     draft = custom(value, request, registry, failed) or _built_in(_ALWAYS, value, request)
     if draft is None:
-        own = brief.own(value, request, 0)
+        own = short_repr.own(value, request, 0)
         draft = _built_in(_UNLESS_OWN, value, request) if own is None else None
         draft = draft or _other(value, request, registry, failed, own)
     if failed:
@@ -198,7 +198,7 @@ def _other(
     bare = inherited(value, "__repr__") and inherited(value, "__str__")
     if bare and (text := offered.text(value, request)) is not None:
         return of_text(text, kind, request)
-    text = brief.foreign(value, request, 0)
+    text = short_repr.foreign(value, request, 0)
     if bare:
         names = [key for key in stored_in(value) if isinstance(key, str) and key[:1] != "_"]
         listed = ", ".join(map(safe, names[:_ATTRIBUTES]))

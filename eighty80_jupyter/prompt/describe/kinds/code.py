@@ -15,7 +15,7 @@ from typing import Any
 
 from eighty80_jupyter.prompt.describe.base import Draft, Request, attempt, class_name, count, safe
 from eighty80_jupyter.prompt.describe.files import is_cell, is_users
-from eighty80_jupyter.prompt.describe.values import brief
+from eighty80_jupyter.prompt.describe.values import short_repr
 from eighty80_jupyter.prompt.describe.values.containers import Limits, Writer
 from eighty80_jupyter.prompt.tokens import estimate
 
@@ -80,7 +80,7 @@ def _partial(value: Any, request: Request) -> Draft:
     writer = Writer(request, Limits(items=5, depth=2, width=60))
     given = [writer.text(item) for item in value.args[:10]]
     given += [f"{name}={writer.text(item)}" for name, item in islice(value.keywords.items(), 10)]
-    head = f"{brief.named(value)}, given {', '.join(given) or 'nothing'}"
+    head = f"{short_repr.named(value)}, given {', '.join(given) or 'nothing'}"
     source = attempt(_source, value.func, default="")
     return _shown(source, request, "partial", full=full, head=head)
 

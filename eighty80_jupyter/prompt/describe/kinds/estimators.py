@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from eighty80_jupyter.prompt.describe.base import Draft, Request, attempt, is_a, kind_of
-from eighty80_jupyter.prompt.describe.values import brief
+from eighty80_jupyter.prompt.describe.values import short_repr
 from eighty80_jupyter.prompt.describe.values.containers import Limits, Writer
 from eighty80_jupyter.prompt.describe.values.fields import stored_in
 from eighty80_jupyter.prompt.tokens import estimate
@@ -90,7 +90,7 @@ def _same(value: Any, default: Any) -> bool:
         return True
     plain = (bool, int, float, str, type(None))
     if type(value) is type(default) and isinstance(value, plain):
-        return bool(value == default) or brief.is_missing(value)
+        return bool(value == default) or short_repr.is_missing(value)
     return type(value) is tuple and type(default) is tuple and repr(value) == repr(default)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from eighty80_jupyter.prompt.describe.base import Draft, Request, count, fit, kind_of
 from eighty80_jupyter.prompt.describe.files import is_cell, is_users
-from eighty80_jupyter.prompt.describe.values import brief
+from eighty80_jupyter.prompt.describe.values import short_repr
 from eighty80_jupyter.prompt.describe.values.own import own_text
 
 TAKES = ("full",)
@@ -89,7 +89,7 @@ def _one(error: BaseException, request: Request, *, full: bool) -> str:
 def _message(error: BaseException, request: Request, *, full: bool) -> str:
     # The message is what `str` gives, unless the class masks only its `repr`.
     function = repr if own_text(type(error), "__str__", "__repr__") is repr else str
-    text = brief.foreign(error, request, 0, function=function)
+    text = short_repr.foreign(error, request, 0, function=function)
     if isinstance(error, SyntaxError) and isinstance(error.msg, str):
         text = f"{error.msg} (line {error.lineno})"
     text = text if full else request.shorten(text, _MESSAGE)

@@ -20,7 +20,7 @@ from eighty80_jupyter.prompt.describe.base import (
     text_of,
 )
 from eighty80_jupyter.prompt.describe.kinds.figures import display_picture
-from eighty80_jupyter.prompt.describe.values import brief, containers
+from eighty80_jupyter.prompt.describe.values import containers, short_repr
 
 _ITERATOR = 200  # characters of the repr of an iterator that has one
 _BYTES = 64  # bytes whose hexadecimal digits are shown
@@ -34,20 +34,20 @@ def draft(value: Any, request: Request) -> Draft | None:
         return _bytes(value, request)
     if is_a(value, "IPython.core.display", "DisplayObject"):
         return _display(value, request)
-    if (text := brief.scalar(value)) is not None:
+    if (text := short_repr.scalar(value)) is not None:
         return _scalar(value, text, request)
     return None
 
 
 def consumed(value: Any, request: Request) -> Draft | None:
     """Name what reading would use up; None for any other value."""
-    if not brief.is_iterator(value) and not issubclass(type(value), brief.CONSUMED):
+    if not short_repr.is_iterator(value) and not issubclass(type(value), short_repr.CONSUMED):
         return None
     kind = kind_of(value)
     request.chosen(kind, hint="reading it would use it up, so read it first")
-    text = brief.named(value)
-    if not inherited(value, "__repr__") and not issubclass(type(value), brief.CONSUMED):
-        text = brief.foreign(value, request, _ITERATOR)
+    text = short_repr.named(value)
+    if not inherited(value, "__repr__") and not issubclass(type(value), short_repr.CONSUMED):
+        text = short_repr.foreign(value, request, _ITERATOR)
     return Draft(text=f"{text}, not read", kind=kind, summary="not read")
 
 

@@ -15,7 +15,7 @@ from eighty80_jupyter.prompt.describe.base import (
 )
 from eighty80_jupyter.prompt.describe.tables.columns import grouped
 from eighty80_jupyter.prompt.describe.tables.rows import label
-from eighty80_jupyter.prompt.describe.values import brief
+from eighty80_jupyter.prompt.describe.values import short_repr
 from eighty80_jupyter.prompt.tokens import estimate
 
 TAKES = ("schema",)
@@ -27,7 +27,7 @@ Schema = list[tuple[Any, str]]
 
 def draft(value: Any, request: Request) -> Draft | None:
     """Describe a lazy frame; None for any other value."""
-    if not brief.is_lazy(value):
+    if not short_repr.is_lazy(value):
         return None
     kind = kind_of(value)
     request.chosen(kind, *TAKES, hint="it is lazy, so compute it first for its rows")

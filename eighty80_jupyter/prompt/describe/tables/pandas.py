@@ -11,7 +11,7 @@ from eighty80_jupyter.prompt.describe.tables.ranges import range_of
 from eighty80_jupyter.prompt.describe.tables.rows import label
 from eighty80_jupyter.prompt.describe.tables.stats import span_of, summarised, thinned
 from eighty80_jupyter.prompt.describe.tables.table import draft as table_draft
-from eighty80_jupyter.prompt.describe.values import brief
+from eighty80_jupyter.prompt.describe.values import short_repr
 
 _CHUNK = 500_000  # rows looked at in one go: what pandas copies on the way stays small
 _SLOW_ROWS = 12_000_000  # rows of all columns that may take pandas' own, slower way
@@ -142,8 +142,8 @@ class PandasTable:
             if ranged:
                 lows.append(chunk.min())
                 highs.append(chunk.max())
-        lows = [low for low in lows if not brief.is_missing(low)]
-        highs = [high for high in highs if not brief.is_missing(high)]
+        lows = [low for low in lows if not short_repr.is_missing(low)]
+        highs = [high for high in highs if not short_repr.is_missing(high)]
         return (span_of(min(lows), max(highs)) if lows else ""), missing
 
     def _about(self) -> list[str]:

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from eighty80_jupyter.prompt.describe.base import Request, text_of
-from eighty80_jupyter.prompt.describe.values import brief
+from eighty80_jupyter.prompt.describe.values import short_repr
 from eighty80_jupyter.prompt.describe.values.containers import Limits, Writer
 
 FORMATS = ("csv", "md", "json")
@@ -49,9 +49,9 @@ class Cells:
 
     def cell(self, value: Any) -> str | None:
         """Return the text of a cell; None for a missing value."""
-        if brief.is_missing(value):
+        if short_repr.is_missing(value):
             return None
-        if (own := brief.own(value, self.request, 0)) is not None:
+        if (own := short_repr.own(value, self.request, 0)) is not None:
             return self._clip(own)
         if issubclass(type(value), str):
             return self._clip(text_of(value))
@@ -61,8 +61,8 @@ class Cells:
         if issubclass(type(value), float):
             return self._number(float.__float__(value))
         if kind is int:
-            return Bare(brief.scalar(value) or "")
-        text = brief.scalar(value)
+            return Bare(short_repr.scalar(value) or "")
+        text = short_repr.scalar(value)
         return self._clip(self._writer.text(value) if text is None else text)
 
     def _number(self, value: float) -> str:
@@ -102,7 +102,7 @@ def number(value: float, digits: int = 6) -> str:
 
 def label(name: Any, request: Request) -> str:
     """Return a column's name: a plain text as it is, all else so that code could use it."""
-    if (own := brief.own(name, request, _LABEL)) is not None:
+    if (own := short_repr.own(name, request, _LABEL)) is not None:
         return own
     if isinstance(name, str):
         text = text_of(name)
@@ -112,7 +112,7 @@ def label(name: Any, request: Request) -> str:
     if isinstance(name, tuple):
         limits = Limits(items=10, depth=2, width=_LABEL)
         return request.shorten(Writer(request, limits).text(name), 2 * _LABEL)
-    text = brief.scalar(name) or brief.foreign(name, request, _LABEL)
+    text = short_repr.scalar(name) or short_repr.foreign(name, request, _LABEL)
     return request.shorten(text.removesuffix(_MIDNIGHT), _LABEL)
 
 

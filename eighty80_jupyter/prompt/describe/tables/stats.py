@@ -15,7 +15,7 @@ from typing import Any
 
 from eighty80_jupyter.prompt.describe.base import Request, found, is_a
 from eighty80_jupyter.prompt.describe.tables.rows import number
-from eighty80_jupyter.prompt.describe.values import brief
+from eighty80_jupyter.prompt.describe.values import short_repr
 
 # Cells of a table up to which every value is looked at, beyond what the library does by itself.
 WHOLE_CELLS = 400_000
@@ -95,7 +95,7 @@ def summarised(
     `rows` is the length of the column: fewer values are a sample, and what is known from it alone
     gets a "~". `span` and `missing` are what is known of the whole column.
     """
-    present = brief.present(values)
+    present = short_repr.present(values)
     whole = len(values) == rows
     about = "" if whole else "~"
     facts = {"missing": _missing(missing, len(values) - len(present), len(values), whole=whole)}
@@ -176,7 +176,7 @@ def span_of(low: Any, high: Any, about: str = "") -> str:
 def _point(value: Any, digits: int = 6) -> str:
     if issubclass(type(value), float):
         return number(value, digits)
-    return brief.scalar(value) or ""
+    return short_repr.scalar(value) or ""
 
 
 def _quartiles(ordered: list[Any], about: str) -> str:
@@ -202,8 +202,8 @@ def _top(
 
 def _value(value: Any, request: Request) -> str:
     if not issubclass(type(value), str):
-        text = brief.scalar(value) or (
-            brief.head_of_bytes(value) if issubclass(type(value), bytes) else ""
+        text = short_repr.scalar(value) or (
+            short_repr.head_of_bytes(value) if issubclass(type(value), bytes) else ""
         )
         return request.shorten(number(value) if issubclass(type(value), float) else text, _VALUE)
     text = request.shorten(value, _VALUE)

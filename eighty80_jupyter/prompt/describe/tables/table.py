@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from eighty80_jupyter.prompt.describe.base import Draft, Request, attempt, count, fit
 from eighty80_jupyter.prompt.describe.tables.columns import grouped
 from eighty80_jupyter.prompt.describe.tables.rows import FORMATS, MISSING, Cells, label, rendered
-from eighty80_jupyter.prompt.describe.tables.shown import TAKES, Shown, choices
+from eighty80_jupyter.prompt.describe.tables.selection import TAKES, Selection, choices
 from eighty80_jupyter.prompt.describe.tables.stats import Column, sample_of
 from eighty80_jupyter.prompt.tokens import estimate
 
@@ -96,7 +96,7 @@ class _Drawing:
         text = self._text(head, shown)
         return self._drafted(text, shown, full=full)
 
-    def _hopeless(self, shown: Shown) -> bool:
+    def _hopeless(self, shown: Selection) -> bool:
         """Say whether rows cannot fit, from the first two of them: then they are not written."""
         if shown.parts and 2 * shown.columns > self.request.budget:  # a name and its comma
             return True
@@ -111,7 +111,7 @@ class _Drawing:
             least += one + (two - one) * (len(rows) - 1) * _SHORTER
         return least > self.request.budget
 
-    def _check_size(self, shown: Shown) -> None:
+    def _check_size(self, shown: Selection) -> None:
         """Raise UsageError for `full` of so many cells that no model would read them."""
         rows = sum(len(part) for _, part in shown.parts)
         if rows * self.table.columns > _FULL_CELLS:
@@ -130,14 +130,14 @@ class _Drawing:
             about.append(f"several columns have one name: {', '.join(twice[:5])}")
         return "\n".join([text, *about])
 
-    def _size(self, shown: Shown) -> int:
+    def _size(self, shown: Selection) -> int:
         size = estimate(self.card(shown.detail, shown.group)) + 1
         return size + sum(
             estimate(self.part(name, rows, shown.width, shown.columns)) + 1
             for name, rows in shown.parts
         )
 
-    def _text(self, head: str, shown: Shown) -> str:
+    def _text(self, head: str, shown: Selection) -> str:
         blocks = [head, self.card(shown.detail, shown.group)]
         blocks += [self.part(name, rows, shown.width, shown.columns) for name, rows in shown.parts]
         return "\n".join(block for block in blocks if block)
@@ -217,7 +217,7 @@ class _Drawing:
         more = f"\n… {count(left, 'more row')}" if left else ""
         return f"{title}:\n{body}{more}"
 
-    def _drafted(self, text: str, shown: Shown | None, *, full: bool) -> Draft:
+    def _drafted(self, text: str, shown: Selection | None, *, full: bool) -> Draft:
         table = self.table
         shape = f"{table.rows:,} x {table.columns:,}"
         summary = count(table.rows, "value") if table.single else shape

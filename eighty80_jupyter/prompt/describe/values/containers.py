@@ -10,8 +10,8 @@ from itertools import groupby, islice
 from typing import Any
 
 from eighty80_jupyter.prompt.describe.base import Draft, Request, attempt, count, kind_of, text_of
-from eighty80_jupyter.prompt.describe.values import brief
-from eighty80_jupyter.prompt.describe.values.shapes import ENVIRON, Shape, shape_of
+from eighty80_jupyter.prompt.describe.values import short_repr
+from eighty80_jupyter.prompt.describe.values.structure import ENVIRON, Structure, structure_of
 from eighty80_jupyter.prompt.tokens import estimate
 
 TAKES = ("head=N", "json", "full")
@@ -79,60 +79,62 @@ class Writer:
         if self.nodes < 0:
             raise TooMuchError
         width = min(self.limits.width, 1_000)
-        if (own := brief.own(value, self.request, width)) is not None:
+        if (own := short_repr.own(value, self.request, width)) is not None:
             return self._foreign(own)
         if issubclass(type(value), str):
             return self._quoted(text_of(value))
         if issubclass(type(value), (bytes, bytearray)):
-            return self._other(brief.head_of_bytes(value))
-        if (text := attempt(brief.scalar, value, default=None)) is not None:
+            return self._other(short_repr.head_of_bytes(value))
+        if (text := attempt(short_repr.scalar, value, default=None)) is not None:
             return self._scalar(value, text)
         if id(value) in self._inside:
             return self._other("<itself>")
-        shape = attempt(shape_of, value, default=None)
-        if shape is None:
+        structure = attempt(structure_of, value, default=None)
+        if structure is None:
             text = None
             if type(value) not in self.request.unknown:
-                text = attempt(brief.known, value, default=None)
+                text = attempt(short_repr.known, value, default=None)
             if text is None:
                 self.request.unknown.add(type(value))
-                return self._foreign(brief.foreign(value, self.request, width))
+                return self._foreign(short_repr.foreign(value, self.request, width))
             return self._other(text)
         if len(self._inside) >= self.limits.depth:
             self.shortened = True
-            return self._other(f"<{shape.title or kind_of(value)} of {shape.size:,}>")
+            return self._other(f"<{structure.title or kind_of(value)} of {structure.size:,}>")
         self._inside.append(id(value))
         try:
-            return self._container(shape)
+            return self._container(structure)
         finally:
             self._inside.pop()
 
-    def items(self, value: Any, shape: Shape) -> Iterator[str]:
+    def items(self, value: Any, structure: Structure) -> Iterator[str]:
         """Yield the text of each item of a container, as its own line would have it."""
         self._inside.append(id(value))
-        for item in shape.items():
-            yield self._item(shape, item)
+        for item in structure.items():
+            yield self._item(structure, item)
         self._inside.pop()
 
-    def _container(self, shape: Shape) -> str:
+    def _container(self, structure: Structure) -> str:
         limit = self.limits.items
-        pieces = [self._item(shape, item) for item in islice(shape.items(), limit)]
-        if shape.size > len(pieces):
+        pieces = [self._item(structure, item) for item in islice(structure.items(), limit)]
+        if structure.size > len(pieces):
             self.shortened = True
-            more = f"… {shape.size - len(pieces):,} more"
-            pieces.append(self._more(shape, more))
-        return shape.wrapped(", ".join(pieces), as_json=self.as_json, alone=len(pieces) == 1)
+            more = f"… {structure.size - len(pieces):,} more"
+            pieces.append(self._more(structure, more))
+        return structure.wrapped(", ".join(pieces), as_json=self.as_json, alone=len(pieces) == 1)
 
-    def _more(self, shape: Shape, more: str) -> str:
+    def _more(self, structure: Structure, more: str) -> str:
         if not self.as_json:
             return more
-        return f'"…": {json.dumps(more)}' if shape.pairs else json.dumps(more, ensure_ascii=False)
+        return (
+            f'"…": {json.dumps(more)}' if structure.pairs else json.dumps(more, ensure_ascii=False)
+        )
 
-    def _item(self, shape: Shape, item: Any) -> str:
-        if not shape.pairs:
+    def _item(self, structure: Structure, item: Any) -> str:
+        if not structure.pairs:
             return self.text(item)
         key, value = item
-        if shape.pairs == "=" and not self.as_json:
+        if structure.pairs == "=" and not self.as_json:
             return f"{key}={self.text(value)}"
         if not self.as_json:
             return f"{self.text(key)}: {self.text(value)}"
@@ -176,12 +178,12 @@ class Writer:
 
 def draft(value: Any, request: Request) -> Draft | None:
     """Describe a container or an object with fields; None for any other value."""
-    shape = shape_of(value)
-    if shape is None:
+    structure = structure_of(value)
+    if structure is None:
         return None
     chosen = request.chosen(kind_of(value), *TAKES)
     as_json = "json" in chosen
-    top = min(chosen.get("head", shape.size), shape.size)
+    top = min(chosen.get("head", structure.size), structure.size)
     full = "full" in chosen
     limits = _WHOLE
     writer = Writer(
@@ -191,34 +193,36 @@ def draft(value: Any, request: Request) -> Draft | None:
         as_json=as_json,
     )
     try:
-        lines = list(islice(writer.items(value, shape), top))
+        lines = list(islice(writer.items(value, structure), top))
     except TooMuchError:
         if full:
-            size = f"{count(shape.size, shape.noun)} with too many values"
+            size = f"{count(structure.size, structure.noun)} with too many values"
             raise request.too_large(kind_of(value), size) from None
         lines = []
-    text = _laid_out(shape, lines, as_json=as_json)
+    text = _laid_out(structure, lines, as_json=as_json)
     if full or (len(lines) == top and _fits(text, request.budget - 25)):
         below = writer.shortened
-        return _finished(value, shape, text, shown=len(lines), fixed=full, below=below)
+        return _finished(value, structure, text, shown=len(lines), fixed=full, below=below)
     top = min(top, chosen.get("head", _MOST))
-    return _bounded(value, shape, request, top=top, as_json=as_json)
+    return _bounded(value, structure, request, top=top, as_json=as_json)
 
 
-def _bounded(value: Any, shape: Shape, request: Request, *, top: int, as_json: bool) -> Draft:
+def _bounded(
+    value: Any, structure: Structure, request: Request, *, top: int, as_json: bool
+) -> Draft:
     """Choose the most generous limits with which at least three items fit."""
     room = request.budget - 25
     best: list[str] = []
     below = False
     for limits in _PROFILES:
         writer = Writer(request, limits, nodes=request.budget + 50, as_json=as_json)
-        lines = _within(islice(writer.items(value, shape), top), room)
+        lines = _within(islice(writer.items(value, structure), top), room)
         if len(lines) > len(best):
             best, below = lines, writer.shortened
         if len(best) >= min(top, 3):
             break
-    text = _laid_out(shape, best, as_json=as_json)
-    return _finished(value, shape, text, shown=len(best), below=below)
+    text = _laid_out(structure, best, as_json=as_json)
+    return _finished(value, structure, text, shown=len(best), below=below)
 
 
 def _within(lines: Iterable[str], room: int) -> list[str]:
@@ -238,22 +242,22 @@ def _fits(text: str, budget: int) -> bool:
     return len(text) <= budget * 12 + 100 and estimate(text) <= budget
 
 
-def _laid_out(shape: Shape, lines: list[str], *, as_json: bool) -> str:
+def _laid_out(structure: Structure, lines: list[str], *, as_json: bool) -> str:
     """Return the items on one line if they are short or plain, else on a line each."""
-    more = shape.size - len(lines)
-    if not shape.pairs and not as_json:
+    more = structure.size - len(lines)
+    if not structure.pairs and not as_json:
         lines = [text for line, run in groupby(lines) for text in _repeated(line, len(list(run)))]
     if more:
         note = f"… {more:,} more"
         lines = [*lines, json.dumps(note, ensure_ascii=False) if as_json else note]
     width = sum(len(line) + 2 for line in lines)
-    plain = not shape.pairs and all(len(line) < 25 for line in lines)  # noqa: PLR2004  # numbers and words
-    if shape.title == ENVIRON:
+    plain = not structure.pairs and all(len(line) < 25 for line in lines)  # noqa: PLR2004  # numbers and words
+    if structure.title == ENVIRON:
         return f"{ENVIRON}: {', '.join(line.strip(chr(39)) for line in lines)}"
     if width <= _LINE or plain:
-        return shape.wrapped(", ".join(lines), as_json=as_json, alone=len(lines) == 1)
+        return structure.wrapped(", ".join(lines), as_json=as_json, alone=len(lines) == 1)
     inner = "".join(f"\n {line}," for line in lines[:-1]) + f"\n {lines[-1]}\n"
-    return shape.wrapped(inner, as_json=as_json)
+    return structure.wrapped(inner, as_json=as_json)
 
 
 def _repeated(line: str, times: int) -> list[str]:
@@ -261,20 +265,26 @@ def _repeated(line: str, times: int) -> list[str]:
 
 
 def _finished(
-    value: Any, shape: Shape, text: str, *, shown: int, fixed: bool = False, below: bool = False
+    value: Any,
+    structure: Structure,
+    text: str,
+    *,
+    shown: int,
+    fixed: bool = False,
+    below: bool = False,
 ) -> Draft:
     kind = kind_of(value)
-    summary = count(shape.size, shape.noun)
+    summary = count(structure.size, structure.noun)
     cut = []
-    if shown < shape.size:
+    if shown < structure.size:
         summary += f", {shown:,} shown"
-        cut.append(f"{count(shape.size - shown, shape.noun)} of {shape.size:,}")
+        cut.append(f"{count(structure.size - shown, structure.noun)} of {structure.size:,}")
     if below:
         cut.append("parts of the items")
     if cut:
-        which = f"the first {shown:,}" if shown < shape.size else "all"
+        which = f"the first {shown:,}" if shown < structure.size else "all"
         about = attempt(_numbers, value, default="")
-        text = f"{kind} of {count(shape.size, shape.noun)}{about}, {which} shown:\n{text}"
+        text = f"{kind} of {count(structure.size, structure.noun)}{about}, {which} shown:\n{text}"
     return Draft(text=text, kind=kind, summary=summary, cut=" and ".join(cut), fixed=fixed)
 
 

@@ -25,7 +25,7 @@ Parts = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class Selection:
     """Which part of a table a text shows.
 
     `detail`: 3 all that is known of the columns, 2 without quartiles, 1 names and types, 0 grouped
@@ -42,13 +42,13 @@ class Shown:
     share: float = 1
 
 
-def choices(rows: int, columns: int, chosen: dict[str, int], budget: int) -> Iterator[Shown]:
+def choices(rows: int, columns: int, chosen: dict[str, int], budget: int) -> Iterator[Selection]:
     """Yield what could be shown of a table, the best first, for the options in `chosen`."""
     wanted = _wanted(rows, columns, chosen, budget)
     only_rows = bool(set(FORMATS) & set(chosen)) and "schema" not in chosen
     if "full" in chosen:
         detail = -1 if only_rows else 3
-        yield Shown(detail=detail, parts=wanted, width=None, columns=columns)
+        yield Selection(detail=detail, parts=wanted, width=None, columns=columns)
         return
     top = 3 if columns <= min(_DETAILED, budget // _LINE_TOKENS) else 0
     if not chosen:
@@ -60,7 +60,7 @@ def choices(rows: int, columns: int, chosen: dict[str, int], budget: int) -> Ite
         top = -1
     # Rows were asked for: what is said of the columns goes first.
     for detail in range(top, min(top, 1) - 1, -1):
-        yield Shown(detail=detail, parts=wanted, columns=columns)
+        yield Selection(detail=detail, parts=wanted, columns=columns)
     yield from _shrinking(wanted, columns, min(top, 1))
 
 
@@ -85,44 +85,44 @@ def _wanted(rows: int, columns: int, chosen: dict[str, int], budget: int) -> Par
     return tuple(part for part in parts if part[1])
 
 
-def _whole(rows: int, columns: int) -> Iterator[Shown]:
+def _whole(rows: int, columns: int) -> Iterator[Selection]:
     """Yield a small table whole: its rows say more than what is known of its columns."""
     parts: Parts = (("all", tuple(range(rows))),) if rows and columns else ()
     for width in (1_000, 300, _CELL):
-        yield Shown(detail=1, parts=parts, width=width, columns=columns, share=_SMALL_SHARE)
+        yield Selection(detail=1, parts=parts, width=width, columns=columns, share=_SMALL_SHARE)
 
 
-def _balanced(wanted: Parts, columns: int, top: int) -> Iterator[Shown]:
+def _balanced(wanted: Parts, columns: int, top: int) -> Iterator[Selection]:
     """Yield fewer rows first, then less of the columns, then fewer columns."""
     for detail in range(top, 0, -1):
         for rows, width in ((_ROWS, _CELL), (3, _CELL), (3, _NARROW), (2, _NARROW), (1, _NARROW)):
             parts = _cut(wanted, rows)
-            yield Shown(detail=detail, parts=parts, width=width, columns=columns)
+            yield Selection(detail=detail, parts=parts, width=width, columns=columns)
     yield from _shrinking(_cut(wanted, 3), columns, min(top, 1))
 
 
-def _shrinking(wanted: Parts, columns: int, detail: int) -> Iterator[Shown]:
+def _shrinking(wanted: Parts, columns: int, detail: int) -> Iterator[Selection]:
     rows = sum(len(part) for _, part in wanted)
     size = rows
     while size >= min(rows, 3):
         for width in (_CELL, _NARROW):
             parts = _cut(wanted, size)
-            yield Shown(detail=detail, parts=parts, width=width, columns=columns)
+            yield Selection(detail=detail, parts=parts, width=width, columns=columns)
         if columns > _CELLS:
-            yield Shown(detail=detail, parts=parts, width=_NARROW, columns=_CELLS)
+            yield Selection(detail=detail, parts=parts, width=_NARROW, columns=_CELLS)
         if not size:
             break
         size = min(int(size * _STEP), size - 1)
     for cells in (12, 8, 5):
         if cells < columns:
             parts = _cut(wanted, 3)
-            yield Shown(detail=detail, parts=parts, width=_NARROW, columns=cells)
+            yield Selection(detail=detail, parts=parts, width=_NARROW, columns=cells)
     detail = min(detail, 0)
     for group, cells in ((40, 12), (20, 8), (10, 5), (4, 3)):
         few, parts = min(cells, columns), _cut(wanted, 1)
-        yield Shown(detail=detail, parts=parts, width=30, columns=few, group=group)
+        yield Selection(detail=detail, parts=parts, width=30, columns=few, group=group)
     for group in (40, 20, 10, 4, 2):
-        yield Shown(detail=detail, parts=(), columns=columns, group=group)
+        yield Selection(detail=detail, parts=(), columns=columns, group=group)
 
 
 def _cut(parts: Parts, size: int) -> Parts:

@@ -28,7 +28,7 @@ _VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
+class Structure:
     """How a container is read and written: `pairs` is ":" for keys, "=" for fields, "" for items.
 
     `items` starts anew at each call, and runs none of the value's own code.
@@ -54,7 +54,7 @@ class Shape:
         return f"{self.title}({text})" if self.title else text
 
 
-def shape_of(value: Any) -> Shape | None:
+def structure_of(value: Any) -> Structure | None:
     """Return how to read a container or an object with fields; None for any other value.
 
     What has its own way to show itself is another: see `own`.
@@ -64,9 +64,9 @@ def shape_of(value: Any) -> Shape | None:
         return None
     if kind is type(os.environ):
         names = sorted(str(name) for name in list(value))
-        return Shape(size=len(names), items=lambda: iter(names), title=ENVIRON, noun="name")
+        return Structure(size=len(names), items=lambda: iter(names), title=ENVIRON, noun="name")
     if (fields := fields_of(value)) is not None:
-        return Shape(
+        return Structure(
             size=len(fields),
             items=lambda: iter(fields),
             pairs="=",
@@ -74,7 +74,7 @@ def shape_of(value: Any) -> Shape | None:
             noun="field",
         )
     if issubclass(kind, (collections.UserDict, collections.UserList)):
-        inner = shape_of(vars(value).get("data"))
+        inner = structure_of(vars(value).get("data"))
         title = "" if kind in {collections.UserDict, collections.UserList} else kind.__name__
         return None if inner is None else replace(inner, title=title)
     if issubclass(kind, (dict, types.MappingProxyType)):
@@ -82,22 +82,22 @@ def shape_of(value: Any) -> Shape | None:
     for base, brackets in _SEQUENCES.items():
         if issubclass(kind, base):
             title = "" if kind is base and base in {list, tuple, set} else kind.__name__
-            return Shape(
+            return Structure(
                 size=base.__len__(value),
                 items=partial(_iterated, base, value),
                 brackets=brackets,
                 title=title,
             )
     if kind in _VIEWS:
-        return Shape(size=len(value), items=lambda: iter(value), title=kind.__name__)
+        return Structure(size=len(value), items=lambda: iter(value), title=kind.__name__)
     return None
 
 
-def _mapping(value: Any, kind: type) -> Shape:
+def _mapping(value: Any, kind: type) -> Structure:
     # The base's own methods: a subclass may compute in its.
     bases: tuple[Any, ...] = (collections.OrderedDict, dict, types.MappingProxyType)
     base = next(base for base in bases if issubclass(kind, base))
-    return Shape(
+    return Structure(
         size=base.__len__(value),
         items=lambda: iter(base.items(value)),
         pairs=":",
