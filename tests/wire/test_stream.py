@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from eighty80_jupyter.api.deltas import Delta, TextDelta
 from eighty80_jupyter.errors import APIStreamError, ContextLengthError
+from eighty80_jupyter.wire.chunks import ChunkDecoder
 from eighty80_jupyter.wire.sse import MAX_EVENT_BYTES
 from eighty80_jupyter.wire.stream import MAX_JSON_BYTES, ReplyReader
 from tests.support.replies import chunk, encode_event, text_chunks, tool_call, tool_chunks
@@ -105,6 +106,23 @@ def test_the_short_cut_changes_nothing(texts: list[str], ascii_only: bool) -> No
     chunks = [json.dumps(chunk({"content": text}), ensure_ascii=ascii_only) for text in texts]
     deltas, _ = read([stream_of(chunks)])
     assert "".join(delta.text for delta in deltas if isinstance(delta, TextDelta)) == "".join(texts)
+
+
+@pytest.mark.parametrize("text", ["word ", "s", "sk", "a < b", "`x`", "\u00e9\U0001f600"])
+def test_the_short_cut_is_taken_for_nearly_every_chunk(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """After two chunks, the first of which tells the model, only the last is decoded in full."""
+    decoded: list[Any] = []
+    decode = ChunkDecoder.decode
+
+    def counted(self: ChunkDecoder, one: Any, deltas: list[Delta]) -> bool:
+        decoded.append(one)
+        return decode(self, one, deltas)
+
+    monkeypatch.setattr(ChunkDecoder, "decode", counted)
+    reply = reply_to(*[chunk({"content": text})] * 500, STOP)
+    assert (reply.text, len(decoded)) == (text * 500, 3)
 
 
 def test_the_short_cut_is_not_taken_for_what_only_looks_alike() -> None:
