@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from eighty80_jupyter.notebook.markdown.render import Splitter
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,8 +23,6 @@ class GrowingText:
     """
 
     def __init__(self) -> None:
-        from eighty80_jupyter.notebook.markdown.render import Splitter  # noqa: PLC0415  # the first reply
-
         self._splitter = Splitter()
         self._pieces: list[str] = []
         self.length = self._drawn = 0  # characters that came, and that had come when it was drawn

@@ -24,6 +24,8 @@ from eighty80_jupyter.conversation.events import (
 from eighty80_jupyter.notebook.cell.pacing import Pacing
 from eighty80_jupyter.notebook.cell.summary import last_line
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
+from eighty80_jupyter.notebook.cell.tool_display import Line
+from eighty80_jupyter.notebook.markdown.render import Splitter
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import Message
@@ -133,8 +135,6 @@ class RichWriter(TerminalWriter):
         super().__init__(write)
         from rich.console import Console  # noqa: PLC0415  # only where it is installed
 
-        from eighty80_jupyter.notebook.markdown.render import Splitter  # noqa: PLC0415  # the first reply
-
         self._console = Console()
         self._new_splitter = Splitter
         self._splitter = Splitter()
@@ -200,8 +200,6 @@ class RichWriter(TerminalWriter):
 
 def ended_line(event: CallEnded) -> str:
     """Return what became of a call, on one line."""
-    from eighty80_jupyter.notebook.cell.tool_display import Line  # noqa: PLC0415  # seldom needed
-
     call = event.call
     line = Line(call.id, event.shown, call.arguments, event.status, event.text, event.seconds)
     return line.plain(room=120)

@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
+from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.conversation.events import CallBegan, CallEnded
 from eighty80_jupyter.errors import ChatError, UsageError
+from eighty80_jupyter.notebook.cell import tool_display
+from eighty80_jupyter.notebook.cell.dry_run import dry_run_html
 from eighty80_jupyter.notebook.compare import variants
 from eighty80_jupyter.notebook.panel.page import Page, Tell
 from eighty80_jupyter.notebook.panel.questions import PanelConfirmer, Questions
@@ -136,8 +139,6 @@ class Actions:
 
     def show_figures(self, event: TurnEvents) -> None:
         """Show what the tools of a turn that was begun here have drawn, in their thread."""
-        from eighty80_jupyter.notebook.cell import tool_display  # noqa: PLC0415  # the first turn
-
         with self._lock:
             begun = self._begun.get(event.running.id)
         if begun is None:
@@ -200,9 +201,6 @@ class Actions:
         self.greeted()
 
     def _preview(self, text: str, again: str | None, view: Any) -> None:
-        from eighty80_jupyter.api import request_parameters  # noqa: PLC0415  # seldom needed
-        from eighty80_jupyter.notebook.cell.dry_run import dry_run_html  # noqa: PLC0415  # the same
-
         session, requests = self._session, self._session.requests
         prepared = requests.prepare(text, fields=True)
         options = TurnOptions(place=self._place(again))

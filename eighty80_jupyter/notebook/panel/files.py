@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import Button, HBox, Text, VBox
 
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.saved.export import export
 from eighty80_jupyter.storage import store
 
 if TYPE_CHECKING:
@@ -53,8 +54,6 @@ class FileControls(VBox):  # type: ignore[misc]  # untyped
         self._say(f"Loaded: {'; '.join(lines) or 'nothing'}.")
 
     def _export(self, path: str) -> None:
-        from eighty80_jupyter.notebook.saved.export import export  # noqa: PLC0415  # seldom needed
-
         session = self._session
         file = export(
             session.conversation,

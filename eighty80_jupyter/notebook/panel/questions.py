@@ -10,11 +10,12 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.cell.tool_display import pretty
+from eighty80_jupyter.tools.rounds import Decision
 from eighty80_jupyter.tools.shown import AskedCall, asked_call, visible, visible_json
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import ToolCall
-    from eighty80_jupyter.tools.rounds import Decision
     from eighty80_jupyter.tools.toolbox import Tool
 
 Answer = Literal["yes", "no", "always"]
@@ -133,9 +134,6 @@ class PanelConfirmer:
 
     def confirm(self, tool: Tool, call: ToolCall, shown: str) -> Decision:  # noqa: ARG002  # `call` says more
         """Return the user's decision; waits for it."""
-        from eighty80_jupyter.notebook.cell.tool_display import pretty  # noqa: PLC0415  # the first call
-        from eighty80_jupyter.tools.rounds import Decision  # noqa: PLC0415  # the same
-
         arguments = detail = pretty(call.arguments)
         given = asked_call(call.name, arguments).arguments
         question = asked = f"May {tool.name} be called{' with these arguments' if given else ''}?"

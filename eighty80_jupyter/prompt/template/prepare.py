@@ -17,7 +17,9 @@ from eighty80_jupyter.prompt.describe.protocol import (
     Section,
     is_template,
 )
+from eighty80_jupyter.prompt.describe.registry import describe
 from eighty80_jupyter.prompt.template.names import Foreign, suggestions
+from eighty80_jupyter.prompt.template.render import render
 from eighty80_jupyter.prompt.template.syntax import Field, parse
 from eighty80_jupyter.text import clean
 
@@ -88,9 +90,6 @@ class Context:
         if len(texts) == len(items) and not (self.fields and any("{{" in text for text in texts)):
             sections = tuple(Section(text=text) for text in texts)
             return Rendered(sections=sections, unfilled=() if self.fields else _fields(texts))
-        from eighty80_jupyter.prompt.describe.registry import describe  # noqa: PLC0415  # see above
-        from eighty80_jupyter.prompt.template.render import render  # noqa: PLC0415  # same
-
         rendered = render(
             items,
             self.namespace,
