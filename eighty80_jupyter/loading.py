@@ -13,7 +13,8 @@ import os
 import threading
 from importlib import import_module
 
-MAGIC = ("eighty80_jupyter.notebook.magic.magic", "eighty80_jupyter.session.session")
+SESSION = ("eighty80_jupyter.notebook.cell.confirm", "eighty80_jupyter.session.session")
+MAGIC = ("eighty80_jupyter.notebook.magic.magic", *SESSION)
 CLIENT = ("eighty80_jupyter.wire.client",)
 # Beyond what the first prompt needs anyway: what highlights the code of most replies.
 DRAWING = (

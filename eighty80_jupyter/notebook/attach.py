@@ -103,7 +103,7 @@ def register_displays(shell: InteractiveShell) -> None:
 
 
 def _make_session(config: ChatConfig | None, *, in_kernel: bool) -> Session:
-    loading.require(*loading.MAGIC)
+    loading.require(*loading.SESSION)
     from eighty80_jupyter.notebook.cell.confirm import InputConfirmer  # noqa: PLC0415  # a door
     from eighty80_jupyter.session.session import Session  # noqa: PLC0415  # a door
 
