@@ -94,10 +94,11 @@ CLIENT_PATTERNS = (
         "password",
         ("machine", "default"),
         re.compile(
-            rf"(?:machine{_GAP}{_ANY}|default)(?:{_GAP}(?:login|account){_GAP}{_ANY}){{0,2}}"
-            rf"{_GAP}password{_GAP}({_ANY})(?={_GAP}(?:login|account|machine|default)\b|(?:{_GAP})?(?:$|[\"'\n]))"
+            rf"(?:machine{_GAP}{_ANY}|default)((?:{_GAP}(?:login|account){_GAP}{_ANY}){{1,2}})?"
+            rf"{_GAP}password{_GAP}({_ANY})"
+            rf"(?(1)|(?={_GAP}(?:login|account|machine|default)\b|(?:{_GAP})?(?:$|[\"'\n])))"
         ),
-        group=1,
+        group=2,
         check=_is_secret,
     ),
     Pattern(
