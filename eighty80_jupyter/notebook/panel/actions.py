@@ -19,6 +19,7 @@ from eighty80_jupyter.notebook.panel.questions import PanelConfirmer, Questions
 from eighty80_jupyter.notebook.panel.saved import SavedOutputs
 from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
 from eighty80_jupyter.session.options import TurnOptions
+from eighty80_jupyter.text import clean_json
 from eighty80_jupyter.turns.feed import TurnEvents
 from eighty80_jupyter.turns.turn import Place, RunningTurn
 
@@ -79,6 +80,7 @@ class Actions:
 
     def receive(self, message: Mapping[str, Any]) -> None:
         """Do what a message of the browser says."""
+        message = clean_json(message)  # a browser's text may end within a character
         view = message.get("view")
         match message:
             case {"do": "hello"}:

@@ -33,7 +33,7 @@ STANDARD: Mapping[str, str] = {
     **dict.fromkeys(["datetime", "calendar", "zoneinfo", "uuid", "ipaddress", "enum"], ".*"),
     **dict.fromkeys(["string", "textwrap", "unicodedata", "difflib", "re", "html"], ".*"),
     **dict.fromkeys(["base64", "binascii", "colorsys", "fnmatch", "urllib.parse"], ".*"),
-    **dict.fromkeys(["collections", "itertools", "array", "typing"], ".*"),
+    **dict.fromkeys(["collections", "collections.abc", "itertools", "array", "typing"], ".*"),
     "bisect": "bisect.*",
     "copy": "copy|deepcopy",
     "dataclasses": "asdict|astuple|fields|is_dataclass",

@@ -59,6 +59,16 @@ MODULES = {
 }
 
 
+CONNECTION = sqlite3.connect(":memory:")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _closed() -> Iterator[None]:
+    """Close the connection that a field must not use."""
+    yield
+    CONNECTION.close()
+
+
 @dataclass
 class Point:
     """A class of the notebook."""
@@ -136,7 +146,7 @@ def namespace() -> dict[str, Any]:
         "arr": np.array([3, 1, 2]),
         "rng": np.random.default_rng(1),
         "model": LinearRegression(),
-        "con": sqlite3.connect(":memory:"),
+        "con": CONNECTION,
         "session": requests.Session(),
         "point": Point(),
         "Point": Point,
@@ -240,6 +250,8 @@ CALLED = {
     "np.clip(arr, 1, 2).tolist()": "[2, 1, 2]",
     "model.get_params()['fit_intercept']": "True",
     "3 in xs": "True",
+    "list(os.environ.items())[:0]": "[]",
+    "os.environ.get('NO_SUCH_VARIABLE', 'none')": "none",
     "x.bit_length()": "3",
     "ValueError('x')": "x",
 }
@@ -338,7 +350,14 @@ REFUSED = [
     *("model.fit(arr, arr)", "model.set_params(fit_intercept=False)", "pa.memory_map(path)"),
     # what changes the data
     *("xs.append(1)", "xs.pop()", "xs.sort()", "xs.clear()", "list.append(xs, 1)", "d.pop('a')"),
-    *("d.update(a=2)", "d.setdefault('z', 1)", "d.clear()", "st.add(3)", "st.discard(1)"),
+    *(
+        "d.update(a=2)",
+        "d.setdefault('z', 1)",
+        "os.environ.pop('HOME')",
+        "d.clear()",
+        "st.add(3)",
+        "st.discard(1)",
+    ),
     *(
         "dq.popleft()",
         "dq.rotate()",
