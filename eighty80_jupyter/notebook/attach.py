@@ -44,7 +44,7 @@ def session_of(shell: InteractiveShell) -> Session:
     session = existing_session(shell)
     if session is None:
         in_kernel = getattr(shell, "kernel", None) is not None
-        session = _make_session(config_of(shell), in_kernel=in_kernel)
+        session = _make_session(shell, in_kernel=in_kernel)
         session.namespace = shell.user_ns
         session.open_panel = lambda: _open_panel(shell, session_of(shell))
         session.running_cell = lambda: _run_of_cell(shell)
@@ -102,13 +102,13 @@ def register_displays(shell: InteractiveShell) -> None:
     html.for_type_by_name(*_TURN, lambda turn: _views().turn_html(None, turn))
 
 
-def _make_session(config: ChatConfig | None, *, in_kernel: bool) -> Session:
+def _make_session(shell: InteractiveShell | None, *, in_kernel: bool) -> Session:
     loading.require(*loading.SESSION)
     from eighty80_jupyter.notebook.cell.confirm import InputConfirmer  # noqa: PLC0415  # a door
     from eighty80_jupyter.session.session import Session  # noqa: PLC0415  # a door
 
-    session = Session(config)
-    session.confirmer = InputConfirmer(in_kernel=in_kernel)
+    session = Session(None if shell is None else config_of(shell))
+    session.confirmer = InputConfirmer(in_kernel=in_kernel, shell=shell if in_kernel else None)
     return session
 
 

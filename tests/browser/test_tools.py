@@ -49,6 +49,13 @@ def delete_file(path: str) -> str:
 '''
 
 
+# As in a front end that sends what is clicked once the cell has ended.
+NOT_HEARD = """\
+from eighty80_jupyter.notebook.cell import buttons
+buttons.ButtonQuestion._receive = lambda *_: None
+buttons.HEARD_SECONDS = 0.5"""
+
+
 def area(page: NotebookPage, index: int) -> Locator:
     """Return all that a cell shows below itself."""
     return page.cell(index).locator(".jp-Cell-outputArea")
@@ -118,15 +125,76 @@ def test_a_hostile_result_does_nothing(
     assert (page.alerts, page.foreign_requests) == ([], [])
 
 
+@pytest.mark.parametrize("app", ["lab", "notebook"])
+def test_asking_with_buttons(
+    open_notebook: Callable[..., NotebookPage], server: ScriptedServer, app: App
+) -> None:
+    """While the cell runs its buttons are heard: a slip, an edit, no; a line of each stays."""
+    arguments = {"path": "a.txt" + "\u202e" + "x" * 900}
+    server.queue(
+        sse_reply(tool_chunks(tool_call("delete_file", arguments))),
+        stream_reply("Done."),
+        sse_reply(tool_chunks(tool_call("delete_file", {"path": "b.txt"}))),
+        stream_reply("Not done."),
+    )
+    page = open_notebook(
+        SETUP,
+        "%%chat --tools delete_file\nDelete a.txt",
+        "%chat --tools delete_file Again",
+        app=app,
+    )
+    page.run_cell(0)
+    page.run_cell(1, wait=False)
+    question = area(page, 1).get_by_role("group", name="May delete_file be called")
+    expect(question).to_contain_text("characters more")
+    expect(question).to_contain_text("a.txt\\u202e")
+    page.screenshot(f"tools-asking-buttons-{app}")
+    question.get_by_role("button", name="Show all").click()
+    expect(question.get_by_label("Arguments")).to_have_attribute("readonly", "")
+    question.get_by_role("button", name="Edit arguments").click()
+    question.get_by_label("Arguments").fill('{"path": 3}')
+    question.get_by_role("button", name="Yes").click()
+    expect(question.get_by_role("alert")).to_contain_text("path should be a valid string")
+    question.get_by_label("Arguments").fill('{"path": "dd.txt"}')
+    question.get_by_role("button", name="Yes").click()
+    page.wait_idle()
+    expect(area(page, 1)).to_contain_text("Done.")
+    expect(area(page, 1)).to_contain_text("May delete_file be called with these arguments? edit")
+    assert "dd.txt is gone" in server.requests[-1].json["messages"][-1]["content"]
+    page.run_cell(2, wait=False)
+    area(page, 2).get_by_role("button", name="No").click()
+    page.wait_idle()
+    expect(area(page, 2)).to_contain_text("these arguments? no")
+    assert "refused" in server.requests[-1].json["messages"][-1]["content"]
+    assert page.page.locator(".jp-Notebook .jp-Cell").count() == 3
+    assert page.errors == []
+
+
+def test_interrupting_a_question(
+    open_notebook: Callable[..., NotebookPage], server: ScriptedServer
+) -> None:
+    """A cell that waits for a click is interrupted as any other, and the question goes away."""
+    server.queue(sse_reply(tool_chunks(tool_call("delete_file", {"path": "a.txt"}))))
+    page = open_notebook(SETUP, "%%chat --tools delete_file\nDelete a.txt")
+    page.run_cell(0)
+    page.run_cell(1, wait=False)
+    question = area(page, 1).get_by_role("group", name="May delete_file be called")
+    expect(question).to_be_visible()
+    page.interrupt()
+    page.wait_idle()
+    expect(question).to_have_count(0)
+    expect(area(page, 1)).to_contain_text("these arguments? not answered")
+
+
 def test_asking_first_in_the_page(
     open_notebook: Callable[..., NotebookPage], server: ScriptedServer
 ) -> None:
-    """The question stands below the line of the call, and the answer is typed there."""
+    """Where the page is not heard while a cell runs, the answer is typed below the call."""
     server.queue(
         sse_reply(tool_chunks(tool_call("delete_file", {"path": "a.txt"}))),
         stream_reply("Done."),
     )
-    page = open_notebook(SETUP, "%%chat --tools delete_file\nDelete a.txt")
+    page = open_notebook(f"{SETUP}\n{NOT_HEARD}", "%%chat --tools delete_file\nDelete a.txt")
     page.run_cell(0)
     page.run_cell(1, wait=False)
     box = area(page, 1).locator("input.jp-Stdin-input")

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 from eighty80_jupyter.errors import UsageError
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
     from eighty80_jupyter.api.messages import ToolCall
     from eighty80_jupyter.tools.rounds import Decision
+    from eighty80_jupyter.tools.shown import AskedCall
     from eighty80_jupyter.tools.toolbox import Tool
 
 _WORDS = {
@@ -28,14 +31,15 @@ UNCLEAR = "not run: the user did not say yes"
 
 
 class InputConfirmer:
-    """Asks with `input()`, which a kernel sends to the front end.
+    """Asks with buttons where the page of the running `shell` is heard, else with `input()`.
 
     Outside a kernel it asks on a terminal only, since what comes from a pipe is no answer. Where
     nobody can type (nbconvert, papermill) a call is refused, and that is said.
     """
 
-    def __init__(self, *, in_kernel: bool) -> None:
+    def __init__(self, *, in_kernel: bool, shell: InteractiveShell | None = None) -> None:
         self._in_kernel = in_kernel
+        self._shell = shell  # None: once a page was not heard, or where there is none
 
     def confirm(self, tool: Tool, call: ToolCall, shown: str) -> Decision:  # noqa: ARG002  # `call` says more
         """Return what the user says. Raises KeyboardInterrupt."""
@@ -57,6 +61,8 @@ class InputConfirmer:
         from eighty80_jupyter.tools.shown import asked_call  # noqa: PLC0415  # as above
 
         asked = asked_call(call.name, call.arguments)
+        if (decision := self._by_buttons(tool, call, asked)) is not None:
+            return decision
         words = dict(_WORDS)
         if tool.confirm is True:
             del words["always"]  # it is asked about in any case
@@ -88,6 +94,21 @@ class InputConfirmer:
                     *others, last = [word[0] for word in words]
                     again = f"Please type {', '.join(others)} or {last}. "
         return Decision(answer="no", reason=UNCLEAR)
+
+    def _by_buttons(self, tool: Tool, call: ToolCall, asked: AskedCall) -> Decision | None:
+        """Return what was clicked; None where the page is not heard, which is tried once."""
+        if self._shell is None:
+            return None
+        try:
+            from eighty80_jupyter.notebook.cell import buttons  # noqa: PLC0415  # a door: ipywidgets
+        except ImportError:
+            return None
+        if not buttons.may_be_heard(self._shell):
+            return None
+        decision = buttons.ask(self._shell, tool, call, asked)
+        if decision is None:
+            self._shell = None
+        return decision
 
     def _somebody(self) -> bool:
         """Tell whether there may be somebody: only the main thread can ask in a kernel."""

@@ -37,7 +37,7 @@ class Output:
     def __init__(self, page: Page) -> None:
         self._page = page
         self._id = uuid.uuid4().hex
-        self._last: dict[str, str] = {}
+        self._last: dict[str, Any] = {}
 
     @property
     def shown(self) -> bool:
@@ -71,11 +71,16 @@ class Output:
         """Show HTML of ours, with `text` beside it for where there is none."""
         self._show({"text/html": html, "text/plain": text})
 
+    def widget(self, model_id: str, text: str) -> None:
+        """Show a widget, with `text` beside it for where there are none."""
+        view = {"model_id": model_id, "version_major": 2, "version_minor": 0}
+        self._show({"application/vnd.jupyter.widget-view+json": view, "text/plain": text})
+
     def quiet(self, text: str) -> None:
         """Show a line in small and grey letters."""
         self.html(f'<div style="{QUIET}">{page_text(text)}</div>', text)
 
-    def _show(self, data: dict[str, str], metadata: dict[str, Any] | None = None) -> None:
+    def _show(self, data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
         if "text/plain" in data:  # what a front end without HTML prints, which is a terminal
             from eighty80_jupyter.notebook.cell.terminal_text import harmless  # noqa: PLC0415  # when drawn
 
