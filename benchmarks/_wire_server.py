@@ -1,5 +1,7 @@
 """A server for the benchmarks, in a process of its own: prepared streams, as fast as they go.
 
+`POST /whole/v1/chat/completions` is answered with one JSON object.
+
 `POST /<events in a packet>/<events>/v1/chat/completions` is answered with that many events, each
 packet one HTTP chunk and one write. The completion's `id` is the time at which the request came,
 in nanoseconds of `time.monotonic_ns`, which all processes of a machine share.
@@ -25,6 +27,17 @@ CHUNK = {
     "created": 1_700_000_000,
     "model": "8080/taalas/llama3.1-8b-instruct",
 }
+
+
+_MESSAGE = {"role": "assistant", "content": "A short answer to a short question."}
+_ANSWER = json.dumps(
+    {**CHUNK, "object": "chat.completion", "usage": {"prompt_tokens": 9, "completion_tokens": 8},
+     "choices": [{"index": 0, "message": _MESSAGE, "finish_reason": "stop"}]}
+).encode()  # fmt: skip
+WHOLE = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (
+    len(_ANSWER),
+    _ANSWER,
+)
 
 
 def word(number: int) -> str:
@@ -70,6 +83,9 @@ def _converse(connection: socket.socket) -> None:
     with connection, connection.makefile("rb") as file:
         while (request := _request(file)) is not None:
             line, came = request
+            if line.startswith(b"POST /whole/"):
+                connection.sendall(WHOLE)
+                continue
             in_packet, events = map(int, line.split(b"/")[1:3])
             first = _event({"role": "assistant", "content": ""}, name=str(came))
             connection.sendall(HEAD + _packet(first))

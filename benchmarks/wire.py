@@ -244,6 +244,45 @@ def measure(table: list[Row], base: str, *, events: int, rounds: int) -> None:
                     row.rates.setdefault(in_packet, []).append(count / seconds)
 
 
+def whole_answers(base: str, *, rounds: int, requests: int = 2_000, at_once: int = 32) -> None:
+    """Print the CPU of a request that is not streamed, beside that of a bare aiohttp post."""
+    aiohttp = import_module("aiohttp")
+    body = {name: value for name, value in BODY.items() if name != "stream"}
+    headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
+
+    async def measured(ask: Callable[[], Any]) -> float:
+        async def some() -> None:
+            for _ in range(requests // at_once):
+                await ask()
+
+        start = time.process_time()
+        await asyncio.gather(*(some() for _ in range(at_once)))
+        return (time.process_time() - start) / (requests // at_once * at_once)
+
+    async def run() -> None:
+        client, endpoint = Client(), Endpoint(url=base, key=Secret(KEY))
+        async with aiohttp.ClientSession() as session:
+
+            async def bare() -> None:
+                url = base + "/chat/completions"
+                async with session.post(url, data=orjson.dumps(body), headers=headers) as answer:
+                    orjson.loads(await answer.read())
+
+            async def ours() -> None:
+                await client.complete_whole(endpoint, body, settings=Settings())
+
+            times = [(await measured(bare), await measured(ours)) for _ in range(rounds + 1)][1:]
+        await client.aclose()
+        floor, own = (statistics.median(column) * 1e6 for column in zip(*times, strict=True))
+        ratio = statistics.median(own / floor for floor, own in times)
+        print(
+            f"\none request that is not streamed, {at_once} at a time, CPU: {own:.0f} us, a bare "
+            f"aiohttp post with its JSON {floor:.0f} us, ratio {ratio:.2f}; target 1.8"
+        )
+
+    asyncio.run(run())
+
+
 def latencies(base: str, *, rounds: int = 50) -> list[float]:
     """Return the seconds from `Session.ask` to the request's arrival, in a warm process."""
     found = []
@@ -286,6 +325,7 @@ def main() -> None:
         table, missing = rows(stack)
         measure(table, base, events=options.events, rounds=options.rounds)
         show(table, missing)
+        whole_answers(f"{base}/whole/v1", rounds=options.rounds)
         times = sorted(latencies(base))
         print(
             f"\nfrom Session.ask to the request at the server, warm: median "

@@ -27,6 +27,7 @@ from eighty80_jupyter.wire.adapt import Change, Way, changes_for, find_changes
 from eighty80_jupyter.wire.endpoint import CHAT, MODELS, Credentials, Endpoint, retry_after
 from eighty80_jupyter.wire.error_bodies import is_error
 from eighty80_jupyter.wire.keepalive import Keepalive
+from eighty80_jupyter.wire.plain_answer import plain_answer
 from eighty80_jupyter.wire.retries import Settings, wait_before_retry
 from eighty80_jupyter.wire.stream import MAX_JSON_BYTES, ReplyReader
 from eighty80_jupyter.wire.transport import Answer, Http
@@ -155,12 +156,21 @@ class Client:
     ) -> list[Delta]:
         answer = await self._answer(endpoint, CHAT, fields, credentials, settings=settings)
         try:
+            piece = b""
+            with suppress(WireError):  # it comes again below
+                piece = await answer.read()
+            plain = plain_answer(piece, credentials.secrets, choices=fields.get("n") or 1)
+            if plain is not None:
+                if not answer.ended:
+                    await _drain(answer)
+                return plain
             reader = _reader(endpoint, credentials, fields, settings)
             keepalive = Keepalive(endpoint, settings)
             found: list[Delta] = []
             try:
-                while not reader.done and (piece := await answer.read()):
+                while not reader.done and (piece or (piece := await answer.read())):
                     found += reader.feed(piece)
+                    piece = b""
                     keepalive.check(reader)
                     if reader.failure is not None:
                         raise reader.failure

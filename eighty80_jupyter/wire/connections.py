@@ -47,6 +47,11 @@ class Body:
         """Give the connection back, or close it where the body has not been read to its end."""
         self._response.release()
 
+    @property
+    def ended(self) -> bool:
+        """Whether all of it has been read."""
+        return self._response.content.at_eof()
+
     async def _read(self) -> bytes:
         if self._failure is not None:
             raise self._failure

@@ -70,6 +70,8 @@ def is_error(body: Any) -> bool:
         return bool(body) and is_error(body[0])
     if not isinstance(body, Mapping):
         return False
+    if body.get("choices") and not (body.get("error") or "base_resp" in body):
+        return False  # nearly every one
     fields = {_plain(name): value for name, value in body.items()}
     base = fields.get("baseresp")
     if isinstance(base, Mapping) and base.get("status_code"):

@@ -59,10 +59,16 @@ class Answer:
         except Exception as error:  # noqa: BLE001  # nothing but foreign code runs in here
             raise _wire_error(error) from None
 
+    @property
+    def ended(self) -> bool:
+        """Whether all of the body is known to have been read."""
+        return self._body is not None and self._body.ended
+
     async def aclose(self) -> None:
         """Give the connection back, or close it where the body has not been read to its end."""
         if self._body is not None:
-            await self._body.aclose()
+            if not self._body.ended:
+                await self._body.aclose()
         else:
             await self._response.aclose()
 

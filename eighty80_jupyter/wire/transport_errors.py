@@ -64,6 +64,8 @@ def connection_error(
         return errors.APIConnectionError(
             f"the request to {host} failed: {type(error).__name__}: {reason}"
         )
+    if error.fault is Fault.BROKEN and not inside and endpoint.url.startswith("http://"):
+        reason += " (a server that speaks https does so: then begin the address with https://)"
     mapped = _wire_error(error.fault, host, reason, inside=inside)
     # A new one, because the old one's text and frames hold what was sent and what came.
     mapped.__cause__ = WireError(error.fault, reason)
