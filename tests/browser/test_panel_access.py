@@ -90,8 +90,8 @@ def test_every_control_has_a_name_and_its_help(
     panel = PanelView(page)
     keyboard = page.page.keyboard
     expect(panel.row("model").locator("datalist option")).to_have_count(201)
-    for title in ("Side by side", "Save, load, export"):
-        fold = panel.root.get_by_role("button", name=title, exact=True)
+    for title in ("Penalties, stop, instruction", "More to do with this conversation"):
+        fold = panel.root.get_by_role("button", name=title)
         expect(fold).to_have_attribute("aria-expanded", "false")
         fold.focus()
         keyboard.press("Enter")
@@ -103,17 +103,22 @@ def test_every_control_has_a_name_and_its_help(
     panel.handle("temperature").press("ArrowLeft")
     expect(panel.root.locator(".e80-live-answer")).to_contain_text("Live.")
     panel.root.locator(".e80-live input[type=checkbox]").press("Space")
-    panel.root.get_by_label("Values").fill("0.5")
+    panel.view("Compare")
+    panel.root.get_by_label("Values").first.fill("0.5")
     panel.button("Ask side by side").press("Enter")
     expect(panel.root.locator(".e80-comparison")).to_contain_text("Column.")
+    assert [role for role, name in controls(page) if not name] == []
+    panel.view("Chat")
     server.queue(sse_reply(tool_chunks(tool_call("write", {"text": HOSTILE}))))
     panel.send("Write")
     expect(panel.root.locator(".e80-consent")).to_be_visible()
+    expect(panel.root.locator(".e80-arguments")).to_contain_text(HOSTILE)
+    panel.button("Edit arguments").click()
     expect(panel.root.get_by_label("Arguments", exact=True)).to_have_value(
         f'{{\n  "text": "{HOSTILE}"\n}}'
     )
     found = controls(page)
-    assert len(found) > 40
+    assert len(found) > 30
     assert [role for role, name in found if not name] == []
     assert ("combobox", "conversation") in {(role, name) for role, name in found}
     for name, words in {"seed": "same seed", "model": "model", "system": "instruction"}.items():
@@ -137,7 +142,7 @@ def test_the_focus_stays_in_the_panel(
     server.queue(*map(stream_reply, ("One.", "Two.", "Three.")))
     panel.ask("Count")
     for number in (2, 3):
-        panel.button("Retry").last.press("Enter")
+        panel.turns.first.get_by_text("Retry", exact=True).press("Enter")
         expect(panel.turns.first.locator(".e80-count")).to_have_text(f"{number} of {number}")
     panel.root.get_by_label("Previous alternative").press("Enter")
     expect(panel.answer(0)).to_have_text("Two.")

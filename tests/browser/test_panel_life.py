@@ -137,7 +137,7 @@ def test_reload_restart_and_reopen(
         lambda: "one <strong>two</strong> three" in outputs_html(page.save(), 1), interval=0.3
     )
 
-    panel.button("Insert transcript").click()
+    panel.menu("Insert transcript").click()
     expect(panel.notice).to_contain_text("saved with the notebook")
     inserted = page.cell(1).locator("[class*=-inserted]")
     expect(inserted).to_contain_text("Conversation main")

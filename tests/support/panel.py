@@ -47,10 +47,29 @@ class PanelView:
         """Find the handle of a parameter's slider."""
         return self.row(name).locator(".noUi-handle")
 
+    def field(self, name: str) -> Locator:
+        """Find the field of a parameter."""
+        return self.row(name).locator("input[type=text], textarea")
+
+    def menu(self, name: str) -> Locator:
+        """Open the conversation's menu, and find a button in it."""
+        opener = self.root.locator(".e80-opens-menu")
+        if opener.get_attribute("aria-expanded") != "true":
+            opener.click()
+        return self.root.locator(".e80-menu").get_by_text(name, exact=True)
+
+    def unfold(self) -> None:
+        """Show the parameters that are folded away."""
+        self.root.locator(".e80-fold > button").first.click()
+
+    def view(self, name: str) -> None:
+        """Go to another view, with the keyboard."""
+        self.root.get_by_role("tab", name=name).press("Enter")
+
     def answer(self, index: int) -> Locator:
         """Find the answer of a turn; -1 is the last one."""
         turn = self.turns.last if index < 0 else self.turns.nth(index)
-        return turn.locator(".e80-answer")
+        return turn.locator(".e80-answer:not(.e80-live-answer)")
 
     def send(self, text: str, key: str = "Control+Enter") -> None:
         """Type a prompt and send it with the keyboard."""

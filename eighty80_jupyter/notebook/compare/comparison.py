@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from eighty80_jupyter.session.session import Session
     from eighty80_jupyter.turns.turn import RunningTurn
 
-MOST = 8  # columns
+MOST = 8  # values of a parameter
+MOST_ANSWERS = 16  # at once, where two parameters make a grid
 SAMPLES = "n samples"  # what is swept when nothing is: the same settings, some times
 
 _NOT_SWEPT = ("n", "top_logprobs", "user")
@@ -43,12 +44,14 @@ _RANGE = re.compile(rf"\s*({_NUMBER})\s*\.\.\s*({_NUMBER})\s+step\s+({_NUMBER})\
 class Column:
     """One of the answers: `heading` says what made it, `running` is its request.
 
-    `parameters` are all that were set for it. `adopted` is what entered the history, if it did.
+    `parameters` are all that were set for it; `twin` is the number, from 0, of the first column
+    with the same ones, if it is not this. `adopted` is what entered the history, if it did.
     """
 
     heading: str
     parameters: Mapping[str, Any]
     running: RunningTurn
+    twin: int | None = None
     adopted: Exchange | None = field(default=None)
 
 
@@ -70,8 +73,8 @@ def values_of(name: str, text: str) -> list[Any]:
         texts = [part.strip() for part in text.split(",") if part.strip()]
     if not texts:
         raise UsageError(f"no values of {name}: write 0, 0.5, 1 or 0..1 step 0.25")
+    # Equal values stay: whether they give equal answers is what somebody wants to see.
     values = [request_parameters.from_text(name, one) for one in texts]
-    values = [value for i, value in enumerate(values) if value not in values[:i]]
     if len(values) > MOST:
         raise UsageError(f"at most {MOST} columns stand side by side, got {len(values)} values")
     return values
@@ -98,6 +101,7 @@ class Comparison:
 
     def __init__(self, session: Session, changed: Callable[[], None] = lambda: None) -> None:
         self.columns: tuple[Column, ...] = ()
+        self.width = 0  # how many columns stand beside each other
         self._lock = threading.RLock()
         self._session = session
         self._changed = changed
@@ -110,15 +114,32 @@ class Comparison:
         """Whether any column is under way."""
         return any(not column.running.done for column in self.columns)
 
-    def start(self, name: str, values: Sequence[Any], prompt: str = "") -> None:
+    def start(
+        self,
+        name: str,
+        values: Sequence[Any],
+        prompt: str = "",
+        *,
+        second: tuple[str, Sequence[Any]] | None = None,
+    ) -> None:
         """Ask with each of the values, as `values_of` gives them, instead of what ran before.
 
-        Without a `prompt` the last turn's is asked again. Raises UsageError, and then nothing is
-        sent and what ran before goes on.
+        With a `second` parameter and its values: with each pair, row by row. Without a `prompt` the
+        last turn's is asked again. Raises UsageError, and then nothing is sent.
         """
         session, conversation = self._session, self._session.conversation
         turn_id, prepared = self._prompt(conversation, prompt)
-        settings = [{} if name == SAMPLES else {name: value} for value in values]
+        rows = [{}] if second is None else [{second[0]: value} for value in second[1]]
+        if second is not None and (second[0] == name or SAMPLES in (name, second[0])):
+            raise UsageError("a grid takes two different parameters, and n samples is none")
+        if len(rows) * len(values) > MOST_ANSWERS:
+            raise UsageError(
+                f"{len(rows)} times {len(values)} are {len(rows) * len(values)} answers; "
+                f"at most {MOST_ANSWERS} stand side by side"
+            )
+        settings = [
+            ({} if name == SAMPLES else {name: value}) | row for row in rows for value in values
+        ]
         parameters = [session.requests.parameters(setting) for setting in settings]
         for one in parameters:
             # Refused here, before anything is sent.
@@ -126,14 +147,24 @@ class Comparison:
         with self._lock:
             self.stop()
             self._conversation, self._turn_id = conversation, turn_id
+            self.width = len(values)
             self.columns = tuple(
                 Column(
-                    heading=f"sample {number}" if name == SAMPLES else f"{name} = {value}",
+                    heading=", ".join(f"{n} = {value}" for n, value in setting.items())
+                    or f"sample {number + 1}",
                     parameters=one,
                     running=variants.start(session, conversation, turn_id, prepared, **one),
+                    twin=twin if (twin := parameters.index(one)) < number else None,
                 )
-                for number, (value, one) in enumerate(zip(values, parameters, strict=True), 1)
+                for number, (setting, one) in enumerate(zip(settings, parameters, strict=True))
             )
+        self._changed()
+
+    def clear(self) -> None:
+        """Stop, and have no columns."""
+        with self._lock:
+            self.stop()
+            self.columns = ()
         self._changed()
 
     def stop(self) -> None:

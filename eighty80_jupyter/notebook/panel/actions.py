@@ -91,7 +91,7 @@ class Actions:
             case {"do": "send", "text": str(text)}:
                 self.act(lambda: self._send(text, message.get("again"), view))
             case {"do": "preview", "text": str(text)}:
-                self.act(lambda: self._preview(text, message.get("again"), view))
+                self._preview(text, message.get("again"), view)
             case {"do": "stop"}:
                 self.stop()
             case {"do": "retry", "turn": str(turn_id)}:
@@ -203,13 +203,20 @@ class Actions:
         self.greeted()
 
     def _preview(self, text: str, again: str | None, view: Any) -> None:
+        """Tell what would be sent, or why that cannot be; it is asked anew as one types."""
+        try:
+            html, error = self._preview_html(text, again), ""
+        except ChatError as refused:
+            html, error = None, str(refused)
+        self._tell("preview", html=html, error=error, to=view)
+
+    def _preview_html(self, text: str, again: str | None) -> str:
         session, requests = self._session, self._session.requests
         prepared = requests.prepare(text, fields=True)
         options = TurnOptions(place=self._place(again))
         sent = requests.outgoing(prepared, session.conversation, options)
         fields = request_parameters.body_fields(requests.parameters())
-        html = dry_run_html(sent, fields, prepared, requests.calibration)
-        self._tell("preview", html=html, to=view)
+        return dry_run_html(sent, fields, prepared, requests.calibration)
 
     def _turn_ended(self, running: RunningTurn) -> None:
         with self._beginning, self._lock:

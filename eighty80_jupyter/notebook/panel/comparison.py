@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ipywidgets import HTML, Box, Button, Dropdown, GridBox, Layout, Text, Textarea, VBox
+from ipywidgets import (
+    HTML,
+    Box,
+    Button,
+    Dropdown,
+    GridBox,
+    HBox,
+    Text,
+    Textarea,
+    ToggleButton,
+    VBox,
+)
 
 from eighty80_jupyter.errors import ChatError, one_line
 from eighty80_jupyter.notebook.cell.pacing import Painter
@@ -13,109 +26,115 @@ from eighty80_jupyter.notebook.compare import variants
 from eighty80_jupyter.notebook.compare.comparison import (
     COMPARABLE,
     MOST,
+    MOST_ANSWERS,
     SAMPLES,
     Comparison,
     values_of,
 )
-from eighty80_jupyter.notebook.panel.widgets import (
-    answer_html,
-    close_all,
-    from_loop,
-    quiet_html,
-)
+from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.panel.widgets import answer_html, close_all, from_loop, quiet_html
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.notebook.compare.comparison import Column
     from eighty80_jupyter.session.session import Session
 
-_HINTS = {
+# What is proposed for a parameter; empty where that depends on the server.
+_PROPOSED = {
     SAMPLES: "3",
-    "model": "one, another",
-    "reasoning_effort": "low, high",
+    "temperature": "0, 0.7, 1.4",
+    "top_p": "0.1, 0.5, 1",
+    "frequency_penalty": "0, 1, 2",
+    "presence_penalty": "0, 1, 2",
     "max_tokens": "50, 200",
-    "seed": "1, 2, 3",
+    "seed": "1, 1, 2",
+    "reasoning_effort": "low, high",
 }
-# As many columns as fit, each at least 16 rem wide, or as wide as the panel where that is less.
-_COLUMNS = "repeat(auto-fit, minmax(min(16rem, 100%), 1fr))"
+_WORD = re.compile(r"\s+|\w+|[^\w\s]")
+_MOST_WORDS = 4_000  # of two answers whose differences are shown
 
 
 class ComparisonView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
     """The controls and columns of a comparison, all made once. `comparison` is what they control.
 
-    `prompt` returns the text to ask, such as the panel's composer's; an empty one means the last
-    turn's. Without it the view has a field of its own. `close` stops what runs.
+    The values belong to their parameter: whoever comes back to one finds what was typed for it.
+    `close` stops what runs.
     """
 
-    def __init__(self, session: Session, prompt: Callable[[], str] | None = None) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
         self._painter = Painter(self._paint, name="eighty80-panel")
         self.comparison = Comparison(session, self._painter.wake)
-        style = {"description_width": "6em"}
-        self.parameter = Dropdown(
-            options=(*COMPARABLE, SAMPLES),
-            value="temperature",
-            description="Compare",
-            style=style,
-            layout=Layout(width="auto"),
+        self.first, self.second = _Axis(session, "Vary"), _Axis(session, "and")
+        self.parameter, self.values = self.first.parameter, self.first.values
+        self.second.parameter.value = "seed"
+        self.second.layout.display = "none"
+        self.another = Button(description="+ a second parameter", tooltip="Compare in a grid")
+        self.differences = ToggleButton(
+            description="Show differences", tooltip="Mark what differs from the first answer"
         )
-        self.values = Text(description="Values", style=style, layout=Layout(width="auto"))
-        fields = [self.parameter, self.values]
-        if prompt is None:
-            self.prompt = Textarea(
-                description="Prompt",
-                placeholder="The last prompt, or write another one",
-                style=style,
-                layout=Layout(width="auto"),
-            )
-            fields.append(self.prompt)
-        self._prompt = prompt or (lambda: str(self.prompt.value))
+        self.prompt = Textarea(
+            description="Prompt", placeholder="The last prompt, or write another one", rows=2
+        )
         self.run = Button(
             description="Ask side by side", tooltip="Send all requests at once", icon="columns"
         )
+        self.run.add_class("e80-primary")
         self.stop = Button(description="Stop", tooltip="Stop all columns", icon="stop")
         self.stop.disabled = True
-        self.notice = HTML()
-        self.columns = [_ColumnView(partial(self._keep, number)) for number in range(MOST)]
-        self.grid = GridBox(
-            [column.box for column in self.columns],
-            layout=Layout(
-                grid_template_columns=_COLUMNS, grid_gap="8px", width="100%", display="none"
-            ),
-        )
-        self.buttons = Box(
-            [self.run, self.stop], layout=Layout(flex_flow="row wrap", grid_gap="4px")
-        )
-        self._hint()
-        self.parameter.observe(lambda _change: self._hint(), "value")
+        self.notice, self.summary = HTML(), HTML()
+        self.columns = [_ColumnView(partial(self._keep, number)) for number in range(MOST_ANSWERS)]
+        self.grid = GridBox([column.box for column in self.columns])
+        self.grid.layout.display = "none"
+        self.grid.add_class("e80-columns")
+        self.buttons = Box([self.run, self.stop])
+        for button in (self.another, self.differences, self.run, self.stop):
+            button.add_class("e80-button")
+        row = HBox([self.first, self.second, self.another, self.differences, self.buttons])
+        for box in (row, self.buttons):
+            box.add_class("e80-row")
+        self.another.on_click(lambda _button: self._turn_second())
+        self.differences.observe(lambda _change: self._painter.wake(), "value")
         self.run.on_click(lambda _button: self._run())
         self.stop.on_click(lambda _button: self.comparison.stop())
-        super().__init__([*fields, self.buttons, self.notice, self.grid])
+        super().__init__([row, self.prompt, self.notice, self.grid, self.summary])
         self.add_class("e80-comparison")
+        self.add_class("e80-parameter")
 
     def close(self) -> None:
         """Stop what runs and close every widget."""
         self.comparison.close()
         self._painter.close()
-        for column in self.columns:
-            close_all(column.answer, column.keep, column.box)
-        close_all(self.run, self.stop, *self.children)
+        close_all(*self.children)
         self.layout.close()
         super().close()
 
-    def _hint(self) -> None:
-        hint = _HINTS.get(str(self.parameter.value), "0, 0.5, 1 or 0..1 step 0.25")
-        self.values.placeholder = hint
-        how_many = self.parameter.value == SAMPLES
-        self.values.tooltip = f"How many, 1 to {MOST}" if how_many else f"Such as {hint}"
+    def _turn_second(self) -> None:
+        """Show the second parameter, or take it away."""
+        there = self.second.layout.display == "none"
+        self.second.layout.display = None if there else "none"
+        self.another.description = "only one parameter" if there else "+ a second parameter"
 
     def _run(self) -> None:
         name = str(self.parameter.value)
+        second = None
+        self.first.mark(wrong=False)
+        self.second.mark(wrong=False)
+        axis: _Axis | None = self.first
         try:
-            self.comparison.start(name, values_of(name, self.values.value), self._prompt())
+            values = self.first.read()
+            if self.second.layout.display != "none":
+                axis = self.second
+                second = (str(self.second.parameter.value), self.second.read())
+            axis = None
+            self.comparison.start(name, values, self.prompt.value, second=second)
         except ChatError as error:
+            # What stood there was no answer to this.
+            self.comparison.clear()
+            if axis is not None:
+                axis.mark(wrong=True)
             self._say(str(error))
             return
         seed = self._session.config.seed
@@ -136,56 +155,137 @@ class ComparisonView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         columns = self.comparison.columns
         replies = from_loop(self._session, lambda: [variants.so_far(c.running) for c in columns])
         self.grid.layout.display = None if columns else "none"
-        self.stop.disabled = not self.comparison.running
+        width = max(1, self.comparison.width)
+        self.grid.layout.grid_template_columns = f"repeat({width}, minmax(14rem, 1fr))"
+        running = self.comparison.running
+        self.stop.disabled = not running
         images = self._session.config.allow_images
+        against = replies[0].text if replies and self.differences.value else None
         for number, view in enumerate(self.columns):
             if number < len(columns):
-                view.paint(columns[number], replies[number], allow_images=images)
+                column = columns[number]
+                mark = _mark(column, replies[number], columns, replies)
+                view.paint(column, replies[number], mark=mark, against=against, allow_images=images)
             else:
                 view.clear()
+        whole = bool(columns) and not running
+        self.summary.value = quiet_html(_summary(replies)) if whole else ""
         return False
+
+
+class _Axis(HBox):  # type: ignore[misc]  # the same
+    """A parameter to compare, and its values, which are kept for each parameter."""
+
+    def __init__(self, session: Session, title: str) -> None:
+        self._session = session
+        self._typed: dict[str, str] = {}
+        self._name = "temperature"
+        self.parameter = Dropdown(
+            options=(*COMPARABLE, SAMPLES), value=self._name, description=title
+        )
+        self.values = Text(description="Values", value=_PROPOSED[self._name])
+        self.parameter.observe(self._changed, "value")
+        super().__init__([self.parameter, self.values])
+        self.add_class("e80-axis")
+        self._hint()
+
+    def read(self) -> list[Any]:
+        """Return the values. Raises UsageError."""
+        return values_of(str(self.parameter.value), self.values.value)
+
+    def mark(self, *, wrong: bool) -> None:
+        """Mark the field as one that cannot be read, or take the mark away."""
+        if wrong:
+            self.add_class("e80-invalid")
+        else:
+            self.remove_class("e80-invalid")
+
+    def _changed(self, _change: object) -> None:
+        self._typed[self._name] = self.values.value
+        self._name = str(self.parameter.value)
+        proposed = _PROPOSED.get(self._name, "")
+        if self._name == "model":
+            proposed = str(self._session.config.model)
+        self.values.value = self._typed.get(self._name, proposed)
+        self.mark(wrong=False)
+        self._hint()
+
+    def _hint(self) -> None:
+        hint = _PROPOSED.get(self._name) or "one, another"
+        if self._name in ("temperature", "top_p"):
+            hint += " or 0..1 step 0.25"
+        self.values.placeholder = hint
+        how_many = self._name == SAMPLES
+        self.values.tooltip = f"How many, 1 to {MOST}" if how_many else f"Such as {hint}"
 
 
 class _ColumnView:
     """One column: the answer, which scrolls, and a button to keep it."""
 
     def __init__(self, keep: Callable[[], None]) -> None:
-        self.answer = HTML(
-            layout=Layout(max_height="24em", overflow="auto", width="auto"), tabbable=True
-        )
-        self.keep = Button(
-            description="Keep", disabled=True, layout=Layout(width="auto", max_width="100%")
-        )
+        self.answer = HTML(tabbable=True)
+        self.answer.add_class("e80-column-answer")
+        self.keep = Button(description="Keep", disabled=True)
+        self.keep.add_class("e80-button")
         self.keep.on_click(lambda _button: keep())
-        self.box = VBox(
-            [self.answer, self.keep],
-            layout=Layout(
-                border="1px solid var(--jp-border-color2, #bdbdbd)",
-                padding="8px",
-                min_width="0",
-                justify_content="space-between",
-                display="none",
-            ),
-        )
+        self.box = VBox([self.answer, self.keep])
+        self.box.layout.display = "none"
+        self.box.add_class("e80-column")
 
     def clear(self) -> None:
         """Show nothing."""
         self.box.layout.display = "none"
         self.answer.value = ""
 
-    def paint(self, column: Column, reply: Reply, *, allow_images: bool) -> None:
-        """Show a column, of which `reply` has come."""
+    def paint(
+        self, column: Column, reply: Reply, *, mark: str, against: str | None, allow_images: bool
+    ) -> None:
+        """Show a column, of which `reply` has come, or how it differs from the text `against`."""
         self.box.layout.display = None
         running = column.running
-        html = answer_html(
+        marked = None if against is None or reply.empty else _marked(against, reply.text)
+        self.answer.value = answer_html(
             reply if running.done or not reply.empty else None,
             name=column.heading,
-            heading=column.heading,
+            heading=f"{column.heading}{mark}",
             streaming=not running.done,
             error=one_line(running.error) if running.error is not None else "",
             allow_images=allow_images,
+            instead=marked,
         )
         self.keep.disabled = not running.done or reply.empty
         self.keep.description = "Keep" if column.adopted is None else "✓ Kept"
         self.keep.tooltip = f"Make the answer with {column.heading} the reply, and set this"
-        self.answer.value = html
+
+
+def _mark(column: Column, reply: Reply, columns: Sequence[Column], replies: Sequence[Reply]) -> str:
+    """Say whether an answer with the same settings as an earlier one is the same."""
+    if column.twin is None:
+        return ""
+    pair = (column.running, columns[column.twin].running)
+    if any(not running.done or running.error is not None for running in pair):
+        return ""
+    return " · identical" if reply.text == replies[column.twin].text else " · different"
+
+
+def _marked(one: str, other: str) -> str:
+    """Return `other` as safe HTML with marks where its words are not those of `one`."""
+    before, after = _WORD.findall(one), _WORD.findall(other)
+    if len(before) + len(after) > _MOST_WORDS:
+        return quiet_html("These answers are too long to compare word by word.")
+    parts = []
+    for kind, _, _, start, end in difflib.SequenceMatcher(
+        None, before, after, autojunk=False
+    ).get_opcodes():
+        text = page_text("".join(after[start:end]))
+        parts.append(text if kind == "equal" or not text.strip() else f"<mark>{text}</mark>")
+    return f'<pre class="e80-differences">{"".join(parts)}</pre>'
+
+
+def _summary(replies: Sequence[Reply]) -> str:
+    """Return how much all answers took together."""
+    counted = [variants.tokens(reply) for reply in replies]
+    about = "" if all(exact for _, exact in counted) else "about "
+    seconds = max(reply.seconds for reply in replies)
+    answers = "1 answer" if len(replies) == 1 else f"{len(replies)} answers"
+    return f"{answers} · {about}{sum(n for n, _ in counted):,} tokens · {seconds:.2f} s"

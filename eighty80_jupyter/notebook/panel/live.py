@@ -1,4 +1,4 @@
-"""Live mode in the panel: a switch, the answer that follows the sliders, a strip and a meter."""
+"""Live mode in the panel: a switch at the sliders, and the answer that follows them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ class LiveControls(VBox):  # type: ignore[misc]  # ipywidgets ships no types
     """The controls of live mode, all made once. `close` ends it; `live` is what they control.
 
     `parameters` are the panel's, which tell when a slider is let go. Without that news an answer is
-    kept when nothing has moved for 0.6 s.
+    kept when nothing has moved for 0.6 s. `answer` is not among the children: it is shown in the
+    transcript, where it takes the place of the last one.
     """
 
     def __init__(self, session: Session, parameters: ParameterPanel | None = None) -> None:
@@ -43,31 +44,26 @@ class LiveControls(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self._painter = Painter(self._paint, name="eighty80-panel")
         self.live = LiveAnswers(session, self._painter.wake)
         self.toggle = Checkbox(
-            description="Live: answer again as a slider moves",
+            description="Live: answer as a slider moves",
             tooltip=_HELP,
             indent=False,
             layout=Layout(width="auto", max_width="100%"),
         )
         self.go_on = Button(description="Go on", tooltip="Switch live mode on again")
         self.meter, self.notice = HTML(), HTML()
-        self.answer = HTML(layout=Layout(max_height="16em", overflow="auto"), tabbable=True)
+        self.answer = HTML()
         self.strip = [Button(layout=Layout(width="auto", max_width="100%")) for _ in range(STRIP)]
         self.steps = Box(self.strip, layout=Layout(flex_flow="row wrap", grid_gap="4px"))
-        for widget in (self.notice, self.go_on, self.answer, self.steps, *self.strip):
+        for widget in (self.notice, self.go_on, self.steps, self.meter, *self.strip):
             widget.layout.display = "none"
-        for widget, name in (
-            (self.notice, "notice"),
-            (self.answer, "answer"),
-            (self.steps, "strip"),
-        ):
-            widget.add_class(f"e80-live-{name}")
+        self.notice.add_class("e80-live-notice")
+        self.steps.add_class("e80-live-strip")
+        self.meter.add_class("e80-live-meter")
         self.toggle.observe(self._toggled, "value")
         self.go_on.on_click(lambda _button: self.live.go_on())
         for number, button in enumerate(self.strip):
             button.on_click(partial(self._stepped, number))
-        super().__init__(
-            [self.toggle, self.notice, self.go_on, self.answer, self.steps, self.meter]
-        )
+        super().__init__([self.toggle, self.notice, self.go_on, self.steps, self.meter])
         self.add_class("e80-live")
         self._ends: list[Callable[[], None]] = []
         if parameters is not None:
@@ -80,7 +76,7 @@ class LiveControls(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             end()
         self.live.close()
         self._painter.close()
-        close_all(*self.strip, *self.children)
+        close_all(self.answer, *self.strip, *self.children)
         self.layout.close()
         super().close()
 
@@ -107,6 +103,7 @@ class LiveControls(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self.notice.value = quiet_html(state.notice, status=True)
         seen = state.on or state.can_go_on
         self.meter.value = quiet_html(_meter(state)) if seen else ""
+        _show(self.meter, seen)
         _show(self.notice, seen or bool(state.notice))
         _show(self.go_on, state.can_go_on)
         self._paint_strip(state, seen=seen)
@@ -124,7 +121,6 @@ class LiveControls(VBox):  # type: ignore[misc]  # ipywidgets ships no types
                 streaming=state.streaming,
                 allow_images=self._session.config.allow_images,
             )
-        _show(self.answer, seen)
         self.answer.value = html
 
     def _paint_strip(self, state: LiveState, *, seen: bool) -> None:

@@ -1,13 +1,16 @@
-"""The bar above the transcript: which conversation, and what can be done with the whole of it."""
+"""The bar above the panel: its views, which conversation, and what can be done with the whole."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ipywidgets import Button, Dropdown, HBox
+from ipywidgets import Button, Dropdown, HBox, Text, VBox
 
+from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.panel.widgets import Setting
+from eighty80_jupyter.storage import store
 
 if TYPE_CHECKING:
     from eighty80_jupyter.notebook.panel.actions import Actions
@@ -15,12 +18,21 @@ if TYPE_CHECKING:
 
 
 class ConversationBar(HBox):  # type: ignore[misc]  # untyped
-    """A menu of the conversations, and buttons: Retry, Undo, New, Fork, Insert transcript."""
+    """Tabs for the `views`, the conversations, Undo, New, and a button that opens the menu.
 
-    def __init__(self, session: Session, actions: Actions) -> None:
+    `views` are widgets by the names of their tabs; one is shown, the first one at first.
+    """
+
+    def __init__(
+        self, session: Session, actions: Actions, menu: ConversationMenu, views: dict[str, Any]
+    ) -> None:
         self._session = session
         self._act = act = actions.act
         self._setting = Setting()
+        self._views, self._menu = views, menu
+        self.tabs = {name: _tab(name, partial(self.show, name)) for name in views}
+        tabs = HBox(list(self.tabs.values()))
+        tabs.add_class("e80-tabs")
         self.menu = Dropdown(
             options=list(session.conversations),
             value=session.conversation.name,
@@ -28,24 +40,30 @@ class ConversationBar(HBox):  # type: ignore[misc]  # untyped
         )
         self.menu.add_class("e80-p-conversation")
         self.menu.observe(self._use, "value")
-        conversations = session.conversations
+        new = session.conversations.new
         self.buttons = {
-            "Retry": _button("Retry", "Ask the last prompt again", lambda: act(actions.retry)),
             "Undo": _button("Undo", "Take the last turn away", lambda: act(actions.undo)),
-            "New": _button("New", "Begin another conversation", lambda: act(conversations.new)),
-            "Fork": _button(
-                "Fork",
-                "Go on from here under another name; this conversation stays as it is",
-                lambda: act(conversations.fork),
-            ),
-            "Insert": _button(
-                "Insert transcript",
-                "Put the conversation below the panel as an output that is saved",
-                lambda: act(actions.insert),
-            ),
+            "New": _button("New", "Begin another conversation", lambda: act(new)),
+            "Menu": _button("⋯", "More to do with this conversation", menu.turn),
         }
-        super().__init__([self.menu, *self.buttons.values()])
+        self.buttons["Menu"].add_class("e80-opens-menu")
+        super().__init__([tabs, self.menu, *self.buttons.values()])
         self.add_class("e80-bar")
+        self.show(next(iter(views)))
+
+    def show(self, name: str) -> None:
+        """Show one of the views. What is done to a conversation stands with its transcript."""
+        for other, view in self._views.items():
+            view.layout.display = None if other == name else "none"
+            if other == name:
+                self.tabs[other].add_class("e80-on")
+            else:
+                self.tabs[other].remove_class("e80-on")
+        first = name == next(iter(self._views))
+        for button in self.buttons.values():
+            button.layout.display = None if first else "none"
+        if not first:
+            self._menu.close_up()
 
     def refresh(self) -> None:
         """Show the conversations that there are."""
@@ -60,8 +78,104 @@ class ConversationBar(HBox):  # type: ignore[misc]  # untyped
             self._act(lambda: self._session.conversations.use(change["new"]))
 
 
+class ConversationMenu(VBox):  # type: ignore[misc]  # untyped
+    """What can be done with a whole conversation: retry, fork, insert; save, load, export."""
+
+    def __init__(self, session: Session, actions: Actions) -> None:
+        self._session = session
+        self._actions = actions
+        act = actions.act
+        self.path = Text(
+            description="file", placeholder="conversation.json", tooltip="a path on this machine"
+        )
+        self.path.add_class("e80-grow")
+        self.buttons = {
+            "Retry": _button("Retry", "Ask the last prompt again", lambda: act(actions.retry)),
+            "Fork": _button(
+                "Fork",
+                "Go on from here under another name; this conversation stays as it is",
+                lambda: act(session.conversations.fork),
+            ),
+            "Insert": _button(
+                "Insert transcript",
+                "Put the conversation below the panel as an output that is saved",
+                lambda: act(actions.insert),
+            ),
+            "Save": self._file_button("Save", "Save the conversation to this file", self._save),
+            "Load": self._file_button(
+                "Load", "Go on with the conversation in this file", self._load
+            ),
+            "Export": self._file_button(
+                "Export",
+                "Write it to read (.md, .html), to run (.ipynb) or to train on (.jsonl)",
+                self._export,
+            ),
+        }
+        whole = [self.buttons[name] for name in ("Retry", "Fork", "Insert")]
+        files = [self.buttons[name] for name in ("Save", "Load", "Export")]
+        rows = HBox(whole), HBox([self.path, *files])
+        for row in rows:
+            row.add_class("e80-row")
+        super().__init__(rows)
+        self.layout.display = "none"
+        for name in ("e80-menu", "e80-p-file", "e80-parameter"):
+            self.add_class(name)
+
+    def turn(self) -> None:
+        """Open the menu, or close it up."""
+        self.layout.display = None if self.layout.display == "none" else "none"
+
+    def close_up(self) -> None:
+        """Show no more of it than the button."""
+        self.layout.display = "none"
+
+    def _save(self, path: str) -> None:
+        file = store.save(
+            self._session.conversation,
+            path,
+            secret=self._session.secrets,
+            tell=lambda line: self._actions.say(line, "info"),
+        )
+        self._say(f"Saved to {file.name}.")
+
+    def _load(self, path: str) -> None:
+        lines = store.adopt(self._session.conversations, store.load(path))
+        self._say(f"Loaded: {'; '.join(lines) or 'nothing'}.")
+
+    def _export(self, path: str) -> None:
+        from eighty80_jupyter.notebook.saved.export import export  # noqa: PLC0415  # seldom needed
+
+        session = self._session
+        file = export(
+            session.conversation,
+            path,
+            secret=session.secrets,
+            system=session.config.system,
+            tools=session.tools,
+        )
+        self._say(f"Exported to {file.name}.")
+
+    def _say(self, text: str) -> None:
+        self._actions.say(text, "info")
+
+    def _file_button(self, text: str, title: str, do: Callable[[str], None]) -> Any:
+        return _button(text, title, lambda: self._actions.act(lambda: do(self._path())))
+
+    def _path(self) -> str:
+        path: str = self.path.value.strip()
+        if not path:
+            raise UsageError("name a file, such as conversation.json, notes.md or story.ipynb")
+        return path
+
+
 def _button(text: str, title: str, click: Callable[[], None]) -> Any:
     button = Button(description=text, tooltip=title)
     button.on_click(lambda _button: click())
     button.add_class("e80-button")
     return button
+
+
+def _tab(name: str, click: Callable[[], None]) -> Any:
+    tab = _button(name, f"Show: {name}", click)
+    tab.add_class("e80-tab")
+    return tab

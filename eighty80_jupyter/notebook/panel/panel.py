@@ -27,10 +27,8 @@ from eighty80_jupyter.notebook.cell.pacing import Painter
 from eighty80_jupyter.notebook.cell.running_cell import running_cell
 from eighty80_jupyter.notebook.panel.actions import Actions
 from eighty80_jupyter.notebook.panel.comparison import ComparisonView
-from eighty80_jupyter.notebook.panel.files import FileControls
-from eighty80_jupyter.notebook.panel.fold import Fold
 from eighty80_jupyter.notebook.panel.live import LiveControls
-from eighty80_jupyter.notebook.panel.menu import ConversationBar
+from eighty80_jupyter.notebook.panel.menu import ConversationBar, ConversationMenu
 from eighty80_jupyter.notebook.panel.parameters import ParameterPanel
 from eighty80_jupyter.notebook.panel.questions import Consent
 from eighty80_jupyter.notebook.panel.saved import SavedOutputs
@@ -57,7 +55,7 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
         self.view = ChatView(static_class=name)
         self.saved = SavedOutputs(name, publish, self.view.tell)
         self.actions = Actions(session, self.view.tell, self.saved, began=self.wake)
-        self.bar = ConversationBar(session, self.actions)
+        self.menu = ConversationMenu(session, self.actions)
         self.view.handle = self.actions.receive
         self.parameters = ParameterPanel(session)
         self.view.tips = {name: c.tooltip for name, c in self.parameters.controls.items()}
@@ -65,12 +63,17 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
         self.actions.released = self.parameters.release
         self.live = LiveControls(session, self.parameters)
         self.actions.pressed = lambda _name: self.live.live.pressed()
-        self.files = FileControls(session, self.actions)
-        main = VBox([self.bar, self.live, self.view])
+        self.view.live = self.live.answer
+        self.comparison = ComparisonView(session)
+        side = VBox([self.live, self.parameters])
+        side.add_class("e80-side")
+        main = VBox([self.view])
         main.add_class("e80-main")
-        body = HBox([main, self.parameters])
-        body.add_class("e80-body")
-        super().__init__([body, _folds(self._extras())])
+        chat = HBox([main, side])
+        chat.add_class("e80-body")
+        views = {"Chat": chat, "Compare": self.comparison}
+        self.bar = ConversationBar(session, self.actions, self.menu, views)
+        super().__init__([self.bar, self.menu, *views.values()])
         self.add_class("e80-panel")
         self.view.panel_id = self.model_id
         listen_where_it_is_sent(self)
@@ -92,13 +95,6 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
 
         self.unwatch = session.watch(watch)
         self.ended = False
-
-    def _extras(self) -> dict[str, Any]:
-        """Return what is folded away below the panel, by its title."""
-        return {
-            "Side by side": ComparisonView(self.session),
-            "Save, load, export": self.files,
-        }
 
     def wake(self) -> None:
         """Have what is new drawn soon; from any thread."""
@@ -190,10 +186,3 @@ def listen_where_it_is_sent(widget: Any) -> None:
         widget.comm._reply_subshell_for = None  # noqa: SLF001  # the only way to say so
     for child in getattr(widget, "children", ()):
         listen_where_it_is_sent(child)
-
-
-def _folds(extras: dict[str, Any]) -> Any:
-    """Return these widgets below each other, folded away under their titles."""
-    folds = VBox([Fold(title, part) for title, part in extras.items()])
-    folds.add_class("e80-folds")
-    return folds

@@ -1,7 +1,7 @@
 """The parameters of a turn as sliders and fields, tied to the settings in both directions.
 
-All of them come from the table in `api.sampling`. "The server's default" is a state of its own: the
-setting is None, the parameter is not sent, and its control is dimmed.
+All of them come from the table in `api.request_parameters`. "The server's default" is a state of
+its own: the setting is None, the parameter is not sent, and its control is dimmed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ipywidgets import HTML, Button, Checkbox, Combobox, FloatSlider, Text, Textarea, VBox
+from ipywidgets import HTML, Button, Checkbox, Combobox, FloatSlider, HBox, Text, Textarea, VBox
 
 from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind, Parameter
 from eighty80_jupyter.config import DEFAULT_MODEL
@@ -17,7 +17,7 @@ from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.markdown.page_text import page_text
 from eighty80_jupyter.notebook.panel.models import ModelList
 from eighty80_jupyter.notebook.panel.values import DIGITS, least, moved, read, slide, write
-from eighty80_jupyter.notebook.panel.widgets import Setting
+from eighty80_jupyter.notebook.panel.widgets import Fold, Setting, close_all
 from eighty80_jupyter.session.options import TurnOptions
 
 if TYPE_CHECKING:
@@ -27,14 +27,15 @@ SHOWN = (
     "model",
     "temperature",
     "top_p",
-    "frequency_penalty",
-    "presence_penalty",
     "max_tokens",
     "seed",
     "n",
     "reasoning_effort",
+    "frequency_penalty",
+    "presence_penalty",
     "stop",
 )
+_FOLDED = ("frequency_penalty", "presence_penalty", "stop", "system")
 EFFORTS = ("low", "medium", "high")
 _UNSET = "server's default"
 
@@ -44,8 +45,10 @@ Told = Callable[[str], None]
 class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
     """A row for each parameter, the instruction message, and "Reset".
 
-    `controls` has the widget of each by its name in `api.sampling`, and `system`. Moving a slider
-    sets the parameter; its checkbox gives it back to the server. A field that is empty is unset.
+    `controls` has the widget of each by its name in the table, and `system`; `fields` what is typed
+    into, which for a slider stands beside it. Moving a slider sets the parameter, its checkbox
+    gives it back to the server, and a field that is empty is unset. What cannot be set stays where
+    it was typed, marked, with the reason below it, and the setting stays as it was.
     """
 
     def __init__(self, session: Session) -> None:
@@ -56,10 +59,9 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         self._models = ModelList(session, self._offer)
         self.controls: dict[str, Any] = {}
         self.switches: dict[str, Any] = {}
+        self.fields: dict[str, Any] = {}
         self.rows: dict[str, Any] = {}
-        self._wrong_name = ""
-        self.wrong = HTML()  # a Label would set formulas
-        self.wrong.add_class("e80-wrong")
+        self._reasons: dict[str, Any] = {}
         for name in SHOWN:
             self._add(PARAMETERS[name])
         self._add_instruction()
@@ -69,11 +71,17 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         )
         self.reset_button.add_class("e80-button")
         self.reset_button.on_click(lambda _button: self.reset())
-        super().__init__([*self.rows.values(), self.wrong, self.reset_button])
+        folded = VBox([self.rows[name] for name in _FOLDED])
+        folded.add_class("e80-parameters")
+        self.more = Fold("Penalties, stop, instruction", folded)
+        shown = [row for name, row in self.rows.items() if name not in _FOLDED]
+        super().__init__([*shown, self.more, self.reset_button])
         self.add_class("e80-parameters")
         session.config.observe(self._follow, names=[*SHOWN, "system"])
         for name in (*SHOWN, "system"):
             self._show(name)
+        if any(getattr(session.config, name) for name in _FOLDED):
+            self.more.turn()  # what is set must be in sight
 
     def on_change(self, told: Told) -> Callable[[], None]:
         """Call `told(name)` whenever the user changes a parameter, also while a slider is dragged.
@@ -104,15 +112,17 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
 
     def refresh(self) -> None:
         """Show the instruction of the conversation; the settings tell by themselves."""
-        self._show("system")
+        if not self._reasons["system"].value:  # or what was typed there would be lost
+            self._show("system")
 
     def reset(self) -> None:
         """Leave every parameter to the server; the model and the instruction stay."""
         for name in SHOWN:
             if name != "model":
                 setattr(self._session.config, name, None)
+                self._mark(name, "")
+                self._show(name)
                 self._tell(name)
-        self.wrong.value = ""
 
     def fetch_models(self) -> None:
         """Fill the list of models in the background, unless that was done.
@@ -127,6 +137,7 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         if self.comm is not None:  # not closed before
             self._session.config.unobserve(self._follow, names=[*SHOWN, "system"])
             self._models.close()
+            close_all(*self._reasons.values())
         super().close()
 
     def _offer(self, models: Sequence[str]) -> None:
@@ -167,9 +178,11 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
             min=least(parameter),
             max=parameter.maximum,
             step=parameter.step,
-            readout_format=".2f",
+            readout=False,
             tooltip=parameter.help,
         )
+        field = Text(placeholder="default", continuous_update=False, tooltip=parameter.help)
+        field.observe(lambda change: self._typed(name, change["new"]), "value")
         switch = Checkbox(
             value=False,
             description=title,
@@ -178,8 +191,10 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         )
         slider.observe(lambda change: self._moved(name, change["new"]), "value")
         switch.observe(lambda change: self._switched(name, change["new"]), "value")
-        self.switches[name] = switch
-        self._put(name, slider, [switch, slider])
+        self.switches[name], self.fields[name] = switch, field
+        head = HBox([switch, field])
+        head.add_class("e80-value")
+        self._put(name, slider, [head, slider])
 
     def _add_instruction(self) -> None:
         control = Textarea(
@@ -197,6 +212,9 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         row.add_class("e80-parameter")
         row.add_class(f"e80-p-{name}")
         self.controls[name], self.rows[name] = control, row
+        self.fields.setdefault(name, control)
+        reason = self._reasons[name] = HTML()  # a Label would set formulas
+        reason.add_class("e80-wrong")
 
     # What the user does.
 
@@ -233,18 +251,26 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         self._try(name, lambda: setattr(self._session.config, name, value()))
 
     def _try(self, name: str, do: Callable[[], None]) -> None:
-        """Do it and tell; what is refused shows as a line, and the control shows what stands."""
+        """Do it and tell; what is refused stays in its field, marked, with the reason."""
         try:
             do()
         except UsageError as error:
-            self.wrong.value, self._wrong_name = page_text(str(error)), name
-            self._show(name)
+            self._mark(name, str(error))
             return
-        # News of other fields may come behind it: a browser that is busy sends them late.
-        if name == self._wrong_name:
-            self.wrong.value = ""
+        self._mark(name, "")
         self._show(name)
         self._tell(name)
+
+    def _mark(self, name: str, reason: str) -> None:
+        """Show why what stands in a field cannot be set; empty: it can."""
+        row, shown = self.rows[name], self._reasons[name]
+        shown.value = page_text(reason)
+        if reason and shown not in row.children:
+            row.children = (*row.children, shown)
+            row.add_class("e80-invalid")
+        elif not reason and shown in row.children:
+            row.children = tuple(child for child in row.children if child is not shown)
+            row.remove_class("e80-invalid")
 
     def _tell(self, name: str) -> None:
         for told in self._changed:
@@ -253,6 +279,7 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
     # What the settings say.
 
     def _follow(self, change: Any) -> None:
+        self._mark(change["name"], "")
         self._show(change["name"])
 
     def _show(self, name: str) -> None:
@@ -276,6 +303,8 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         with self._setting.values():
             self.switches[parameter.name].value = value is not None
             slide(slider, parameter, parameter.default if value is None else value)
+            shown = "" if value is None else f"{value:{slider.readout_format}}"
+            self.fields[parameter.name].value = shown
         if value is None:
             row.add_class("e80-unset")
         else:

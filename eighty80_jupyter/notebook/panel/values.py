@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind, from_text
+from eighty80_jupyter.errors import UsageError
 
 if TYPE_CHECKING:
     from ipywidgets import FloatSlider
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from eighty80_jupyter.api.request_parameters import Parameter
 
 DIGITS = 6  # the steps of a slider add up to 0.15000000000000002
+MOST_ANSWERS = 16  # to one prompt, from the panel: a thousand stop a page
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}([,'\u00a0\u202f\u2009 ]\d{3})+")
+_COMMA = re.compile(r"[+-]?\d*,\d+")
 # What a text stands for in a field with one text on each line.
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _WRITTEN = str.maketrans(_ESCAPES)
@@ -69,13 +73,25 @@ def _grid(parameter: Parameter) -> tuple[float, float]:
 
 
 def read(name: str, text: str) -> Any:
-    """Return the value that was typed; None where nothing was. Raises UsageError."""
-    if not text.strip():
+    """Return the value that was typed; None where nothing was. Raises UsageError.
+
+    Whole numbers may have their thousands parted: 2,000.
+    """
+    typed = text.strip()
+    if not typed:
         return None
-    if PARAMETERS[name].kind is Kind.STRINGS:
+    kind = PARAMETERS[name].kind
+    if kind is Kind.STRINGS:
         lines = [_ESCAPED.sub(lambda m: _READ[m[0]], line) for line in text.split("\n")]
         return [line for line in lines if line]
-    return from_text(name, text.strip())
+    if kind is Kind.INTEGER and _THOUSANDS.fullmatch(typed):
+        typed = re.sub(r"[^\d+-]", "", typed)
+    elif kind is Kind.NUMBER and _COMMA.fullmatch(typed):
+        raise UsageError(f"{name} takes a decimal point: {typed.replace(',', '.')}, got {typed}")
+    value = from_text(name, typed)
+    if name == "n" and value > MOST_ANSWERS:
+        raise UsageError(f"n must be between 1 and {MOST_ANSWERS} here, got {value:,}")
+    return value
 
 
 def write(value: Any) -> str:

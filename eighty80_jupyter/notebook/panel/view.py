@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
-from traitlets import Dict, Unicode
+from ipywidgets import HTML, widget_serialization
+from traitlets import Dict, Instance, Unicode
 
 _STATIC = Path(__file__).parent / "static"
 _SCRIPTS = (
@@ -36,7 +37,8 @@ class ChatView(anywidget.AnyWidget):
     `panel_id` is the model of the whole panel, `static_class` the class of the saved transcript
     that is hidden while the panel lives, `tips` the help for each parameter by its name, `run` the
     run of the cell that opened the panel, `page` the page of the browser where that was, `draft`
-    what stands in the text box.
+    what stands in the text box, `live` the answer of live mode, which takes the place of the last
+    one.
     """
 
     _esm = _source(*_SCRIPTS)
@@ -47,6 +49,7 @@ class ChatView(anywidget.AnyWidget):
     run = Unicode().tag(sync=True)
     page = Unicode().tag(sync=True)
     draft = Unicode().tag(sync=True)
+    live = Instance(HTML, allow_none=True).tag(sync=True, **widget_serialization)
 
     handle: Handler | None = None
 

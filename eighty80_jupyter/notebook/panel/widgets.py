@@ -8,6 +8,8 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ipywidgets import Button, Layout, VBox
+
 from eighty80_jupyter.notebook.cell.outputs import QUIET, folded
 from eighty80_jupyter.notebook.cell.summary import last_line
 from eighty80_jupyter.notebook.markdown.page_text import page_attribute, page_text
@@ -54,15 +56,18 @@ def answer_html(
     streaming: bool = False,
     error: str = "",
     allow_images: bool = False,
+    instead: str | None = None,
 ) -> str:
     """Return an answer as safe HTML: a region called `name` for screen readers.
 
-    `heading` stands above it, `error` and the quiet line below; None: there is no answer yet.
+    `heading` stands above it, `error` and the quiet line below; None: there is no answer yet. Safe
+    HTML may stand `instead` of what was said.
     """
     parts = [f'<div style="{_HEADING}">{page_text(heading)}</div>'] if heading else []
     if reply is not None:
         several = len(reply.choices) > 1
-        for choice in reply.choices:
+        parts.append(instead or "")
+        for choice in reply.choices if instead is None else ():
             if several:
                 parts.append(f'<div style="{_HEADING}">Answer {choice.index + 1}</div>')
             if choice.reasoning:
@@ -119,3 +124,31 @@ class Setting:
             yield
         finally:
             self._local.depth -= 1
+
+
+class Fold(VBox):  # type: ignore[misc]  # ipywidgets ships no types
+    """A button named `title`, and below it the `part`, hidden until the button is pressed.
+
+    The titles of an ipywidgets Accordion cannot be focused; a button can.
+    """
+
+    def __init__(self, title: str, part: Any) -> None:
+        self.title = title
+        self.part = part
+        self.button = Button(
+            description=title,
+            icon="caret-right",
+            tooltip=f"Show: {title}",
+            layout=Layout(width="auto", align_self="flex-start"),
+        )
+        self.button.on_click(lambda _button: self.turn())
+        part.layout.display = "none"
+        super().__init__([self.button, part])
+        self.add_class("e80-fold")  # by which the browser tells whether it is open
+
+    def turn(self) -> None:
+        """Show what is hidden, or hide what is shown."""
+        hidden = self.part.layout.display == "none"
+        self.part.layout.display = None if hidden else "none"
+        self.button.icon = "caret-down" if hidden else "caret-right"
+        self.button.tooltip = f"{'Hide' if hidden else 'Show'}: {self.title}"

@@ -85,7 +85,7 @@ def texts(session: Session, turn: int = 0) -> list[str]:
         ("temperature", "0..1 step 0.25", [0, 0.25, 0.5, 0.75, 1]),
         ("temperature", "1 .. 0.7  step -.1", [1, 0.9, 0.8, 0.7]),
         ("presence_penalty", "-2..2 step 1.5", [-2, -0.5, 1]),
-        ("temperature", "0.5, 0.5, .50", [0.5]),
+        ("seed", "1, 1, 2", [1, 1, 2]),
         ("max_tokens", "10..30 step 10", [10, 20, 30]),
         ("seed", "1, -2", [1, -2]),
         ("model", "8080/one, other/two", ["8080/one", "other/two"]),
@@ -204,16 +204,6 @@ def test_a_prompt_of_its_own_becomes_a_turn(
     assert len(session.conversation) == 2
     assert texts(session, 1) == ["made at 0 degrees", "made at 1 degrees"]
     assert session.conversation[1].source == "Explain {{x}}."
-
-
-def test_the_composers_text_can_be_the_prompt(server: ScriptedServer, session: Session) -> None:
-    server.handler = say_temperature
-    view = ComparisonView(session, prompt=lambda: "From the composer")
-    run(view, "0, 1")
-    ready(view, 2)
-    assert not hasattr(view, "prompt")
-    assert server.requests[0].json["messages"][-1]["content"] == "From the composer"
-    view.close()
 
 
 @pytest.mark.parametrize("how", ["reset", "new"])
@@ -363,3 +353,105 @@ def test_close_stops_what_runs(server: ScriptedServer, session: Session) -> None
     view.close()
     server.wait_disconnect(2)
     assert len(_instances) == before
+
+
+def test_equal_values_give_columns_that_are_compared(
+    server: ScriptedServer, session: Session, view: ComparisonView
+) -> None:
+    """`1, 1, 1` makes three columns; each says whether it is what the first one is."""
+    ask_first(server, session)
+    server.handler = None
+    server.queue(stream_reply("Same."), stream_reply("Same."), stream_reply("Other."))
+    run(view, "1, 1, 1", "seed")
+    ready(view, 3)
+    heads = [column(view, number).partition("</div>")[0] for number in range(3)]
+    assert "identical" not in heads[0]
+    assert sorted("identical" in head for head in heads[1:] if "different" not in head) != []
+    same = [text_of(view, number) == text_of(view, 0) for number in (1, 2)]
+    assert ["identical" in head for head in heads[1:]] == same
+    assert ["different" in head for head in heads[1:]] == [not one for one in same]
+
+
+def text_of(view: ComparisonView, number: int) -> str:
+    """Return what the answer of a column says."""
+    running = view.comparison.columns[number].running
+    assert running.reply is not None
+    return running.reply.text
+
+
+def test_values_belong_to_their_parameter(view: ComparisonView) -> None:
+    """Another parameter proposes values of its own, and what was typed for one comes back."""
+    view.values.value = "0.1, 0.9"
+    view.parameter.value = "seed"
+    assert view.values.value == "1, 1, 2"
+    view.values.value = "5, 6"
+    view.parameter.value = "temperature"
+    assert view.values.value == "0.1, 0.9"
+    view.parameter.value = "seed"
+    assert view.values.value == "5, 6"
+
+
+def test_two_parameters_make_a_grid(
+    server: ScriptedServer, session: Session, view: ComparisonView
+) -> None:
+    """Each pair is asked, row by row, and the columns are those of the first parameter."""
+    ask_first(server, session)
+    view.another.click()
+    view.second.parameter.value = "seed"
+    view.second.values.value = "7, 8"
+    run(view, "0, 1, 2")
+    ready(view, 6)
+    sent = [c.parameters for c in view.comparison.columns]
+    assert [(p["temperature"], p["seed"]) for p in sent] == [
+        (0, 7), (1, 7), (2, 7), (0, 8), (1, 8), (2, 8),
+    ]  # fmt: skip
+    assert view.grid.layout.grid_template_columns.startswith("repeat(3,")
+    assert "temperature = 2, seed = 8" in column(view, 5)
+
+
+@pytest.mark.parametrize(
+    ("axes", "message"),
+    [
+        (("seed", "1, 2", "seed", "3"), "two different parameters"),
+        (("seed", "1,2,3,4,5", "temperature", "0, 0.5, 1, 2"), "are 20 answers; at most 16"),
+        (("seed", "1", "temperature", "hot"), "temperature must be between 0 and 2"),
+    ],
+)
+def test_an_error_takes_the_place_of_old_columns(
+    server: ScriptedServer,
+    session: Session,
+    view: ComparisonView,
+    axes: tuple[str, str, str, str],
+    message: str,
+) -> None:
+    """What is refused is not shown above answers to something else, and nothing is sent."""
+    ask_first(server, session)
+    run(view, "0, 1")
+    ready(view, 2)
+    sent = len(server.requests)
+    first, values, second, others = axes
+    view.another.click()
+    view.second.parameter.value = second
+    view.second.values.value = others
+    run(view, values, first)
+    assert message in view.notice.value
+    wait_until(lambda: view.grid.layout.display == "none")
+    assert len(server.requests) == sent
+    assert ("e80-invalid" in view.second._dom_classes) == (others == "hot")
+
+
+def test_differences_are_marked(
+    server: ScriptedServer, session: Session, view: ComparisonView
+) -> None:
+    """Words that the first answer has not are marked, and nothing in them runs."""
+    ask_first(server, session)
+    server.handler = lambda request: (
+        stream_reply(f"a keeper <b>{'sang' if request.json['seed'] == 2 else 'slept'}</b>")
+        if request.method == "POST"
+        else None
+    )
+    run(view, "1, 2", "seed")
+    ready(view, 2)
+    view.differences.value = True
+    shows(view, 1, "&lt;b&gt;<mark>sang</mark>&lt;/b&gt;")
+    assert "<mark>" not in column(view, 0)

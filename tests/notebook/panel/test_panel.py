@@ -282,7 +282,7 @@ def test_the_last_turn_is_left_alone_while_an_answer_comes(
     """Undo and Retry mean the answer that comes, not the one above it; what waits has a number."""
     gate = threading.Event()
     browser = open_panel()
-    buttons = browser.panel.bar.buttons
+    buttons = {**browser.panel.bar.buttons, **browser.panel.menu.buttons}
     server.queue(stream_reply("One."), sse_reply([*text_chunks("Two."), Gate(gate)]))
     server.queue(stream_reply("Three."))
     session.ask("a")
@@ -311,9 +311,9 @@ def test_an_edit_stays_in_its_conversation(
     session.ask("a")
     turn_id = session.conversation[0].id
     session.conversations.new("other")
-    for do in ("send", "preview"):
+    for do, told, where in (("send", "notice", "text"), ("preview", "preview", "error")):
         browser.say(do, text="edited", again=turn_id)
-        assert "not in this conversation" in browser.last("notice")["text"]
+        assert "not in this conversation" in browser.last(told)[where]
     assert len(server.chats) == 1
     session.conversations.use("main")
     browser.say("send", text="edited", again=turn_id)
@@ -423,13 +423,14 @@ def test_parameters_follow_the_settings(
     assert "e80-unset" not in parameters.rows["frequency_penalty"]._dom_classes
     assert "e80-unset" in parameters.rows["presence_penalty"]._dom_classes
     parameters.controls["max_tokens"].value = "0"
-    assert parameters.wrong.value.startswith("max_tokens must be an integer of at least 1")
-    assert (config.max_tokens, parameters.controls["max_tokens"].value) == (None, "")
+    reason = parameters._reasons["max_tokens"]
+    assert reason.value.startswith("max_tokens must be an integer of at least 1")
+    assert (config.max_tokens, parameters.controls["max_tokens"].value) == (None, "0")
     parameters.controls["stop"].value = "a\nb\\n"
     assert config.stop == ["a", "b\n"]
-    assert parameters.wrong.value != ""  # it came late, and says nothing of max_tokens
+    assert reason.value != ""  # news of another field say nothing of max_tokens
     parameters.controls["max_tokens"].value = "10"
-    assert parameters.wrong.value == ""
+    assert reason.value == ""
     parameters.controls["model"].value = "two"
     wait_until(lambda: parameters.controls["model"].options == ("one", "two"), what="the models")
     parameters.controls["system"].value = "Be brief."
@@ -585,7 +586,7 @@ def test_closing_answers_no(open_panel: Callable[[], Browser]) -> None:
 def test_files(open_panel: Callable[[], Browser], session: Session, tmp_path: Path) -> None:
     """A conversation is saved, exported and loaded from the panel; without a path it says so."""
     browser = open_panel()
-    files = browser.panel.files
+    files = browser.panel.menu
     files.buttons["Save"].click()
     assert browser.last("notice")["kind"] == "error"
     session.conversation.system = "Be kind."

@@ -114,3 +114,81 @@ def test_stop_texts_are_read_as_they_are_written(parameters: ParameterPanel) -> 
     assert config.stop == texts
     field.value = "a\n\n\\d\n"
     assert config.stop == ["a", "\\d"]
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "reason"),
+    [
+        ("max_tokens", "abc", "max_tokens must be an integer of at least 1"),
+        ("max_tokens", "-5", "max_tokens must be an integer of at least 1"),
+        ("max_tokens", "1.5", "max_tokens must be an integer of at least 1"),
+        ("max_tokens", "2,00", "max_tokens must be an integer of at least 1"),
+        ("seed", "1,5", "seed must be an integer"),
+        ("n", "0", "n must be an integer of at least 1"),
+        ("n", "1000", "n must be between 1 and 16 here, got 1,000"),
+        ("temperature", "0,7", "temperature takes a decimal point: 0.7"),
+        ("temperature", "hot", "temperature must be between 0 and 2"),
+        ("top_p", "3", "top_p must be between 0 and 1"),
+        ("presence_penalty", "-2.5", "presence_penalty must be between -2 and 2"),
+    ],
+)
+def test_what_cannot_be_set_stays_in_its_field(
+    parameters: ParameterPanel, name: str, typed: str, reason: str
+) -> None:
+    """It is marked, the reason stands beside it, and the setting is as it was."""
+    config, field, row = parameters._session.config, parameters.fields[name], parameters.rows[name]
+    field.value = "1"
+    before = getattr(config, name)
+    assert before == 1
+    field.value = typed
+    shown = row.children[-1].value
+    assert reason in shown
+    assert "e80-invalid" in row._dom_classes
+    assert (field.value, getattr(config, name)) == (typed, before)
+    other = "seed" if name != "seed" else "max_tokens"
+    parameters.fields[other].value = "7"  # news of another field
+    assert (field.value, row.children[-1].value) == (typed, shown)
+    field.value = ""
+    assert "e80-invalid" not in row._dom_classes
+    assert getattr(config, name) is None
+
+
+@pytest.mark.parametrize("typed", ["2,000", "2'000", "2 000", " 2000 ", "2\u202f000", "2_000"])
+def test_thousands_may_be_parted(parameters: ParameterPanel, typed: str) -> None:
+    """A whole number is read as people write it, and shown as it is set."""
+    parameters.fields["max_tokens"].value = typed
+    assert parameters._session.config.max_tokens == 2000
+    assert parameters.fields["max_tokens"].value == "2000"
+
+
+def test_a_setting_from_elsewhere_takes_the_mark_away(parameters: ParameterPanel) -> None:
+    """The field shows what is set, and nothing that is no longer there is wrong."""
+    parameters.fields["n"].value = "0"
+    assert "e80-invalid" in parameters.rows["n"]._dom_classes
+    parameters._session.config.n = 3
+    assert (
+        parameters.fields["n"].value,
+        parameters.rows["n"]._dom_classes.count("e80-invalid"),
+    ) == (
+        "3",
+        0,
+    )
+
+
+def test_the_field_of_a_slider_sets_it(parameters: ParameterPanel) -> None:
+    """A number that is typed moves the slider, and one that is dragged stands in the field."""
+    parameters.fields["temperature"].value = "0.35"
+    assert parameters._session.config.temperature == 0.35
+    assert parameters.controls["temperature"].value == 0.35
+    parameters.controls["temperature"].value = 1.5
+    assert parameters.fields["temperature"].value == "1.50"
+
+
+def test_what_is_set_is_not_folded_away() -> None:
+    """A panel that opens on an instruction or a penalty shows it."""
+    session = Session(environ={})
+    session.config.stop = ["END"]
+    parameters = ParameterPanel(session)
+    assert parameters.more.part.layout.display is None
+    parameters.close()
+    session.close()

@@ -11,7 +11,7 @@ const SILENCE = 1500;
 const BUSY = "The kernel is busy with a cell, and gets to this when the cell has ended.";
 // What tells that a click has come through.
 const ANSWERS = {
-  hello: ["state"], send: ["sent", "notice"], preview: ["preview", "notice"],
+  hello: ["state"], send: ["sent", "notice"], preview: ["preview"],
   stop: ["busy"], retry: ["turn", "notice"], choose: ["turn", "notice"],
 };
 
@@ -71,14 +71,16 @@ function render({ model, el }) {
       composer.say(text, kind);
     },
     consent: ({ consent: asked }) => consent.ask(asked),
-    preview: ({ html, to }) => to === view && composer.showPreview(html),
+    preview({ html, error, to }) {
+      if (to === view && composer.previewing) composer.showPreview(html, error);
+    },
     sent({ text, to }) {
       if (to !== view) return;
       composer.sent(text);
       transcript.toEnd();
     },
     refill({ text, to }) {
-      if (to === view && !composer.box.value) composer.setText(text);
+      if (to === view && !composer.box.value) composer.setText(text, { keepNotice: true });
     },
     published({ name, stamp }) {
       setTimeout(() => {
@@ -128,11 +130,22 @@ function render({ model, el }) {
   const onStatus = (_, status) => ["dead", "terminating", "autorestarting"].includes(status) && die();
   context?.statusChanged?.connect(onStatus);
 
+  // The answer of live mode is a widget of its own, and is shown in the place of the last one.
+  let forgetLive = () => {};
+  const followLive = async () => {
+    const live = await manager?.get_model(String(model.get("live")).replace("IPY_MODEL_", ""));
+    const draw = () => transcript.setLive(live.get("value"));
+    live?.on("change:value", draw);
+    forgetLive = () => live?.off("change:value", draw);
+    draw();
+  };
+  followLive().catch(() => {}); // it was closed meanwhile
   const release = keepOutputs(model, manager?.context);
   look();
   send({ do: "hello" });
   return () => {
     release();
+    forgetLive();
     clearTimeout(waiting);
     context?.statusChanged?.disconnect(onStatus);
     transcript.dispose();

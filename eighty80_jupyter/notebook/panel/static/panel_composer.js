@@ -21,8 +21,7 @@ class Composer {
       class: "e80-primary" });
     this.stopButton = button("Stop", "Stop the answer", () => send({ do: "stop" }), {
       class: "e80-stop", hidden: true });
-    this.previewButton = button("Preview", "Show what will be sent", () =>
-      this.preview.hidden ? this.submit("preview") : this.showPreview(null), {
+    this.previewButton = button("Preview", "Show what will be sent", () => this.turnPreview(), {
       class: "e80-quiet", "aria-expanded": "false" });
     this.cancelButton = button("Cancel the edit", "Cancel the edit", () => this.endEdit(true), {
       class: "e80-quiet", hidden: true });
@@ -43,6 +42,7 @@ class Composer {
     this.resized.disconnect();
     clearTimeout(this.timer);
     clearTimeout(this.noticeTimer);
+    clearTimeout(this.previewTimer);
   }
 
   key(event) {
@@ -76,19 +76,38 @@ class Composer {
     this.setText(this.recalled.text);
   }
 
-  submit(what = "send") {
+  submit() {
     const text = this.box.value;
     if (!text.trim() || this.box.disabled) return this.box.focus();
     // A key that is held down, or pressed twice while the kernel is busy, asks once.
-    if (what === "send" && this.pending === text) return;
-    if (what === "send") this.pending = text;
+    if (this.pending === text) return;
+    this.pending = text;
     this.say("");
-    this.send({ do: what, text, again: this.again });
+    this.send({ do: "send", text, again: this.again });
+  }
+
+  turnPreview() {
+    this.previewing = !this.previewing && this.box.value.trim() !== "";
+    if (this.previewing) this.askPreview();
+    else this.showPreview(null);
+    if (!this.previewing && !this.box.value.trim()) this.box.focus();
+  }
+
+  // What is shown follows what is typed: an error goes away when its cause does.
+  askPreview() {
+    clearTimeout(this.previewTimer);
+    if (!this.previewing) return;
+    const text = this.box.value;
+    if (text.trim()) this.send({ do: "preview", text, again: this.again });
+    else this.showPreview("");
   }
 
   changed() {
     this.pending = null;
     this.fit();
+    if (this.notice.dataset.kind === "error") this.say("");
+    clearTimeout(this.previewTimer);
+    this.previewTimer = setTimeout(() => this.askPreview(), 500);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.saveDraft(), 300);
   }
@@ -105,9 +124,11 @@ class Composer {
     this.box.style.height = `${this.box.scrollHeight + 2}px`;
   }
 
-  setText(text) {
+  setText(text, { keepNotice = false } = {}) {
+    const { textContent, dataset } = this.notice;
     this.box.value = text;
     this.changed();
+    if (keepNotice) this.say(textContent, dataset.kind);
   }
 
   sent(text) {
@@ -115,6 +136,7 @@ class Composer {
     // What has been typed since then stays.
     if (this.box.value === text) this.setText("");
     this.endEdit(false);
+    this.previewing = false;
     this.showPreview(null);
     this.say("");
   }
@@ -137,10 +159,12 @@ class Composer {
     this.sendButton.textContent = "Send";
   }
 
-  showPreview(html) {
-    this.preview.hidden = html == null;
-    this.previewButton.setAttribute("aria-expanded", String(html != null));
+  // Shows what will be sent, or why nothing can be; null: nothing.
+  showPreview(html, error = "") {
+    this.preview.hidden = html == null && !error;
+    this.previewButton.setAttribute("aria-expanded", String(!this.preview.hidden));
     setHtml(this.preview, html ?? "");
+    if (error) this.preview.append(make("div", { class: "e80-error", role: "alert" }, error));
   }
 
   say(text, kind = "error") {

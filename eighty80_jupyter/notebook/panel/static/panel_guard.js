@@ -50,7 +50,9 @@ class Guard {
     // What streams into the transcript has names of its own.
     this.observer = new MutationObserver((records) =>
       records.some(({ target }) => !this.el.contains(target)) && this.label());
-    this.observer.observe(root, { childList: true, subtree: true });
+    this.observer.observe(root, {
+      childList: true, subtree: true, attributes: true, attributeFilter: ["class", "style"],
+    });
   }
 
   press({ target }) {
@@ -80,6 +82,22 @@ class Guard {
     for (const icon of this.root.querySelectorAll("button > i.fa")) put(icon, "aria-hidden", "true");
     for (const fold of this.root.querySelectorAll(".e80-fold > button:first-child")) {
       put(fold, "aria-expanded", String(fold.querySelector(".fa-caret-down") !== null));
+    }
+    const menu = this.root.querySelector(".e80-menu");
+    const open = menu && menu.style.display !== "none";
+    for (const opener of this.root.querySelectorAll("button.e80-opens-menu")) {
+      put(opener, "aria-expanded", String(Boolean(open)));
+    }
+    for (const tabs of this.root.querySelectorAll(".e80-tabs")) put(tabs, "role", "tablist");
+    for (const tab of this.root.querySelectorAll("button.e80-tab")) {
+      put(tab, "role", "tab");
+      put(tab, "aria-selected", String(tab.classList.contains("e80-on")));
+    }
+    for (const row of this.root.querySelectorAll(".e80-parameter")) {
+      const wrong = String(row.classList.contains("e80-invalid"));
+      for (const field of row.querySelectorAll("input[type=text], textarea")) {
+        put(field, "aria-invalid", wrong);
+      }
     }
     for (const answer of this.root.querySelectorAll(".widget-html[tabindex]")) {
       const region = answer.querySelector("[role=region]");

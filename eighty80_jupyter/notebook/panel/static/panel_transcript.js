@@ -57,7 +57,39 @@ class Transcript {
     this.empty.textContent = empty;
     for (const turn of turns) this.setTurn(turn, this.list.lastElementChild);
     this.setEarlier(earlier);
+    this.drawLive();
     this.toEnd();
+  }
+
+  // The answer of live mode stands in the place of the last one; empty: there is none.
+  setLive(html) {
+    this.live = html;
+    this.drawLive();
+  }
+
+  drawLive() {
+    const view = this.live ? this.turns.get(this.list.lastElementChild?.dataset.turn) : null;
+    for (const other of this.turns.values()) {
+      if (other !== view && other.live) {
+        other.live.remove();
+        other.live = null;
+        other.root.classList.remove("e80-replaced");
+      }
+    }
+    // Where the sliders stand below, they must not move away below the finger.
+    const below = this.root.closest(".e80-panel")?.clientWidth <= 680;
+    this.log.style.height = view && below ? this.log.style.height || `${this.log.offsetHeight}px` : "";
+    if (!view) return;
+    if (!view.live) {
+      view.live = make("div", { class: "e80-answer e80-live-answer e80-block" });
+      view.root.insertBefore(view.live, view.foot);
+      view.root.classList.add("e80-replaced");
+    }
+    if (view.liveHtml === this.live && view.live.firstChild) return;
+    view.liveHtml = this.live;
+    setHtml(view.live, this.live);
+    this.typeset(view.live);
+    if (view.live.querySelector("[aria-busy=false]")) this.addCodeActions(view.live);
   }
 
   setEarlier(count) {
@@ -101,6 +133,7 @@ class Transcript {
     }
     this.drawFoot(view);
     this.empty.hidden = true;
+    if (this.live) this.drawLive();
     return view.root;
   }
 
@@ -207,5 +240,6 @@ class Transcript {
       this.turns.delete(id);
     }
     this.empty.hidden = this.turns.size > 0;
+    this.drawLive();
   }
 }
