@@ -14,6 +14,7 @@ from eighty80_jupyter.api.request_parameters import Kind
 from eighty80_jupyter.config import expected
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.display import Progress
+from eighty80_jupyter.wire.endpoint import Secret, check_fields, unquoted
 
 if TYPE_CHECKING:
     from eighty80_jupyter.config import ChatConfig
@@ -46,7 +47,8 @@ def key(context: CommandContext, _value: Any) -> None:
             "nobody can type a key in here; set the environment variable _8080_API_KEY"
         ) from None
     context.session.set_key(typed)
-    context.say("The key is set for this kernel.")
+    rest = "; the quotes around it were taken off" if unquoted(typed) != typed.strip() else ""
+    context.say(f"The key is set for this kernel{rest}.")
 
 
 def change(context: CommandContext, texts: Mapping[str, str]) -> None:
@@ -67,6 +69,13 @@ def change(context: CommandContext, texts: Mapping[str, str]) -> None:
         if name not in traits:
             raise UsageError(request_parameters.unknown("setting", name, traits))
     values = {name: _value(config, name, text) for name, text in texts.items()}
+    for name in ("extra_headers", "extra_query"):
+        fields = check_fields(values.get(name) or {}, name, headers=name == "extra_headers")
+        if any(isinstance(value, Secret) for value in fields.values()):
+            raise UsageError(
+                f"a secret in {name} does not belong into a notebook, where it would be saved; "
+                'name an environment variable in its place: {"api-key": "$NAME"}'
+            )
     try:
         config.update_config(Config({type(config).__name__: values}))
     except TraitError as error:

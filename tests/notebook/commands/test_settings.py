@@ -155,6 +155,23 @@ def test_typed_key_is_taken_back(kernel: KernelSession) -> None:
     assert "set for this kernel" not in kernel.run("%chat").data()[0]
 
 
+def test_what_stands_around_a_key_is_taken_off_with_a_word(kernel: KernelSession) -> None:
+    """A key that was copied with its quotes works, and the line says what was done."""
+    said = kernel.run("%chat --key", answers=['"typed-key"']).stdout
+    assert said == "The key is set for this kernel; the quotes around it were taken off.\n"
+    kernel.run("%chat --set api_key=default")
+
+
+def test_headers_are_set_without_their_secrets(kernel: KernelSession) -> None:
+    """A plain header is set, a secret one must name an environment variable."""
+    good = kernel.run("""%chat --set extra_headers='{"X-Team": "a", "api-key": "$GATEWAY"}'""")
+    assert good.ok, good.error
+    line = failure(kernel.run("""%chat --set extra_headers='{"api-key": "word-1234"}'"""))
+    assert "$NAME" in line
+    assert "word-1234" not in line
+    kernel.run("%chat --set extra_headers=default")
+
+
 @pytest.mark.parametrize(
     ("pairs", "message"),
     [
