@@ -63,10 +63,14 @@ def plain_chat(lines: list[str]) -> list[str]:
 
 
 def _stands_alone(rest: str) -> bool:
-    """Whether a line has options only, and each does something without a prompt."""
+    """Whether a line begins with options, and one of them does something without a prompt.
+
+    What goes with it (`--continue --dry-run`, `--retry -t 0.3`) needs none of its own; where it
+    does not fit, the line says so as `%chat` does.
+    """
     flags = [word.partition("=")[0] for word in rest.split() if word.startswith("-")]
     options = [option for option in OPTIONS.values() if {option.short, option.long} & set(flags)]
-    return rest.startswith("-") and all(
+    return rest.startswith("-") and any(
         option.alone or option.asks or option.name == "system" for option in options
     )
 

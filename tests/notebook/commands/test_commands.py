@@ -161,7 +161,7 @@ def test_edit_keeps_what_the_cell_was_asked_with(
         result = kernel.run("%%chat --max-tokens 9 --stop 'a b' --raw\n{{nothing}}")
         assert result.ok, result.error
         (cell,) = new_cells(kernel.run_cell("%chat --edit"))
-        assert cell == "%%chat --again 1 --max-tokens 9 --stop 'a b' --raw\n{{nothing}}"
+        assert cell == '%%chat --again 1 --max-tokens 9 --stop "a b" --raw\n{{nothing}}'
         assert kernel.run_cell(cell).ok
     finally:
         assert kernel.run("%chat --set temperature=default").ok
