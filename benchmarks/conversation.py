@@ -24,7 +24,7 @@ from eighty80_jupyter import ChatConfig, Choice, Reply, Session, Turn
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.conversation.turn import Exchange
 from eighty80_jupyter.storage import store
-from eighty80_jupyter.turns.turn import Place
+from eighty80_jupyter.turns.request import Place
 from tests.support.replies import stream_reply
 from tests.support.scripted import ScriptedServer
 

@@ -32,7 +32,8 @@ from eighty80_jupyter.api.deltas import Adapted, Retrying, Snapshot
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.wire.client import Client, Settings
-from eighty80_jupyter.wire.endpoint import Endpoint, Secret
+from eighty80_jupyter.wire.endpoint import Endpoint
+from eighty80_jupyter.wire.secret import Secret
 
 BODY = {"model": "m", "messages": [{"role": "user", "content": "Hello"}], "stream": True}
 KEY = "benchmark-key"

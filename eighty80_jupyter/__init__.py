@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.session.session import Session
     from eighty80_jupyter.tools.rounds import Confirmer, Decision
     from eighty80_jupyter.tools.toolbox import Tool, ToolBox
-    from eighty80_jupyter.turns.turn import Place
+    from eighty80_jupyter.turns.request import Place
 
     chat: Session
 
@@ -107,7 +107,7 @@ _LATE = {
     "Decision": "eighty80_jupyter.tools.rounds",
     "Exchange": "eighty80_jupyter.conversation.turn",
     "Model": "eighty80_jupyter.api.models",
-    "Place": "eighty80_jupyter.turns.turn",
+    "Place": "eighty80_jupyter.turns.request",
     "Reply": "eighty80_jupyter.api.reply",
     "Session": "eighty80_jupyter.session.session",
     "Tool": "eighty80_jupyter.tools.toolbox",

@@ -23,7 +23,8 @@ from traitlets.config import Config, Configurable
 from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.parts import DEFAULT_LIMIT
-from eighty80_jupyter.wire.endpoint import Secret, check_fields, clean_url, usable
+from eighty80_jupyter.wire.endpoint import check_fields, clean_url, usable
+from eighty80_jupyter.wire.secret import Secret
 
 DEFAULT_MODEL = "8080/taalas/llama3.1-8b-instruct"
 

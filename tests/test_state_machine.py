@@ -25,7 +25,7 @@ from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
 from eighty80_jupyter.session.options import TurnOptions
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.storage.store import load, save
-from eighty80_jupyter.turns.turn import Place
+from eighty80_jupyter.turns.request import Place
 from tests.support.replies import (
     Close,
     Gate,

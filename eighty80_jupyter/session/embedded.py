@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import LocalModelError
 from eighty80_jupyter.local import start
-from eighty80_jupyter.wire.endpoint import Secret
+from eighty80_jupyter.wire.secret import Secret
 
 if TYPE_CHECKING:
     from eighty80_jupyter.local.server import LocalServer

@@ -13,7 +13,7 @@ from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.tools.rounds import Confirmer
 from eighty80_jupyter.tools.toolbox import Tool
-from eighty80_jupyter.turns.turn import Place
+from eighty80_jupyter.turns.request import Place
 
 Tools = str | bool | Sequence[str | Tool | Callable[..., Any]]
 _F = TypeVar("_F", bound=Callable[..., Any])

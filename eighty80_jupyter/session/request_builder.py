@@ -25,7 +25,8 @@ from eighty80_jupyter.tools.result import ToolSettings
 from eighty80_jupyter.tools.rounds import Confirmer, ToolOffer, make_offer
 from eighty80_jupyter.tools.toolbox import ToolBox
 from eighty80_jupyter.turns.context import ContextSettings
-from eighty80_jupyter.turns.turn import Outgoing, Request, RunningTurn, head, make_context
+from eighty80_jupyter.turns.request import Outgoing, Request, RunningTurn
+from eighty80_jupyter.turns.turn import head, make_context
 from eighty80_jupyter.wire.endpoint import DEFAULT_URL, ENV_URL, Endpoint, clean_url, resolve
 from eighty80_jupyter.wire.retries import Settings
 

@@ -26,7 +26,8 @@ from eighty80_jupyter.turns.feed import (
     TurnEnded,
     TurnEvents,
 )
-from eighty80_jupyter.turns.turn import RunningTurn, take_turn
+from eighty80_jupyter.turns.request import RunningTurn
+from eighty80_jupyter.turns.turn import take_turn
 
 if TYPE_CHECKING:
     from eighty80_jupyter.wire.client import Client

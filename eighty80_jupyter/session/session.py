@@ -28,9 +28,10 @@ from eighty80_jupyter.tools.executor import ToolExecutor, waits_for_tool
 from eighty80_jupyter.tools.rounds import Confirmer
 from eighty80_jupyter.tools.toolbox import ToolBox
 from eighty80_jupyter.turns.feed import SessionWatcher
-from eighty80_jupyter.turns.turn import RunningTurn
-from eighty80_jupyter.wire.endpoint import ENV_KEY, ENV_TOKEN_FILE, Secret, usable
+from eighty80_jupyter.turns.request import RunningTurn
+from eighty80_jupyter.wire.endpoint import ENV_KEY, ENV_TOKEN_FILE, usable
 from eighty80_jupyter.wire.retries import Settings
+from eighty80_jupyter.wire.secret import Secret
 
 if TYPE_CHECKING:
     import asyncio

@@ -33,8 +33,8 @@ from eighty80_jupyter.storage.files import reason
 from eighty80_jupyter.storage.journal_files import append, begin, journal_folder
 from eighty80_jupyter.storage.serialization import plain, to_json
 from eighty80_jupyter.turns.feed import Feed, SessionEvent, TurnBegan, TurnEnded, TurnEvents
-from eighty80_jupyter.turns.turn import RunningTurn
-from eighty80_jupyter.wire.endpoint import Secret, without_secret
+from eighty80_jupyter.turns.request import RunningTurn
+from eighty80_jupyter.wire.secret import Secret, without_secret
 
 PIECES_SECONDS = 0.2  # between two lines with pieces of a reply
 _CLOSE_SECONDS = 5

@@ -10,7 +10,7 @@ from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.blocks import without_data
 from eighty80_jupyter.storage.serialization import Record, as_seen, plain, read_conversation
 from eighty80_jupyter.text import clean_json
-from eighty80_jupyter.wire.endpoint import Secret, without_secret
+from eighty80_jupyter.wire.secret import Secret, without_secret
 
 KINDS = ("data", "images", "tools")
 RESULT = "[result left out]"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.conversation.events import TurnEvent
-from eighty80_jupyter.turns.turn import RunningTurn
+from eighty80_jupyter.turns.request import RunningTurn
 
 _log = logging.getLogger(__name__)
 

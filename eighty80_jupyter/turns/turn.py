@@ -8,145 +8,37 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
 import weakref
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api.deltas import Adapted, Retrying, Snapshot
 from eighty80_jupyter.api.messages import Message
-from eighty80_jupyter.api.reply import Reply, Status, Stopped, Usage
+from eighty80_jupyter.api.reply import Reply
 from eighty80_jupyter.conversation.conversation import Conversation, InstructionRole
 from eighty80_jupyter.conversation.events import RoundBegan, TurnEvent, TurnGoesOn, TurnWaits
 from eighty80_jupyter.conversation.outgoing import as_sent, sent_turns, server_mark, to_wire
-from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import (
     APIConnectionError,
     APIError,
     APIStatusError,
     APIStreamError,
     ContextLengthError,
-    ReplyFormatError,
     UsageError,
 )
 from eighty80_jupyter.prompt.describe.protocol import DATA_NOTE
-from eighty80_jupyter.tools.rounds import Round, RunCalls, ToolLoop, ToolOffer
-from eighty80_jupyter.tools.toolbox import Tool
+from eighty80_jupyter.tools.rounds import RunCalls, ToolLoop
 from eighty80_jupyter.turns.context import Ask, Context, ContextSettings
+from eighty80_jupyter.turns.ending import end_turn, format_error
 from eighty80_jupyter.turns.refusal import hint
+from eighty80_jupyter.turns.request import Place, Request, RunningTurn
 
 if TYPE_CHECKING:
     # The client brings in the HTTP library, which nobody waits for before the first request, and
     # typed answers bring in pydantic.
-    from eighty80_jupyter.structured.asking import TypedAnswer
-    from eighty80_jupyter.wire.client import Client, Settings
-    from eighty80_jupyter.wire.endpoint import Endpoint
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a turn stands in its conversation.
-
-    `again` is the id of a turn that is answered once more: what stands before it is sent, and the
-    answer becomes its chosen alternative. With `join` that turn is sent too, and what comes is
-    added to its answer. Without `history` nothing that stands before is sent, without `keep`
-    nothing is committed. `cell` is the notebook's name for the cell that asks.
-    """
-
-    again: str | None = None
-    join: bool = False
-    history: bool = True
-    keep: bool = True
-    cell: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """Everything that a turn needs besides the conversation.
-
-    `parameters` are the fields of the body but for the messages, `system` the instruction where
-    the conversation has none, `instruction` a new one that takes its place from this turn on.
-    `has_data` tells whether blocks of data stand in the prompt, `source` is the prompt as typed,
-    `context` says what happens where the model takes less than all. `offer` are the tools that the
-    model may call; None: it gets none. `known_tools` are those that earlier turns may have offered,
-    by name. `lost` says, asked when a connection broke, that the server
-    is no more, and what helps; empty: that is not known. `typed` is the type that the answer shall
-    have.
-    """
-
-    prompt: Message
-    parameters: Mapping[str, Any]
-    endpoint: Endpoint
-    settings: Settings
-    stream: bool = True
-    system: str | None = None
-    system_role: InstructionRole = "system"
-    instruction: str | None = None
-    has_data: bool = False
-    source: str = ""
-    place: Place = Place()
-    context: ContextSettings = field(default_factory=ContextSettings)
-    offer: ToolOffer | None = None
-    known_tools: Mapping[str, Tool] = field(default_factory=dict)
-    lost: Callable[[], str] = field(default=str, compare=False)
-    typed: TypedAnswer | None = None
-
-
-@dataclass(slots=True, eq=False)
-class RunningTurn:
-    """A turn that is under way. It changes on the loop thread; other threads may look.
-
-    `rounds` are those that ended in tool calls, `snapshot` is what has come of the present one.
-    `adapted` says how the requests were changed for the server, `tool_seconds` is what the calls
-    took, `stopped` why there will be no more. `reply` is set when the turn has ended with one,
-    `error` when it failed; `note` says what of the history was not sent; `done` tells that it has
-    ended. `cancel` stops it from any thread.
-
-    Of a typed answer, `values` are the values, `attempts` counts how often it was asked for,
-    `rejected` is what the answers before took that could not be read.
-    """
-
-    conversation: Conversation
-    request: Request
-    id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    snapshot: Snapshot = field(default_factory=Snapshot)
-    reply: Reply | None = None
-    error: Exception | None = None
-    note: str = ""
-    done: bool = False
-    cancel: Callable[[], object] = lambda: None
-    rounds: list[Round] = field(default_factory=list)
-    adapted: list[str] = field(default_factory=list)
-    tool_seconds: float = 0.0
-    stopped: Stopped = ""
-    values: tuple[Any, ...] = ()
-    attempts: int = 1
-    problems: tuple[str, ...] = ()
-    rejected: list[Usage] = field(default_factory=list)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Copy and pickle as what had come by then, which nobody can stop."""
-        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "cancel"}
-        values["request"] = replace(
-            self.request, context=ContextSettings(), known_tools={}, offer=None, lost=str
-        )
-        return partial(RunningTurn, **values), ()
-
-    @property
-    def messages(self) -> tuple[Message, ...]:
-        """The prompt, and the rounds so far with the results that are there."""
-        return (self.request.prompt, *(m for done in self.rounds for m in done.messages()))
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """What would be sent: the messages, and what of the history is not among them, in words."""
-
-    messages: list[Message]
-    note: str = ""
+    from eighty80_jupyter.wire.client import Client
 
 
 Emit = Callable[[Sequence[TurnEvent]], None]
@@ -211,16 +103,16 @@ async def take_turn(
             start = time.perf_counter()  # the time of the turns before it is not its own
             await _rounds(running, client, emit, run_calls)
     except asyncio.CancelledError:
-        return _end(running, start, "interrupted")
+        return end_turn(running, start, "interrupted")
     except APIError as error:
         broke = isinstance(error, (APIConnectionError, APIStreamError))
         if broke and (lost := running.request.lost()):
             error.args = (lost,)
-        reply = _end(running, start, "error", str(error))
+        reply = end_turn(running, start, "error", str(error))
         error.reply = None if reply.empty else reply
         running.error = error
         raise
-    reply = _end(running, start, "complete")
+    reply = end_turn(running, start, "complete")
     if running.problems:
         running.error = format_error(reply)
         raise running.error
@@ -382,85 +274,6 @@ def _earlier_tools(body: Mapping[str, Any], request: Request) -> list[dict[str, 
     calls = [call for message in body["messages"] for call in message.get("tool_calls", ())]
     names = dict.fromkeys(call["function"]["name"] for call in calls)
     return [known[name].to_wire() for name in names if name in known]
-
-
-def _end(running: RunningTurn, start: float, status: Status, error: str = "") -> Reply:
-    """Commit the exchange, if there is one, and return the reply."""
-    request, conversation = running.request, running.conversation
-    for done in running.rounds:
-        done.close()
-    reply = _reply(running, start, status, error)
-    told = (*running.adapted, running.note, *(done.note for done in running.rounds))
-    if notes := tuple(filter(None, told)):
-        reply = replace(reply, notes=notes)
-    running.reply = reply
-    if request.place.keep and (status == "complete" or not reply.empty):
-        exchange = exchange_of(running, reply)
-        if request.place.join and (begun := conversation.turn(request.place.again)) is not None:
-            exchange = begun.exchange.joined(exchange)
-            reply = running.reply = exchange.reply
-        if request.instruction is not None:
-            conversation.system = request.instruction
-        if request.place.again is not None:
-            conversation.add_alternative(request.place.again, exchange)
-        else:
-            conversation.commit(
-                Turn(alternatives=(exchange,), id=running.id, cell=request.place.cell)
-            )
-    return reply
-
-
-def format_error(reply: Reply) -> ReplyFormatError:
-    """Return the error for a reply that is not of the type that was asked for."""
-    asked = "" if reply.attempts == 1 else f" at {reply.attempts} attempts"
-    more = len(reply.problems) - 1
-    others = f" (and {more} more)" if more else ""
-    return ReplyFormatError(
-        f"the reply is not of the type that was asked for{asked}: {reply.problems[0]}{others}; "
-        "its text is error.text, and stands in the conversation",
-        reply=reply,
-        text=reply.text,
-        problems=reply.problems,
-        attempts=reply.attempts,
-    )
-
-
-def exchange_of(running: RunningTurn, reply: Reply) -> Exchange:
-    """Return what stands in the history for the prompt of a turn and this reply to it."""
-    request = running.request
-    return Exchange(
-        messages=(*running.messages, reply.to_message()),
-        reply=reply,
-        has_data=request.has_data,
-        source=request.source,
-        tools=() if request.offer is None else request.offer.names,
-        server=server_mark(request.endpoint.url),
-    )
-
-
-def _reply(running: RunningTurn, start: float, status: Status, error: str) -> Reply:
-    """Return what has come in the last round, with the sums over all of them."""
-    reply = running.snapshot.to_reply(
-        seconds=time.perf_counter() - start,
-        parameters=running.request.parameters,
-        status=status,
-        error=error,
-    )
-    reply = replace(
-        reply, values=running.values, attempts=running.attempts, problems=running.problems
-    )
-    if not running.rounds and not running.rejected:
-        return reply
-    counts = [*(done.usage for done in running.rounds), *running.rejected, reply.usage]
-    known = [usage for usage in counts if usage is not None]
-    return replace(
-        reply,
-        usage=sum(known[1:], known[0]) if known else None,
-        rounds=len(running.rounds) + (status == "complete" or not reply.empty),
-        calls=tuple(record for done in running.rounds for record in done.records()),
-        tool_seconds=running.tool_seconds,
-        stopped=running.stopped,
-    )
 
 
 # A lock belongs to one loop, and a conversation may see several. Used on the loop thread only.

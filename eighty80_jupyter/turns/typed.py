@@ -16,7 +16,8 @@ from eighty80_jupyter.structured.asking import may_be_mended
 from eighty80_jupyter.structured.reading import UnreadableError
 
 if TYPE_CHECKING:
-    from eighty80_jupyter.turns.turn import Emit, RunningTurn
+    from eighty80_jupyter.turns.request import RunningTurn
+    from eighty80_jupyter.turns.turn import Emit
 
 
 class AskRound(Protocol):

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eighty80_jupyter.wire.endpoint import Secrets, without_secret
+from eighty80_jupyter.wire.secret import Secrets, without_secret
 
 _SHOWN = 200  # characters of a text that is no JSON, or of JSON without any words
 _DEEPEST = 6

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from eighty80_jupyter.text import clean as whole_characters  # here `clean` does more
-from eighty80_jupyter.wire.endpoint import REDACTED
+from eighty80_jupyter.wire.secret import REDACTED
 
 _HALF = re.compile("[\ud800-\udfff]")
 _FIRST_HALVES = ("\ud800", "\udbff")

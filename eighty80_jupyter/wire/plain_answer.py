@@ -12,7 +12,7 @@ import orjson
 
 from eighty80_jupyter.api.deltas import ChoiceDone, Delta, ModelDelta, TextDelta, UsageDelta
 from eighty80_jupyter.api.reply import Usage
-from eighty80_jupyter.wire.endpoint import Secrets, secret_words
+from eighty80_jupyter.wire.secret import Secrets, secret_words
 
 _FIELDS = frozenset(
     {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier"}

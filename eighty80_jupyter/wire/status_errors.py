@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from eighty80_jupyter import errors
-from eighty80_jupyter.wire.endpoint import Secrets, without_secret
 from eighty80_jupyter.wire.error_bodies import Told, read_error
+from eighty80_jupyter.wire.secret import Secrets, without_secret
 
 _DAY = 86_400.0  # seconds
 _LONG = 300  # characters of a server's message that are shown

@@ -10,7 +10,8 @@ from enum import Enum
 from urllib.parse import urlsplit
 
 from eighty80_jupyter import errors
-from eighty80_jupyter.wire.endpoint import Endpoint, Secrets, without_secret
+from eighty80_jupyter.wire.endpoint import Endpoint
+from eighty80_jupyter.wire.secret import Secrets, without_secret
 
 
 class Fault(Enum):

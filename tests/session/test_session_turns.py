@@ -13,7 +13,7 @@ from eighty80_jupyter.conversation.events import TurnEvent, TurnGoesOn, TurnWait
 from eighty80_jupyter.errors import ServerError
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.turns import feed
-from eighty80_jupyter.turns.turn import Place
+from eighty80_jupyter.turns.request import Place
 from tests.support.replies import Gate, error_reply, sse_reply, stream_reply, text_chunks
 from tests.support.waiting import wait_until
 

@@ -25,7 +25,7 @@ from eighty80_jupyter.storage.journal import Journal
 from eighty80_jupyter.storage.recover import read_journal, recover
 from eighty80_jupyter.storage.serialization import Record
 from eighty80_jupyter.turns.feed import Feed
-from eighty80_jupyter.turns.turn import Place
+from eighty80_jupyter.turns.request import Place
 from tests.support.replies import Gate, chunk, sse_reply, stream_reply, text_chunks
 from tests.support.scripted import ScriptedServer
 from tests.support.talks import plain_exchange, plain_turn

@@ -19,7 +19,7 @@ from eighty80_jupyter.storage.journal import Journal, _Progress
 from eighty80_jupyter.storage.recover import read_journal
 from eighty80_jupyter.storage.serialization import Record
 from eighty80_jupyter.turns.feed import Feed
-from eighty80_jupyter.turns.turn import Place
+from eighty80_jupyter.turns.request import Place
 from tests.support.replies import (
     Gate,
     chunk,

@@ -20,7 +20,7 @@ from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.storage.omit import KINDS, conversation_without
 from eighty80_jupyter.storage.serialization import Record
 from eighty80_jupyter.storage.store import adopt, load, save
-from eighty80_jupyter.wire.endpoint import Secret
+from eighty80_jupyter.wire.secret import Secret
 from tests.support.talks import conversations, plain_exchange, plain_turn, talk
 
 KEY = "sk-never-in-a-file-0123456789"

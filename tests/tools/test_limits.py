@@ -14,7 +14,7 @@ from eighty80_jupyter.errors import ChatInterrupted, ServerError
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.tools.rounds import INTERRUPTED, MOST_CALLS, Decision
 from eighty80_jupyter.turns import feed
-from eighty80_jupyter.turns.turn import Place
+from eighty80_jupyter.turns.request import Place
 from tests.support.replies import (
     chunk,
     error_reply,

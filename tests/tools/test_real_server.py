@@ -9,7 +9,7 @@ import pytest
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.local import start
 from eighty80_jupyter.session.session import Session
-from eighty80_jupyter.wire.endpoint import Secret
+from eighty80_jupyter.wire.secret import Secret
 from tests.support.valid import check_history
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ from eighty80_jupyter.tools.result import (
     result_text,
 )
 from eighty80_jupyter.tools.run import FirstItems
-from eighty80_jupyter.wire.endpoint import Secret
+from eighty80_jupyter.wire.secret import Secret
 
 SECRET = "s3cr3t-value-1234"
 REDACTOR = Redactor({"A_TOKEN": SECRET}, Secret("own-key-1234"))

@@ -14,7 +14,8 @@ from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import APIError
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.wire.client import Client, Settings
-from eighty80_jupyter.wire.endpoint import Endpoint, Secret
+from eighty80_jupyter.wire.endpoint import Endpoint
+from eighty80_jupyter.wire.secret import Secret
 from tests.support.replies import text_chunks
 from tests.support.scripted import ScriptedServer, sse_reply
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eighty80_jupyter.api.reply import Reply
-from eighty80_jupyter.wire.endpoint import REDACTED
 from eighty80_jupyter.wire.growing import GrowingText
+from eighty80_jupyter.wire.secret import REDACTED
 from tests.support.replies import chunk, tool_call
 from tests.wire.cuts import ANY_CUT
 from tests.wire.reading import KEY, read, snapshot, stream_of

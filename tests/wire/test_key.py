@@ -20,7 +20,8 @@ from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.conversation.events import TurnEvent
 from eighty80_jupyter.errors import ChatError, ChatInterrupted
 from eighty80_jupyter.session.session import Session
-from eighty80_jupyter.wire.endpoint import ENV_KEY, ENV_TOKEN_FILE, Secret
+from eighty80_jupyter.wire.endpoint import ENV_KEY, ENV_TOKEN_FILE
+from eighty80_jupyter.wire.secret import Secret
 from tests.support.scripted import (
     Close,
     Hang,

@@ -12,7 +12,7 @@ from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import AuthenticationError, ContextLengthError
 from eighty80_jupyter.local import start
 from eighty80_jupyter.session.session import Session
-from eighty80_jupyter.wire.endpoint import Secret
+from eighty80_jupyter.wire.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

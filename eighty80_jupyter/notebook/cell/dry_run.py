@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import Message
     from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
     from eighty80_jupyter.prompt.tokens import Calibration
-    from eighty80_jupyter.turns.turn import Outgoing
+    from eighty80_jupyter.turns.request import Outgoing
 
 # JupyterLab would break lines within words.
 _PROSE = "white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; margin: 0 0 1em 1em"

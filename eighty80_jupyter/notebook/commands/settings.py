@@ -14,7 +14,8 @@ from eighty80_jupyter.api.request_parameters import Kind
 from eighty80_jupyter.config import expected
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.display import Progress
-from eighty80_jupyter.wire.endpoint import Secret, check_fields, unquoted
+from eighty80_jupyter.wire.endpoint import check_fields, unquoted
+from eighty80_jupyter.wire.secret import Secret
 
 if TYPE_CHECKING:
     from eighty80_jupyter.config import ChatConfig

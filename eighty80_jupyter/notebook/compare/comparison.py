@@ -15,15 +15,15 @@ from eighty80_jupyter.api.request_parameters import Kind
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.compare import variants
 from eighty80_jupyter.session.options import TurnOptions
+from eighty80_jupyter.turns.ending import exchange_of
 from eighty80_jupyter.turns.feed import SessionEvent, TurnEnded, TurnEvents
-from eighty80_jupyter.turns.turn import exchange_of
 
 if TYPE_CHECKING:
     from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.conversation.turn import Exchange, Turn
     from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
     from eighty80_jupyter.session.session import Session
-    from eighty80_jupyter.turns.turn import RunningTurn
+    from eighty80_jupyter.turns.request import RunningTurn
 
 MOST = 8  # values of a parameter
 MOST_ANSWERS = 16  # at once, where two parameters make a grid

@@ -20,6 +20,7 @@ from eighty80_jupyter.notebook.compare.recent import (
     RecentAnswers,
     words_of,
 )
+from eighty80_jupyter.turns.ending import exchange_of
 from eighty80_jupyter.turns.feed import (
     ConversationChanged,
     SessionEvent,
@@ -27,7 +28,6 @@ from eighty80_jupyter.turns.feed import (
     TurnEnded,
     TurnEvents,
 )
-from eighty80_jupyter.turns.turn import exchange_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.conversation.events import TurnEvent
     from eighty80_jupyter.conversation.turn import Turn
     from eighty80_jupyter.session.session import Session
-    from eighty80_jupyter.turns.turn import RunningTurn
+    from eighty80_jupyter.turns.request import RunningTurn
 
 # All in seconds. A request goes out when nothing has moved for DEBOUNCE, and during a long move
 # every LONGEST. What stands for SETTLE enters the history; once the slider was let go it is LET_GO,

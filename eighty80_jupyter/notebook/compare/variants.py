@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
 from eighty80_jupyter.prompt.tokens import estimate
-from eighty80_jupyter.turns.turn import Place
+from eighty80_jupyter.turns.request import Place
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.conversation.turn import Exchange, Turn
     from eighty80_jupyter.session.session import Session
-    from eighty80_jupyter.turns.turn import RunningTurn
+    from eighty80_jupyter.turns.request import RunningTurn
 
 
 def prompt_of(turn: Turn) -> PreparedPrompt:

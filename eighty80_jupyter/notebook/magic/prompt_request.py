@@ -16,7 +16,7 @@ from eighty80_jupyter.notebook.line.options import OPTIONS, LineOptions
 from eighty80_jupyter.prompt import parts
 from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
 from eighty80_jupyter.session.options import Tools, TurnOptions
-from eighty80_jupyter.turns.turn import Place
+from eighty80_jupyter.turns.request import Place
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply

@@ -21,7 +21,7 @@ from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
 from eighty80_jupyter.session.options import TurnOptions
 from eighty80_jupyter.text import clean_json
 from eighty80_jupyter.turns.feed import TurnEvents
-from eighty80_jupyter.turns.turn import Place, RunningTurn
+from eighty80_jupyter.turns.request import Place, RunningTurn
 
 if TYPE_CHECKING:
     from eighty80_jupyter.session.session import Session

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.conversation.turn import Turn
     from eighty80_jupyter.session.session import Session
-    from eighty80_jupyter.turns.turn import RunningTurn
+    from eighty80_jupyter.turns.request import RunningTurn
 
 BATCH_TURNS = 30  # turns that are shown at first, and at each "Show earlier turns"
 BATCH_CHARACTERS = 200_000  # of HTML in one message: Jupyter passes on 1 MB a second

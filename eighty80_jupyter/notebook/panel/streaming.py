@@ -22,7 +22,7 @@ from eighty80_jupyter.notebook.markdown.render import render
 if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.conversation.turn import Exchange
-    from eighty80_jupyter.turns.turn import RunningTurn
+    from eighty80_jupyter.turns.request import RunningTurn
 
 
 @dataclass(slots=True)

@@ -26,7 +26,7 @@ from urllib.parse import quote, quote_plus
 from eighty80_jupyter.prompt.secrets import named
 from eighty80_jupyter.prompt.secrets.clients import CLIENT_PATTERNS, cookies
 from eighty80_jupyter.prompt.secrets.patterns import PATTERNS, Pattern
-from eighty80_jupyter.wire.endpoint import Secret
+from eighty80_jupyter.wire.secret import Secret
 
 OWN_KEY = "API key"
 

@@ -19,7 +19,7 @@ from eighty80_jupyter.notebook.compare.recent import STRIP
 from eighty80_jupyter.notebook.panel.live import LiveControls
 from eighty80_jupyter.notebook.panel.parameters import ParameterPanel
 from eighty80_jupyter.session.session import Session
-from eighty80_jupyter.turns.turn import Place
+from eighty80_jupyter.turns.request import Place
 from tests.support.kernel import KernelSession
 from tests.support.replies import (
     Gate,

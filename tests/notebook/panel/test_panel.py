@@ -194,7 +194,7 @@ def test_what_is_not_kept_does_not_show(
     open_panel: Callable[[], Browser], session: Session, server: ScriptedServer
 ) -> None:
     """A turn aside, as live mode makes them, and one of another conversation stay out."""
-    from eighty80_jupyter.turns.turn import Place  # noqa: PLC0415 - as the library does
+    from eighty80_jupyter.turns.request import Place  # noqa: PLC0415 - as the library does
 
     browser = open_panel()
     session.conversations.add(session.conversation.fork("aside"))

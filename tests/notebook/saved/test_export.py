@@ -25,7 +25,7 @@ from eighty80_jupyter.notebook.saved.export_markdown import closed, fenced
 from eighty80_jupyter.notebook.saved.restore import read_notebook
 from eighty80_jupyter.text import clean_json
 from eighty80_jupyter.tools.toolbox import ToolBox
-from eighty80_jupyter.wire.endpoint import Secret
+from eighty80_jupyter.wire.secret import Secret
 from tests.data.hostile_markdown import CASES
 from tests.support.kernel import KernelSession
 from tests.support.replies import stream_reply

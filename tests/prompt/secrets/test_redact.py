@@ -19,7 +19,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from eighty80_jupyter.prompt.secrets.redact import Redactor, environment_names
-from eighty80_jupyter.wire.endpoint import Secret
+from eighty80_jupyter.wire.secret import Secret
 
 VALUE = "s3cr3t-value-1234"
 

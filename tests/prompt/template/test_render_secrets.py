@@ -11,7 +11,7 @@ from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.describe.protocol import Budgets
 from eighty80_jupyter.prompt.describe.registry import describe
 from eighty80_jupyter.prompt.secrets.redact import Redactor
-from eighty80_jupyter.wire.endpoint import Secret
+from eighty80_jupyter.wire.secret import Secret
 from tests.data.braces_describe import PlainDescriber
 from tests.support.rendering import render
 

@@ -1,0 +1,94 @@
+"""A key that shows nowhere, and texts without it."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+REDACTED = "[redacted: API key]"
+_LONG_KEY = 12  # characters; a shorter one has letters and digits
+_SHORT_KEY = 4
+
+
+class Secret:
+    """A text that shows nowhere by itself: not in a repr, a format, a copy or a pickle."""
+
+    __slots__ = ("__value",)
+
+    def __init__(self, value: str) -> None:
+        self.__value = value
+
+    def reveal(self) -> str:
+        """Return the text; the caller must not keep it where it could be printed."""
+        return self.__value
+
+    def __repr__(self) -> str:
+        return "Secret('***')" if self.__value else "Secret('')"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format(repr(self), spec)
+
+    def __bool__(self) -> bool:
+        return bool(self.__value)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self.__value.encode(), other.__value.encode())
+
+    def __hash__(self) -> int:
+        return hash((Secret, self.__value))
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce__(self) -> tuple[type[Secret], tuple[str]]:
+        """Pickle as an empty one: a notebook that is dumped with its settings keeps no key."""
+        return Secret, ("",)
+
+
+# What must not show, as `without_secret` takes it.
+Secrets: TypeAlias = Secret | tuple[Secret, ...] | None
+
+
+def secret_words(secret: Secrets) -> tuple[str, ...]:
+    """Return the words that must not show, the longest first.
+
+    A key is long, or has letters and digits: `ollama`, `EMPTY` or `test`, which servers without
+    keys are given, would mutilate what a server says.
+    """
+    hidden = (secret,) if isinstance(secret, Secret) else secret or ()
+    words = {word for one in hidden if _is_key(word := one.reveal())}
+    return tuple(sorted(words, key=len, reverse=True))
+
+
+def _is_key(word: str) -> bool:
+    is_mixed = any(c.isalpha() for c in word) and any(c.isdigit() for c in word)
+    return len(word) >= _LONG_KEY or (len(word) >= _SHORT_KEY and is_mixed)
+
+
+def without_secret(value: Any, secret: Secrets) -> Any:
+    """Return `value`, a text or decoded JSON, with secrets cut out wherever they are echoed.
+
+    Raises RecursionError for JSON that is nested a thousand levels deep.
+    """
+    words = secret_words(secret)
+    return _without(value, words) if words else value
+
+
+def _without(value: Any, words: Iterable[str]) -> Any:
+    if isinstance(value, str):
+        for word in words:
+            value = value.replace(word, REDACTED)
+        return value
+    if isinstance(value, list):
+        return [_without(item, words) for item in value]
+    if isinstance(value, dict):
+        return {_without(k, words): _without(v, words) for k, v in value.items()}
+    return value
