@@ -27,9 +27,9 @@ from eighty80_jupyter.wire.adapt import Change, Way, changes_for, find_changes
 from eighty80_jupyter.wire.endpoint import CHAT, MODELS, Credentials, Endpoint, retry_after
 from eighty80_jupyter.wire.error_bodies import is_error
 from eighty80_jupyter.wire.keepalive import Keepalive
-from eighty80_jupyter.wire.plain_answer import plain_answer
+from eighty80_jupyter.wire.reading.plain_answer import plain_answer
+from eighty80_jupyter.wire.reading.stream import MAX_JSON_BYTES, ReplyReader
 from eighty80_jupyter.wire.retries import Settings, wait_before_retry
-from eighty80_jupyter.wire.stream import MAX_JSON_BYTES, ReplyReader
 from eighty80_jupyter.wire.transport import Answer, Http
 from eighty80_jupyter.wire.transport_errors import WireError, connection_error, strip
 

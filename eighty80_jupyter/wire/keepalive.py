@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from eighty80_jupyter import errors
 from eighty80_jupyter.wire.endpoint import Endpoint
+from eighty80_jupyter.wire.reading.stream import ReplyReader
 from eighty80_jupyter.wire.retries import Settings
-from eighty80_jupyter.wire.stream import ReplyReader
 
 
 class Keepalive:

@@ -11,8 +11,8 @@ from eighty80_jupyter.errors import (
     APIStatusError,
     ContextLengthError,
 )
+from eighty80_jupyter.wire.reading.stream import MAX_REPLY_SIZE
 from eighty80_jupyter.wire.status_errors import is_out_of_credit
-from eighty80_jupyter.wire.stream import MAX_REPLY_SIZE
 from eighty80_jupyter.wire.transport_errors import Fault, WireError
 
 # 520 to 529 are those of networks between: https://developers.cloudflare.com, "5xx errors".

@@ -21,10 +21,10 @@ from eighty80_jupyter.api.deltas import (
 )
 from eighty80_jupyter.api.messages import ToolCall
 from eighty80_jupyter.api.reply import Usage
-from eighty80_jupyter.wire.chunks import ChunkDecoder
+from eighty80_jupyter.wire.reading.chunks import ChunkDecoder
+from tests.support.reading import reply_to, reply_to_json
 from tests.support.replies import chunk, text_chunks, tool_call, usage_of
 from tests.wire.cuts import ANY_CUT
-from tests.wire.reading import reply_to, reply_to_json
 
 STOP = chunk(finish_reason="stop")
 

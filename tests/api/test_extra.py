@@ -11,8 +11,8 @@ from eighty80_jupyter.api.extra import merged
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.reply import Choice, Reply
 from eighty80_jupyter.storage.serialization import from_json, plain, read, to_json
+from tests.support.reading import reply_to, reply_to_json
 from tests.support.replies import chunk, tool_call
-from tests.wire.reading import reply_to, reply_to_json
 
 STOP = chunk(finish_reason="stop")
 SIGNED = {"google": {"thought_signature": "c2ln"}}

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from eighty80_jupyter.api.call_assembly import Calls
 from eighty80_jupyter.api.reply import Reply
+from tests.support.reading import reply_to
 from tests.support.replies import chunk, tool_call, tool_chunks
-from tests.wire.reading import reply_to
 
 STOP = chunk(finish_reason="stop")
 

@@ -20,9 +20,9 @@ from eighty80_jupyter.tools.rounds import ToolOffer
 from eighty80_jupyter.tools.toolbox import make_tool
 from eighty80_jupyter.turns.request import Request, RunningTurn
 from eighty80_jupyter.turns.turn import take_turn
-from eighty80_jupyter.wire.chunks import ChunkDecoder
 from eighty80_jupyter.wire.client import Client, Settings
 from eighty80_jupyter.wire.endpoint import resolve
+from eighty80_jupyter.wire.reading.chunks import ChunkDecoder
 from eighty80_jupyter.wire.secret import Secret
 from tests.support.replies import chunk, split_text
 from tests.support.valid import check_turn

@@ -8,9 +8,9 @@ import tracemalloc
 import pytest
 
 from eighty80_jupyter.api.deltas import Snapshot
-from eighty80_jupyter.wire.stream import ReplyReader
+from eighty80_jupyter.wire.reading.stream import ReplyReader
+from tests.support.reading import ENDPOINT, stream_of
 from tests.support.replies import chunk, tool_call
-from tests.wire.reading import ENDPOINT, stream_of
 
 TEXT = "".join(chr(ord("a") + i % 26) for i in range(4000))
 PIECES = [TEXT[i : i + 4] for i in range(0, len(TEXT), 4)]

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eighty80_jupyter.wire.stream import ReplyReader
+from eighty80_jupyter.wire.reading.stream import ReplyReader
+from tests.support.reading import ENDPOINT, read, snapshot
 from tests.support.replies import chunk, split_text, text_chunks
 from tests.wire.cuts import ANY_CUT, cuts, single
-from tests.wire.reading import ENDPOINT, read, snapshot
 
 TEXT = "Four and four."
 CHUNKS = text_chunks(TEXT, n=4)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.reading import read, reply_to, reply_to_json, snapshot, stream_of
 from tests.support.replies import chunk, tool_call
-from tests.wire.reading import read, reply_to, reply_to_json, snapshot, stream_of
 
 STOP = chunk(finish_reason="stop")
 CONTENTS: list[Any] = [

@@ -21,10 +21,10 @@ from eighty80_jupyter.errors import (
     ServerError,
 )
 from eighty80_jupyter.wire import status_errors
+from tests.support.reading import read, reply_to_json, snapshot
 from tests.wire.cuts import ANY_CUT, cuts
-from tests.wire.reading import read, reply_to_json, snapshot
 
-FOLDER = Path(__file__).parents[1] / "data" / "recordings"
+FOLDER = Path(__file__).parents[2] / "data" / "recordings"
 CLASSES = {400: BadRequestError, 401: AuthenticationError, 404: NotFoundError, 500: ServerError}
 LINE_ENDS = {"LF": "\n", "CRLF": "\r\n", "CR": "\r"}
 

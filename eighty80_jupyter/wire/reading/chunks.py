@@ -24,10 +24,10 @@ from eighty80_jupyter.api.deltas import (
 )
 from eighty80_jupyter.api.extra import extra_of, merged
 from eighty80_jupyter.api.reply import Usage
-from eighty80_jupyter.wire.answer_text import AnswerText
 from eighty80_jupyter.wire.error_bodies import is_error
-from eighty80_jupyter.wire.growing import GrowingText, clean
-from eighty80_jupyter.wire.shapes import (
+from eighty80_jupyter.wire.reading.answer_text import AnswerText
+from eighty80_jupyter.wire.reading.joining import JoinedText, clean
+from eighty80_jupyter.wire.reading.shapes import (
     calls_of,
     content_of,
     function_of,
@@ -88,7 +88,7 @@ class ChunkDecoder:
         self.whole = False
         self.only_text: tuple[int, str] | None = None
         self._calls: dict[int, Calls] = {}
-        self._texts: dict[Place, GrowingText] = {}
+        self._texts: dict[Place, JoinedText] = {}
         self._extras: dict[tuple[int, int | None], list[Any]] = {}
         self._model = ""
         self._usage: Any = None
@@ -261,10 +261,10 @@ class ChunkDecoder:
             pieces[:] = [{k: v for k, v in _merged(pieces).items() if k not in extra}]
         pieces.append(extra)
 
-    def _growing(self, place: Place) -> GrowingText:
+    def _growing(self, place: Place) -> JoinedText:
         text = self._texts.get(place)
         if text is None:
-            text = self._texts[place] = GrowingText(self.words)
+            text = self._texts[place] = JoinedText(self.words)
         return text
 
     def _grow(self, place: Place, piece: str, deltas: list[Delta], field: str = "") -> None:

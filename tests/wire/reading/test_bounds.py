@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from eighty80_jupyter.errors import APIStreamError, APITimeoutError, ChatInterrupted
 from eighty80_jupyter.session.session import Session
+from tests.support.reading import read, snapshot, stream_of
 from tests.support.replies import chunk, text_chunks, tool_call
 from tests.support.scripted import Gate, Hang, Reply, ScriptedServer, Wait, sse_reply
 from tests.wire.asking import KEY, assert_works
 from tests.wire.cuts import ANY_CUT, cuts
-from tests.wire.reading import read, snapshot, stream_of
 
 STOP = chunk(finish_reason="stop")
 LONG = "x" * 100

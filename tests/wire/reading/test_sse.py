@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eighty80_jupyter.wire.sse import MAX_EVENT_BYTES, Decoder, Event
+from eighty80_jupyter.wire.reading.sse import MAX_EVENT_BYTES, Decoder, Event
 from tests.wire.cuts import ANY_CUT, cuts, in_two
 
 BOM = b"\xef\xbb\xbf"

@@ -9,9 +9,9 @@ import pytest
 
 from eighty80_jupyter.api.deltas import TextDelta
 from eighty80_jupyter.wire.endpoint import Endpoint
-from eighty80_jupyter.wire.plain_answer import plain_answer
+from eighty80_jupyter.wire.reading.plain_answer import plain_answer
+from eighty80_jupyter.wire.reading.stream import ReplyReader
 from eighty80_jupyter.wire.secret import Secret
-from eighty80_jupyter.wire.stream import ReplyReader
 from tests.support.scripted import ScriptedServer, chat_reply, error_reply
 from tests.wire.asking import AT_ONCE, BODY, endpoint_of, with_client
 

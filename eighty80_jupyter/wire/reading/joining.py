@@ -16,7 +16,7 @@ _HALF = re.compile("[\ud800-\udfff]")
 _FIRST_HALVES = ("\ud800", "\udbff")
 
 
-class GrowingText:
+class JoinedText:
     """One text of a reply: `feed` and `flush` return what of it can be passed on.
 
     Held back are the first half of a character whose second one may come, and an end that may be

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.reading import read, reply_to, snapshot, stream_of
 from tests.support.replies import chunk
 from tests.wire.cuts import ANY_CUT
-from tests.wire.reading import read, reply_to, snapshot, stream_of
 
 STOP = chunk(finish_reason="stop")
 

@@ -14,13 +14,14 @@ import orjson
 from eighty80_jupyter.api.deltas import Delta, TextDelta
 from eighty80_jupyter.errors import APIError, APIStreamError
 from eighty80_jupyter.text import clean
-from eighty80_jupyter.wire import sse, status_errors
-from eighty80_jupyter.wire.chunks import ChunkDecoder
+from eighty80_jupyter.wire import status_errors
 from eighty80_jupyter.wire.endpoint import Endpoint
 from eighty80_jupyter.wire.error_bodies import is_error
-from eighty80_jupyter.wire.fast_path import ChunkFastPath
+from eighty80_jupyter.wire.reading import sse
+from eighty80_jupyter.wire.reading.chunks import ChunkDecoder
+from eighty80_jupyter.wire.reading.fast_path import ChunkFastPath
+from eighty80_jupyter.wire.reading.shapes import text_of
 from eighty80_jupyter.wire.secret import Secrets, secret_words, without_secret
-from eighty80_jupyter.wire.shapes import text_of
 
 MAX_JSON_BYTES = 64 * 2**20
 MAX_REPLY_SIZE = 20_000_000

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eighty80_jupyter.api.reply import Reply
-from eighty80_jupyter.wire.growing import GrowingText
+from eighty80_jupyter.wire.reading.joining import JoinedText
 from eighty80_jupyter.wire.secret import REDACTED
+from tests.support.reading import KEY, read, snapshot, stream_of
 from tests.support.replies import chunk, tool_call
 from tests.wire.cuts import ANY_CUT
-from tests.wire.reading import KEY, read, snapshot, stream_of
 
 STOP = chunk(finish_reason="stop")
 # Where a text of a reply may stand: how a piece of it is sent, and how it is found in the reply.
@@ -157,7 +157,7 @@ def test_text_that_only_begins_like_a_key_is_kept() -> None:
 def test_nothing_is_lost_or_left(pieces: list[str]) -> None:
     """The pieces that are passed on add up to the whole text, without halves and key."""
     word = "sk-sk-te"
-    text = GrowingText((word,))
+    text = JoinedText((word,))
     found = "".join([*map(text.feed, pieces), text.flush()])
     whole = "".join(pieces).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     assert found == whole.replace(word, REDACTED)

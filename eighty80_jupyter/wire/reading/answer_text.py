@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from eighty80_jupyter.api.deltas import Delta, ReasoningDelta, TextDelta, TextWasReasoning
-from eighty80_jupyter.wire.growing import GrowingText, clean
-from eighty80_jupyter.wire.thinking import Kind, Piece, ReasoningSplitter
+from eighty80_jupyter.wire.reading.joining import JoinedText, clean
+from eighty80_jupyter.wire.reading.thinking import Kind, Piece, ReasoningSplitter
 
 _PIECES = 1024
 _SURE = 6  # characters of a secret word that hardly stand in another one
@@ -38,7 +38,7 @@ class AnswerText:
     def __init__(self, choice: int, words: Sequence[str] = (), *, split_reasoning: bool) -> None:
         self._choice = choice
         self._words = words
-        self._text = GrowingText(words)
+        self._text = JoinedText(words)
         self._splitter = ReasoningSplitter() if split_reasoning else None
         self._blocks: list[str] = []
         self.pieces: list[str] = []

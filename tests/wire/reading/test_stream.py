@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from eighty80_jupyter.api.deltas import Delta, TextDelta
 from eighty80_jupyter.errors import APIStreamError, ContextLengthError
-from eighty80_jupyter.wire.chunks import ChunkDecoder
-from eighty80_jupyter.wire.sse import MAX_EVENT_BYTES
-from eighty80_jupyter.wire.stream import MAX_JSON_BYTES, ReplyReader
+from eighty80_jupyter.wire.reading.chunks import ChunkDecoder
+from eighty80_jupyter.wire.reading.sse import MAX_EVENT_BYTES
+from eighty80_jupyter.wire.reading.stream import MAX_JSON_BYTES, ReplyReader
+from tests.support.reading import ENDPOINT, KEY, read, reply_to, snapshot, stream_of
 from tests.support.replies import chunk, encode_event, text_chunks, tool_call, tool_chunks
 from tests.wire.cuts import ANY_CUT, at_places, cuts, in_two, single
-from tests.wire.reading import ENDPOINT, KEY, read, reply_to, snapshot, stream_of
 
 BOM = b"\xef\xbb\xbf"
 TEXT = "Grüße, 世界 😀!"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from eighty80_jupyter.errors import APIStreamError
+from tests.support.reading import KEY, read, snapshot, stream_of
 from tests.support.replies import chunk, text_chunks
-from tests.wire.reading import KEY, read, snapshot, stream_of
 
 TEXT = "Four."
 STOP = chunk(finish_reason="stop")

@@ -9,8 +9,8 @@ from typing import Any
 from eighty80_jupyter.api.deltas import Delta, Snapshot
 from eighty80_jupyter.api.reply import Reply
 from eighty80_jupyter.wire.endpoint import Endpoint
+from eighty80_jupyter.wire.reading.stream import ReplyReader
 from eighty80_jupyter.wire.secret import Secret
-from eighty80_jupyter.wire.stream import ReplyReader
 from tests.support.replies import encode_event
 
 KEY = "sk-test-0123456789"
