@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
-from eighty80_jupyter.api.messages import Message
+from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.reply import Choice, Reply
 from eighty80_jupyter.conversation.branches import Conversations
-from eighty80_jupyter.conversation.conversation import Conversation
+from eighty80_jupyter.conversation.conversation import Conversation, Summary
 from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import UsageError
 
@@ -176,3 +179,147 @@ def test_threads_that_watch_lose_no_watcher() -> None:
         list(pool.map(watch, range(8)))
     talk.reset()
     assert sorted(heard) == list(range(8))
+
+
+@pytest.mark.parametrize(
+    ("turns", "number", "said"),
+    [
+        ([], 1, "the conversation main has no turn yet"),
+        ([("a", "1")], 0, "the conversation main has no turn 0: there are 1, counted from 1"),
+        ([("a", "1")], -2, "the conversation main has no turn -2: there are 1, counted from 1"),
+    ],
+)
+def test_a_number_that_no_turn_has_is_refused(
+    turns: list[tuple[str, str]], number: int, said: str
+) -> None:
+    """The error says how many there are."""
+    with pytest.raises(UsageError) as caught:
+        Conversation(turns=[turn(*pair) for pair in turns]).numbered(number)
+    assert str(caught.value) == said
+
+
+def test_turns_count_from_one_and_from_the_end() -> None:
+    """The first is 1 and the last -1."""
+    talk = Conversation(turns=[turn(prompt, "x") for prompt in "abc"])
+    assert [talk.numbered(number).prompt for number in (1, 2, 3, -1, -3)] == list("abcca")
+
+
+def test_a_turn_is_found_by_its_id() -> None:
+    """One that is gone, or that was never there, is None."""
+    talk = Conversation(turns=[turn("a", "1"), turn("b", "2")])
+    assert talk.turn(talk[0].id) is talk[0]
+    assert talk.turn(talk[1].id) is talk[1]
+    (gone,) = talk.undo()
+    assert (talk.turn(gone.id), talk.turn(None)) == (None, None)
+
+
+def test_what_cannot_be_done_is_said_in_words() -> None:
+    """One of a thing is not several, and a turn that is gone is told as such."""
+    talk = Conversation(turns=[turn("a", "1")])
+    first = talk[0].id
+    with pytest.raises(UsageError) as caught:
+        talk.choose(first, 1)
+    assert str(caught.value) == "turn 1 has 1 alternative, got number 2"
+    with pytest.raises(UsageError) as caught:
+        talk.undo(2)
+    assert str(caught.value) == "cannot undo 2: the conversation main has 1 turn"
+    talk.undo()
+    with pytest.raises(UsageError) as caught:
+        talk.choose(first, 0)
+    assert str(caught.value) == "this turn is no longer in the conversation"
+
+
+def test_a_turn_that_comes_back_has_its_id_again() -> None:
+    """An answer to a turn that was undone stands where it is found."""
+    talk = Conversation(turns=[turn("a", "1")])
+    (gone,) = talk.undo()
+    assert talk.add_alternative(gone.id, exchange("a", "one")).id == gone.id
+    assert talk.find(gone.id) == 0
+
+
+def test_a_fork_has_the_instruction_and_the_summary() -> None:
+    """It goes on exactly where it left, from the beginning, or from any turn up to the last."""
+    talk = Conversation(turns=[turn("a", "1"), turn("b", "2")], system="Be brief.")
+    talk.summary = Summary("They spoke.", ((talk[0].id, 0),))
+    assert [len(talk.fork("side", at=at)) for at in (0, 1, 2, None)] == [0, 1, 2, 2]
+    fork = talk.fork("side")
+    assert (fork.name, fork.system, fork.summary) == ("side", "Be brief.", talk.summary)
+    for at in (-1, 3):
+        with pytest.raises(UsageError, match=rf"at turn {at}: the conversation main has 2"):
+            talk.fork("side", at=at)
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+def test_whether_there_is_data_is_known_after_every_change(lasting: bool) -> None:  # noqa: FBT001  # an example
+    """It is counted, and neither another answer nor an undo makes the count wrong."""
+    talk = Conversation()
+    talk.commit(turn("a", "1", has_data=lasting))
+    talk.commit(turn("b", "2", has_data=True))
+    talk.commit(turn("c", "3"))
+    assert talk.has_data
+    talk.add_alternative(talk[1].id, exchange("b", "two"))
+    assert talk.has_data == lasting
+    talk.choose(talk[1].id, 0)
+    assert talk.has_data
+    talk.choose(talk[1].id, 0)
+    talk.undo(2)
+    assert talk.has_data == lasting
+    talk.undo()
+    assert not talk.has_data
+
+
+def test_it_is_shown_by_its_name_and_its_length() -> None:
+    """One turn is not several."""
+    talk = Conversation("side")
+    assert repr(talk) == "<Conversation 'side': 0 turns>"
+    talk.commit(turn("a", "1"))
+    assert repr(talk) == "<Conversation 'side': 1 turn>"
+    talk.commit(turn("b", "2"))
+    assert repr(talk) == "<Conversation 'side': 2 turns>"
+
+
+def test_a_copy_holds_what_it_holds_and_tells_nobody() -> None:
+    """Name, turns, instruction and summary are those of the original; changes stay its own."""
+    talk = Conversation("side", [turn("a", "1")], system="Be brief.")
+    talk.summary = Summary("They spoke.", ((talk[0].id, 0),))
+    heard: list[Conversation] = []
+    talk.watch(heard.append)
+    for made in (copy.copy(talk), pickle.loads(pickle.dumps(talk))):  # noqa: S301  # its own
+        assert (made.name, list(made), made.system) == ("side", list(talk), "Be brief.")
+        assert made.summary == talk.summary
+        made.undo()
+    assert (len(talk), heard) == (1, [])
+
+
+def test_ids_of_calls_are_those_of_all_answers() -> None:
+    """Also of alternatives that are not chosen: none of them is given again."""
+
+    def calling(call_id: str) -> Exchange:
+        call = ToolCall(id=call_id, name="f", arguments="{}")
+        messages = (
+            Message("user", "a"),
+            Message("assistant", None, (call,)),
+            Message("tool", "1", tool_call_id=call_id),
+            Message("assistant", "b"),
+        )
+        return Exchange(messages=messages, reply=Reply(choices=(Choice(text="b"),)))
+
+    talk = Conversation(turns=[Turn(alternatives=(calling("x"), calling("y")), chosen=1)])
+    talk.commit(Turn(alternatives=(calling("z"),)))
+    assert talk.call_ids() == {"x", "y", "z"}
+
+
+def test_the_end_of_one_watcher_leaves_the_others() -> None:
+    """Of a conversation, and of all of them."""
+    for watched in (Conversation(), Conversations()):
+        heard: list[str] = []
+        end = watched.watch(partial(_hear, heard, "a"))
+        watched.watch(partial(_hear, heard, "b"))
+        end()
+        talk = watched if isinstance(watched, Conversation) else watched.current
+        talk.reset()
+        assert heard == ["b"]
+
+
+def _hear(heard: list[str], name: str, _changed: Conversation) -> None:
+    heard.append(name)

@@ -52,6 +52,11 @@ def ids_of(messages: list[dict[str, Any]]) -> tuple[list[str], list[str]]:
     return calls, [m["tool_call_id"] for m in messages if m["role"] == "tool"]
 
 
+def test_the_mark_of_a_server_is_the_same_for_good() -> None:
+    """Saved conversations hold it: made otherwise, what only that server takes would be lost."""
+    assert server_mark("https://one.example") == "bfca99c4faa13762"
+
+
 @pytest.mark.parametrize("answer", ["", " \n\t", "\u00a0"])
 def test_a_turn_without_an_answer_is_not_sent(answer: str) -> None:
     """It stays in the conversation, and its prompt is left out with it."""
