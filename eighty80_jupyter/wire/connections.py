@@ -79,9 +79,9 @@ class Body:
         waited = 0.0
         while True:
             closed = self._closed
-            patience = _LOOK_SECONDS if self._silence is None else self._silence - waited
+            pause = _LOOK_SECONDS if self._silence is None else self._silence - waited
             try:
-                async with asyncio.timeout(min(patience, _LOOK_SECONDS)):
+                async with asyncio.timeout(min(pause, _LOOK_SECONDS)):
                     return await content.readany()
             except TimeoutError as error:
                 if isinstance(error, aiohttp.ServerTimeoutError):

@@ -49,7 +49,7 @@ class Request:
     name: str
     options: str
     budget: int
-    patience: TimeLimit
+    time_limit: TimeLimit
     scrub: Callable[[str], str] | None = None
     clock: Callable[[], float] = time.perf_counter
     started: float = field(init=False)
@@ -129,7 +129,7 @@ def formatted(value: Any, request: Request, *takes: str, kind: str, spec: str) -
     if any(int(number) > _WIDEST for number in re.findall(r"\d{1,9}", text)):
         raise request.refused(kind, *takes, spec=spec)
     try:
-        result = request.patience.call(format, value, text)
+        result = request.time_limit.call(format, value, text)
     except Exception:  # noqa: BLE001  # a foreign __format__ may raise anything
         raise request.refused(kind, *takes, spec=spec) from None
     return Draft(text=str(result), kind=kind)

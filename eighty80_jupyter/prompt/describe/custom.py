@@ -125,7 +125,7 @@ def called(
         return text_of(str(function(*args, **keywords)))
 
     try:
-        text = request.patience.call(call) if limited else call()
+        text = request.time_limit.call(call) if limited else call()
     except TooLongError:
         failed.append(f"its {label} took too long")
         return None

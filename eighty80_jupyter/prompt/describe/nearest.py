@@ -59,8 +59,8 @@ def _items(value: Any) -> list[str]:
     elif is_a(value, "pyarrow", "Table", "RecordBatch"):
         columns = value.schema.names
     elif is_a(value, "polars", "DataFrame") or short_repr.is_lazy(value):
-        with TimeLimit() as patience:
-            columns = patience.call(_columns, value)
+        with TimeLimit() as time_limit:
+            columns = time_limit.call(_columns, value)
     return [column for column in islice(columns, _LOOKED_AT) if isinstance(column, str)]
 
 

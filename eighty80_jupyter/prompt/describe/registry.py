@@ -122,12 +122,12 @@ def describe(
     Takes under 0.5 s for any value, but for functions in `registry` and drawing for `image`. Raises
     UsageError for options that do not fit the value, and nothing else.
     """
-    with defaults(), TimeLimit() as patience:
+    with defaults(), TimeLimit() as time_limit:
         request = Request(
             name=name,
             options=options.strip(),
             budget=max(budget, 1),
-            patience=patience,
+            time_limit=time_limit,
             scrub=scrub,
         )
         return _finished(_draft(value, request, registry or Registry()), request)

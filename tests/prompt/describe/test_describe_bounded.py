@@ -203,22 +203,22 @@ def test_patience_in_all() -> None:
         now[0] += 0.2
         return "done"
 
-    with TimeLimit(total=0.5, clock=lambda: now[0]) as patience:
-        assert [patience.call(slow) for _ in range(3)] == ["done"] * 3
+    with TimeLimit(total=0.5, clock=lambda: now[0]) as time_limit:
+        assert [time_limit.call(slow) for _ in range(3)] == ["done"] * 3
         with pytest.raises(TooLongError):
-            patience.call(slow)
+            time_limit.call(slow)
 
 
 def test_patience_passes_errors() -> None:
     """An error of the code arrives as it was raised."""
-    with TimeLimit() as patience, pytest.raises(ZeroDivisionError):
-        patience.call(lambda: 1 / 0)
+    with TimeLimit() as time_limit, pytest.raises(ZeroDivisionError):
+        time_limit.call(lambda: 1 / 0)
 
 
 def test_patience_keeps_the_context() -> None:
     """Settings of the caller's context, such as NumPy's print options, hold in the thread."""
-    with np.printoptions(precision=2), TimeLimit() as patience:
-        assert patience.call(repr, np.array([1 / 3])) == "array([0.33])"
+    with np.printoptions(precision=2), TimeLimit() as time_limit:
+        assert time_limit.call(repr, np.array([1 / 3])) == "array([0.33])"
 
 
 def test_abandoned_results_are_not_mixed_up() -> None:
@@ -229,12 +229,12 @@ def test_abandoned_results_are_not_mixed_up() -> None:
         release.get(timeout=60)
         return "late"
 
-    with TimeLimit(limit=0.01) as patience:
+    with TimeLimit(limit=0.01) as time_limit:
         with pytest.raises(TooLongError):
-            patience.call(late)
-        patience.limit = SECONDS
+            time_limit.call(late)
+        time_limit.limit = SECONDS
         release.put(None)
-        assert patience.call(lambda: "next") == "next"
+        assert time_limit.call(lambda: "next") == "next"
 
 
 def times() -> Any:

@@ -87,7 +87,7 @@ def _unit(value: Any, request: Request) -> str:
         return ""
     for name in ("unit", "units"):
         if any(name in cls.__dict__ for cls in type(value).__mro__) or name in stored_in(value):
-            read = partial(request.patience.call, lambda name: str(getattr(value, name)), name)
+            read = partial(request.time_limit.call, lambda name: str(getattr(value, name)), name)
             return f", unit {request.shorten(attempt(read, default='unknown'), 60)}"
     return ""
 

@@ -40,7 +40,7 @@ def _offered(value: Any, request: Request, name: str) -> str | None:
     if method is None:
         return None
     try:
-        found = request.patience.call(partial(method, **_ARGUMENTS.get(name, {})))
+        found = request.time_limit.call(partial(method, **_ARGUMENTS.get(name, {})))
     except Exception:  # noqa: BLE001  # a foreign method may raise anything; then the next
         return None
     found = found[0] if isinstance(found, tuple) and found else found

@@ -17,7 +17,7 @@ def draft(value: Any, request: Request) -> Draft | None:
         describer, of_pandas = columnar.draft, False
     else:
         return None
-    sizes = attempt(request.patience.call, _pandas if of_pandas else _polars, value, default=None)
+    sizes = attempt(request.time_limit.call, _pandas if of_pandas else _polars, value, default=None)
     drawn = None if sizes is None else describer(sizes, request)
     if drawn is None:
         return None

@@ -32,7 +32,7 @@ def draft(value: Any, request: Request) -> Draft | None:
     kind = kind_of(value)
     request.chosen(kind, *TAKES, hint="it is lazy, so compute it first for its rows")
     # Even a schema may need a round trip to a server, or a look at a file far away.
-    schema = attempt(request.patience.call, _schema, value, default=None)
+    schema = attempt(request.time_limit.call, _schema, value, default=None)
     head = f"{kind}, lazy: nothing was computed, so the number of rows is unknown"
     if schema is None:
         return Draft(text=f"{head}; its schema is not known either", kind=kind, summary="lazy")

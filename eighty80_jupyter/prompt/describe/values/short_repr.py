@@ -282,7 +282,7 @@ def foreign(value: Any, request: Request, width: int, *, function: Any = None) -
 def _called(value: Any, request: Request, function: Any) -> str:
     kind = type(value)
     try:
-        text = request.patience.call(function, value, key=(kind, function))
+        text = request.time_limit.call(function, value, key=(kind, function))
     except TooLongError:
         return f"<{kind_of(value)}: its {function.__name__} took too long>"
     except Exception as error:  # noqa: BLE001  # a foreign repr may raise anything
