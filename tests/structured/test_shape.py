@@ -65,7 +65,7 @@ FORMS: list[Any] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("returns", FORMS, ids=str)
+@pytest.mark.parametrize("returns", FORMS)
 def test_what_is_asked_for_is_an_object_with_a_valid_schema(returns: Any) -> None:
     """A server gets a valid JSON Schema of an object, without a reference that leads nowhere."""
     shape = shape_of(returns)
@@ -173,7 +173,6 @@ def test_a_long_type_is_told_in_few_words() -> None:
         ("[" * 100, "expected"),
         ("list[" * 100 + "int" + "]" * 100, "nested"),
     ],
-    ids=str,
 )
 def test_what_has_no_schema_is_refused(returns: Any, says: str) -> None:
     """One line says what is wrong, and it is short."""
