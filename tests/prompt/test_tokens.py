@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eighty80_jupyter.prompt import tokens
-from eighty80_jupyter.prompt.tokens import estimate
+from eighty80_jupyter.prompt.tokens import Calibration, estimate
 
 
 @pytest.mark.parametrize(
@@ -104,3 +104,33 @@ def test_time_is_bounded(piece: str) -> None:
     start = time.perf_counter()
     assert estimate(text) > 0
     assert time.perf_counter() - start < 50
+
+
+def test_the_calibration_averages_what_servers_counted() -> None:
+    """The first pair counts as it is, each later one as much as all before it."""
+    calibration = Calibration()
+    assert calibration.tokens("hello hello") == 2
+    calibration.learn(200, 300)
+    assert calibration.ratio == 1.5
+    assert calibration.tokens("hello hello hello") == 5  # rounded up
+    calibration.learn(200, 200)
+    assert calibration.ratio == 1.25
+    calibration.learn(1_000, 750)
+    assert calibration.ratio == 1.0
+
+
+def test_short_texts_teach_nothing() -> None:
+    """What a server puts around each message would weigh too much."""
+    calibration = Calibration()
+    calibration.learn(149, 200)
+    assert calibration.ratio == 1.0
+    calibration.learn(150, 225)
+    assert calibration.ratio == 1.5
+
+
+@pytest.mark.parametrize(("counted", "ratio"), [(1, 0.5), (100_000, 2.0)])
+def test_what_cannot_be_is_learned_within_bounds(counted: int, ratio: float) -> None:
+    """A server that counts nonsense makes no estimate useless."""
+    calibration = Calibration()
+    calibration.learn(1_000, counted)
+    assert calibration.ratio == ratio

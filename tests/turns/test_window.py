@@ -114,3 +114,95 @@ def test_data_is_left_out_by_name_and_the_rest_of_the_text_stays() -> None:
         'Compare `a` and `b`.\n\n[data left out: a]\n\n[data left out: x & "y"]\n'
     )
     assert without_data("a <data> of </data> mine") == "a <data> of </data> mine"
+
+
+def test_what_fits_exactly_is_sent() -> None:
+    """One token less of room, and the oldest turn is left out."""
+    history = [turn(i) for i in range(3)]
+    whole = Window(10_000).tokens([m for t in history for m in t.messages])
+    taken = Window(10_000).room - whole
+    assert fit(history, Window(10_000), taken).dropped == 0
+    assert fit(history, Window(10_000), taken + 1).dropped == 1
+
+
+def test_data_that_fits_exactly_is_sent() -> None:
+    """One token less of room, and the oldest data is left out; then more of it, then turns."""
+    history = [turn(i, data=100) for i in range(3)]
+    window = Window(10_000)
+    sizes = [window.tokens(t.messages) for t in history]
+    taken = window.room - sum(sizes)
+    found = [fit(history, window, taken + less) for less in (0, 1, 100, 200)]
+    assert [(f.dropped, f.collapsed) for f in found] == [(0, 0), (0, 1), (0, 1), (0, 2)]
+    only = fit(history, window, window.room - sizes[2])
+    assert (only.dropped, only.collapsed) == (2, 0)
+    less = fit(history, window, window.room - sizes[2] + 1)
+    assert (less.dropped < 2, less.collapsed > 0) == (True, True)
+
+
+def test_only_turns_with_data_are_shortened() -> None:
+    """Those between them go as they are."""
+    history = [turn(0, data=200), turn(1), turn(2, data=200), turn(3), turn(4, data=200)]
+    fitted = fit(history, Window(700), 0)
+    assert (fitted.dropped, fitted.collapsed) == (0, 2)
+    prompts = [m.text for m in fitted.messages if m.role == "user"]
+    assert [text.count("word") > 0 for text in prompts] == [False, False, False, False, True]
+    assert prompts[1] == "question 1"
+
+
+@pytest.mark.parametrize(
+    ("window", "room"),
+    [
+        (Window(1_000), 750),
+        (Window(2_048), 1_536),
+        (Window(100_000), 99_488),
+        (Window(1_000, answer=100), 900),
+        (Window(1_000, answer=0), 1_000),
+        (Window(1_000, answer=900), 500),
+    ],
+)
+def test_room_is_left_for_the_answer(window: Window, room: int) -> None:
+    """What it may take, at most half; else a quarter, at most 512 tokens."""
+    assert window.room == room
+
+
+def test_tokens_of_messages() -> None:
+    """Five around each message and each call, 800 for an attachment, in the server's measure."""
+    picture = {"type": "image_url", "image_url": {"url": "data:,"}}
+    text = {"type": "text", "text": "two words"}
+    call = ToolCall(id="1", name="look", arguments="()")
+    window = Window(1_000)
+    assert window.tokens([Message("user", "two words")]) == 7
+    assert window.tokens([Message("user", (text, picture))]) == 807
+    assert window.tokens([Message("assistant", None, (call, call))]) == 5 + 2 * (5 + 1 + 1)
+    assert window.tokens([Message("user", "a"), Message("assistant", "b")]) == 12
+    assert Window(1_000, ratio=1.5).tokens([Message("user", "two words")]) == 11  # rounded up
+    assert window.tokens([]) == 0
+
+
+def test_data_in_parts_is_left_out_and_the_picture_stays() -> None:
+    """Only the prompt has blocks of data; what the model wrote stays as it is."""
+    picture = {"type": "image_url", "image_url": {"url": "data:,"}}
+    prompt = Message("user", ({"type": "text", "text": block("df", 3_000)}, picture))
+    answer = Message("assistant", block("mine", 5))
+    exchange = Exchange(messages=(prompt, answer), reply=Reply(), has_data=True)
+    fitted = fit([Turn(alternatives=(exchange,))], Window(1_500), 0)
+    assert fitted.messages[0].content == (
+        {"type": "text", "text": "[data left out: df]"},
+        picture,
+    )
+    assert fitted.messages[1] == answer
+
+
+@pytest.mark.parametrize(
+    ("dropped", "collapsed", "note"),
+    [
+        (0, 0, ""),
+        (1, 0, "not sent: the oldest turn"),
+        (2_000, 0, "not sent: 2,000 old turns"),
+        (0, 1, "not sent: the data of 1 turn"),
+        (3, 2, "not sent: 3 old turns and the data of 2 turns"),
+    ],
+)
+def test_what_is_not_sent_is_told(dropped: int, collapsed: int, note: str) -> None:
+    """In a few words."""
+    assert limits.Fitted((), dropped, collapsed).note == note
