@@ -55,6 +55,27 @@ from eighty80_jupyter.notebook.cell import buttons
 buttons.ButtonQuestion._receive = lambda *_: None
 buttons.HEARD_SECONDS = 0.5"""
 
+# A busy machine may take long to load the first widget, which is no matter here.
+PATIENT = """\
+from eighty80_jupyter.notebook.cell import buttons
+buttons.HEARD_SECONDS = 60"""
+
+# As where messages are lost on their way, in either direction: the first of each does not count.
+FORGETFUL = f"""\
+{PATIENT}
+receive, send_state = buttons.ButtonQuestion._receive, buttons.ButtonQuestion.send_state
+met, told = set(), set()
+def forgetful(self, widget, content, rest):
+    if content["id"] in met:
+        receive(self, widget, content, rest)
+    met.add(content["id"])
+def reticent(self, key=None):
+    heard = self.question.get("heard")
+    if heard in told:
+        send_state(self, key)
+    told.add(heard)
+buttons.ButtonQuestion._receive, buttons.ButtonQuestion.send_state = forgetful, reticent"""
+
 
 def area(page: NotebookPage, index: int) -> Locator:
     """Return all that a cell shows below itself."""
@@ -125,11 +146,16 @@ def test_a_hostile_result_does_nothing(
     assert (page.alerts, page.foreign_requests) == ([], [])
 
 
-@pytest.mark.parametrize("app", ["lab", "notebook"])
+@pytest.mark.parametrize(
+    ("app", "setup"), [("lab", PATIENT), ("notebook", PATIENT), ("lab", FORGETFUL)]
+)
 def test_asking_with_buttons(
-    open_notebook: Callable[..., NotebookPage], server: ScriptedServer, app: App
+    open_notebook: Callable[..., NotebookPage], server: ScriptedServer, app: App, setup: str
 ) -> None:
-    """While the cell runs its buttons are heard: a slip, an edit, no; a line of each stays."""
+    """While the cell runs its buttons are heard: a slip, an edit, no; a line of each stays.
+
+    So it is also where each message is lost once on its way, in both directions.
+    """
     arguments = {"path": "a.txt" + "\u202e" + "x" * 900}
     server.queue(
         sse_reply(tool_chunks(tool_call("delete_file", arguments))),
@@ -138,7 +164,7 @@ def test_asking_with_buttons(
         stream_reply("Not done."),
     )
     page = open_notebook(
-        SETUP,
+        f"{SETUP}\n{setup}",
         "%%chat --tools delete_file\nDelete a.txt",
         "%chat --tools delete_file Again",
         app=app,
@@ -175,7 +201,7 @@ def test_interrupting_a_question(
 ) -> None:
     """A cell that waits for a click is interrupted as any other, and the question goes away."""
     server.queue(sse_reply(tool_chunks(tool_call("delete_file", {"path": "a.txt"}))))
-    page = open_notebook(SETUP, "%%chat --tools delete_file\nDelete a.txt")
+    page = open_notebook(f"{SETUP}\n{PATIENT}", "%%chat --tools delete_file\nDelete a.txt")
     page.run_cell(0)
     page.run_cell(1, wait=False)
     question = area(page, 1).get_by_role("group", name="May delete_file be called")

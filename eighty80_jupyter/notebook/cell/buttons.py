@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import queue
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 HEARD_SECONDS = 2.0  # until a page that says nothing is taken for one that is not heard
 TICK_SECONDS = 0.1  # between two looks of the waiting thread, which an interrupt must end
 
-Answer = Literal["yes", "no", "always", "edit"]
+Said = Literal["shown", "yes", "no", "always", "edit"]
 
 
 def may_be_heard(shell: InteractiveShell) -> bool:
@@ -56,77 +56,91 @@ def ask(shell: InteractiveShell, tool: Tool, call: ToolCall, asked: AskedCall) -
         "cut": asked.cut,
         "always": tool.confirm is not True,
         "wrong": "",
+        "heard": "",
     }
     widget = ButtonQuestion(question)
     page = Page(shell.display_pub.publish, {}, markdown=False, images=False)
     output, said = Output(page), "not answered"
     output.widget(widget.model_id, f"Run {asked.line}?")
     try:
-        if not widget.wait_heard():
+        message = widget.wait(HEARD_SECONDS)
+        if message is None:
             said = "asked below"
             return None
         while True:
-            answer, detail = widget.wait_answer()
-            if answer == "edit":
-                try:
-                    tool.arguments(detail)
-                except UsageError as error:  # the model must not hear of a slip of the user's
-                    widget.question = {**question, "detail": detail, "wrong": str(error)}
-                    continue
-            said = answer
-            return Decision(answer=answer, arguments=detail if answer == "edit" else "")
+            message_id, answer, detail = message
+            if answer == "shown":  # the second half of the round trip: now its buttons work
+                widget.question = {**widget.question, "heard": message_id}
+            elif answer == "edit" and (wrong := _wrong(tool, detail)):
+                widget.question = {
+                    **question,
+                    "detail": detail,
+                    "wrong": wrong,
+                    "heard": message_id,
+                }
+            else:
+                said = answer
+                return Decision(answer=answer, arguments=detail if answer == "edit" else "")
+            while (message := widget.wait(TICK_SECONDS)) is None:
+                pass
     finally:
         output.quiet(f"{question['text']} {said}")
         widget.close()
+
+
+def _wrong(tool: Tool, arguments: str) -> str:
+    """Return what is wrong with edited arguments: the model must not hear of the user's slip."""
+    try:
+        tool.arguments(arguments)
+    except UsageError as error:
+        return str(error)
+    return ""
 
 
 class ButtonQuestion(anywidget.AnyWidget):
     """A question with buttons: `question` has the call, and what is wrong with an edit.
 
     The main thread waits, and so the page's messages must be handled in another one: a subshell's.
-    `heard` is set when the first has come, which the page sends as soon as it shows the question;
-    `answered` with each answer. Both are events, and `answer` is set before `answered`.
+    A message may be lost on its way (one that is sent before the front end has its subshell waits
+    until the cell has ended), and so may a change of `question`. So the page sends each message,
+    under an id of its own, again and again until `question` changes, and when one arrives again
+    `question` is sent again.
     """
 
     _esm = Path(__file__).parent / "static" / "question.js"
     question = Dict().tag(sync=True)
 
     def __init__(self, question: Mapping[str, Any]) -> None:
-        self.heard, self.answered = threading.Event(), threading.Event()
-        self.answer: tuple[Answer, str] = ("no", "")
+        self._messages: queue.SimpleQueue[tuple[str, Said, str]] = queue.SimpleQueue()
+        self._seen: set[str] = set()
         super().__init__(question=dict(question))
         # See `panel.listen_where_it_is_sent`: the messages come through the page's own subshell.
         if hasattr(self.comm, "_reply_subshell_for"):
             self.comm._reply_subshell_for = None  # noqa: SLF001  # the only way to say so
         self.on_msg(self._receive)
 
-    def wait_heard(self) -> bool:
-        """Wait until the page is heard; False where it is not. Raises KeyboardInterrupt."""
-        return _wait(self.heard, HEARD_SECONDS)
+    def wait(self, seconds: float) -> tuple[str, Said, str] | None:
+        """Return the next message, each once: its id, what was said, the arguments in the box.
 
-    def wait_answer(self) -> tuple[Answer, str]:
-        """Wait for the next answer, and return it with the arguments as they stand in the box."""
-        while not _wait(self.answered, None):
-            pass
-        self.answered.clear()
-        return self.answer
+        None where none comes within `seconds`. Raises KeyboardInterrupt.
+        """
+        for _ in range(max(1, round(seconds / TICK_SECONDS))):
+            try:
+                return self._messages.get(timeout=TICK_SECONDS)
+            except queue.Empty:
+                continue
+        return None
 
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
         match content:
-            case {"do": "shown"}:
-                self.heard.set()
-            case {"do": "yes" | "no" | "always" | "edit" as answer, "detail": str(detail)}:
-                self.answer = answer, detail
-                self.answered.set()
+            case {"id": str(message_id)} if message_id in self._seen:
+                self.send_state("question")
+            case {
+                "id": str(message_id),
+                "do": "shown" | "yes" | "no" | "always" | "edit" as said,
+                "detail": str(detail),
+            }:
+                self._seen.add(message_id)
+                self._messages.put((message_id, said, detail))
             case _:
                 pass  # of a later version
-
-
-def _wait(event: threading.Event, seconds: float | None) -> bool:
-    """Wait in steps, between which an interrupt is raised."""
-    left = seconds
-    while left is None or left > 0:
-        if event.wait(TICK_SECONDS):
-            return True
-        left = None if left is None else left - TICK_SECONDS
-    return False

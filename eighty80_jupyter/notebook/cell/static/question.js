@@ -14,9 +14,25 @@ function make(tag, attributes = {}, ...children) {
 const CODE = "font-family: var(--jp-code-font-family, monospace); font-size: 0.92em; ";
 const EDGE = "1px solid var(--jp-border-color2, #bdbdbd)";
 
+const REPEAT = 400;  // milliseconds until a message that the kernel has not reacted to goes again
+
 function render({ model, el }) {
+  let timer = 0;
+  const send = (message) => {
+    clearTimeout(timer);
+    model.send(message);
+    timer = setTimeout(send, REPEAT, message);
+  };
+  const say = (what) => {
+    for (const button of el.querySelectorAll("button")) button.disabled = true;
+    const box = el.querySelector("textarea");
+    const edited = !box.hasAttribute("readonly") && what === "yes";
+    const id = Math.random().toString(36).slice(2);
+    send({ id, do: edited ? "edit" : what, detail: box.value });
+  };
   const draw = () => {
-    const { text, arguments: given, detail, cut, always, wrong } = model.get("question");
+    clearTimeout(timer);
+    const { text, arguments: given, detail, cut, always, wrong, heard } = model.get("question");
     const box = make("textarea", { rows: "6", readonly: !wrong, hidden: !wrong, spellcheck: "false",
       "aria-label": "Arguments", style: `${CODE} width: 100%; box-sizing: border-box` });
     box.value = detail;
@@ -31,16 +47,14 @@ function render({ model, el }) {
       if (editing) box.removeAttribute("readonly");
       box.focus();
     };
-    const say = (answer) => () => {
-      for (const button of el.querySelectorAll("button")) button.disabled = true;
-      const edited = !box.hasAttribute("readonly") && answer === "yes";
-      model.send({ do: edited ? "edit" : answer, detail: box.value });
-    };
     const button = (name, title, onclick) => make("button", { type: "button", title, onclick,
-      class: "jupyter-button", style: "margin: 0 6px 0 0" }, name);
-    const buttons = [button("Yes", "Yes, this once", say("yes")), button("No", "No", say("no"))];
+      disabled: !heard, class: "jupyter-button", style: "margin: 0 6px 0 0" }, name);
+    const buttons = [
+      button("Yes", "Yes, this once", () => say("yes")),
+      button("No", "No", () => say("no")),
+    ];
     if (always) buttons.push(
-      button("Always", "Yes, and do not ask again for this tool", say("always")));
+      button("Always", "Yes, and do not ask again for this tool", () => say("always")));
     buttons.push(button("Edit arguments", "Edit the arguments, then say yes", () => show(true)));
     if (cut) buttons.push(button("Show all", "Show the arguments whole", () => show(false)));
     el.replaceChildren(make("div", { role: "group", "aria-label": text,
@@ -50,11 +64,15 @@ function render({ model, el }) {
       make("div", { style: "font-weight: 600; overflow-wrap: anywhere" }, text),
       make("div", { role: "alert", style: "color: var(--jp-error-color1, #b00020)" }, wrong ?? ""),
       list, box, make("div", { style: "margin-top: 6px" }, ...buttons)));
+    if (wrong) box.focus();
   };
   model.on("change:question", draw);
   draw();
-  model.send({ do: "shown" });
-  return () => model.off("change:question", draw);
+  if (!model.get("question").heard) say("shown");
+  return () => {
+    clearTimeout(timer);
+    model.off("change:question", draw);
+  };
 }
 
 export default { render };
