@@ -27,6 +27,7 @@ class Conversations(Mapping[str, Conversation]):
         self._lock = threading.RLock()
         self._watchers: tuple[Watcher, ...] = ()
         self._all: dict[str, Conversation] = {}
+        self._ends: dict[Conversation, Callable[[], None]] = {}  # of watching each
         self.current = self._take(Conversation(MAIN))
 
     def __getitem__(self, name: str) -> Conversation:
@@ -91,6 +92,35 @@ class Conversations(Mapping[str, Conversation]):
         self._tell(conversation)
         return conversation
 
+    def rename(self, name: str, new: str) -> Conversation:
+        """Give a conversation another name; it keeps its place. Raises UsageError."""
+        with self._lock:
+            conversation = self[name]
+            if new.strip() == name:
+                return conversation
+            conversation._rename(self._free(new))  # noqa: SLF001  # whoever keeps it names it
+            self._all = {each.name: each for each in self._all.values()}
+        self._tell(conversation)
+        return conversation
+
+    def delete(self, name: str) -> Conversation:
+        """Take a conversation away, and return what is the current one now. Raises UsageError.
+
+        That is the one that began last, where the current one goes; the first one begins anew
+        where it was the only one.
+        """
+        with self._lock:
+            gone = self[name]
+            self._ends.pop(gone)()
+            self._all = {key: each for key, each in self._all.items() if each is not gone}
+            if not self._all:
+                self._take(Conversation(MAIN))
+            if self.current is gone:
+                self.current = next(reversed(self._all.values()))
+            current = self.current
+        self._tell(current)
+        return current
+
     def free_name(self, like: str = "chat") -> str:
         """Return a name that is not taken: `like`, or `like-2` and so on."""
         if like not in self._all:
@@ -99,6 +129,10 @@ class Conversations(Mapping[str, Conversation]):
         while f"{like}-{number}" in self._all:
             number += 1
         return f"{like}-{number}"
+
+    def holds(self, conversation: Conversation) -> bool:
+        """Tell whether this very conversation is among them."""
+        return self._all.get(conversation.name) is conversation
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Have `watcher(conversation)` called after every change; returns what ends this."""
@@ -126,8 +160,11 @@ class Conversations(Mapping[str, Conversation]):
         return name
 
     def _take(self, conversation: Conversation) -> Conversation:
+        before = self._all.get(conversation.name)
+        if before is not None:  # what is replaced belongs to nobody here any more
+            self._ends.pop(before)()
         self._all[conversation.name] = conversation
-        conversation.watch(self._tell)
+        self._ends[conversation] = conversation.watch(self._tell)
         return conversation
 
     def _tell(self, conversation: Conversation) -> None:

@@ -75,6 +75,10 @@ class Conversation:
         """Its name, by which it is found; a copy under another one is a `fork`."""
         return self._name
 
+    def _rename(self, name: str) -> None:
+        """Take another name; for those who find it by its name, see `Conversations.rename`."""
+        self._name = name
+
     @property
     def system(self) -> str | None:
         """The instruction message; None leaves it to the configuration, empty removes it."""

@@ -46,8 +46,9 @@ _Item = dict[str, Any]
 
 @dataclass(slots=True)
 class _Seen:
-    """A conversation as the journal has it."""
+    """A conversation as the journal has it, under the name that it has there."""
 
+    conversation: Conversation
     turns: list[Turn] = field(default_factory=list)
     system: str | None = None
 
@@ -144,8 +145,12 @@ class Journal:
     def _changed(self, conversation: Conversation) -> None:
         """Put down what is new in a conversation since the last look."""
         with self._lock:
+            self._follow_names()
+            if not self._conversations.holds(conversation):
+                return  # it was deleted meanwhile
             name = conversation.name
-            seen = self._seen.setdefault(name, _Seen())
+            seen = self._seen.setdefault(name, _Seen(conversation))
+            seen.conversation = conversation  # or another one in its place
             system = conversation.system
             if system != seen.system:
                 seen.system = system
@@ -155,6 +160,19 @@ class Journal:
             if current != self._current:
                 self._current = current
                 self._put("current", conversation=current)
+
+    def _follow_names(self) -> None:
+        """Put down which conversations have another name, or are no more."""
+        for name, seen in tuple(self._seen.items()):
+            new = seen.conversation.name
+            if self._conversations.holds(seen.conversation):
+                if new != name:
+                    self._seen[new] = self._seen.pop(name)
+                    self._put("renamed", conversation=name, name=new)
+                    self._current = new if self._current == name else self._current
+            elif name not in self._conversations:
+                del self._seen[name]
+                self._put("deleted", conversation=name)
 
     def _compare(self, conversation: Conversation, seen: _Seen) -> None:
         count = len(seen.turns)

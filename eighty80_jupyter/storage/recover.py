@@ -96,10 +96,12 @@ class _Event:
     """A line of a journal."""
 
     event: Literal[
-        "turns", "answers", "system", "current", "began", "round", "text", "thought", "ended"
-    ]
+        "turns", "answers", "system", "current", "renamed", "deleted",
+        "began", "round", "text", "thought", "ended",
+    ]  # fmt: skip
     at: float = 0.0
     conversation: str = ""
+    name: str = ""
     keep: int = 0
     turns: tuple[Turn, ...] = ()
     turn: str = ""
@@ -197,6 +199,16 @@ class _Replay:
                 self._systems[event.conversation] = event.system
             case "current":
                 self._current = event.conversation
+            case "renamed":
+                self._rename(event.conversation, event.name)
+            case "deleted":
+                self._turns.pop(event.conversation, None)
+                self._systems.pop(event.conversation, None)
+                self._begun = {
+                    turn: begun
+                    for turn, begun in self._begun.items()
+                    if begun.event.conversation != event.conversation
+                }
             case "began":
                 self._begun[event.turn] = _Begun(event)
             case "round" | "thought" | "text":
@@ -205,6 +217,18 @@ class _Replay:
             case "ended":
                 self._begun.pop(event.turn, None)
         self._at = max(self._at, event.at)
+
+    def _rename(self, name: str, new: str) -> None:
+        check_name(new)
+        if name in self._turns:
+            self._turns = {new if key == name else key: t for key, t in self._turns.items()}
+        if name in self._systems:
+            self._systems[new] = self._systems.pop(name)
+        if self._current == name:
+            self._current = new
+        for begun in self._begun.values():
+            if begun.event.conversation == name:
+                begun.event = replace(begun.event, conversation=new)
 
     def result(self, path: Path, unread: int) -> Recovered:
         """Return the conversations; turns that had not ended come last, as interrupted."""

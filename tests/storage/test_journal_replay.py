@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.conversation.branches import Conversations
+from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.storage.journal import Journal, _Progress
 from eighty80_jupyter.storage.recover import read_journal
@@ -33,7 +34,10 @@ from tests.support.scripted import ScriptedServer
 from tests.support.talks import exchanges, plain_exchange, plain_turn, turns
 from tests.support.waiting import wait_until
 
-WHAT = ("ask", "again", "choose", "undo", "reset", "restore", "fork", "new", "use", "system")
+WHAT = (
+    "ask", "again", "choose", "undo", "reset", "restore", "fork", "new", "use", "system", "rename",
+    "delete", "load",
+)  # fmt: skip
 
 
 @settings(deadline=None, max_examples=60)
@@ -85,6 +89,13 @@ def do(talks: Conversations, step: str, data: st.DataObject) -> None:
             talks.new()
         case "use":
             talks.use(data.draw(st.sampled_from(list(talks))))
+        case "rename":
+            talks.rename(data.draw(st.sampled_from(list(talks))), talks.free_name("renamed"))
+        case "delete":
+            talks.delete(data.draw(st.sampled_from(list(talks))))
+        case "load":
+            name = data.draw(st.sampled_from([*talks, "loaded"]))
+            talks.add(Conversation(name, [data.draw(turns())]))
         case "system":
             talk.system = data.draw(st.sampled_from([None, "", "Be brief."]))
 
@@ -99,6 +110,25 @@ def _session(
     yield made
     made.config.autosave = False
     made.close()
+
+
+def test_a_reply_that_is_under_way_follows_its_conversation(
+    session: Session, server: ScriptedServer, tmp_path: Path
+) -> None:
+    """What comes of a turn stands under the new name; of one that is deleted nothing is left."""
+    gate = threading.Event()
+    for name in ("kept", "gone"):
+        server.queue(sse_reply([chunk({"content": f"begun {name}"}), Gate(gate)]))
+        session.conversations.new(name)
+        session.start(f"to {name}")
+        killed(tmp_path, f"begun {name}")
+    session.conversations.rename("kept", "mended")
+    session.conversations.delete("gone")
+    found = read_journal(killed(tmp_path, '"deleted"'))
+    gate.set()
+    (conversation,) = found.conversations
+    assert (conversation.name, conversation[0].reply.text) == ("mended", "begun kept")
+    assert (found.prompts, found.unread) == ((), 0)
 
 
 def killed(tmp_path: Path, waited_for: str) -> Path:
