@@ -105,6 +105,42 @@ def test_a_name_stays_and_is_told_as_it_must_be_typed() -> None:
         talks.use("a b")
 
 
+def test_a_conversation_gets_another_name_and_keeps_its_place() -> None:
+    """It is the same one: found by its new name, told of, and current as before."""
+    talks = Conversations()
+    talks.new("a").commit(turn("q", "r"))
+    talks.new("b")
+    talks.use("a")
+    told: list[str] = []
+    talks.watch(lambda c: told.append(c.name))
+    assert talks.rename("a", " churn ") is talks.current
+    assert (list(talks), talks.current.name, told) == (["main", "churn", "b"], "churn", ["churn"])
+    assert talks.rename("churn", "churn") is talks.current
+    for name, new in (("churn", "b"), ("churn", ""), ("a", "c")):
+        with pytest.raises(UsageError):
+            talks.rename(name, new)
+    assert list(talks) == ["main", "churn", "b"]
+
+
+def test_a_conversation_that_is_deleted_is_found_no_more() -> None:
+    """The latest other one is gone on with; after the only one, one begins anew."""
+    talks = Conversations()
+    main, other = talks.current, talks.new("other")
+    main.commit(turn("q", "r"))
+    talks.new("third")
+    assert talks.delete("other").name == "third"
+    assert talks.delete("third") is main
+    told: list[str] = []
+    talks.watch(lambda c: told.append(c.name))
+    other.commit(turn("a", "b"))
+    assert told == []
+    assert talks.delete("main") is talks.current
+    assert talks.current is not main
+    assert ({name: len(talk) for name, talk in talks.items()}, told) == ({"main": 0}, ["main"])
+    with pytest.raises(UsageError, match="unknown conversation other"):
+        talks.delete("other")
+
+
 def test_watchers_are_told_of_every_change_until_they_end_it() -> None:
     conversations = Conversations()
     seen: list[tuple[str, int]] = []

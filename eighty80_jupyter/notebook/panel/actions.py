@@ -129,6 +129,11 @@ class Actions:
         self._wait_for_the_end()
         self._session.conversation.undo()
 
+    def delete(self) -> None:
+        """Take the current conversation away. Raises UsageError while an answer comes."""
+        self._wait_for_the_end()
+        self._session.conversations.delete(self._session.conversation.name)
+
     def stop(self) -> None:
         """Stop the answers that are under way in the current conversation."""
         for running in self.page.running:

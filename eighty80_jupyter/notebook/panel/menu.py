@@ -13,8 +13,11 @@ from eighty80_jupyter.notebook.panel.widgets import Setting
 from eighty80_jupyter.storage import store
 
 if TYPE_CHECKING:
+    from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.notebook.panel.actions import Actions
     from eighty80_jupyter.session.session import Session
+
+_DELETE = "Delete"
 
 
 class ConversationBar(HBox):  # type: ignore[misc]  # untyped
@@ -72,6 +75,7 @@ class ConversationBar(HBox):  # type: ignore[misc]  # untyped
             if self.menu.options != names:
                 self.menu.options = names
             self.menu.value = current
+        self._menu.refresh()
 
     def _use(self, change: Any) -> None:
         if not self._setting.active and change["new"] is not None:
@@ -79,7 +83,10 @@ class ConversationBar(HBox):  # type: ignore[misc]  # untyped
 
 
 class ConversationMenu(VBox):  # type: ignore[misc]  # untyped
-    """What can be done with a whole conversation: retry, fork, insert; save, load, export."""
+    """What can be done with a whole conversation: retry, fork, insert; its name; its file.
+
+    One with turns is deleted by a second click on the button, which then says how many they are.
+    """
 
     def __init__(self, session: Session, actions: Actions) -> None:
         self._session = session
@@ -89,6 +96,9 @@ class ConversationMenu(VBox):  # type: ignore[misc]  # untyped
             description="file", placeholder="conversation.json", tooltip="a path on this machine"
         )
         self.path.add_class("e80-grow")
+        self.name = Text(description="name", placeholder="another name for this conversation")
+        self.name.add_class("e80-grow")
+        self._asked: tuple[Conversation, int] | None = None  # what the next click deletes
         self.buttons = {
             "Retry": _button("Retry", "Ask the last prompt again", lambda: act(actions.retry)),
             "Fork": _button(
@@ -100,6 +110,14 @@ class ConversationMenu(VBox):  # type: ignore[misc]  # untyped
                 "Insert transcript",
                 "Put the conversation below the panel as an output that is saved",
                 lambda: act(actions.insert),
+            ),
+            "Rename": _button(
+                "Rename", "Give this conversation that name", lambda: act(self._rename)
+            ),
+            "Delete": _button(
+                _DELETE,
+                "Take this conversation away; the notebook and saved files stay as they are",
+                lambda: act(self._delete),
             ),
             "Save": self._file_button("Save", "Save the conversation to this file", self._save),
             "Load": self._file_button(
@@ -113,7 +131,8 @@ class ConversationMenu(VBox):  # type: ignore[misc]  # untyped
         }
         whole = [self.buttons[name] for name in ("Retry", "Fork", "Insert")]
         files = [self.buttons[name] for name in ("Save", "Load", "Export")]
-        rows = HBox(whole), HBox([self.path, *files])
+        naming = [self.buttons[name] for name in ("Rename", "Delete")]
+        rows = HBox(whole), HBox([self.name, *naming]), HBox([self.path, *files])
         for row in rows:
             row.add_class("e80-row")
         super().__init__(rows)
@@ -123,11 +142,40 @@ class ConversationMenu(VBox):  # type: ignore[misc]  # untyped
 
     def turn(self) -> None:
         """Open the menu, or close it up."""
-        self.layout.display = None if self.layout.display == "none" else "none"
+        if self.layout.display == "none":
+            self.layout.display = None
+        else:
+            self.close_up()
 
     def close_up(self) -> None:
         """Show no more of it than the button."""
         self.layout.display = "none"
+        self._ask_to_delete(None)
+
+    def refresh(self) -> None:
+        """Ask anew before a conversation is deleted that has changed since, or is another one."""
+        if self._asked != self._at_stake():
+            self._ask_to_delete(None)
+
+    def _rename(self) -> None:
+        self._session.conversations.rename(self._session.conversation.name, self.name.value)
+        self.name.value = ""
+
+    def _delete(self) -> None:
+        at_stake = self._at_stake()
+        if at_stake[1] and self._asked != at_stake:
+            self._ask_to_delete(at_stake)
+            return
+        self._ask_to_delete(None)
+        self._actions.delete()
+
+    def _at_stake(self) -> tuple[Conversation, int]:
+        return self._session.conversation, len(self._session.conversation)
+
+    def _ask_to_delete(self, asked: tuple[Conversation, int] | None) -> None:
+        self._asked = asked
+        turns = "" if asked is None else f"{asked[1]:,} turn{'s' * (asked[1] != 1)}"
+        self.buttons["Delete"].description = f"Really delete {turns}?" if asked else _DELETE
 
     def _save(self, path: str) -> None:
         file = store.save(

@@ -291,6 +291,9 @@ def test_the_last_turn_is_left_alone_while_an_answer_comes(
     browser.say("send", text="c")
     wait_until(lambda: len(browser.order) == 3, what="the third, which waits")
     assert [browser.turns[turn_id]["number"] for turn_id in browser.order] == [1, 2, 3]
+    for name in ("Undo", "Retry", "Delete", "Delete"):
+        buttons[name].click()
+    assert list(session.conversations) == ["main"]
     for name in ("Undo", "Retry"):
         buttons[name].click()
         assert "an answer is being written" in browser.last("notice")["text"]
@@ -599,6 +602,36 @@ def test_files(open_panel: Callable[[], Browser], session: Session, tmp_path: Pa
     files.path.value = str(tmp_path / "talk.md")
     files.buttons["Export"].click()
     assert (tmp_path / "talk.md").exists()
+
+
+def test_renaming_and_deleting(
+    open_panel: Callable[[], Browser], session: Session, server: ScriptedServer
+) -> None:
+    """One click renames; two delete, unless something has changed between them."""
+    browser = open_panel()
+    menu, bar = browser.panel.menu, browser.panel.bar
+    delete = menu.buttons["Delete"]
+    server.queue(stream_reply("One."), stream_reply("Two."))
+    session.ask("a")
+    menu.name.value = "main"
+    session.conversations.new("other")
+    menu.buttons["Rename"].click()
+    assert "there is a conversation main already" in browser.last("notice")["text"]
+    menu.name.value = "churn"
+    menu.buttons["Rename"].click()
+    wait_until(lambda: bar.menu.options == ("main", "churn"), what="the name in the bar")
+    assert (bar.menu.value, menu.name.value) == ("churn", "")
+    delete.click()  # it is empty
+    wait_until(lambda: bar.menu.options == ("main",), what="the end of the empty one")
+    delete.click()
+    assert delete.description == "Really delete 1 turn?"
+    session.ask("b")
+    wait_until(lambda: delete.description == "Delete", what="another question")
+    delete.click()
+    assert (delete.description, len(session.conversation)) == ("Really delete 2 turns?", 2)
+    delete.click()
+    wait_until(lambda: browser.done(0), what="the transcript to go")
+    assert (delete.description, list(session.conversations)) == ("Delete", ["main"])
 
 
 def test_nothing_is_left(
