@@ -132,7 +132,7 @@ class Reply:
 
     Where a type was asked for (`returns`), `value` is the first answer as a value of it, `values`
     are those of all answers, `attempts` tells how often it took, and `problems` say why there is no
-    value. Values stay in memory: a saved conversation holds the texts.
+    value, and `returns` is the type. These stay in memory: a saved conversation holds the texts.
     """
 
     choices: tuple[Choice, ...] = (Choice(),)
@@ -151,6 +151,7 @@ class Reply:
     values: tuple[Any, ...] = field(default=(), compare=False)
     attempts: int = 1
     problems: tuple[str, ...] = ()
+    returns: Any = field(default=None, compare=False, repr=False)
 
     @property
     def value(self) -> Any:

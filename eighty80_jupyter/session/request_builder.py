@@ -175,6 +175,7 @@ class RequestBuilder:
         modes = MODES[MODES.index(first) :] if wanted == "auto" else (first,)
         return TypedAnswer(
             shape=shape,
+            returns=options.returns,
             modes=modes,
             repairs=self._config.repairs,
             remember=lambda mode: self._modes.update({server: mode}),

@@ -47,7 +47,8 @@ class Session:
 
     That of the running kernel is `from eighty80_jupyter import chat`. `config` holds every setting,
     `conversations` the conversations by their names, `conversation` is the current one,
-    `session[name]` another; `last` is the latest reply. `requests` makes what a turn is given out
+    `session[name]` another; `last` is the latest reply, `asked` has the ids of the turns that were
+    asked here, `on_page` of those that a page keeps. `requests` makes what a turn is given out
     of the settings. `namespace` holds the variables that prompts can name, those of the notebook;
     None leaves `{{...}}` alone. `tools` holds the tools that a turn can offer; `@session.tool` adds
     a function. `confirmer` asks the user before a call; None: what must be asked about is refused.
@@ -65,6 +66,8 @@ class Session:
         self.config = config or ChatConfig()
         self.conversations = Conversations()
         self.last: Reply | None = None
+        self.asked: set[str] = set()
+        self.on_page: set[str] = set()
         self.tools = ToolBox()
         self.tool = self.tools.tool
         self.requests = RequestBuilder(self.config, self.tools, environ)
@@ -285,6 +288,8 @@ class Session:
         reply, place = running.reply, running.request.place
         if reply is None:
             return
+        if place.keep:
+            self.asked.add(place.again or running.id)
         # A turn answered again and not kept is a trial, which counts only once somebody adopts it.
         trial = place.again is not None and not place.keep
         if not trial and (reply.status == "complete" or not reply.empty):

@@ -6,6 +6,7 @@ import os
 import stat
 import sys
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -56,13 +57,18 @@ def read_file(path: str | os.PathLike[str], limit: int) -> bytes:
         raise UsageError(f"cannot read {str(path)[:200]}: {reason(error)}") from None
 
 
-def write_file(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes, *, private: bool = True) -> None:
     """Put `data` into the place of what the file held: all of it, or nothing is changed.
 
-    A new file is private to the user, one that was there keeps its mode. Raises UsageError.
+    A new file is private to the user; one that is not `private` has the mode of any new file, by
+    the umask. One that was there keeps its mode. Raises UsageError.
     """
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+        if private:
+            descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+        else:
+            name = str(path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex[:12]}"))
+            descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {reason(error)}") from None
     beside = Path(name)
@@ -71,8 +77,10 @@ def write_file(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else PRIVATE
-        beside.chmod(mode)
+        if path.exists():
+            beside.chmod(stat.S_IMODE(path.stat().st_mode))
+        elif private:
+            beside.chmod(PRIVATE)
         beside.replace(path)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {reason(error)}; it is as it was") from None

@@ -134,12 +134,18 @@ def read_conversation(value: Any) -> Conversation:
 def as_seen(conversation: Conversation, seen: Callable[[str, int], bool]) -> Conversation:
     """Return a conversation that says of each prompt whether a person has seen it as it was typed.
 
-    `seen` tells it for the id of a turn and the number of its alternative, from 0.
+    `seen` tells it for the id of a turn and the number of its alternative, from 0. A type of an
+    answer is no text, and does not come from a file.
     """
     turns = []
     for turn in conversation:
         exchanges = (
-            dataclasses.replace(e, seen=seen(turn.id, n)) for n, e in enumerate(turn.alternatives)
+            dataclasses.replace(
+                e,
+                seen=seen(turn.id, n),
+                reply=dataclasses.replace(e.reply, returns=None, values=()),
+            )
+            for n, e in enumerate(turn.alternatives)
         )
         turns.append(dataclasses.replace(turn, alternatives=tuple(exchanges)))
     summary = conversation.summary

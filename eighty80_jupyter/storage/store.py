@@ -16,6 +16,7 @@ import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from eighty80_jupyter.conversation.branches import Conversations
@@ -95,13 +96,18 @@ def load(path: str | os.PathLike[str]) -> list[Conversation]:
 
 
 def adopt(
-    conversations: Conversations, loaded: Sequence[Conversation], *, copies: bool = True
+    conversations: Conversations,
+    loaded: Sequence[Conversation],
+    *,
+    copies: bool = True,
+    missing: Mapping[str, str] = MappingProxyType({}),
 ) -> list[str]:
     """Take conversations into a session and go on with the first; return a line for each.
 
     One keeps its name if that is free, or if the conversation of that name is empty or the same.
     Else it gets a free one. Without `copies` one is also left out if all of its turns are in the
-    conversation of that name, which may have gone on.
+    conversation of that name, which may have gone on. `missing` says by its name what of one there
+    is, where that is not all.
     """
     lines = []
     for conversation in reversed(loaded):
@@ -127,7 +133,7 @@ def adopt(
         count = len(taken)
         turns = "1 turn" if count == 1 else f"{count:,} turns"
         why = "" if taken.name == name else f" (there is another {name})"
-        lines.append(f"{taken.name}: {turns}{why}")
+        lines.append(f"{taken.name}: {missing.get(name, turns)}{why}")
     return lines[::-1]
 
 

@@ -29,14 +29,16 @@ _SHOWN = 5  # problems that the model is told
 class TypedAnswer:
     """A typed answer as a turn asks for it.
 
-    `modes` are the ways to ask, the first one first: the next one counts where a server refuses it,
-    and `remember` is told. `repairs` is how often the model is asked to mend its answer.
+    `returns` is the type as it was given. `modes` are the ways to ask, the first one first: the
+    next one counts where a server refuses it, and `remember` is told. `repairs` is how often the
+    model is asked to mend its answer.
     """
 
     shape: Shape
     modes: tuple[Mode, ...] = MODES
     repairs: int = 2
     remember: Callable[[Mode], None] = lambda _mode: None
+    returns: Any = None
 
     def fields(self, mode: Mode) -> dict[str, Any]:
         """Return the fields of the body that ask for it."""

@@ -76,8 +76,13 @@ def _reply(running: RunningTurn, start: float, status: Status, error: str) -> Re
         status=status,
         error=error,
     )
+    typed = running.request.typed
     reply = replace(
-        reply, values=running.values, attempts=running.attempts, problems=running.problems
+        reply,
+        values=running.values,
+        attempts=running.attempts,
+        problems=running.problems,
+        returns=None if typed is None else typed.returns,
     )
     if not running.rounds and not running.rejected:
         return reply

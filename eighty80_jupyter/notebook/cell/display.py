@@ -243,7 +243,7 @@ def reply_metadata(reply: Reply, messages: Sequence[Message]) -> dict[str, Any]:
     Pictures and sounds stand as their names: the notebook would grow by all of them.
     """
     return {
-        "messages": [replace(m, content=m.text).to_wire() for m in messages],
+        "messages": [_kept_message(message) for message in messages],
         "model": reply.model or reply.parameters.get("model", ""),
         "parameters": dict(reply.parameters),
         "usage": reply.usage.to_dict() if reply.usage else None,
@@ -251,7 +251,18 @@ def reply_metadata(reply: Reply, messages: Sequence[Message]) -> dict[str, Any]:
         "status": reply.status,
         "seconds": round(reply.seconds, 4),
         **({"calls": [asdict(call) for call in reply.calls]} if reply.calls else {}),
+        **({"tool_seconds": round(reply.tool_seconds, 4)} if reply.tool_seconds else {}),
     }
+
+
+def _kept_message(message: Message) -> dict[str, Any]:
+    """Return a message with what the server may want back: as `extra`, which is not its own."""
+    text = None if message.content is None else message.text
+    kept = replace(message, content=text).to_wire()
+    for call, values in zip(message.tool_calls, kept.get("tool_calls", ()), strict=False):
+        if call.extra:
+            values["extra"] = dict(call.extra)
+    return {**kept, "extra": dict(message.extra)} if message.extra else kept
 
 
 class Progress:

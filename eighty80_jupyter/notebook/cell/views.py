@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.outputs import QUIET, QUOTED, folded
-from eighty80_jupyter.notebook.cell.summary import last_line
+from eighty80_jupyter.notebook.cell.summary import last_line, which_answer
 from eighty80_jupyter.notebook.cell.tool_display import Line, entries_html, entries_of
 from eighty80_jupyter.notebook.markdown.page_text import page_text
 from eighty80_jupyter.notebook.markdown.render import render
@@ -140,8 +140,8 @@ def code_html(text: str, language: str) -> str:
 
 def _which(turn: Turn) -> str:
     """Say which of several answers counts."""
-    count = len(turn.alternatives)
-    return "" if count == 1 else f" · {turn.chosen + 1} of {count}"
+    which = which_answer(turn)
+    return f" · {which}" if which else ""
 
 
 def _before(conversation: Conversation, shown: range) -> list[str]:

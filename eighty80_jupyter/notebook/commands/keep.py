@@ -55,6 +55,7 @@ def export(context: CommandContext, path: str) -> None:
         secret=context.session.secrets,
         system=context.session.config.system,
         tools=context.session.tools,
+        address=context.session.address,
     )
     context.say(f"Exported {_named(context)} to {file.name}.")
 

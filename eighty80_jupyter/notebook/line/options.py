@@ -299,6 +299,11 @@ class LineOptions:
         pattern=NUMBER,
         number=True,
     )
+    anyway: bool = _option(
+        "correct",
+        "with --retry and --continue: ask though a tool is not there, or the server is another",
+        goes_with=("retry", "continue"),
+    )
     continue_: bool = _option(
         "correct",
         "have the last answer go on where it was cut",

@@ -15,10 +15,11 @@ from eighty80_jupyter.conversation.events import RoundBegan
 from eighty80_jupyter.errors import APIError, ChatInterrupted, ReplyFormatError
 from eighty80_jupyter.notebook.cell.display import SCHEMA, NotebookWriter, has_pages
 from eighty80_jupyter.notebook.cell.dry_run import dry_run_html, dry_run_text
+from eighty80_jupyter.notebook.cell.summary import which_answer
 from eighty80_jupyter.notebook.cell.terminal import make_terminal_writer
 from eighty80_jupyter.notebook.cell.value import ValueTerminalWriter
 from eighty80_jupyter.notebook.magic.prompt_request import Question
-from eighty80_jupyter.notebook.saved.metadata import turn_metadata
+from eighty80_jupyter.notebook.saved.metadata import asked_in_python, turn_metadata
 from eighty80_jupyter.session.options import TurnOptions
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def ask(context: CommandContext, question: Question) -> None:
     finally:
         turn = _turn(question, reply)
         notes = [*question.prepared.notes, *_alternatives(question, turn)]
-        kept = turn_metadata(question.conversation, turn) if turn else None
+        kept = _kept(context, question, turn) if turn else None
         drawn = reply if question.begun is None else _rest(reply, question.begun)
         writer.finish(drawn, turn.messages if turn else (), notes, kept)
         typed = question.options.returns is not None
@@ -55,6 +56,13 @@ def ask(context: CommandContext, question: Question) -> None:
             context.shell.user_ns[context.options.into] = _value(reply) if typed else reply
     context.reply = reply
     _hint(context, question.prepared)
+
+
+def _kept(context: CommandContext, question: Question, turn: Turn) -> dict[str, Any]:
+    """Return what the page keeps of a turn, which stands on it from now on."""
+    session, conversation = context.session, question.conversation
+    session.on_page.add(turn.id)
+    return turn_metadata(conversation, turn) | asked_in_python(session, conversation, turn)
 
 
 def _value(reply: Reply) -> Any:
@@ -126,7 +134,7 @@ def _alternatives(question: Question, turn: Turn | None) -> list[str]:
     if turn is None or len(turn.alternatives) == 1:
         return []
     place = (question.conversation.find(turn.id) or 0) + 1
-    return [f"turn {place}, answer {turn.chosen + 1} of {len(turn.alternatives)}"]
+    return [f"turn {place}, answer {which_answer(turn)}"]
 
 
 def _writer(context: CommandContext, question: Question) -> Writer:

@@ -13,6 +13,7 @@ from eighty80_jupyter.notebook.commands.branch import conversation_in
 from eighty80_jupyter.notebook.commands.fix import failure_prompt
 from eighty80_jupyter.notebook.compare.variants import prompt_of
 from eighty80_jupyter.notebook.line.options import OPTIONS, LineOptions
+from eighty80_jupyter.notebook.saved.asked import what_differs
 from eighty80_jupyter.prompt import parts
 from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
 from eighty80_jupyter.session.options import Tools, TurnOptions
@@ -57,6 +58,8 @@ def question(context: CommandContext, prompt: str, *, first_line: int) -> Questi
     context.session.requests.typed(options)  # the same
     if context.options.retry is not None:
         turn = conversation.numbered(context.options.retry)
+        if options.returns is None and "response_format" not in options.parameters:
+            options = replace(options, returns=turn.reply.returns)
         return Question(
             prepared=prompt_of(turn),
             conversation=conversation,
@@ -215,8 +218,16 @@ def _as_before(
 ) -> TurnOptions:
     """Return the options of a turn that is asked again, those of the line over them.
 
-    Its tools are offered that are still there, where the line says nothing else.
+    Its tools are offered, where the line says nothing else. Raises UsageError where one is not
+    there, or another kernel asked it at another server, and --anyway does not stand on the line.
     """
+    differs = what_differs(context.session, turn, tools=options.tools is None)
+    if differs and not context.options.anyway:
+        how = "--continue" if context.options.continue_ else "--retry"
+        raise UsageError(
+            f"it would not be asked as it was: {'; '.join(differs)}. Nothing was sent; "
+            f"{how} --anyway sends it all the same"
+        )
     known = [name for name in turn.exchange.tools if name in context.session.tools]
     options = replace(
         options,

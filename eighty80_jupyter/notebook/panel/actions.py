@@ -17,6 +17,7 @@ from eighty80_jupyter.notebook.compare import variants
 from eighty80_jupyter.notebook.panel.page import Page, Tell
 from eighty80_jupyter.notebook.panel.questions import PanelConfirmer, Questions
 from eighty80_jupyter.notebook.panel.saved import SavedOutputs
+from eighty80_jupyter.notebook.saved.asked import what_differs
 from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
 from eighty80_jupyter.session.options import TurnOptions
 from eighty80_jupyter.text import clean_json
@@ -120,9 +121,13 @@ class Actions:
         if index < 0:
             raise UsageError("there is nothing to retry: the conversation has no turns yet")
         turn = conversation[index]
-        known = self._session.tools
-        tools = [name for name in turn.exchange.tools if name in known]
-        self._begin(variants.prompt_of(turn), turn.id, "", None, tools=tools or None)
+        if differs := what_differs(self._session, turn):
+            raise UsageError(
+                f"it would not be asked as it was: {'; '.join(differs)}. Nothing was sent; "
+                f"%chat --retry {index + 1} --anyway sends it all the same"
+            )
+        tools, returns = list(turn.exchange.tools) or None, turn.reply.returns
+        self._begin(variants.prompt_of(turn), turn.id, "", None, tools=tools, returns=returns)
 
     def undo(self) -> None:
         """Take the last turn away. Raises UsageError."""
@@ -191,15 +196,25 @@ class Actions:
         view: Any,
         *,
         tools: list[str] | None = None,
+        returns: Any = None,
     ) -> None:
-        """Begin a turn with these tools, or those of the settings; `text` was typed for it."""
+        """Begin a turn with these tools, or those of the settings; `text` was typed for it.
+
+        `returns` is the type of the answer.
+        """
         confirmer = PanelConfirmer(self.questions)
         place = self._place(again)
         run = self.context.copy().run
         with self._beginning:  # it may fail at once, and must not be told before it was noted
             running = run(
-                self._session.start, prompt, place=place, tools=tools, confirmer=confirmer
+                self._session.start,
+                prompt,
+                place=place,
+                tools=tools,
+                returns=returns,
+                confirmer=confirmer,
             )
+            self._session.on_page.add(running.id)  # the panel's output keeps it
             with self._lock:
                 self._begun[running.id] = _Begun(view, text, confirmer)
             if text:

@@ -1,11 +1,14 @@
-"""The text that asks a turn's prompt again, in a cell or in the panel."""
+"""A turn that is asked again, in a cell or in the panel: its text, and what differs by now."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from eighty80_jupyter.conversation.outgoing import server_mark
+
 if TYPE_CHECKING:
     from eighty80_jupyter.conversation.turn import Turn
+    from eighty80_jupyter.session.session import Session
 
 
 def asked_again(turn: Turn) -> tuple[str, bool]:
@@ -18,6 +21,22 @@ def asked_again(turn: Turn) -> tuple[str, bool]:
     if not text:
         return _text(turn.messages[0].content), True
     return text, "{{" in text and text == turn.prompt
+
+
+def what_differs(session: Session, turn: Turn, *, tools: bool = True) -> list[str]:
+    """Return what a request for the turn would lack, or have otherwise, in words.
+
+    That are the tools that are not there, unless others are named instead (`tools` is False), and
+    for a turn that another kernel has asked the server. Where it has gone since in this kernel is
+    what the user has set.
+    """
+    missing = [name for name in turn.exchange.tools if name not in session.tools] if tools else []
+    found = [f"tool {name} is not defined here" for name in missing]
+    server, address = turn.exchange.server, session.address
+    ours = session.is_local and turn.reply.parameters.get("model") == session.config.model
+    if server and turn.id not in session.asked and not ours and server != server_mark(address):
+        found.append(f"another server than {address} answered it")
+    return found
 
 
 def _text(content: Any) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +22,7 @@ from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
 from eighty80_jupyter.notebook.saved.export_html import page
 from eighty80_jupyter.notebook.saved.export_markdown import markdown
 from eighty80_jupyter.notebook.saved.export_notebook import notebook
+from eighty80_jupyter.notebook.saved.heading import heading
 from eighty80_jupyter.storage.files import locked, read_file, target, write_file
 from eighty80_jupyter.storage.omit import Secrets, conversation_without, without_secrets
 from eighty80_jupyter.storage.serialization import from_json, to_json
@@ -28,7 +30,14 @@ from eighty80_jupyter.storage.serialization import from_json, to_json
 if TYPE_CHECKING:
     from eighty80_jupyter.tools.toolbox import Tool
 
-_Tools = Sequence[Mapping[str, Any]]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Beside:
+    """What stands in an export beside the conversation: its heading, and the tools of its turns."""
+
+    heading: list[tuple[str, str]]
+    tools: list[dict[str, Any]]
+
 
 LIMIT = 1_000_000_000  # bytes of a file that may be written over
 # The sum of what this kernel wrote to each file.
@@ -44,13 +53,16 @@ def export(
     secret: Secrets = None,
     system: str | None = None,
     tools: Mapping[str, Tool] | None = None,
+    address: str = "",
 ) -> Path:
     """Write a conversation in the form that the suffix of `path` names, and return the path.
 
     `.md`, `.html`, `.ipynb`, `.jsonl`. `without` and `secret` are as for `chat.store.save`;
     `system` is the instruction of a conversation that has none of its own, `tools` are those whose
-    descriptions stand beside the calls in JSON lines. Raises UsageError for another suffix, and for
-    a file that is there and is no such export.
+    descriptions stand beside the calls in JSON lines and above the cells that offer them, and
+    `address` is that of the present server, whose name stands in the heading. The file has the mode
+    of any new file: it is made to be handed on. Raises UsageError for another suffix, and for a
+    file that is there and is no such export.
     """
     file = target(path)
     write, is_ours = form_of(file)
@@ -60,7 +72,8 @@ def export(
     shown = conversation_without(conversation, without, secret)
     known = tools or {}
     described = [known[name].to_wire() for name in _tools_of(shown) if name in known]
-    data = write(shown, without_secrets(described, secret))
+    beside = _Beside(heading=heading(shown, address), tools=without_secrets(described, secret))
+    data = write(shown, beside)
     with locked(file):
         there = read_file(file, LIMIT) if file.exists() else b""
         if there and _written.get(file) != _sum(there) and not is_ours(there, data):
@@ -68,7 +81,7 @@ def export(
                 f"{path} is something else, or was changed since it was exported; "
                 "export under another name, or remove it"
             )
-        write_file(file, data)
+        write_file(file, data, private=False)
         _written[file] = _sum(data)
     return file
 
@@ -91,10 +104,8 @@ def form_of(file: Path) -> _Form:
     return form
 
 
-def _marked(
-    write: Callable[[Conversation], str], conversation: Conversation, _tools: _Tools
-) -> bytes:
-    text = write(conversation).encode("utf-8", "replace")
+def _marked(write: _Write, conversation: Conversation, beside: _Beside) -> bytes:
+    text = write(conversation, beside.heading).encode("utf-8", "replace")
     return f"{_MARK}{_sum(text)} -->\n".encode() + text
 
 
@@ -103,8 +114,8 @@ def _is_marked(data: bytes, _new: bytes) -> bool:
     return head == f"{_MARK}{_sum(rest)} -->".encode()
 
 
-def _notebook(conversation: Conversation, _tools: _Tools) -> bytes:
-    made = notebook(conversation)
+def _notebook(conversation: Conversation, beside: _Beside) -> bytes:
+    made = notebook(conversation, beside.heading, beside.tools)
     made["metadata"][NAMESPACE] = {"sha256": _cells_sum(made["cells"])}
     return to_json(made, indent=True) + b"\n"
 
@@ -133,12 +144,12 @@ def _joined(value: Any) -> Any:
     return value
 
 
-def _lines(conversation: Conversation, tools: _Tools) -> bytes:
+def _lines(conversation: Conversation, beside: _Beside) -> bytes:
     """Return the conversation in the form in which OpenAI's fine-tuning takes it, as one line."""
     messages = conversation.to_messages()
     if conversation.system:
         messages.insert(0, {"role": "system", "content": conversation.system})
-    described = {"tools": tools} if tools else {}
+    described = {"tools": beside.tools} if beside.tools else {}
     return to_json({"messages": messages, **described}) + b"\n"
 
 
@@ -156,7 +167,8 @@ def _sum(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-_Form = tuple[Callable[[Conversation, _Tools], bytes], Callable[[bytes, bytes], bool]]
+_Write = Callable[[Conversation, list[tuple[str, str]]], str]
+_Form = tuple[Callable[[Conversation, _Beside], bytes], Callable[[bytes, bytes], bool]]
 FORMS: Mapping[str, _Form] = MappingProxyType(
     {
         ".md": (partial(_marked, markdown), _is_marked),

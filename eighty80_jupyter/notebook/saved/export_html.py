@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from eighty80_jupyter.notebook.cell.summary import which_answer
 from eighty80_jupyter.notebook.cell.tool_display import entries_html, entries_of
 from eighty80_jupyter.notebook.cell.views import reply_html
 from eighty80_jupyter.notebook.markdown.page_text import page_attribute, page_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from eighty80_jupyter.api.messages import Message
     from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.conversation.turn import Turn
@@ -40,6 +43,7 @@ _STYLE = """
 body { max-width: 50rem; margin: 2rem auto; padding: 0 1rem; line-height: 1.5;
   font-family: system-ui, sans-serif; background: #fff; color: #1a1a1a; overflow-wrap: break-word; }
 h1, h2 { line-height: 1.2; }
+ul.head { list-style: none; padding: 0; opacity: 0.7; font-size: 0.9rem; }
 h2.who { font-size: 1rem; margin: 2rem 0 0.5rem; opacity: 0.7; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 pre.typed { font-family: inherit; border-left: 3px solid #8886; padding-left: 0.8rem; margin: 0; }
@@ -49,11 +53,17 @@ img { max-width: 100%; }
 """
 
 
-def page(conversation: Conversation) -> str:
-    """Return a whole page. Formulas stand as they were written: there is nothing to set them."""
+def page(conversation: Conversation, heading: Sequence[tuple[str, str]] = ()) -> str:
+    """Return a whole page, with the `heading` below its title.
+
+    Formulas stand as they were written: there is nothing to set them.
+    """
     parts = [_turn(number, turn) for number, turn in enumerate(conversation, 1)]
     if conversation.system:
         parts.insert(0, f'<h2 class="who">Instruction</h2>{_typed(conversation.system)}')
+    if heading:
+        facts = "".join(f"<li>{title}: {page_text(text)}</li>" for title, text in heading)
+        parts.insert(0, f'<ul class="head">{facts}</ul>')
     dark = "".join(f"--jp-{name}: {colour}; " for name, colour in _DARK.items())
     name = conversation.name
     return (
@@ -69,14 +79,14 @@ def page(conversation: Conversation) -> str:
 
 
 def _turn(number: int, turn: Turn) -> str:
-    count = len(turn.alternatives)
-    which = f" (answer {turn.chosen + 1} of {count})" if count > 1 else ""
+    which = f" (answer {which_answer(turn)})" if len(turn.alternatives) > 1 else ""
     entries = entries_of(turn.messages, turn.reply.calls)
     calls = entries_html(entries) if entries else ""
     return (
         f'<section>\n<h2 class="who">{number} · You</h2>'
         f"{_typed(turn.prompt)}{_pictures(turn.messages[0])}\n"
-        f'<h2 class="who">{number} · Model{which}</h2>{calls}\n{reply_html(turn.reply)}\n</section>'
+        f'<h2 class="who">{number} · Model{page_text(which)}</h2>{calls}\n'
+        f"{reply_html(turn.reply)}\n</section>"
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from eighty80_jupyter.notebook.cell.summary import last_line
+from eighty80_jupyter.notebook.cell.summary import last_line, which_answer
 from eighty80_jupyter.notebook.markdown.math import without_commands
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from eighty80_jupyter.api.messages import Message
     from eighty80_jupyter.conversation.conversation import Conversation
@@ -23,13 +23,15 @@ _OPENS = re.compile(
 _BACKQUOTES = re.compile("`+")
 
 
-def markdown(conversation: Conversation) -> str:
-    """Return a document with a heading for each prompt and each answer.
+def markdown(conversation: Conversation, heading: Sequence[tuple[str, str]] = ()) -> str:
+    """Return a document with a heading for each prompt and each answer, below the `heading`.
 
     Prompts, arguments and results stand in fences, as they are. Answers are Markdown; a fence or a
     comment in one that was not closed ends with it.
     """
     parts = [f"# {_line(conversation.name)}"]
+    if heading:
+        parts.append("\n".join(f"- {title}: {_line(text)}" for title, text in heading))
     if conversation.system:
         parts += ["## Instruction", fenced(conversation.system)]
     for number, turn in enumerate(conversation, 1):
@@ -64,9 +66,8 @@ def closed(text: str) -> str:
 def _turn(number: int, turn: Turn) -> Iterator[str]:
     yield f"## {number} · You"
     yield fenced(turn.prompt)
-    count = len(turn.alternatives)
-    which = f" (answer {turn.chosen + 1} of {count})" if count > 1 else ""
-    yield f"## {number} · Model{which}"
+    which = f" (answer {which_answer(turn)})" if len(turn.alternatives) > 1 else ""
+    yield f"## {number} · Model{which and f' {_line(which)}'}"
     results = {m.tool_call_id: m.text for m in turn.messages if m.role == "tool"}
     for message in turn.messages[1:-1]:
         if message.role != "tool":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from eighty80_jupyter.notebook.saved.asked import asked_again
 from eighty80_jupyter.notebook.saved.metadata import turn_metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.conversation.turn import Turn
@@ -24,25 +25,43 @@ if TYPE_CHECKING:
 _KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 
 
-def notebook(conversation: Conversation) -> dict[str, Any]:
+def notebook(
+    conversation: Conversation,
+    heading: Sequence[tuple[str, str]] = (),
+    tools: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
     """Return a notebook (nbformat 4.5): the extension, the instruction, a cell for each turn.
 
-    Prompts stand as they were typed, with the parameters that were set but for the model. The
-    outputs are those of the cells that asked, so that `%chat --restore` reads them back.
+    Its cells ask what was asked: prompts stand as they were typed, with the parameters that were
+    set and the names of the tools that were offered. What the first cell with a tool needs stands
+    above it as a comment; `tools` are their descriptions, as a request has them. The outputs are
+    those of the cells that asked, so that `%chat --restore` reads them back.
     """
     first = "%load_ext eighty80_jupyter"
+    models = {str(turn.reply.parameters.get("model") or "") for turn in conversation}
+    model = models.pop() if len(models) == 1 else ""
+    if model:
+        first += f"\n%chat --set model={shlex.quote(model)}"
     if conversation.name != "main":
         first += f"\n%chat --new={shlex.quote(conversation.name)}"
     cells = [_cell(0, first)]
+    described = {str(tool["function"]["name"]): tool["function"] for tool in tools}
     if conversation.system:
         text = (
             "from eighty80_jupyter import chat\n\n"
             f"chat.conversation.system = {conversation.system!r}"
         )
         cells.append(_cell(1, text))
+    named: set[str] = set()
     for number, turn in enumerate(conversation, 1):
         outputs = _outputs(conversation, number, turn)
-        cells.append(_cell(len(cells), _source(turn), outputs))
+        new = [name for name in turn.exchange.tools if name not in named]
+        named.update(new)
+        source = _needs(new, described) + _source(turn, with_model=not model)
+        cells.append(_cell(len(cells), source, outputs))
+    if heading:
+        text = "\n".join(f"- {title}: {_plain(words)}" for title, words in heading)
+        cells.insert(0, _heading_cell(f"# {_plain(conversation.name)}\n\n{text}"))
     return {
         "nbformat": 4,
         "nbformat_minor": 5,
@@ -62,9 +81,45 @@ def _cell(number: int, source: str, outputs: list[dict[str, Any]] | None = None)
     }
 
 
-def _source(turn: Turn) -> str:
+def _heading_cell(source: str) -> dict[str, Any]:
+    return {"cell_type": "markdown", "id": "heading", "metadata": {}, "source": source}
+
+
+def _plain(text: str) -> str:
+    """Return a text on one line, with nothing in it that Markdown reads."""
+    return re.sub(r"([\\`*_{}\[\]<>#|!$])", r"\\\1", " ".join(text.split()))
+
+
+def _needs(names: Sequence[str], described: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the comment that says how the tools of a cell have to be registered.
+
+    Their own code is not in it, which may hold anything.
+    """
+    if not names:
+        return ""
+    lines = ["# Run first, with the function of the notebook that asked:"]
+    for name in names:
+        tool = described.get(name, {})
+        parameters = tool.get("parameters", {})
+        required = parameters.get("required", ())
+        given = ", ".join(
+            one if one in required else f"{one}=..." for one in parameters.get("properties", {})
+        )
+        says = " ".join(str(tool.get("description", "")).split())
+        lines += ["# @chat.tool", f"# def {name}({given if tool else '...'}):"]
+        lines += [f"#     {json.dumps(says, ensure_ascii=False)}"] if says else []
+    return "\n".join(lines) + "\n"
+
+
+def _source(turn: Turn, *, with_model: bool) -> str:
     """Return the cell that asks the prompt again."""
-    options = options_of(turn.reply.parameters)
+    parameters = turn.reply.parameters
+    options = options_of(parameters)
+    model = parameters.get("model")
+    if with_model and isinstance(model, str) and model:
+        options = f" -m {shlex.quote(model)}{options}"
+    if turn.exchange.tools:
+        options += f" --tools {shlex.quote(','.join(turn.exchange.tools))}"
     source, is_raw = asked_again(turn)
     if is_raw and "{{" in source:
         options += " --raw"

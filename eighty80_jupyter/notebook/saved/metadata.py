@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.conversation.branches import Conversations
     from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.conversation.turn import Turn
+    from eighty80_jupyter.session.session import Session
 
 MOST_KEPT = 200_000  # characters: what a panel keeps is sent again after every turn
 # What all turns of a conversation have in common, or what their places tell.
@@ -67,11 +68,19 @@ def turn_metadata(conversation: Conversation, turn: Turn) -> dict[str, Any]:
         "further": [_answer(choice) for choice in further] or None,
         "attached": sum(map(_attached, turn.messages)) or None,
         "tools": list(turn.exchange.tools) or None,
+        "server": turn.exchange.server or None,
         "rounds": turn.reply.rounds if turn.reply.rounds > 1 else None,
         "error": turn.reply.error or None,
         "notes": list(turn.reply.notes) or None,
     }
     return {name: value for name, value in values.items() if value is not None}
+
+
+def asked_in_python(session: Session, conversation: Conversation, turn: Turn) -> dict[str, Any]:
+    """Return what a page keeps of the turns before one that stand on no page: their numbers."""
+    before = enumerate(conversation.turns(before=turn.id), 1)
+    numbers = [n for n, one in before if one.id in session.asked and one.id not in session.on_page]
+    return {"in_python": numbers} if numbers else {}
 
 
 class PanelPage:

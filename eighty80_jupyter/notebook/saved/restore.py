@@ -30,6 +30,17 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 LIMIT = 1_000_000_000  # bytes of a notebook
+MOST_TURNS = 100_000  # of a conversation that are counted: a number may come from anybody
+_SHOWN = 5  # numbers of turns that are named
+
+
+# What is never a server's own field of these: it would take the place of what is read.
+_CALL_FIELDS = frozenset({"id", "type", "function"})
+_MESSAGE_FIELDS = frozenset({"role", "content", "tool_calls", "tool_call_id"})
+
+
+def _extra(values: Mapping[str, Any] | None, known: frozenset[str]) -> dict[str, Any] | None:
+    return {name: value for name, value in (values or {}).items() if name not in known} or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,7 @@ class _Function:
 class _Call:
     id: str
     function: _Function
+    extra: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +64,20 @@ class _Message:
     content: str | tuple[Part, ...] | None = None
     tool_calls: tuple[_Call, ...] = ()
     tool_call_id: str | None = None
+    extra: Mapping[str, Any] | None = None
 
     def to_message(self) -> Message:
         calls = tuple(
-            ToolCall(id=call.id, name=call.function.name, arguments=call.function.arguments)
+            ToolCall(
+                id=call.id,
+                name=call.function.name,
+                arguments=call.function.arguments,
+                extra=_extra(call.extra, _CALL_FIELDS),
+            )
             for call in self.tool_calls
         )
-        return Message(self.role, self.content, calls, self.tool_call_id)
+        extra = _extra(self.extra, _MESSAGE_FIELDS) if self.role == "assistant" else None
+        return Message(self.role, self.content, calls, self.tool_call_id, extra)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +105,9 @@ class _SavedTurn:
     further: tuple[Choice, ...] = ()
     attached: int = 0
     tools: tuple[str, ...] = ()
+    server: str = ""
+    in_python: tuple[int, ...] = ()
+    tool_seconds: float = 0.0
     rounds: int = 1
     error: str = ""
     notes: tuple[str, ...] = ()
@@ -99,7 +121,10 @@ def restore(conversations: Conversations, path: str | os.PathLike[str]) -> list[
     is; a name that is taken is not taken away. Raises UsageError, and then nothing has changed.
     """
     kept = _read(path)
-    lines = adopt(conversations, _conversations(kept), copies=False)
+    pages = _pages(kept)
+    loaded = pages.conversations()
+    missing = {made.name: told for made in loaded if (told := pages.missing(made))}
+    lines = adopt(conversations, loaded, copies=False, missing=missing)
     if attached := len({entry.id for entry in kept if entry.attached}):
         turns = "1 turn" if attached == 1 else f"{attached:,} turns"
         lines.append(f"without the pictures and sounds of {turns}, which a page does not keep")
@@ -111,7 +136,7 @@ def read_notebook(path: str | os.PathLike[str]) -> list[Conversation]:
 
     Raises UsageError for a file that is no notebook, or has no turns, or of a later version.
     """
-    return _conversations(_read(path))
+    return _pages(_read(path)).conversations()
 
 
 def _read(path: str | os.PathLike[str]) -> list[_SavedTurn]:
@@ -136,11 +161,11 @@ def _read(path: str | os.PathLike[str]) -> list[_SavedTurn]:
     return kept
 
 
-def _conversations(kept: list[_SavedTurn]) -> list[Conversation]:
+def _pages(kept: list[_SavedTurn]) -> _Pages:
     pages = _Pages()
     for entry in sorted(kept, key=lambda entry: entry.at):
         pages.add(entry)
-    return pages.conversations()
+    return pages
 
 
 def own_notebook(namespace: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Path:
@@ -169,6 +194,7 @@ class _Pages:
     def __init__(self) -> None:
         self._turns: dict[str, list[Turn]] = {}
         self._systems: dict[str, str | None] = {}
+        self._places: dict[str, _SavedTurn] = {}  # by the id of a turn: what was last kept of it
 
     def add(self, entry: _SavedTurn) -> None:
         """Take in a turn, or a change, which came after all that were taken in before."""
@@ -184,6 +210,7 @@ class _Pages:
                 del turns[ids.index(entry.after) + 1 if entry.after else 0 :]
             return
         turn = _turn(entry)
+        self._places[turn.id] = entry
         if turn.id in ids:
             index = ids.index(turn.id)
             known = turns[index].alternatives
@@ -206,6 +233,28 @@ class _Pages:
             for name, turns in reversed(self._turns.items())
         ]
 
+    def missing(self, conversation: Conversation) -> str:
+        """Say how many turns there are of how many, and what is known of the others.
+
+        Empty where none is missing. Each turn of a page tells its number, and which before it were
+        asked in Python and stand on no page.
+        """
+        entries = [self._places[turn.id] for turn in conversation]
+        there = {entry.turn for entry in entries}
+        total = max((entry.turn for entry in entries), default=0)
+        gone = [number for number in range(1, min(total, MOST_TURNS) + 1) if number not in there]
+        if not gone:
+            return ""
+        python = {number for entry in entries for number in entry.in_python}
+        asked = [number for number in gone if number in python]
+        others = [number for number in gone if number not in python]
+        parts = [f"{len(conversation):,} of {total:,} turn" + "s" * (total != 1)]
+        if asked:
+            parts.append(f"{_numbered(asked)} asked in Python")
+        if others:
+            parts.append(f"{_numbered(others)} not on the page")
+        return "; ".join(parts)
+
     def _begun_from(self, entry: _SavedTurn) -> list[Turn]:
         """Return the turns that a fork begins with: those up to the one that it followed."""
         for turns in self._turns.values():
@@ -213,6 +262,15 @@ class _Pages:
                 if entry.after and turn.id == entry.after:
                     return turns[: index + 1]
         return []
+
+
+def _numbered(numbers: list[int]) -> str:
+    """Return "turn 2 was", "turns 2, 3 were"; of many the first ones."""
+    if len(numbers) == 1:
+        return f"turn {numbers[0]:,} was"
+    shown = ", ".join(f"{number:,}" for number in numbers[:_SHOWN])
+    more = f" and {len(numbers) - _SHOWN:,} more" if len(numbers) > _SHOWN else ""
+    return f"turns {shown}{more} were"
 
 
 def _messages(entry: _SavedTurn) -> tuple[Message, ...]:
@@ -235,6 +293,7 @@ def _turn(entry: _SavedTurn) -> Turn:
         notes=entry.notes,
         rounds=entry.rounds,
         calls=entry.calls,
+        tool_seconds=entry.tool_seconds,
     )
     exchange = Exchange(
         messages=messages,
@@ -242,6 +301,7 @@ def _turn(entry: _SavedTurn) -> Turn:
         has_data=entry.has_data,
         source=entry.source,
         tools=entry.tools,
+        server=entry.server[:100],
     )
     if entry.id:
         return Turn(alternatives=(exchange,), id=entry.id, cell=entry.cell)

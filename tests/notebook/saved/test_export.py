@@ -83,13 +83,17 @@ def test_markdown_has_a_heading_for_each_turn(tmp_path: Path) -> None:
     """Prompts, calls and results stand in fences, answers as the Markdown that they are."""
     tokens = MarkdownIt("commonmark").parse(text_of(tmp_path, ".md"))
     headings = [tokens[at + 1].content for at, t in enumerate(tokens) if t.type == "heading_open"]
+    second = (
+        "2 · Model (answer 2 of 2; answer 1: another prompt, "
+        r"without temperature, max\_tokens, stop, logprobs, response\_format, no\_such)"
+    )
     assert headings == [
         "main",
         "Instruction",
         "1 · You",
         "1 · Model",
         "2 · You",
-        "2 · Model (answer 2 of 2)",
+        second,
         "3 · You",
         "3 · Model",
     ]
