@@ -15,6 +15,7 @@ from eighty80_jupyter.notebook.attach import (
     register_displays,
     session_of,
 )
+from eighty80_jupyter.notebook.lab.comm import close_comm, open_comm
 from eighty80_jupyter.notebook.line.input import NAME, REPLY, ChatAssign, ChatCommand, plain_chat
 from eighty80_jupyter.notebook.line.manual import manual
 
@@ -58,7 +59,10 @@ def load(shell: InteractiveShell) -> None:
     shell.input_transformer_manager.token_transformers += [ChatCommand, ChatAssign]
     shell.input_transformer_manager.cleanup_transforms.append(plain_chat)
     _complete(shell, on=True)
-    if getattr(shell, "kernel", None) is not None and not hasattr(shell, _WARM_UP):
+    in_kernel = getattr(shell, "kernel", None) is not None
+    if in_kernel:
+        open_comm(shell, lambda: existing_session(shell))
+    if in_kernel and not hasattr(shell, _WARM_UP):
         warm_up = loading.WarmUp(*loading.FIRST_PROMPT)
         shell.events.register("pre_run_cell", warm_up.busy)
         shell.events.register("post_run_cell", warm_up.idle)
@@ -67,6 +71,7 @@ def load(shell: InteractiveShell) -> None:
 
 def unload(shell: InteractiveShell) -> None:
     """Undo `load`, and close what runs in the background. The session stays on the shell."""
+    close_comm(shell)
     warm_up: loading.WarmUp | None = getattr(shell, _WARM_UP, None)
     if warm_up is not None:
         delattr(shell, _WARM_UP)

@@ -1,0 +1,4 @@
+"""Prompt cells in JupyterLab and Notebook 7: the kernel's side, and the extension's files.
+
+`extension` is what the wheel puts into `share/jupyter/labextensions`: plain ES modules.
+"""

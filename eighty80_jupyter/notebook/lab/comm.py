@@ -1,0 +1,73 @@
+"""The kernel's side of prompt cells: answers to what the page asks about a prompt.
+
+Nothing is evaluated, and nothing of a value but its type, size and count of tokens is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from eighty80_jupyter import loading
+from eighty80_jupyter.notebook.lab.table import option_table
+from eighty80_jupyter.notebook.line.input import names
+
+if TYPE_CHECKING:
+    from comm.base_comm import BaseComm
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from eighty80_jupyter.session.session import Session
+
+TARGET = "eighty80_jupyter.prompts"
+_LONGEST = 100_000  # characters of a prompt that is looked at
+_COMM = "_eighty80_comm"  # on the shell
+
+
+def open_comm(shell: InteractiveShell, session: Callable[[], Session | None]) -> None:
+    """Listen for a page's questions. Nothing is sent: the page looks for the comm itself."""
+    from comm import create_comm, get_comm_manager  # noqa: PLC0415  # a kernel has it loaded
+
+    close_comm(shell)
+    comm = create_comm(target_name=TARGET, primary=False)
+
+    # Not through `on_msg`, which has the shell run what waits for the end of a cell: drawing
+    # figures, and hooks of the user's.
+    def handle(message: Mapping[str, Any]) -> None:
+        with suppress(Exception):  # whatever a page sends, it is no concern of the kernel's
+            _handle(comm, message["content"]["data"], shell, session())
+
+    setattr(comm, "handle_msg", handle)  # noqa: B010  # mypy knows it as a method
+    get_comm_manager().register_comm(comm)
+    setattr(shell, _COMM, comm)
+
+
+def close_comm(shell: InteractiveShell) -> None:
+    """Listen no longer."""
+    comm: BaseComm | None = getattr(shell, _COMM, None)
+    if comm is not None:
+        delattr(shell, _COMM)
+        comm.close()
+
+
+def _handle(comm: BaseComm, data: Any, shell: InteractiveShell, session: Session | None) -> None:
+    question = data.get("ask")
+    answer: dict[str, Any]
+    if question == "table":
+        answer = {"names": sorted(names()), "options": option_table()}
+    elif question in ("check", "describe"):
+        loading.require("eighty80_jupyter.notebook.lab.answers")
+        from eighty80_jupyter.notebook.lab.answers import check, describe_field  # noqa: PLC0415  # a door
+
+        namespace = shell.user_ns
+        text = data.get("text")
+        if not isinstance(text, str) or len(text) > _LONGEST:
+            return
+        if question == "check":
+            answer = {"wrong": check(text, namespace)}
+        else:
+            registry = session.requests.registry if session is not None else None
+            answer = {"text": describe_field(text, namespace, registry)}
+    else:
+        return
+    comm.send({**answer, "id": str(data.get("id"))[:100]})

@@ -1,0 +1,47 @@
+"""What the page must know of the options of a line to tell them apart.
+
+`python -m eighty80_jupyter.notebook.lab.table` writes what it knows without a kernel.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from eighty80_jupyter.notebook.line.options import OPTIONS, Option
+
+STATIC = Path(__file__).parent / "extension" / "static" / "table.js"
+
+
+def option_table() -> dict[str, str]:
+    """Return what follows each option, long and short.
+
+    "" is nothing, "v" a value, "p" pairs NAME=VALUE, and "?" a value or none: after it stands the
+    pattern that the value must match, if there is one.
+    """
+    return {
+        flag: _follows(option)
+        for option in OPTIONS.values()
+        for flag in (option.short, option.long)
+        if flag
+    }
+
+
+def _follows(option: Option) -> str:
+    if option.pairs:
+        return "p"
+    if not option.metavar:
+        return ""
+    return f"?{option.pattern}" if option.optional else "v"
+
+
+def static_table() -> str:
+    """Return the module that the page reads where no kernel has told it more."""
+    table = {"names": ["chat"], "options": dict(sorted(option_table().items()))}
+    return (
+        f"// Written by eighty80_jupyter.notebook.lab.table\nexport default {json.dumps(table)};\n"
+    )
+
+
+if __name__ == "__main__":
+    STATIC.write_text(static_table(), encoding="utf-8")

@@ -1,0 +1,115 @@
+"""Prompt cells are prose on the page: colours, wrapping and marks, and what the kernel says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.lab import DARK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Locator
+
+    from tests.support.lab import App, NotebookPage
+
+LOAD = "%load_ext eighty80_jupyter\nn, xs = 3.0, [1, 2]"
+LONG = "words that go on, " * 20
+PROMPT = f"""\
+%%chat -t 0.2 --modle --raww
+It's in *this* list for all: {{{{xs[0] + len("a")}}}} and {{{{missing}}}} and {{{{xs.(}}}} {LONG}
+
+```python
+for x in "abc": pass
+```"""
+PYTHON = "y = 1\n%chat Isn't this in prose for {{n}}?\nfor x in 'abc': pass"
+OTHER = "%%chatty\nfor x in y: pass"
+COLOUR = """([cell, word]) => {
+    const walker = document.createTreeWalker(cell.querySelector(".cm-content"), 4);
+    const kind = node => getComputedStyle(node.parentElement);
+    for (let node; (node = walker.nextNode());) {
+        if (node.textContent.includes(word)) return kind(node).color + " " + kind(node).fontWeight;
+    }
+}"""
+
+
+def look(page: NotebookPage, index: int, word: str) -> str:
+    """Return colour and weight of the first piece of a cell that has `word`."""
+    cell = page.cell(index).element_handle()
+    return str(page.page.evaluate(COLOUR, [cell, word]))
+
+
+def marked(page: NotebookPage, index: int, kind: str) -> Locator:
+    """Find what is marked as something in a cell."""
+    return page.cell(index).locator(f".e80-{kind}")
+
+
+@pytest.mark.parametrize("app", ["lab", "notebook"])
+def test_a_prompt_is_prose(open_notebook: Callable[..., NotebookPage], app: App) -> None:
+    """Words of a prompt have the colour of text, fields and fences Python's; others are as ever."""
+    page = open_notebook(LOAD, PROMPT, PYTHON, OTHER, "md:# {{n}} for in", app=app)
+    expect(marked(page, 1, "field").first).to_be_visible()
+    for theme in (None, DARK):
+        if theme is not None:
+            page.set_theme(theme)
+        text, keyword = look(page, 2, "y "), look(page, 3, "for")
+        assert look(page, 1, "It's") == look(page, 1, " list for all") == text
+        assert look(page, 2, "Isn") == look(page, 2, "for") == look(page, 2, "prose") == text
+        assert look(page, 1, '"a"') == look(page, 2, "'abc'") != text
+        assert look(page, 1, "pass") == look(page, 2, "pass") == keyword != text
+        page.screenshot(f"prompt-cells-{app}-{'dark' if theme else 'light'}")
+    wraps = "c => getComputedStyle(c.querySelector('.cm-content')).whiteSpace"
+    assert page.cell(1).evaluate(wraps) == "break-spaces"
+    expect(marked(page, 1, "magic")).to_have_text("%%chat")
+    assert "".join(marked(page, 1, "option").all_text_contents()) == "-t"
+    assert "".join(marked(page, 1, "value").all_text_contents()) == "0.2"
+    assert marked(page, 1, "unknown").all_text_contents() == ["--modle", "--raww"]
+    expect(marked(page, 2, "field")).to_have_text("{{n}}")
+    for untouched in (0, 3, 4):
+        expect(page.cell(untouched).locator("[class*=e80]")).to_have_count(0)
+    assert page.errors == []
+
+
+def test_the_first_line_decides(open_notebook: Callable[..., NotebookPage]) -> None:
+    """Typing %%chat turns a cell into prose, deleting it back; cursor and history stay."""
+    page = open_notebook(LOAD, "")
+    page.run_cell(0)
+    content = page.cell(1).locator(".cm-content")
+    content.click()
+    page.page.keyboard.type("%%chat")
+    expect(content).to_have_attribute("spellcheck", "true")
+    page.page.keyboard.type("\nWhat's {{n}} (for")
+    expect(marked(page, 1, "field")).to_have_text("{{n}}")
+    page.page.keyboard.type("?")
+    expect(content.locator(".cm-line")).to_have_text(["%%chat", "What's {{n}} (for?"])
+    page.page.keyboard.press("Control+Home")
+    page.page.keyboard.type("#")
+    expect(content).not_to_have_attribute("spellcheck", "true")
+    page.page.keyboard.press("Control+z")
+    expect(content).to_have_attribute("spellcheck", "true")
+    page.page.keyboard.press("Control+End")
+    page.page.keyboard.type("!")
+    expect(content.locator(".cm-line").last).to_have_text("What's {{n}} (for?!")
+
+
+def test_the_kernel_knows_names_and_values(open_notebook: Callable[..., NotebookPage]) -> None:
+    """An unknown name is underlined after the extension was loaded, and hovering tells why."""
+    page = open_notebook(LOAD, PROMPT, "%%chat\nhow long is {{xs}}?")
+    expect(marked(page, 1, "wrong")).to_have_text(["{{xs.(}}"])
+    page.run_cell(0)
+    expect(marked(page, 1, "wrong")).to_have_text(["{{missing}}", "{{xs.(}}"])
+    for mark, text in (("wrong", "No variable 'missing'."), ("field", "Computed when it is sent.")):
+        marked(page, 1, mark).first.hover()
+        expect(page.page.locator(".e80-hover")).to_have_text(text)
+    marked(page, 2, "field").hover()
+    expect(page.page.locator(".e80-hover")).to_have_text("list, 2 items, 5 tokens")
+    page.set_source(0, "missing = 1")
+    page.run_cell(0)
+    expect(marked(page, 1, "wrong")).to_have_text(["{{xs.(}}"])
+    page.page.reload()
+    page.wait_idle()
+    marked(page, 2, "field").hover()
+    expect(page.page.locator(".e80-hover")).to_have_text("list, 2 items, 5 tokens")

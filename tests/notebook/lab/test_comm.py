@@ -1,0 +1,109 @@
+"""The kernel's side of prompt cells."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from eighty80_jupyter.notebook.lab import comm as lab
+from eighty80_jupyter.notebook.lab.answers import check, describe_field
+from eighty80_jupyter.notebook.lab.table import STATIC, static_table
+from eighty80_jupyter.prompt.describe.custom import Registry
+
+
+class Loud:
+    """A value of which every look must stay without effect."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def _repr_llm_(self) -> str:
+        self.asked.append("_repr_llm_")
+        return "mine"
+
+    def __call__(self) -> str:
+        self.asked.append("called")
+        return "called"
+
+
+@pytest.fixture(name="ask")
+def _ask(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Give a function that sends data to the comm and returns what it answers."""
+    sent: list[Any] = []
+    made = SimpleNamespace(send=sent.append, close=lambda: None, handle_msg=None)
+    monkeypatch.setattr("comm.create_comm", lambda **_: made)
+    monkeypatch.setattr(
+        "comm.get_comm_manager", lambda: SimpleNamespace(register_comm=lambda _: None)
+    )
+    shell: Any = SimpleNamespace(user_ns={"xs": [1, 2], "loud": Loud(), "key": "sk-secret-value"})
+    lab.open_comm(shell, lambda: None)
+
+    def ask(data: Any) -> Any:
+        sent.clear()
+        made.handle_msg({"content": {"data": data}})
+        return sent[0] if sent else None
+
+    return ask
+
+
+def test_the_table_of_the_page_is_that_of_the_kernel() -> None:
+    """What the page knows without a kernel is what the table of options says.
+
+    If it is not: python -m eighty80_jupyter.notebook.lab.table
+    """
+    assert STATIC.read_text(encoding="utf-8") == static_table()
+
+
+def test_answers(ask: Any) -> None:
+    """The page learns options, wrong fields, and types and sizes, but no value."""
+    assert ask({"ask": "table", "id": "1"})["options"]["--history"].startswith("?")
+    wrong = ask({"ask": "check", "text": "{{xs}} {{x}} {{loud()}}", "id": "2"})
+    assert list(wrong["wrong"]) == ["{{x}}"]
+    assert ask({"ask": "describe", "text": "{{key}}", "id": "3"}) == {
+        "text": "str, 5 tokens",
+        "id": "3",
+    }
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        [],
+        "check",
+        {"ask": "eval", "text": "{{xs}}", "id": "1"},
+        {"ask": "check", "text": 7},
+        {"ask": "check", "text": "{" * 200_000},
+        {"ask": "describe"},
+        {"ask": ["check"], "text": {}},
+    ],
+)
+def test_hostile_messages_have_no_answer(ask: Any, data: Any) -> None:
+    """What is no question of ours is passed over, and the next one is answered."""
+    assert ask(data) is None
+    assert ask({"ask": "check", "text": "", "id": "2"}) == {"wrong": {}, "id": "2"}
+
+
+def test_nothing_is_run() -> None:
+    """Neither checking nor describing calls, or asks a value's own methods."""
+    loud = Loud()
+    names = {"loud": loud, "xs": [1]}
+    assert check("{{loud()}} {{loud}} {{xs[loud()]}}", names) == {}
+    assert describe_field("{{loud()}}", names) == "Computed when it is sent."
+    assert "by its own function" in describe_field("{{loud}}", names)
+    registry = Registry()
+    registry.register(list, lambda _: loud())
+    assert "by its own function" in describe_field("{{xs}}", names, registry)
+    assert describe_field("{{missing}}", names) == describe_field("text", names) == ""
+    assert loud.asked == []
+
+
+def test_wrong_fields_say_why() -> None:
+    """Unknown names come with the nearest, and what is sent as it stands is said."""
+    found = check("{{dff}} {{[x for x in df]}} {{df.__class__}} {{df}} {{1}}", {"df": 1})
+    assert found["{{dff}}"] == "No variable 'dff'. Did you mean df?"
+    assert "sent as it stands" in found["{{[x for x in df]}}"]
+    assert "refused" in found["{{df.__class__}}"]
+    assert len(found) == 3
