@@ -18,6 +18,8 @@ from eighty80_jupyter.tools import executor
 from eighty80_jupyter.tools.call import ToolResult
 from eighty80_jupyter.tools.executor import (
     MOST_THREADS,
+    NOBODY,
+    REFUSED,
     MainThreadCall,
     ToolExecutor,
     in_worker,
@@ -125,6 +127,24 @@ def test_a_stop_ends_what_runs_side_by_side() -> None:
     assert statuses <= {"stopped"}
     assert len(begun) == MOST_THREADS
     assert set(begun) == set(range(MOST_THREADS))
+
+
+def test_a_stop_cancels_the_coroutines_beside_each_other() -> None:
+    """It reaches each async tool, whose own clean-up runs."""
+    begun = threading.Barrier(2, timeout=60)
+    cleaned = [threading.Event(), threading.Event()]
+
+    async def work(n: int) -> None:
+        try:
+            await asyncio.to_thread(begun.wait)
+            run.stop.set()
+            await asyncio.sleep(60)
+        finally:
+            cleaned[n].set()
+
+    run = Run(tool(work))
+    run(call("work", 0, '{"n": 0}'), call("work", 1, '{"n": 1}'))
+    assert all(event.wait(60) for event in cleaned)
 
 
 def test_more_calls_than_threads_are_all_run() -> None:
@@ -289,16 +309,20 @@ def test_threads_of_calls_have_the_callers_context() -> None:
     """What runs side by side sees the context variables of who waits, and ends with the kernel."""
     variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
     variable.set("here")
+    together = threading.Barrier(2, timeout=60)
     daemons: list[bool] = []
 
     def work() -> str:
-        daemons.append(threading.current_thread().daemon)
+        together.wait()
+        threads = [t for t in threading.enumerate() if t.name == "eighty80-call"]
+        daemons.extend(thread.daemon for thread in threads)
+        together.wait()
         return variable.get()
 
     run = Run(tool(work, safe=True))
     run(call("work", 1), call("work", 2), stop=False)
     assert [result.text for result in run.results] == ["here", "here"]
-    assert daemons == [True, True]
+    assert daemons == [True] * 4
 
 
 def test_calls_on_their_way_to_a_thread() -> None:
@@ -354,20 +378,23 @@ def test_a_worker_that_is_cancelled_stops_its_calls() -> None:
     """Its thread, a daemon with the caller's context, learns of it by the event."""
     variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
     stop, ended = threading.Event(), threading.Event()
-    seen: list[tuple[bool, str]] = []
+    seen: list[tuple[str, bool, str]] = []
+    told: list[Any] = []
 
     async def main() -> None:
         variable.set("here")
         begun = asyncio.Event()
         loop = asyncio.get_running_loop()
 
-        def run(_: object) -> None:
-            seen.append((threading.current_thread().daemon, variable.get()))
+        def run(tell: Callable[[Any], object]) -> None:
+            tell(None)
+            thread = threading.current_thread()
+            seen.append((thread.name, thread.daemon, variable.get()))
             loop.call_soon_threadsafe(begun.set)
             stop.wait(60)
             ended.set()
 
-        task = asyncio.create_task(in_worker(run, lambda _: None, stop))
+        task = asyncio.create_task(in_worker(run, told.append, stop))
         await begun.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -376,7 +403,8 @@ def test_a_worker_that_is_cancelled_stops_its_calls() -> None:
     asyncio.run(main())
     assert stop.is_set()
     assert ended.wait(60)
-    assert seen == [(True, "here")]
+    assert seen == [("eighty80-tools", True, "here")]
+    assert told == [None]
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, RuntimeError, None])
@@ -401,6 +429,35 @@ def test_how_a_worker_ends(
     assert stop.is_set() is (failure is KeyboardInterrupt)
     logged = ["the calls of a turn could not be run"] if failure is RuntimeError else []
     assert caplog.messages == logged
+
+
+def test_what_the_model_hears_of_the_user() -> None:
+    """That nobody could be asked, that the user said no, and the whole of what was changed."""
+    run = Run(make_tool(lambda: 1, name="asked"))
+    run(call("asked"))
+    assert run.results[0].text == NOBODY
+
+    class Refuses:
+        def confirm(self, *_: object) -> Decision:
+            return Decision(answer="no")
+
+    run = Run(make_tool(lambda: 1, name="asked"), confirmer=Refuses())
+    run(call("asked"))
+    assert run.results[0].text == REFUSED
+
+    long = "x" * 300
+
+    class Edits:
+        def confirm(self, *_: object) -> Decision:
+            return Decision(answer="edit", arguments=f'{{"text": "{long}"}}')
+
+    def echo(text: str) -> str:
+        return text[:1]
+
+    run = Run(make_tool(echo, name="asked"), confirmer=Edits())
+    run(call("asked", 1, '{"text": "y"}'))
+    changed = f"[the user changed the arguments: asked(text='{long}')]"
+    assert run.results[0].text == f"{changed}\nx"
 
 
 def test_the_settings_reach_what_is_not_run() -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -191,6 +192,7 @@ SCRIPTS = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(SCRIPTS)
 @settings(max_examples=300, deadline=None)
 @example(Script([Said(calls=(Wanted("add", '{"a": 1}', ""),))], "cancel", 4))

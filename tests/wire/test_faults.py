@@ -46,6 +46,7 @@ from tests.wire.breaking import (
 # Every position of a stream.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [Reset(), Close()], ids=["reset", "closed"])
 def test_a_stream_may_break_at_every_byte(
     session: Session, server: ScriptedServer, end: Reset | Close

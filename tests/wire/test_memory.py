@@ -26,6 +26,7 @@ def feed(state: Snapshot, reader: ReplyReader, thousands: int, events: bytes = T
                 state.apply(delta)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)  # counting the memory makes it slow
 def test_memory_grows_with_the_text_only() -> None:
     """A million chunks take less than three times their text and 10 MB, snapshot and all."""
@@ -42,6 +43,7 @@ def test_memory_grows_with_the_text_only() -> None:
     assert peak < 3 * len(text) + 10e6
 
 
+@pytest.mark.slow
 def test_arguments_and_thoughts_grow_no_faster() -> None:
     """What is no text is kept in the same way."""
     call = tool_call("f", "abcd", id="x")

@@ -17,7 +17,6 @@ _GAP = r"(?:\s|\\[nrt])+"
 _ANY = r"[^\s\"'\\]{1,200}"
 _COOKIES = re.compile(r"(?i:cookie)\\?[\"']?\s{0,2}[:=]\s{0,2}\\?[\"']?(?=[\w.-]{1,60}=)")
 _PAIR = re.compile(r"([\w.-]{1,60})=([^\s;,\"'\\\[\]]{0,2000})(?:[;,]\s?)?")
-_MOST_COOKIES = 100
 _OTHERS = re.compile(
     r"_ga|_gid|_fbp|_gcl|utm|lang|locale|theme|expires|path|domain|max-age|samesite"
 )
@@ -67,11 +66,12 @@ def _is_session(match: re.Match[str]) -> bool:
 
 def cookies(text: str) -> Iterator[tuple[int, int, str]]:
     """Yield where the values of cookies stand in `Cookie` and `Set-Cookie` headers."""
+    at = 0
     for head in _COOKIES.finditer(text):
+        if head.start() < at:
+            continue  # a cookie of that name, which was looked at
         at = head.end()
-        for _ in range(_MOST_COOKIES):
-            if (pair := _PAIR.match(text, at)) is None:
-                break
+        while (pair := _PAIR.match(text, at)) is not None:
             if _OTHERS.match(pair[1].lower()) is None and _is_id(pair[2]):
                 yield *pair.span(2), "session"
             at = pair.end()

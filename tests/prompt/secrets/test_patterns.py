@@ -237,6 +237,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_time(name: str) -> None:
     """Ten megabytes take a few seconds at most, whatever they are: the time is linear."""

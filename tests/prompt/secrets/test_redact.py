@@ -200,6 +200,57 @@ def test_cut_values(mark: str) -> None:
     assert redact(f"-----BEG{mark}", A_KEY=long) == (f"-----BEG{mark}", ())
 
 
+@pytest.mark.parametrize(("length", "least"), [(20, 8), (48, 12), (64, 16), (400, 16)])
+def test_how_much_of_a_cut_value_tells(length: int, least: int) -> None:
+    """A quarter of a value is found where it was cut, and of a long one sixteen characters."""
+    value = "".join(chr(ord("a") + n % 23) for n in range(length))
+    mark = "[redacted: A_KEY]…"
+    assert redact(f"{value[:least]}…", A_KEY=value) == (mark, ("A_KEY",))
+    assert redact(f"{value[: least - 1]}…", A_KEY=value) == (f"{value[: least - 1]}…", ())
+    text = f"a {value[:least]}… b {value[: least + 1]}… c {value[:8]}! d {value[:least]}… e"
+    assert redact(text, A_KEY=value)[0] == f"a {mark} b {mark} c {value[:8]}! d {mark} e"
+
+
+@pytest.mark.parametrize("form", ["hex with blanks", "hex with colons", "CSV", "a table", "HTML"])
+def test_rarer_forms(form: str) -> None:
+    """A value goes as a whole in the forms of dumps and tables, and nothing of it stays."""
+    value = 'a"b|c&d-1234567'
+    raw = value.encode()
+    written = {
+        "hex with blanks": raw.hex(" "),
+        "hex with colons": raw.hex(":"),
+        "CSV": value.replace('"', '""'),
+        "a table": value.replace("|", r"\|"),
+        "HTML": html.escape(value),
+    }[form]
+    assert redact(f"<{written}>", A_KEY=value) == ("<[redacted: A_KEY]>", ("A_KEY",))
+
+
+def test_short_values_are_not_looked_for_across_lines() -> None:
+    """Twelve characters, not all of them digits, are found where a line breaks them up."""
+    for value, found in (("abcdefghijk1", True), ("abcdefghij1", False), ("123456789012", False)):
+        text = f"{value[:6]}\n{value[6:]}"
+        expected = ("[redacted: A_KEY]", ("A_KEY",)) if found else (text, ())
+        assert redact(text, A_KEY=value) == expected
+        assert redact(value, A_KEY=value)[0] == "[redacted: A_KEY]"
+    both = "abcdefghijk1 mnopqrstuvw2".replace("d", "d\n").replace("p", "p\n")
+    assert redact(both, A_KEY="abcdefghijk1", B_KEY="mnopqrstuvw2") == (
+        "[redacted: A_KEY] [redacted: B_KEY]",
+        ("A_KEY", "B_KEY"),
+    )
+
+
+def test_short_keys_of_our_own() -> None:
+    """Our own key goes from four characters on, whatever stands in the environment."""
+    assert Redactor({}, Secret("ab1"))("ab1") == "ab1"
+    assert Redactor({"A_KEY": VALUE}, Secret("abc1")).redact(f"abc1 {VALUE}") == (
+        "[redacted: API key] [redacted: A_KEY]",
+        ("API key", "A_KEY"),
+    )
+    # A key that looks like a path is a key all the same.
+    assert Redactor({}, Secret("/usr"))("/usr") == "[redacted: API key]"
+
+
 def test_own_key() -> None:
     """Our own key goes, also where it is set later or changed."""
     redactor = Redactor({}, Secret("own-key-1"))
@@ -308,6 +359,30 @@ class Hostile(dict[str, str]):
 def test_is_environment(value: Any, expected: bool) -> None:  # noqa: FBT001  # a parameter of a test
     """The environment is known as itself, by a view, as a copy, and as most of a copy."""
     assert Redactor(ENVIRON).is_environment(value) is expected
+
+
+@pytest.mark.parametrize(
+    ("size", "shared", "expected"),
+    [(1, 1, True), (2, 1, True), (3, 1, False), (4, 2, True), (5, 2, False), (6, 3, True)],
+)
+def test_half_of_an_environment(*, size: int, shared: int, expected: bool) -> None:
+    """What shares half of the entries is a copy, and what shares fewer is none."""
+    environ = {f"NAME_{n}": f"content {n}" for n in range(size)}
+    copy = {name: environ[name] for name in list(environ)[:shared]}
+    assert Redactor(environ).is_environment({**copy, "OTHER": "x"}) is expected
+    # Of values alone there must be three, as two may stand anywhere.
+    alone = expected and shared > 2
+    assert Redactor(environ).is_environment([*copy.values(), "x"]) is alone
+
+
+def test_what_is_too_large_for_an_environment() -> None:
+    """Ten thousand entries may be a copy; more are other data, and not looked at."""
+    environ = {f"NAME_{n}": f"content {n}" for n in range(10_000)}
+    redactor = Redactor(environ)
+    more = {**environ, "ONE_MORE": "x"}
+    for copy in (dict, lambda values: list(values.items()), lambda values: list(values.values())):
+        assert redactor.is_environment(copy(environ))
+        assert not redactor.is_environment(copy(more))
 
 
 def test_is_no_environment_of_nobody() -> None:
