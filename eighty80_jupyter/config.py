@@ -226,10 +226,17 @@ class ChatConfig(Configurable):
     ).tag(config=True)
 
     output_format = CaselessStrEnum(
-        ["auto", "html", "markdown"],
+        ["auto", "html", "markdown", "text"],
         "auto",
-        help="how replies are put into a notebook: as HTML that was made safe, or as Markdown for "
-        "the front end to render, which trusts it; auto: Markdown in VS Code, else HTML",
+        help="how replies are put into a notebook: as HTML that was made safe, as Markdown for the "
+        "front end to render, which trusts it, or as text; auto: Markdown in VS Code, text in "
+        "consoles, else HTML",
+    ).tag(config=True)
+    update_outputs = Bool(
+        None,
+        allow_none=True,
+        help="draw a reply while it comes by updating its outputs; False: each output comes once, "
+        "when it is whole; None: updates where the front end is known to obey them",
     ).tag(config=True)
     replace_on_rerun = Bool(
         default_value=True,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import uuid
+
 from tests.support.kernel import KernelSession, Result
 
 
 class AttendedKernel(KernelSession):
     """`run_cell` names the cell, as the front ends do that know which one runs."""
 
-    def run_cell(self, code: str, cell: str = "") -> Result:
-        """Run a cell to its end; `cell` is the front end's id of it."""
+    def run_cell(self, code: str, cell: str = "", *, in_page: bool = False) -> Result:
+        """Run a cell to its end; `cell` is the front end's id of it.
+
+        `in_page`: the message has an id as a page draws one, and not as a client in Python does.
+        """
         content = {
             "code": code,
             "silent": False,
@@ -21,6 +26,8 @@ class AttendedKernel(KernelSession):
         message = self.client.session.msg(
             "execute_request", content, metadata={"cellId": cell} if cell else {}
         )
+        if in_page:
+            message["header"]["msg_id"] = message["msg_id"] = str(uuid.uuid4())
         result = Result(code)
         self._results[message["header"]["msg_id"]] = result
         self.client.shell_channel.send(message)

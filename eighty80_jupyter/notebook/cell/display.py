@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from eighty80_jupyter.api.deltas import (
@@ -29,9 +28,10 @@ from eighty80_jupyter.conversation.events import (
     TurnWaits,
 )
 from eighty80_jupyter.notebook.cell.answer import Answer
+from eighty80_jupyter.notebook.cell.front_end import drawing
 from eighty80_jupyter.notebook.cell.outputs import QUIET, Output, Page
 from eighty80_jupyter.notebook.cell.pacing import Pacing
-from eighty80_jupyter.notebook.cell.summary import last_line
+from eighty80_jupyter.notebook.cell.summary import last_line, reply_metadata
 from eighty80_jupyter.notebook.cell.tool_display import CallGroup, show_figures
 from eighty80_jupyter.notebook.cell.value import ValueAnswer
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from eighty80_jupyter.api.messages import Message
     from eighty80_jupyter.api.reply import Reply
+    from eighty80_jupyter.config import ChatConfig
 
 WAIT_SECONDS = 0.5  # a wait that is shorter is not worth a line
 IDLE_SECONDS = 1.5  # a stream that pauses for so long shows what it has
@@ -48,8 +49,6 @@ MAX_IDLE_DRAWINGS = 4
 ROUND_OUTPUTS = 24  # from then on further rounds are drawn in the outputs of the last one
 
 WAITS = "another turn of this conversation is under way; this one begins after it ..."
-
-SCHEMA = 1
 
 
 class Writer(Protocol):
@@ -72,18 +71,13 @@ class Writer(Protocol):
         """
 
 
-def has_pages(shell: InteractiveShell) -> bool:
-    """Tell whether the shell's front end shows HTML: a kernel does, a terminal does not."""
-    return getattr(shell, "kernel", None) is not None
-
-
 class NotebookWriter:
     """Draw a reply into the outputs of the running cell.
 
     One answer is drawn as frozen blocks and a tail. Several stand one below the other under small
     headings, each as one output, since no output can be put between others. `markdown` sends the
     text as `text/markdown` for the front end to render. `metadata` goes with every output. `typed`
-    shows the answer as a value.
+    shows the answer as a value. Where it is not `live`, every output comes once, at the end.
 
     The calls of a round stand in one output below what the model said before them, and those of
     the next round with them, unless it said something in between.
@@ -98,10 +92,13 @@ class NotebookWriter:
         markdown: bool = False,
         metadata: Mapping[str, Any] | None = None,
         typed: bool = False,
+        live: bool = True,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._now = now
-        self._page = Page(publish, dict(metadata or {}), markdown=markdown, images=allow_images)
+        self._page = Page(
+            publish, dict(metadata or {}), markdown=markdown, images=allow_images, live=live
+        )
         self._several = choices > 1
         self._kind = ValueAnswer if typed else Answer
         self._answers: list[Answer] = []
@@ -157,6 +154,18 @@ class NotebookWriter:
         kept: Mapping[str, Any] | None = None,
     ) -> None:
         """Draw the end of the reply and the quiet line below it."""
+        try:
+            self._finish(reply, messages, notes, kept)
+        finally:
+            self._page.release()
+
+    def _finish(
+        self,
+        reply: Reply | None,
+        messages: Sequence[Message],
+        notes: Sequence[str],
+        kept: Mapping[str, Any] | None,
+    ) -> None:
         self._end_wait()
         if self._calls is not None:
             self._calls.finish()
@@ -237,40 +246,12 @@ class NotebookWriter:
         return self._answers[index]
 
 
-def reply_metadata(reply: Reply, messages: Sequence[Message]) -> dict[str, Any]:
-    """Return what the last line's output keeps of a turn, so that it can be read back.
-
-    Pictures and sounds stand as their names: the notebook would grow by all of them.
-    """
-    return {
-        "messages": [_kept_message(message) for message in messages],
-        "model": reply.model or reply.parameters.get("model", ""),
-        "parameters": dict(reply.parameters),
-        "usage": reply.usage.to_dict() if reply.usage else None,
-        "finish_reason": reply.finish_reason,
-        "status": reply.status,
-        "seconds": round(reply.seconds, 4),
-        **({"calls": [asdict(call) for call in reply.calls]} if reply.calls else {}),
-        **({"tool_seconds": round(reply.tool_seconds, 4)} if reply.tool_seconds else {}),
-    }
-
-
-def _kept_message(message: Message) -> dict[str, Any]:
-    """Return a message with what the server may want back: as `extra`, which is not its own."""
-    text = None if message.content is None else message.text
-    kept = replace(message, content=text).to_wire()
-    for call, values in zip(message.tool_calls, kept.get("tool_calls", ()), strict=False):
-        if call.extra:
-            values["extra"] = dict(call.extra)
-    return {**kept, "extra": dict(message.extra)} if message.extra else kept
-
-
 class Progress:
     """A bar for bytes that arrive: `progress(done, total)`. It shows nothing if never called."""
 
-    def __init__(self, shell: InteractiveShell, title: str) -> None:
+    def __init__(self, shell: InteractiveShell, config: ChatConfig, title: str) -> None:
         self._page = Page(shell.display_pub.publish, {}, markdown=False, images=False)
-        self._in_terminal = not has_pages(shell)
+        self._in_terminal = drawing(shell, config) != "updates"
         self._title = title
         self._output = Output(self._page)
         self._pacing = Pacing()

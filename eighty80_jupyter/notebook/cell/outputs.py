@@ -14,7 +14,10 @@ NAMESPACE = "eighty80_jupyter"  # of the metadata of an output
 
 
 class Page:
-    """What all outputs of one reply share."""
+    """What all outputs of one reply share.
+
+    Where the page is not `live`, as the front end may ignore updates, every output comes once.
+    """
 
     def __init__(
         self,
@@ -23,12 +26,37 @@ class Page:
         *,
         markdown: bool,
         images: bool,
+        live: bool = True,
     ) -> None:
-        self.publish = publish
+        self._publish = publish
         self.metadata = metadata
         self.markdown = markdown
         self.images = images
+        self.live = live
         self.count = 0  # outputs that are shown
+        self._held: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+
+    def show(
+        self, name: str, data: dict[str, Any], metadata: dict[str, Any], *, update: bool
+    ) -> None:
+        """Make the output `name`, or update it; where the page is not live, at `release`."""
+        self.count += not update
+        if self.live:
+            self._send(name, data, metadata, update=update)
+        else:
+            self._held[name] = data, metadata
+
+    def release(self) -> None:
+        """Show what was held back, each output as it is now; what became empty is none."""
+        held, self._held = self._held, {}
+        for name, (data, metadata) in held.items():
+            if any(data.values()):
+                self._send(name, data, metadata, update=False)
+
+    def _send(
+        self, name: str, data: dict[str, Any], metadata: dict[str, Any], *, update: bool
+    ) -> None:
+        self._publish(data=data, metadata=metadata, transient={"display_id": name}, update=update)
 
 
 class Output:
@@ -61,8 +89,9 @@ class Output:
             self._show({"text/markdown": source, "text/plain": plain or text})
             return
         html = render(text, partial=partial, allow_images=self._page.images, references=references)
-        if partial:
-            # The source and the metadata go along once, with the last drawing: all would double.
+        if partial and self.shown:
+            # The source and the metadata go along with the first drawing and the last: all would
+            # double. The first is all that a front end has which ignores updates.
             self._show({"text/html": above + html}, {})
         else:
             self._show({"text/html": above + html, "text/plain": plain or text})
@@ -87,13 +116,9 @@ class Output:
             data["text/plain"] = harmless(data["text/plain"])
         if data == self._last:
             return
-        self._page.publish(
-            data=data,
-            metadata={NAMESPACE: dict(self._page.metadata)} if metadata is None else metadata,
-            transient={"display_id": self._id},
-            update=self.shown,
-        )
-        self._page.count += not self.shown
+        if metadata is None:
+            metadata = {NAMESPACE: dict(self._page.metadata)}
+        self._page.show(self._id, data, metadata, update=self.shown)
         self._last = data
 
 

@@ -1,8 +1,9 @@
-"""The quiet last line of a reply."""
+"""The quiet last line of a reply, and what is kept with it."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api.request_parameters import canonical
@@ -10,9 +11,11 @@ from eighty80_jupyter.api.request_parameters import canonical
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from eighty80_jupyter.api.messages import Message
     from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.conversation.turn import Exchange, Turn
 
+SCHEMA = 1  # of what is kept with the last line
 _LONGEST = 40  # characters of a parameter's value
 _MOST_OTHERS = 5  # alternatives whose differences are named
 _LEAST_WAIT = 0.5  # seconds for a user's yes that are worth a word
@@ -139,6 +142,34 @@ def _what_is_amiss(reply: Reply) -> list[str]:
 def last_line(reply: Reply, notes: Sequence[str] = ()) -> str:
     """Return the last line as one text; `notes` stand at its end."""
     return " · ".join([*facts(reply), *reply.notes, *notes])
+
+
+def reply_metadata(reply: Reply, messages: Sequence[Message]) -> dict[str, Any]:
+    """Return what the last line's output keeps of a turn, so that it can be read back.
+
+    Pictures and sounds stand as their names: the notebook would grow by all of them.
+    """
+    return {
+        "messages": [_kept_message(message) for message in messages],
+        "model": reply.model or reply.parameters.get("model", ""),
+        "parameters": dict(reply.parameters),
+        "usage": reply.usage.to_dict() if reply.usage else None,
+        "finish_reason": reply.finish_reason,
+        "status": reply.status,
+        "seconds": round(reply.seconds, 4),
+        **({"calls": [asdict(call) for call in reply.calls]} if reply.calls else {}),
+        **({"tool_seconds": round(reply.tool_seconds, 4)} if reply.tool_seconds else {}),
+    }
+
+
+def _kept_message(message: Message) -> dict[str, Any]:
+    """Return a message with what the server may want back: as `extra`, which is not its own."""
+    text = None if message.content is None else message.text
+    kept = replace(message, content=text).to_wire()
+    for call, values in zip(message.tool_calls, kept.get("tool_calls", ()), strict=False):
+        if call.extra:
+            values["extra"] = dict(call.extra)
+    return {**kept, "extra": dict(message.extra)} if message.extra else kept
 
 
 def _rate(rate: float) -> str:

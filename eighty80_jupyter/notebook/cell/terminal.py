@@ -22,7 +22,7 @@ from eighty80_jupyter.conversation.events import (
     TurnEvent,
 )
 from eighty80_jupyter.notebook.cell.pacing import Pacing
-from eighty80_jupyter.notebook.cell.summary import last_line
+from eighty80_jupyter.notebook.cell.summary import last_line, reply_metadata
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
 from eighty80_jupyter.notebook.cell.tool_display import Line
 from eighty80_jupyter.notebook.markdown.render import Splitter
@@ -32,14 +32,19 @@ if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
 
 
+LastLine = Callable[[str, dict[str, Any]], None]
+
+
 class TerminalWriter:
     """Write a reply as it comes; what is written is never taken back.
 
     Only one answer can stream; further ones are written below it at the end, as is the last line.
+    `end_with` shows that line and what is kept with it, for a kernel's saved page; None: writes it.
     """
 
-    def __init__(self, write: Callable[[str], Any]) -> None:
+    def __init__(self, write: Callable[[str], Any], end_with: LastLine | None = None) -> None:
         self._write = write
+        self._end_with = end_with
         self._written = 0
         self._thinking = False
         self._line_open = False
@@ -84,7 +89,6 @@ class TerminalWriter:
         kept: Mapping[str, Any] | None = None,
     ) -> None:
         """Write what is missing, the other answers, and the last line."""
-        del messages, kept
         if reply is None:
             self.end()
             return
@@ -97,8 +101,22 @@ class TerminalWriter:
             self._put(f"\nAnswer {choice.index + 1}\n")
             self.text(choice.text or choice.refusal)
             self.end()
-        self._put(f"[{last_line(reply, notes)}]\n")
+        self._last_line(reply, messages, notes, kept)
+
+    def _last_line(
+        self,
+        reply: Reply,
+        messages: Sequence[Message],
+        notes: Sequence[str],
+        kept: Mapping[str, Any] | None,
+    ) -> None:
+        if self._end_with is None:
+            self._put(f"[{last_line(reply, notes)}]\n")
         sys.stdout.flush()
+        if self._end_with is not None:
+            self._end_with(
+                last_line(reply, notes), reply_metadata(reply, messages) | dict(kept or {})
+            )
 
     def _end_round(self) -> None:
         """End what was written in a round, so that what follows begins a line."""

@@ -11,7 +11,6 @@ from typing import Any
 
 from eighty80_jupyter.notebook.cell.answer import Answer
 from eighty80_jupyter.notebook.cell.outputs import QUIET
-from eighty80_jupyter.notebook.cell.summary import last_line
 from eighty80_jupyter.notebook.cell.terminal import TerminalWriter
 from eighty80_jupyter.notebook.markdown.page_text import page_text
 
@@ -83,15 +82,13 @@ class ValueTerminalWriter(TerminalWriter):
 
     def finish(self, reply: Any, messages: Any = (), notes: Any = (), kept: Any = None) -> None:
         """Write the values, or the raw text where there is none, and the last line."""
-        del messages, kept
         self.end()
         if reply is None:
             return
         shown = [value_text(plain_value(value)) for value in reply.values]
         for text in shown or [choice.text or choice.refusal for choice in reply.choices]:
             self._put(f"{text}\n")
-        self._put(f"[{last_line(reply, notes)}]\n")
-        self.tick()
+        self._last_line(reply, messages, notes, kept)
 
 
 def _html(value: Any, depth: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.conversation.branches import Conversations
-from eighty80_jupyter.notebook.cell.display import has_pages
+from eighty80_jupyter.notebook.cell.front_end import has_pages
 from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
 from eighty80_jupyter.notebook.cell.running_cell import Cell, Reruns
 from eighty80_jupyter.notebook.cell.terminal_text import harmless

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from traitlets import Bool, CaselessStrEnum, Float, Integer
 
 from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind
-from eighty80_jupyter.notebook.cell.display import has_pages
+from eighty80_jupyter.notebook.cell.front_end import has_pages, is_console
 from eighty80_jupyter.notebook.cell.running_cell import running_cell
 from eighty80_jupyter.notebook.commands.settings import changed
 
@@ -66,6 +66,7 @@ def _front_end(shell: InteractiveShell) -> str:
         "a Jupyter server": "JPY_SESSION_NAME" in os.environ,
     }
     cell = running_cell(shell)
+    hints["a console"] = is_console(shell)
     facts = [name for name, found in hints.items() if found] or ["unknown"]
     facts.append("cells have ids" if cell.id else "cells have no ids")
     facts.append("somebody can type" if cell.attended else "nobody can type")

@@ -32,7 +32,7 @@ def remote(context: CommandContext, _value: Any) -> None:
 
 def local(context: CommandContext, path: str) -> None:
     """Start the embedded model."""
-    with Progress(context.shell, "Fetching the embedded model") as progress:
+    with Progress(context.shell, context.session.config, "Fetching the embedded model") as progress:
         server = context.session.use_local(path or None, progress=progress)
     context.say(f"Talking to {server.model} on this machine ({server.url}). No key is needed.")
 

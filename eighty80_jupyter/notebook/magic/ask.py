@@ -13,10 +13,13 @@ from eighty80_jupyter.api.continuation import overlap, undecided
 from eighty80_jupyter.api.deltas import ReasoningDelta, TextDelta
 from eighty80_jupyter.conversation.events import RoundBegan
 from eighty80_jupyter.errors import APIError, ChatInterrupted, ReplyFormatError
-from eighty80_jupyter.notebook.cell.display import SCHEMA, NotebookWriter, has_pages
+from eighty80_jupyter.notebook.cell.display import NotebookWriter
 from eighty80_jupyter.notebook.cell.dry_run import dry_run_html, dry_run_text
-from eighty80_jupyter.notebook.cell.summary import which_answer
-from eighty80_jupyter.notebook.cell.terminal import make_terminal_writer
+from eighty80_jupyter.notebook.cell.front_end import drawing, has_pages
+from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
+from eighty80_jupyter.notebook.cell.summary import SCHEMA, which_answer
+from eighty80_jupyter.notebook.cell.terminal import TerminalWriter, make_terminal_writer
+from eighty80_jupyter.notebook.cell.terminal_text import harmless
 from eighty80_jupyter.notebook.cell.value import ValueTerminalWriter
 from eighty80_jupyter.notebook.magic.prompt_request import Question
 from eighty80_jupyter.notebook.saved.metadata import asked_in_python, turn_metadata
@@ -143,22 +146,32 @@ def _writer(context: CommandContext, question: Question) -> Writer:
     if not has_pages(context.shell):
         return ValueTerminalWriter(sys.stdout.write) if typed else make_terminal_writer()
     config = context.session.config
-    markdown = config.output_format == "markdown"
-    if config.output_format == "auto":
-        markdown = "VSCODE_PID" in os.environ
+    publish = context.shell.display_pub.publish
     metadata: dict[str, Any] = {"schema": SCHEMA, "role": "assistant"}
     if question.place.keep:  # what was asked aside belongs to no conversation
         conversation, again = question.conversation, question.place.again
         index = None if again is None else conversation.find(again)
         metadata["conversation"] = conversation.name
         metadata["turn"] = len(conversation) + 1 if index is None else index + 1
+    how = drawing(context.shell, config)
+    if how == "text":
+
+        def end_with(line: str, kept: dict[str, Any]) -> None:
+            data = {"text/plain": harmless(f"[{line}]")}
+            publish(data=data, metadata={NAMESPACE: metadata | kept})
+
+        return (ValueTerminalWriter if typed else TerminalWriter)(sys.stdout.write, end_with)
+    markdown = config.output_format == "markdown"
+    if config.output_format == "auto":
+        markdown = "VSCODE_PID" in os.environ
     return NotebookWriter(
-        context.shell.display_pub.publish,
+        publish,
         choices=context.session.requests.parameters(question.options.parameters).get("n", 1),
         allow_images=config.allow_images,
         markdown=markdown,
         metadata=metadata,
         typed=typed,
+        live=how == "updates",
     )
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.cell.display import SCHEMA, NotebookWriter
+from eighty80_jupyter.notebook.cell.display import NotebookWriter
 from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
+from eighty80_jupyter.notebook.cell.summary import SCHEMA
 from eighty80_jupyter.notebook.cell.tool_display import entries_html, entries_of, entries_text
 from eighty80_jupyter.notebook.line.parser import parse
 from eighty80_jupyter.notebook.saved.asked import asked_again

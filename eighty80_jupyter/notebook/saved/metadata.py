@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.notebook.cell.display import SCHEMA, reply_metadata
+from eighty80_jupyter.notebook.cell.summary import SCHEMA, reply_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -283,3 +283,16 @@ def test_metadata_tells_the_turn() -> None:
             {"role": "assistant", "content": "Hello"},
         ],
     }
+
+
+def test_without_updates_each_output_comes_once() -> None:
+    """Nothing is published before the end; then all that there is, in order, and nothing empty."""
+    page = Page()
+    writer = NotebookWriter(page.publish, live=False, now=lambda: page.seconds)
+    writer.take([TextDelta(0, "let me see"), TextWasReasoning(0), TextDelta(0, "half")])
+    assert not page.messages
+    choices = (Choice(text="half", reasoning="let me see"),)
+    writer.finish(Reply(choices=choices, model="m", status="interrupted"))
+    assert page.text()[:2] == ["Reasoning: let me see", "half"]
+    assert "interrupted" in page.text()[2]
+    assert not any(message["update"] for message in page.messages)

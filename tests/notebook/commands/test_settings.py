@@ -180,7 +180,7 @@ def test_headers_are_set_without_their_secrets(kernel: KernelSession) -> None:
         ("api_key=sk-typed", "%chat --key asks for it"),
         ("read_timeout=soon", "read_timeout must be a number of at least 0.001, or None; got"),
         ("max_retries=-1", "max_retries must be an integer of at least 0; got -1"),
-        ("output_format=pdf", "output_format must be auto or html or markdown; got 'pdf'"),
+        ("output_format=pdf", "output_format must be auto or html or markdown or text; got 'pdf'"),
         ("context_limit=12", "context_limit must be an integer of at least 64, or a dictionary of"),
         ("base_url=ftp://x", "the address of the server must look like"),
         ("logprobs=maybe", "logprobs must be True or False"),

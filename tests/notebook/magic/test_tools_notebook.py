@@ -61,5 +61,6 @@ def run(session: KernelSession) -> dict[str, Result]:
         if cell.cell_type != "code" or source.startswith("# For the embedded model only"):
             continue
         results[source] = session.run(source, answers=["y"])
+        session.run("%config ChatConfig.update_outputs = True")  # as in a page
         assert results[source].ok, (source, results[source].error)
     return results

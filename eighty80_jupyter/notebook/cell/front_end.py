@@ -1,0 +1,63 @@
+"""What the front end of the running cell does with outputs, as far as a kernel can know."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from eighty80_jupyter.config import ChatConfig
+
+# Outputs are updated in place; or they come once, when they are whole; or text is printed as it
+# comes, as to a terminal.
+Drawing = Literal["updates", "whole", "text"]
+
+
+def has_pages(shell: InteractiveShell) -> bool:
+    """Tell whether the shell's outputs may be more than text: those of a kernel may."""
+    return getattr(shell, "kernel", None) is not None
+
+
+def drawing(shell: InteractiveShell, config: ChatConfig) -> Drawing:
+    """Return how a reply is drawn for the front end that runs the present cell.
+
+    The settings `output_format` and `update_outputs` decide where they are set. Else no message
+    names the front end; but those that obey `update_display_data` tell themselves by what they
+    send:
+
+    - JupyterLab, Notebook 7 and VS Code send the id of the cell with it.
+    - nbclient, and so nbconvert, papermill, Voila and Quarto, says that nobody can type.
+    - Google Colab has a package of its own in the kernel.
+
+    A client in Python at which somebody can type is a console (jupyter console, qtconsole, Spyder):
+    these ignore updates and HTML. Everything else gets its outputs whole.
+    """
+    if not has_pages(shell) or config.output_format == "text":
+        return "text"
+    if config.update_outputs is not None:
+        return "updates" if config.update_outputs else "whole"
+    asked: Any = getattr(shell, "get_parent", dict)() or {}
+    if not asked.get("content", {}).get("allow_stdin") or asked.get("metadata", {}).get("cellId"):
+        return "updates"
+    if is_console(shell):
+        return "text" if config.output_format == "auto" else "whole"
+    return "updates" if "google.colab" in sys.modules else "whole"
+
+
+def is_console(shell: InteractiveShell) -> bool:
+    """Tell whether somebody types at a client of Jupyter that is written in Python.
+
+    `jupyter_client` makes the ids of its messages from that of its session; pages draw them anew.
+    """
+    asked: Any = getattr(shell, "get_parent", dict)() or {}
+    header = asked.get("header", {})
+    session = str(header.get("session") or "")
+    return (
+        has_pages(shell)
+        and bool(asked.get("content", {}).get("allow_stdin"))
+        and not asked.get("metadata", {}).get("cellId")
+        and bool(session)
+        and str(header.get("msg_id", "")).startswith(f"{session}_")
+    )
