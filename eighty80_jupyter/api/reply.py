@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from eighty80_jupyter.api.extra import TEXT_FIELDS, Extra
@@ -245,8 +244,7 @@ class Reply:
     def json(self) -> Any:
         """Return the value that the text holds as JSON.
 
-        Where a `json_schema` was asked for, and the jsonschema library is there, it is checked too.
-        Raises ReplyFormatError.
+        Where a `json_schema` was asked for it is checked too. Raises ReplyFormatError.
         """
         try:
             value = json.loads(self.text)
@@ -256,8 +254,9 @@ class Reply:
                 "response_format asks for JSON"
             ) from None
         wanted = self._response_format.get("json_schema")
-        if isinstance(wanted, Mapping) and find_spec("jsonschema") is not None:
-            from jsonschema import SchemaError, ValidationError, validate  # noqa: PLC0415  # rare
+        if isinstance(wanted, Mapping):
+            # A door: jsonschema.
+            from jsonschema import SchemaError, ValidationError, validate  # noqa: PLC0415
 
             try:
                 validate(value, wanted.get("schema", {}))

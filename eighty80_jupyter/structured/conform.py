@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from eighty80_jupyter.api.request_parameters import shown
-from eighty80_jupyter.structured.schema import Schema, takes_null
+from eighty80_jupyter.structured.schema import MEMBERS, Schema, takes_null
 from eighty80_jupyter.structured.words import folded
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
@@ -24,6 +24,18 @@ _TIMES = {
 }
 _TRUTH = {"true": True, "yes": True, "false": False, "no": False}
 _DEEPEST = 200
+
+
+class Written(float):
+    """A number with a fraction and its `text`: a Decimal has digits that a float has not."""
+
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        """Read the text of a number."""
+        made = super().__new__(cls, text)
+        made.text = text
+        return made
 
 
 def conform(value: Any, schema: Schema) -> tuple[Any, list[str]]:
@@ -46,7 +58,7 @@ class _Walk:
 
     def value(self, value: Any, schema: Any, path: str, depth: int) -> Any:  # noqa: PLR0911  # one form each
         if not isinstance(schema, Mapping):
-            return value
+            return _plain(value)
         if depth > _DEEPEST:
             self._wrong(path, "the value is nested too deeply")
             return value
@@ -56,7 +68,7 @@ class _Walk:
             target = self._whole if reference == "#" else known
             return self.value(value, target, path, depth + 1)
         if "enum" in schema or "const" in schema:
-            return self._choice(value, list(schema.get("enum", (schema.get("const"),))), path)
+            return self._choice(value, schema, path)
         for key in ("anyOf", "oneOf"):
             if key in schema:
                 return self._union(value, schema[key], path, depth)
@@ -67,6 +79,8 @@ class _Walk:
         match kinds:
             case "boolean":
                 return _TRUTH.get(folded(value), value) if isinstance(value, str) else value
+            case "number" if schema.get("format") == "decimal":
+                return self._decimal(value, path)
             case "integer" | "number":
                 return self._number(value, path, whole=kinds == "integer")
             case "string":
@@ -75,12 +89,19 @@ class _Walk:
                 return self._array(value, schema, path, depth)
             case _ if isinstance(value, dict) and (kinds == "object" or "properties" in schema):
                 return self._object(value, schema, path, depth)
-        return value
+        return _plain(value)
 
     def _wrong(self, path: str, text: str) -> None:
         self._problems.append(f"{path.removeprefix('.') or 'the value'}: {text}")
 
-    def _choice(self, value: Any, choices: list[Any], path: str) -> Any:
+    def _choice(self, value: Any, schema: Mapping[str, Any], path: str) -> Any:
+        choices = list(schema.get("enum", (schema.get("const"),)))
+        members = schema.get(MEMBERS)
+        if members is not None:  # an Enum: told by the names of its members, or by their values
+            if not isinstance(value, str) or not any(folded(n) == folded(value) for n in choices):
+                named = [n for n in choices if _as_word(members[n]) == _as_word(value)]
+                value = named[0] if len(named) == 1 else value
+            return members.get(self._choice(value, {"enum": choices}, path), value)
         for choice in choices:
             if type(choice) is type(value) and choice == value:
                 return choice
@@ -140,7 +161,15 @@ class _Walk:
                 value = float(text)
         if isinstance(value, float) and not math.isfinite(value):
             self._wrong(path, f"expected a finite number, got {value}")
-        return value
+        return _plain(value)
+
+    def _decimal(self, value: Any, path: str) -> Any:
+        """Return the text of a number: what pydantic makes a Decimal of, digit by digit."""
+        text = value.text if isinstance(value, Written) else str(value).strip()
+        if isinstance(value, (bool, dict, list)) or not _NUMBER.fullmatch(text):
+            self._wrong(path, f"expected a number, got {shown(value)}")
+            return value
+        return text
 
     def _text(self, value: Any, schema: Mapping[str, Any], path: str) -> None:
         form = _TIMES.get(str(schema.get("format")))
@@ -173,14 +202,40 @@ class _Walk:
         ):
             names = ", ".join(map(str, list(value)[:5]))
             self._wrong(path, f"expected the fields {', '.join(properties)}, got {names}")
+        unknown = [name for name in value if name not in properties]
+        if (
+            len(unknown) < len(value)
+            and unknown
+            and properties
+            and others is None
+            and properties.keys() - value
+        ):
+            # It may be a missing one with another name; its default would be a guess.
+            missed = ", ".join(name for name in properties if name not in value)
+            self._wrong(path, f"unknown field {unknown[0]}, while there is no {missed}")
         result: dict[str, Any] = {}
-        for name, one in value.items():
+        keys = schema.get("propertyNames")
+        for given, one in value.items():
+            name = given
+            if isinstance(keys, Mapping) and "enum" in keys:
+                name = str(self._choice(given, keys, f"{path}.{given}"))
+                if name in result:
+                    self._wrong(path, f"the name {name} stands twice")
             wanted = properties.get(name, others)
             missing = one is None and name in properties and name not in required
             if missing and isinstance(wanted, Mapping) and not takes_null(wanted):
                 continue  # strict mode has null where a field is missing
             result[name] = self.value(one, wanted, f"{path}.{name}", depth + 1)
         return result
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of any form with plain numbers."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return float(value) if isinstance(value, Written) else value
 
 
 def _as_word(value: Any) -> str:

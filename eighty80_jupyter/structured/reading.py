@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from json_repair import repair_json
-
-from eighty80_jupyter.structured.conform import conform
+from eighty80_jupyter.structured.conform import Written, conform
+from eighty80_jupyter.structured.mending import mended
 from eighty80_jupyter.structured.shape import WRAPPER, NotValidError, Shape
 from eighty80_jupyter.structured.words import without_prefix
 
@@ -25,6 +24,9 @@ Kind = Literal["cut", "refused", "empty", "invalid"]
 _LIKE_JSON = re.compile(
     r"""\{\s*(?:["'}/#]|[^\W\d]\w*\s*:|$)|\[\s*(?:["'{\[\]/#+-]|\d|true|false|null|None|True|False|$)"""
 )
+# What servers call the end at the limit, and the end that a filter made.
+_CUT = {"length", "max_tokens", "model_length"}
+_FILTERED = {"content_filter", "safety", "refusal"}
 _PAIRS = {"{": "}", "[": "]"}
 _LONGEST = 2_000_000  # characters; what is longer is no answer to a prompt
 _TOO_MANY = 50  # places in a text that look like JSON
@@ -46,9 +48,10 @@ def read(shape: Shape, text: str, *, finish_reason: str | None = None, refusal: 
     """Return the value that an answer means. Raises UnreadableError."""
     if refusal:
         raise UnreadableError("refused", f"the model refused: {refusal.strip()[:200]}")
-    if finish_reason == "length":
+    ended = (finish_reason or "").casefold()
+    if ended in _CUT:
         raise UnreadableError("cut", "the answer was cut at the limit of tokens; raise max_tokens")
-    if finish_reason == "content_filter":
+    if ended in _FILTERED:
         raise UnreadableError("refused", "the server's content filter ended the answer")
     text = text.strip("\ufeff \t\r\n")
     if not text:
@@ -155,9 +158,10 @@ def _candidates(shape: Shape, text: str) -> Iterator[Any]:
     for piece in wanted:
         if not piece.closed:
             raise UnreadableError("cut", "the JSON of the answer is cut off; raise max_tokens")
-        mended = _mended(piece.text)
-        if mended is not None:
-            yield mended
+        value = mended(piece.text)
+        if value is None:
+            raise UnreadableError("invalid", "the answer is broken JSON; write valid JSON")
+        yield value
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,19 +239,6 @@ def _opens_string(text: str, at: int) -> bool:
     return not before or before[-1] in "{[,:"
 
 
-def _mended(text: str) -> Any:
-    """Return the value of JSON with the usual mistakes; None where that is not to be had.
-
-    Quotes of the wrong sort or none, commas too many or missing, comments, Python's literals.
-    """
-    try:
-        value = repair_json(text, return_objects=True, skip_json_loads=True)
-        json.dumps(value, allow_nan=False)
-    except Exception:  # noqa: BLE001  # a library that guesses, on any text
-        return None
-    return value if isinstance(value, (dict, list)) and value else None
-
-
 def _without_fence(text: str) -> str:
     fence = re.fullmatch(r"(`{3,}|~{3,})[^\n`]*\n(.*?)\n?\1", text, re.DOTALL)
     return fence[2].strip() if fence else text
@@ -270,7 +261,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_unique, strict=False)
+_DECODER = json.JSONDecoder(
+    parse_float=Written, parse_constant=_no_constant, object_pairs_hook=_unique, strict=False
+)
 
 
 def _loaded(text: str) -> Any:

@@ -10,9 +10,12 @@ from eighty80_jupyter.prompt.tokens import estimate
 
 Schema = dict[str, Any]
 
+MEMBERS = "x-members"  # beside an `enum` of an Enum's names: the value of each
+_OURS = ("default", "discriminator", MEMBERS)  # what no server needs
+
 _NAMED = ("properties", "patternProperties", "dependentSchemas")
 _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
-_ONE = ("items", "additionalProperties", "not", "contains")
+_ONE = ("items", "additionalProperties", "propertyNames", "not", "contains")
 _SAID = 300  # tokens that the description of a type should take at the most
 _FORMATS = {
     "date": "YYYY-MM-DD",
@@ -40,10 +43,15 @@ def strict(schema: Mapping[str, Any]) -> Schema:
     """Return the form that OpenAI's strict mode takes, of an inlined schema.
 
     All fields are required, and no others allowed; one that may be missing takes null instead.
-    `default` goes. Source: OpenAI, "Structured Outputs", supported schemas.
+    `default` goes, and `oneOf` is `anyOf`. Source: OpenAI, "Structured Outputs", supported schemas.
     """
     found: Schema = _mapped(schema, strict)
-    found.pop("default", None)
+    for key in _OURS:
+        found.pop(key, None)
+    if "oneOf" in found and "anyOf" not in found:
+        found["anyOf"] = found.pop("oneOf")  # strict mode knows this one; the answer is checked
+    if found.get("format") == "decimal":
+        found.pop("format")
     if isinstance(properties := found.get("properties"), dict):
         required = found.get("required", ())
         found["properties"] = {
@@ -139,7 +147,9 @@ class _Words:
     def _object(self, schema: Mapping[str, Any], depth: int) -> str:
         properties = schema.get("properties", {})
         if not properties:
-            return f"{{[key: string]: {self._type(schema.get('additionalProperties'), depth)}}}"
+            key = self._type(schema.get("propertyNames", {"type": "string"}), depth)
+            key = f"[key in {key}]" if " | " in key else "[key: string]"
+            return f"{{{key}: {self._type(schema.get('additionalProperties'), depth)}}}"
         required = schema.get("required", ())
         margin = "  " * (depth + 1)
         lines = []

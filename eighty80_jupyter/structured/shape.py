@@ -8,8 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import inspect
 import json
-import sys
-import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -22,9 +20,10 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 from referencing import Registry
 
-from eighty80_jupyter.api.json_schema import Generator, without_titles
+from eighty80_jupyter.api.json_schema import without_titles
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.structured.python_types import AnswerGenerator, rebuilt
 from eighty80_jupyter.structured.schema import Schema, in_words, inlined, is_strict, strict
 from eighty80_jupyter.structured.shorthand import type_of
 from eighty80_jupyter.structured.words import folded
@@ -180,8 +179,8 @@ def _of_type(wanted: Any) -> Shape:
         # Models write an object of names and values, and pydantic's schema has a list of values.
         made, wanted = _from_fields(wanted), _fields_of(wanted)
     try:
-        adapter: TypeAdapter[Any] = TypeAdapter(_rebuilt(wanted))
-        schema = adapter.json_schema(schema_generator=Generator)
+        adapter: TypeAdapter[Any] = TypeAdapter(rebuilt(wanted))
+        schema = adapter.json_schema(schema_generator=AnswerGenerator)
     except (PydanticUserError, TypeError, NameError, ValueError, RecursionError) as error:
         raise _no_schema(wanted, error) from None
     schema = inlined(without_titles(json.loads(json.dumps(schema))))
@@ -198,6 +197,10 @@ def _of_type(wanted: Any) -> Shape:
             raise NotValidError(map(_problem, error.errors(include_url=False))) from None
         except RecursionError:
             raise NotValidError(["the value is nested too deeply"]) from None
+        except Exception as error:  # noqa: BLE001  # a check of the user's own; the answer must not be lost
+            raise NotValidError(
+                [f"its own check failed: {type(error).__name__}: {error}"]
+            ) from None
 
     return Shape(
         name=name,
@@ -276,7 +279,7 @@ def _record(fields: Mapping[Any, Any]) -> Any:
         elif isinstance(wanted, (list, tuple, set, frozenset)):
             found[name] = _choice(wanted)
         else:
-            found[name] = _rebuilt(wanted)
+            found[name] = rebuilt(wanted)
     return _TYPED_DICT("Answer", found)
 
 
@@ -290,38 +293,6 @@ def _choice(values: Iterable[Any]) -> Any:
             "list[str]"
         )
     return Literal[tuple(listed)]
-
-
-def _rebuilt(wanted: Any) -> Any:
-    """Return a type with `typing.TypedDict` made anew: pydantic refuses it below Python 3.12."""
-    if sys.version_info >= (3, 12):
-        return wanted
-    if _is_old_typed_dict(wanted):
-        hints = typing_extensions.get_type_hints(wanted, include_extras=True)
-        optional = wanted.__optional_keys__
-        fields = {
-            name: typing_extensions.NotRequired[_rebuilt(hint)]
-            if name in optional
-            else _rebuilt(hint)
-            for name, hint in hints.items()
-        }
-        made: Any = _TYPED_DICT(wanted.__name__, fields)
-        made.__doc__ = wanted.__doc__
-        return made
-    arguments = typing.get_args(wanted)
-    if not arguments or typing.get_origin(wanted) in (Literal, typing.Annotated):
-        return wanted
-    made_anew = tuple(map(_rebuilt, arguments))
-    if all(new is old for new, old in zip(made_anew, arguments, strict=True)):
-        return wanted
-    origin = typing.get_origin(wanted)
-    if origin in (typing.Union, type(int | str)):
-        return typing.Union[made_anew]  # noqa: UP007  # of a tuple
-    return origin[made_anew] if origin is not None else wanted
-
-
-def _is_old_typed_dict(wanted: Any) -> bool:
-    return type(wanted).__module__ == "typing" and typing.is_typeddict(wanted)
 
 
 def _distinct(schema: Any) -> None:

@@ -2,7 +2,7 @@
 
     fields   name: type, name?: type, ...       a record; `?` marks a field that may be missing
     type     one | another                      a union; words that are no types are choices
-    one      str int float bool date datetime time None, list[type], dict[str, type],
+    one      True False str int float bool date datetime time None, list[type], dict[str, type],
              {fields}, a word, a "quoted text", a number, or a name that the notebook has
 
 Everything becomes a Python type that pydantic understands. No I/O, nothing is evaluated.
@@ -168,6 +168,8 @@ class _Parser:
                 types.append(list if text == "list" else dict)
             elif isinstance(self._names.get(text), type):
                 types.append(self._names[text])
+            elif text in ("True", "False"):
+                words.append(text == "True")
             elif text in TYPES:
                 types.append(TYPES[text])
             else:

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 _AROUND = (
     " \t\r\n\"'`*_~()[]{}.,;:!?\u201c\u201d\u2018\u2019\u201e\u201a\u00ab\u00bb\u2026\u00a0\u200b"
 )
-_LEADING = re.compile(r"\s*(?:#{1,6}\s+|>\s*|[-*+\u2022]\s+|\d{1,2}[.)]\s+)")
+# Before a digit a dash may be a minus, and a number a part of what follows.
+_LEADING = re.compile(r"\s*(?:#{1,6}\s+|>\s*|[-*+\u2022]\s+(?!\d)|\d{1,2}[.)]\s+(?!\d))")
 _LABELS = (
     "answer", "final answer", "label", "category", "class", "classification", "choice", "result",
     "output", "response", "prediction", "verdict", "sentiment", "type", "value",

@@ -37,16 +37,14 @@ def parsed(text: str) -> dict[str, Any]:
 
 
 def check(values: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
-    """Check values by a JSON Schema, where jsonschema is installed; else nothing is checked.
+    """Check values by a JSON Schema.
 
     Raises ToolInputError with what is wrong. A schema that jsonschema cannot use checks nothing.
     """
-    try:
-        from jsonschema import Draft202012Validator  # noqa: PLC0415  # it need not be installed
-        from jsonschema.validators import validator_for  # noqa: PLC0415  # the same
-        from referencing import Registry  # noqa: PLC0415  # the same
-    except ImportError:
-        return
+    from jsonschema import Draft202012Validator  # noqa: PLC0415  # a door: jsonschema
+    from jsonschema.validators import validator_for  # noqa: PLC0415  # the same
+    from referencing import Registry  # noqa: PLC0415  # the same
+
     try:
         # With a registry of its own it fetches nothing from addresses in the schema.
         kind = validator_for(schema, default=Draft202012Validator)

@@ -51,7 +51,7 @@ class Tool:
     can stop it; not for async functions. `strict` is sent as it is; None: it is not sent.
 
     `inputs` reads the arguments of a function with annotations; None, as for a tool made by hand:
-    they are checked by the schema (by jsonschema, where that is installed) and not converted.
+    they are checked by the schema and not converted.
     """
 
     name: str

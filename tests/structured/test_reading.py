@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import decimal
 import enum
 import json
 from typing import Any, Literal, NamedTuple
@@ -10,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from eighty80_jupyter.structured.reading import UnreadableError, read
 from eighty80_jupyter.structured.shape import shape_of
@@ -272,3 +273,69 @@ def test_any_text_is_read_or_refused(text: str) -> None:
             read(shape_of(returns), text)
         except UnreadableError as error:
             assert error.problems  # noqa: PT017  # most texts end here
+
+
+class Level(enum.IntEnum):
+    """How good it is."""
+
+    LOW = 1
+    HIGH = 10
+
+
+class Checked(BaseModel):
+    """Its check has a fault of its own."""
+
+    x: int
+
+    @field_validator("x")
+    @classmethod
+    def _check(cls, x: int) -> int:
+        raise RuntimeError(f"no table for {x}")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("HIGH", Level.HIGH), ("low.", Level.LOW), ("10", Level.HIGH)]
+)
+def test_an_enum_of_numbers_is_told_by_its_names(text: str, value: Level) -> None:
+    """A number alone says nothing to a model: the names are asked for, the numbers taken too."""
+    shape = shape_of(Level)
+    assert "LOW" in shape.instruction(as_json=False)
+    assert "x-members" not in json.dumps(shape.response_format())
+    assert read(shape, text) is value
+    assert read(shape_of(dict[Level, int]), json.dumps({text.strip("."): 3})) == {value: 3}
+
+
+def test_a_decimal_keeps_its_digits() -> None:
+    """A Decimal has all digits that were written, which a float would round."""
+    for text in ("0.1000000000000000000000001", "12345678901234567.89", "1.10"):
+        assert str(read(shape_of(decimal.Decimal), text)) == text
+    assert type(read(shape_of({"type": "object", "properties": {}}), '{"a": 1.5}')["a"]) is float
+
+
+def test_an_unknown_field_may_be_the_missing_one() -> None:
+    """A misspelt name does not leave the default in its place; one more field harms nothing."""
+    shape = shape_of(Person)
+    for text in ('{"name": "Ada", "borne": 1815}', '{"name": "Ada", "tag": ["x"]}'):
+        with pytest.raises(UnreadableError, match="unknown field"):
+            read(shape, text)
+    more = '{"name": "Ada", "born": 1815, "tags": [], "note": "x"}'
+    assert read(shape, more) == Person(name="Ada", born=1815)
+
+
+def test_a_check_that_fails_is_a_problem() -> None:
+    """Whatever a check of the user's raises, the answer is not lost."""
+    with pytest.raises(UnreadableError, match="RuntimeError: no table for 1"):
+        read(shape_of(Checked), '{"x": 1}')
+
+
+def test_a_dash_before_a_digit_may_be_a_minus() -> None:
+    """`- 1` is neither 1 nor -1."""
+    with pytest.raises(UnreadableError):
+        read(shape_of(Literal[-1, 0, 1]), "- 1")
+
+
+@pytest.mark.parametrize("reason", ["length", "MAX_TOKENS", "model_length"])
+def test_cut_in_other_words(reason: str) -> None:
+    """Servers have several words for the limit of tokens."""
+    with pytest.raises(UnreadableError, match="max_tokens"):
+        read(shape_of(int), "42", finish_reason=reason)

@@ -65,7 +65,7 @@ FORMS: list[Any] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("returns", FORMS)
+@pytest.mark.parametrize("returns", FORMS, ids=repr)
 def test_what_is_asked_for_is_an_object_with_a_valid_schema(returns: Any) -> None:
     """A server gets a valid JSON Schema of an object, without a reference that leads nowhere."""
     shape = shape_of(returns)

@@ -139,3 +139,23 @@ def test_dry_run(kernel: KernelSession, server: ScriptedServer) -> None:
     assert "TypeScript type" in result.data()[0]
     assert "json_schema" in result.data()[0]
     assert not server.requests
+
+
+def test_asked_again(kernel: KernelSession, server: ScriptedServer) -> None:
+    """--retry asks for the same type, also where the class has no name in the notebook any more."""
+    server.queue(stream_reply(ADA), stream_reply('{"name": "Bob", "born": 1900}'))
+    assert kernel.run("%%chat --returns Person\nWho?").ok
+    result = kernel.run("%chat --retry --into bob")
+    assert result.ok, result.error
+    assert kernel.run("bob == Person(name='Bob', born=1900)").data() == ["True"]
+    assert server.requests[-1].json["response_format"]["type"] == "json_schema"
+
+
+def test_pictures(kernel: KernelSession, server: ScriptedServer) -> None:
+    """A picture in Python goes along with the type of the answer."""
+    server.queue(stream_reply(ADA))
+    kernel.run("import io, PIL.Image as im; picture = im.new('RGB', (4, 4))")
+    result = kernel.run("chat.ask(['Who?', picture], returns=Person).value")
+    assert result.ok, result.error
+    parts = server.requests[-1].json["messages"][-1]["content"]
+    assert [part["type"] for part in parts] == ["text", "image_url"]
