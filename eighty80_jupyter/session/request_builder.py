@@ -304,6 +304,11 @@ class RequestBuilder:
     def _user_secret(self) -> bytes:
         return user_secret()
 
+    def scrubbed(self, text: str, *, allow_secrets: bool = False) -> str:
+        """Return a text as it would be sent: without the secrets that are found in it."""
+        scrubber = self._scrubber(allow_secrets=allow_secrets)
+        return text if scrubber is None else scrubber(text)
+
     def _scrubber(self, *, allow_secrets: bool) -> Redactor | None:
         self._redactor.key = self._config.api_key
         return None if allow_secrets else self._redactor

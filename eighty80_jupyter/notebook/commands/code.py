@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.api.code_blocks import CodeBlock
     from eighty80_jupyter.notebook.commands.context import CommandContext
 
-_PYTHON = frozenset({"python", "py", "python3", "py3", "ipython", "ipython3", "pycon"})
+PYTHON = frozenset({"python", "py", "python3", "py3", "ipython", "ipython3", "pycon"})
 # The cell magics that run other languages.
 _MAGICS = {
     "bash": "bash",
@@ -29,8 +29,11 @@ _MAGICS = {
 def code(context: CommandContext, number: int) -> None:
     """Put the code of a reply into one new cell, not run.
 
-    That of the answer that has just come, else of turn `number`.
+    That of the answer that has just come, else of turn `number`; after `--fix` the corrected cell.
     """
+    if context.corrected:
+        context.put_cell(context.corrected, what="the code")
+        return
     reply = context.reply
     if reply is None:
         reply = context.conversation.numbered(number).reply
@@ -55,7 +58,7 @@ def cell_of(blocks: Sequence[CodeBlock]) -> tuple[str, list[str]]:
     has a cell magic.
     """
     languages = [block.language for block in blocks]
-    python = _PYTHON if any(name in _PYTHON for name in languages) else _PYTHON | {""}
+    python = PYTHON if any(name in PYTHON for name in languages) else PYTHON | {""}
     if any(name in python for name in languages):
         taken = [block for block in blocks if block.language in python]
         head = ""

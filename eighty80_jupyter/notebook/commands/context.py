@@ -31,7 +31,8 @@ class CommandContext:
 
     `conversations` are the session's, or a copy of them where something is only tried; then nothing
     is said. `options` are those of the line, `failure` the last exception of the user's own
-    code, `names` what the function that calls the magic sees, `reply` what has just been answered.
+    code, `names` what the function that calls the magic sees, `reply` what has just been answered,
+    `corrected` the cell that `--fix` found in it.
     """
 
     shell: InteractiveShell
@@ -43,6 +44,7 @@ class CommandContext:
     failure: BaseException | None = None
     names: CallingNames = field(default_factory=CallingNames)
     reply: Reply | None = None
+    corrected: str = ""
     quiet: bool = False
 
     @property

@@ -5,12 +5,18 @@ from __future__ import annotations
 import linecache
 import types
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.describe.files import is_cell
 
-_ASK = "This code failed. Explain the error in a sentence or two, then show the corrected code."
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+_ASK = (
+    "This code failed. Explain the error in a sentence or two, then show the whole corrected code "
+    "in one block."
+)
 _LINES = 60  # of a long cell, around the line that failed
 _ERROR, _FAILED, _CALLED = "_err", "failing_cell", "called_cell"
 
@@ -33,6 +39,21 @@ def failure_prompt(
             values[name] = code
             lines.append(f"{text}: {{{{{name}}}}}")
     return "\n".join(lines), values
+
+
+def failed_cells(failure: BaseException, shell: InteractiveShell) -> list[str]:
+    """Return the code of the cell that failed, and of the one that it called, as it was sent."""
+    typed = typed_cells(shell)
+    return [code for place in _places(failure) if (code := _source(*place, typed))]
+
+
+def typed_cells(shell: InteractiveShell) -> dict[str, str]:
+    """Return the cells as they were typed, by what Python made of them."""
+    history = getattr(shell, "history_manager", None)
+    if history is None:
+        return {}
+    pairs = zip(history.input_hist_parsed, history.input_hist_raw, strict=False)
+    return {made.rstrip(): raw.rstrip() for made, raw in pairs if made != raw}
 
 
 def _source(file: str, number: int, typed: Mapping[str, str]) -> str:

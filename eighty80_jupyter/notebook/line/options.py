@@ -327,7 +327,8 @@ class LineOptions:
     # Helping with the notebook
     fix: bool = _option(
         "notebook",
-        "send the last error and the code of its cell; a prompt may say more",
+        "send the last error and the code of its cell, and show how the corrected code differs; "
+        "a prompt may say more",
         asks=True,
     )
     code: int | None = _option(

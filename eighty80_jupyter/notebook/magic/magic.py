@@ -10,6 +10,7 @@ from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.notebook.cell.running_cell import Reruns, running_cell
 from eighty80_jupyter.notebook.commands.calling import calling_names
 from eighty80_jupyter.notebook.commands.context import CommandContext
+from eighty80_jupyter.notebook.commands.correction import show_correction
 from eighty80_jupyter.notebook.commands.keep import check_files
 from eighty80_jupyter.notebook.commands.registry import act
 from eighty80_jupyter.notebook.commands.see import where
@@ -123,6 +124,8 @@ class ChatMagic:
             return
         act(context, _commands(context.options, after=False))
         ask(context, settled(context, asked))
+        if context.options.fix:
+            show_correction(context)
         act(context, _commands(context.options, after=True))
 
 

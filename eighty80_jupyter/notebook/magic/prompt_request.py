@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.commands.branch import conversation_in
-from eighty80_jupyter.notebook.commands.fix import failure_prompt
+from eighty80_jupyter.notebook.commands.fix import failure_prompt, typed_cells
 from eighty80_jupyter.notebook.compare.variants import prompt_of
 from eighty80_jupyter.notebook.line.options import OPTIONS, LineOptions
 from eighty80_jupyter.notebook.saved.asked import what_differs
@@ -154,7 +154,7 @@ def _prepared(context: CommandContext, prompt: str, first_line: int) -> Prepared
     sounds = [parts.audio(named(n), limit=limit) for n in context.options.audio]
     values = dict(context.names.values)
     if context.options.fix:
-        prompt, found = failure_prompt(context.failure, prompt, _typed(context))
+        prompt, found = failure_prompt(context.failure, prompt, typed_cells(context.shell))
         values |= found
     elif context.failure is not None and "_err" in prompt and not context.options.raw:
         values["_err"] = context.failure  # the last error may be one of %chat itself
@@ -168,15 +168,6 @@ def _prepared(context: CommandContext, prompt: str, first_line: int) -> Prepared
     )
     # What names values that only this prompt knows cannot be asked again as it was typed.
     return replace(prepared, source="") if context.options.fix else prepared
-
-
-def _typed(context: CommandContext) -> dict[str, str]:
-    """Return the cells as they were typed, by what Python made of them."""
-    history = getattr(context.shell, "history_manager", None)
-    if history is None:
-        return {}
-    pairs = zip(history.input_hist_parsed, history.input_hist_raw, strict=False)
-    return {made.rstrip(): raw.rstrip() for made, raw in pairs if made != raw}
 
 
 def _place(context: CommandContext, conversation: Conversation, *, take: bool) -> Place:

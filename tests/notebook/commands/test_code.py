@@ -8,6 +8,7 @@ import pytest
 
 from eighty80_jupyter.api.code_blocks import code_blocks
 from eighty80_jupyter.notebook.commands.code import cell_of
+from eighty80_jupyter.notebook.commands.correction import correction
 from tests.notebook.attended import AttendedKernel, new_cells
 from tests.support.replies import error_reply, stream_reply
 
@@ -127,6 +128,45 @@ def test_fix_sends_the_error_and_its_cell(kernel: AttendedKernel, server: Script
     assert kernel.run("%%chat --fix\nExplain it in German.").ok
     assert prompt(server).startswith("Explain it in German.")
     assert "ZeroDivisionError" in prompt(server)
+
+
+def test_fix_ends_in_a_corrected_cell(kernel: AttendedKernel, server: ScriptedServer) -> None:
+    """The block most like the cell is shown as a difference, and is what --code takes."""
+    failed = "password = 'hunter2'\nrows = [1, 2]\nlast = rows[2]\n'<b>$x$'"
+    kernel.run(failed)
+    fixed = failed.replace("hunter2", "[redacted: password]").replace("[2]", "[-1]")
+    reply = f"As in\n\n```python\nx[-1]\n```\n\nso\n\n```python\n{fixed}\n```\n\n```\n2\n```\n"
+    server.queue(stream_reply(reply))
+    result = kernel.run_cell("%chat --fix --code")
+    assert result.ok, result.error
+    assert new_cells(result) == [fixed]
+    lines = result.data()[-1].split("\n")
+    assert [line for line in lines if line[0] in "-+"] == ["-last = rows[2]", "+last = rows[-1]"]
+    html = result.data("text/html")[-1]
+    assert ">-last = rows[2]</del>" in html
+    assert ">+last = rows[-1]</ins>" in html
+    assert "<b>" not in html
+    assert "$x$" not in html
+    assert "hunter2" not in html + result.data()[-1]
+
+
+@pytest.mark.parametrize(
+    ("cells", "text", "code"),
+    [
+        (["1 / 0"], "```\n1 / 1\n```", "1 / 1"),
+        (["a = f(1)", "def f(x):\n    return y"], "```py\ndef f(x):\n    return x\n```",
+         "def f(x):\n    return x"),
+        (["%%time\nimport nothing\nrun()"], "```bash\npip install nothing\n```", None),
+        (["half(0)"], "```\nprint('an example')\n```\n```python\nhalf(1)\n```", "half(1)"),
+        (["x"], "no code", None),
+        (["a\n" * 3_000], "```\n" + "a\n" * 3_000 + "```", None),
+    ],
+)  # fmt: skip
+def test_which_block_is_the_correction(cells: list[str], text: str, code: str | None) -> None:
+    """It is a whole block, like one of the cells; other code is none, and nor is what is huge."""
+    found = correction(cells, code_blocks(text))
+    assert (found and found.code) == code
+    assert found is None or any(line.startswith("+") for line in found.lines())
 
 
 def test_fix_looks_past_its_own_errors(kernel: AttendedKernel, server: ScriptedServer) -> None:
