@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -144,6 +145,8 @@ class RequestBuilder:
         rounds = self._config.tool_rounds
         offer = make_offer(self._tools, named, rounds=rounds, choice=choice, parallel=parallel)
         answers = self.parameters(options.parameters).get("n", 1)
+        if offer is not None:
+            offer = replace(offer, redactor=self._scrubber(allow_secrets=options.allow_secrets))
         if offer is not None and answers > 1:
             raise UsageError(
                 f"tools and several answers at once do not go together, got n = {answers}; "

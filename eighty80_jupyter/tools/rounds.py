@@ -74,13 +74,15 @@ class ToolOffer:
 
     `rounds` is how often it may call before it must answer. `choice` is "auto", "none", "required",
     the name of a tool, or None: not sent. `parallel` is sent as `parallel_tool_calls`; None: not
-    sent. Raises UsageError for a choice that is none of these.
+    sent. `redactor` takes secrets out of the arguments that the history carries; None: they stay.
+    Raises UsageError for a choice that is none of these.
     """
 
     tools: tuple[Tool, ...]
     rounds: int = 10
     choice: str | None = None
     parallel: bool | None = None
+    redactor: Callable[[str], str] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         known = (*CHOICES, *self.names)
@@ -161,7 +163,8 @@ class Round:
 
     `extra` is what the server wants back with what the model said.
     `written` tells that the model wrote the calls as text, `left` counts those beyond `MOST_CALLS`,
-    which are neither run nor kept.
+    which are neither run nor kept. A function gets the arguments as the model wrote them; the
+    history and the page have them as `redactor` leaves them.
     """
 
     number: int
@@ -171,6 +174,7 @@ class Round:
     extra: Extra | None = None
     written: bool = False
     left: int = 0
+    redactor: Callable[[str], str] | None = field(default=None, compare=False, repr=False)
     results: dict[str, ToolResult] = field(default_factory=dict)
 
     def answer(self, result: ToolResult) -> None:
@@ -197,7 +201,10 @@ class Round:
         if self.left and results:
             told = f"{results[-1].content}\n[{self.left:,} further calls were {_LEFT}]"
             results[-1] = replace(results[-1], content=told)
-        calls = tuple(replace(call, arguments=carried(call.arguments)) for call in self.calls)
+        calls = tuple(
+            replace(call, arguments=redacted(carried(call.arguments), self.redactor))
+            for call in self.calls
+        )
         return [Message("assistant", self.text, calls, extra=self.extra), *results]
 
     def records(self) -> list[CallRecord]:
@@ -206,7 +213,7 @@ class Round:
             CallRecord(
                 id=call.id,
                 name=call.name,
-                shown=shown_call(call.name, result.call.arguments),
+                shown=shown_call(call.name, redacted(result.call.arguments, self.redactor)),
                 status=result.status,
                 seconds=round(result.seconds, 4),
                 round=self.number,
@@ -247,6 +254,29 @@ def tidied(
         name = re.sub(r"[^A-Za-z0-9_-]", "_", call.name.strip())[:64] or "unnamed"
         result.append(replace(call, id=call_id, name=name))
     return tuple(result)
+
+
+def redacted(arguments: str, redactor: Callable[[str], str] | None) -> str:
+    """Return the JSON text of arguments without secrets; it stays JSON."""
+    text = arguments if redactor is None else redactor(arguments)
+    if redactor is None or text == arguments:
+        return arguments
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):  # what was taken out went over the end of a value
+        return json.dumps(_redacted_values(parsed(arguments), redactor), ensure_ascii=False)
+    return text
+
+
+def _redacted_values(value: Any, redactor: Callable[[str], str]) -> Any:
+    match value:
+        case str():
+            return redactor(value)
+        case dict():
+            return {key: _redacted_values(item, redactor) for key, item in value.items()}
+        case list():
+            return [_redacted_values(item, redactor) for item in value]
+    return value
 
 
 def carried(arguments: str) -> str:
@@ -306,7 +336,14 @@ class ToolLoop:
         said = choice.text or choice.refusal if before is None else before
         text = said if said.strip() else None
         called = Round(
-            self.number, text, calls, snapshot.usage, choice.extra, written=written, left=left
+            self.number,
+            text,
+            calls,
+            snapshot.usage,
+            choice.extra,
+            written=written,
+            left=left,
+            redactor=self._offer.redactor,
         )
         self._rounds.append(called)
         return called

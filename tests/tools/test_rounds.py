@@ -289,3 +289,30 @@ def test_text_before_calls_stays(server: ScriptedServer, session: Session) -> No
     server.queue(sse_reply(chunks), stream_reply("Three."))
     assert session.ask("1 + 2?", tools="add").text == "Three."
     assert sent(server)[1]["content"] == "Let me see."
+
+
+def test_secrets_in_arguments_are_used_and_not_carried(
+    server: ScriptedServer, session: Session
+) -> None:
+    """The function gets what the model wrote; the history and the records have no secret of it."""
+    got: list[str] = []
+
+    @session.tool(safe=True)
+    def connect(dsn: str, password: str = "", note: str = "") -> str:
+        """Connect."""
+        got.extend((dsn, password, note))
+        return "done"
+
+    arguments = {
+        "dsn": "postgresql://bob:hunter2pw@h/x", "password": "tr0ub4dor&3x", "note": 'say "hi"',
+    }  # fmt: skip
+    server.queue(calls(tool_call("connect", arguments, id="c1")), stream_reply("ok"))
+    reply = session.ask("go", tools=[connect])
+    assert got == list(arguments.values())
+    carried = sent(server)[1]["tool_calls"][0]["function"]["arguments"]
+    assert json.loads(carried).keys() == arguments.keys()
+    assert json.loads(carried)["note"] == 'say "hi"'
+    everything = carried + str(session.conversation.to_messages()) + reply.calls[0].shown
+    assert "hunter2pw" not in everything
+    assert "tr0ub4dor" not in everything
+    assert "redacted" in everything
