@@ -267,7 +267,7 @@ class Journal:
                     item = self._items.get_nowait()
                 ended = True
             self._waiting += items
-            if time.monotonic() >= due:
+            if ended or time.monotonic() >= due:
                 due = time.monotonic() + PIECES_SECONDS
                 self._waiting += self._pieces()
             self._write()

@@ -176,6 +176,7 @@ def test_an_empty_result_has_words() -> None:
     assert wire(Turn(alternatives=(exchange,)))[2]["content"] == "[no result]"
 
 
+@pytest.mark.slow
 @given(made=st.lists(turns(), max_size=4), server=st.sampled_from([HERE, THERE, "", None]))
 def test_whatever_a_file_holds_is_sent_valid(made: list[Turn], server: str | None) -> None:
     """Any turns give a request that the strictest server takes, and none changes by it."""

@@ -97,6 +97,7 @@ def test_long_texts_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sampled == pytest.approx(estimate(rows), rel=0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", ["a", " ", "\n", " \t", "!", "_", "1", "é", "word ", "a\n "])
 def test_time_is_bounded(piece: str) -> None:
     """Ten megabytes of anything take far less than seconds."""

@@ -140,6 +140,7 @@ def print_it(text: str) -> None:
     print(text)
 
 
+@pytest.mark.slow
 def test_a_notebook_can_be_dumped_and_loaded(
     kernel: Callable[..., KernelSession], server: ScriptedServer, tmp_path: Path
 ) -> None:

@@ -318,6 +318,7 @@ if sys.argv[2] == "close":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["exit", "close", "busy"])
 def test_a_program_ends_without_a_word(end: str) -> None:
     """At its end no warning is printed, about sessions, sockets, loops or coroutines."""

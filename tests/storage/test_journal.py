@@ -356,6 +356,7 @@ def timed(action: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+@pytest.mark.slow
 def test_the_cost_of_a_turn_does_not_grow_with_the_conversation(state: Path) -> None:
     """A turn after 20,000 others costs what the first ones cost, within the noise."""
     short, long = cost(10, state / "a"), cost(20_000, state / "b")

@@ -26,6 +26,7 @@ from tests.support.talks import conversations, plain_exchange, plain_turn, talk
 KEY = "sk-never-in-a-file-0123456789"
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(made=conversations())
 def test_all_that_a_conversation_holds_comes_back_as_it_was(
@@ -277,6 +278,7 @@ def test_no_key_is_ever_in_a_file(tmp_path: Path) -> None:
     assert KEY not in (tmp_path / "one.json").read_text()
 
 
+@pytest.mark.slow
 def test_ten_thousand_turns_are_saved_quickly(tmp_path: Path) -> None:
     """All of them come back; the limit is generous, for a machine that does other things."""
     import time  # noqa: PLC0415  # of this test only

@@ -7,6 +7,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -110,6 +111,7 @@ def contents(conversation: Conversation) -> set[tuple[str, str]]:
     }
 
 
+@pytest.mark.slow
 def test_processes_that_save_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
     """Three kernels save forty times each, as fast as they can; the last of each is there."""
     file = tmp_path / "talk.json"

@@ -62,6 +62,7 @@ def test_arguments_and_thoughts_grow_no_faster() -> None:
     assert peak < 3 * 400_000 + 5e6
 
 
+@pytest.mark.slow
 def test_the_time_of_a_chunk_stays_the_same() -> None:
     """The last hundred thousand of a million chunks take no longer than the first."""
     state, reader = Snapshot(), ReplyReader(ENDPOINT)

@@ -63,6 +63,7 @@ def sent(server: ScriptedServer) -> list[tuple[str, str]]:
     return [(m["role"], m["content"]) for m in server.requests[-1].json["messages"]]
 
 
+@pytest.mark.slow
 def test_what_a_killed_kernel_had_is_recovered(
     start: Kernels, server: ScriptedServer, tmp_path: Path
 ) -> None:
@@ -110,6 +111,7 @@ def test_what_a_killed_kernel_had_is_recovered(
     os.kill(int(child), signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_without_autosave_nothing_is_written(
     start: Kernels, server: ScriptedServer, tmp_path: Path
 ) -> None:
@@ -123,6 +125,7 @@ def test_without_autosave_nothing_is_written(
     assert not (tmp_path / "state" / "eighty80_jupyter" / "journal").exists()
 
 
+@pytest.mark.slow
 def test_a_conversation_is_saved_and_loaded_elsewhere(
     start: Kernels, server: ScriptedServer, tmp_path: Path
 ) -> None:
@@ -167,6 +170,7 @@ def notebook_of(results: list[Result]) -> dict[str, Any]:
     return made
 
 
+@pytest.mark.slow
 def test_a_restarted_kernel_goes_on_where_the_page_stands(
     start: Kernels, server: ScriptedServer, tmp_path: Path
 ) -> None:
@@ -201,6 +205,7 @@ def test_a_restarted_kernel_goes_on_where_the_page_stands(
     assert "all 2 of its turns are there already" in run(second, "%chat --restore").stdout
 
 
+@pytest.mark.slow
 def test_what_was_undone_chosen_and_set_is_on_the_page(
     start: Kernels, server: ScriptedServer, tmp_path: Path
 ) -> None:
@@ -234,6 +239,7 @@ def test_what_was_undone_chosen_and_set_is_on_the_page(
     assert "answer 2" in run(second, "%chat --alternative 2 --at 1").data()[0]
 
 
+@pytest.mark.slow
 def test_a_kernel_that_is_not_told_its_notebook_asks_for_it(start: Kernels) -> None:
     """One line says what to write; nothing has changed."""
     result = start().run("%chat --restore")
@@ -251,6 +257,7 @@ def crafted(path: Path, text: str) -> None:
     path.write_text(json.dumps(saved))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("then", ["", "%chat --retry\n", "%chat --retry\n%chat --alternative 1\n"])
 def test_what_a_file_brings_is_text(
     start: Kernels, server: ScriptedServer, tmp_path: Path, then: str
@@ -274,6 +281,7 @@ def test_what_a_file_brings_is_text(
     assert run(kernel, "import os; print(os.path.exists('made-by-a-file'))").stdout == "False\n"
 
 
+@pytest.mark.slow
 def test_a_loaded_file_is_written_again_as_it_was(
     start: Kernels, server: ScriptedServer, tmp_path: Path
 ) -> None:

@@ -476,6 +476,7 @@ def test_a_hostile_answer_is_made_safe(
         assert not any(bad in value for bad in ("<img", "<script", "<b onclick"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_nothing_leaks_over_200_changes(
     server: ScriptedServer, session: Session, controls: LiveControls

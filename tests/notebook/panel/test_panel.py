@@ -634,6 +634,7 @@ def test_renaming_and_deleting(
     assert (delete.description, list(session.conversations)) == ("Delete", ["main"])
 
 
+@pytest.mark.slow
 def test_nothing_is_left(
     open_panel: Callable[[], Browser], session: Session, server: ScriptedServer
 ) -> None:
@@ -706,6 +707,7 @@ before = send(20)
 print(send(200) - before)"""
 
 
+@pytest.mark.slow
 def test_no_memory_is_left(kernel: Callable[..., KernelSession], server: ScriptedServer) -> None:
     """What 200 prompts and answers of 4 KB have used is free again once they are forgotten."""
     server.route("GET", "/v1/models", models_reply("one", "two"))

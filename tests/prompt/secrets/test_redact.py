@@ -401,6 +401,7 @@ def test_environment_names() -> None:
     assert environment_names(list(os.environ.values())) == sorted(os.environ)
 
 
+@pytest.mark.slow
 def test_time_of_a_call() -> None:
     """Reading the environment again for each text is cheap."""
     redactor = Redactor({**{f"VARIABLE_{n}": "x" * 50 for n in range(200)}, "A_KEY": VALUE})
