@@ -12,7 +12,8 @@ from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.conversation.conversation import Conversation, Summary
 from eighty80_jupyter.errors import ContextLengthError
 from eighty80_jupyter.turns.context import Context, ContextSettings
-from tests.support.talks import talk
+from eighty80_jupyter.turns.window import Window
+from tests.support.talks import plain_turn, talk
 
 HEAD = [Message("system", "Be brief.")]
 TAIL = [Message("user", "And now?")]
@@ -163,6 +164,7 @@ def test_with_the_policy_error_a_limit_that_was_learned_refuses_nothing() -> Non
     """The server said it once; it may take more the next time, and says so itself."""
     made, _ = context(long_talk(), policy="error", limit=64)
     assert len(sent(made)) == 10
+    assert made.note == ""
 
 
 def test_the_oldest_turns_are_condensed_in_the_models_own_words() -> None:
@@ -177,7 +179,7 @@ def test_the_oldest_turns_are_condensed_in_the_models_own_words() -> None:
     assert made.note == "sent as a summary: 5 old turns"
     assert talked.summary == Summary("They spoke.", tuple((t.id, 0) for t in talked[:5]))
     instruction, script = model.asked[0]
-    assert instruction.role == "system"
+    assert (instruction.role, script.role) == ("system", "user")
     assert "Write at most 75 words" in instruction.text  # a sixth of the room, which is 450
     assert script.text.startswith(f"User: 0 {words(4)}\nAssistant: {words(95)}\n\nUser: 1 ")
 
@@ -206,11 +208,73 @@ def test_a_summary_at_hand_is_sent_again_and_nobody_is_asked() -> None:
     assert made.note == "sent as a summary: 5 old turns"
     preview = context(talked, policy="summarize", limit=600)[0]
     assert preview.preview(HEAD, TAIL) == sent(made)
+    for other in ({"policy": "trim", "limit": 600}, {"policy": "summarize"}):
+        plain = context(talked, **other)[0]
+        assert plain.preview(HEAD, TAIL) == plain.fitted(HEAD, TAIL)
     assert preview.note == made.note
     talked.add_alternative(talked[0].id, talked[0].exchange)
     again = Model("anew")
     assert sent(context(talked, again, policy="summarize", limit=600)[0])[1].text.endswith("anew")
     assert again.asked
+
+
+def test_a_history_that_fits_is_not_condensed() -> None:
+    """It is sent as it is, and shown so."""
+    talked = long_talk(2)
+    made, _ = context(talked, Model(AssertionError("asked")), policy="summarize", limit=600)
+    assert sent(made) == [*HEAD, *(m for turn in talked for m in turn.messages), *TAIL]
+    assert made.note == ""
+    assert made.preview(HEAD, TAIL) == sent(made)
+    assert made.note == ""
+
+
+def test_a_summary_grows_with_the_conversation() -> None:
+    """What is condensed later is told with the summary of what was condensed before."""
+    talked = long_talk(6)
+    sent(context(talked, Model("first"), policy="summarize", limit=600)[0])
+    for number in range(6, 9):
+        talked.commit(plain_turn(f"{number} {words(4)}", words(95)))
+    model = Model("second")
+    messages = sent(context(talked, model, policy="summarize", limit=600)[0])
+    assert messages[1].text.endswith("so far:\n\nsecond")
+    start, _, rest = model.asked[0][1].text.partition("\n\nUser: 5 ")
+    assert start == "Summary of our conversation so far:\n\nfirst"
+    assert rest
+    assert talked.summary is not None
+    count = len(talked.summary.covers)
+    assert talked.summary.covers == tuple((turn.id, 0) for turn in talked[:count])
+    assert [m.text[:1] for m in messages[3:-1:2]] == [str(n) for n in range(count, 9)]
+
+
+def test_what_is_condensed_leaves_half_of_the_room() -> None:
+    """The summary, and the latest turns that fit beside the prompt into that half."""
+    talked = long_talk(40, 5)  # 20 tokens each
+    made, _ = context(talked, Model("short"), policy="summarize", limit=600, answer=100)
+    prompt = [Message("user", words(95))]
+    messages = asyncio.run(made.messages([], prompt))
+    # Half of the limit and of the prompt, without the answer and the prompt: 250 of 400 - 150.
+    assert len(messages) == 2 + 2 * ((600 // 2 + 100 // 2 - 100 - 100) // 20) + 1
+
+
+def test_each_request_to_condense_has_room_for_its_answer() -> None:
+    """No request takes more than the window, with the summary that is to come."""
+    talked, model = long_talk(30), Model("a summary of words")
+    made, _ = context(talked, model, policy="summarize", limit=600)
+    sent(made)
+    window = Window(600)
+    most = window.room - 2 * 75
+    sizes = [window.tokens(asked) for asked in model.asked]
+    assert all(most - 130 < size <= most for size in sizes[:-1])
+    assert sizes[-1] <= most
+
+
+def test_a_prompt_beside_a_summary_is_counted_with_it() -> None:
+    """The summary takes its room; where it and the rest do not fit it is made anew."""
+    talked = long_talk(6)
+    talked.summary = Summary(words(120), tuple((turn.id, 0) for turn in talked[:3]))
+    made, _ = context(talked, Model("anew"), policy="summarize", limit=600)
+    made.preview(HEAD, TAIL)
+    assert made.note == "condensed by the model first: the oldest turn"
 
 
 def test_a_preview_tells_what_would_be_condensed() -> None:
