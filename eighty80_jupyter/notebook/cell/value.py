@@ -46,6 +46,11 @@ def value_html(value: Any) -> str:
     return f'<div style="overflow-x: auto">{_html(value, 0)}</div>'
 
 
+def typed_html(value: Any, text: str) -> str:
+    """Return the value of an answer as HTML, and below it, folded, how the model wrote it."""
+    return f"{value_html(plain_value(value))}{_folded(text)}"
+
+
 def value_text(value: Any) -> str:
     """Return a plain value as text: a line a field, or JSON where it is nested."""
     if isinstance(value, dict) and not any(isinstance(v, (dict, list)) for v in value.values()):
@@ -63,7 +68,7 @@ class ValueAnswer(Answer):
         text = self._text.tail
         found = plain_value(self.value) if self.valid else partial_value(text)
         if self.valid:
-            self._output.html(f"{value_html(found)}{_folded(text)}", value_text(found))
+            self._output.html(typed_html(self.value, text), value_text(found))
         elif found is not None and not final:
             self._output.html(value_html(found), value_text(found))
         else:

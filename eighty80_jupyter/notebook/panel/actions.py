@@ -63,6 +63,7 @@ class Actions:
         # shows goes below the panel, and not to the message of a click, which no page shows.
         self.context = copy_context()
         self.greeted: Callable[[], None] = lambda: None  # when a view is there, or asks something
+        self.returns: Callable[[], str | None] = lambda: None  # the type of the answers
         self.pressed: Callable[[str], None] = lambda _name: None  # when a slider is held
         self.released: Callable[[str], None] = lambda _name: None  # when it was let go
         self.page = Page(session, tell, ended=self._turn_ended)
@@ -186,7 +187,8 @@ class Actions:
         return Place(again=again)
 
     def _send(self, text: str, again: str | None, view: Any) -> None:
-        self._begin(self._session.requests.prepare(text, fields=True), again, text, view)
+        prompt = self._session.requests.prepare(text, fields=True)
+        self._begin(prompt, again, text, view, returns=self.returns())
 
     def _begin(
         self,
@@ -233,7 +235,7 @@ class Actions:
     def _preview_html(self, text: str, again: str | None) -> str:
         session, requests = self._session, self._session.requests
         prepared = requests.prepare(text, fields=True)
-        options = TurnOptions(place=self._place(again))
+        options = TurnOptions(place=self._place(again), returns=self.returns())
         sent = requests.outgoing(prepared, session.conversation, options)
         fields = request_parameters.body_fields(requests.parameters())
         return dry_run_html(sent, fields, prepared, requests.calibration)

@@ -188,7 +188,8 @@ class Page:
                 self._tell("grow", id=live.id, **message)
             tools = len(turn.messages) > 2  # noqa: PLR2004  # rounds between prompt and answer
             self._known[live.id] = _key(turn)
-            wire = self._wire(index, turn, parts=tools)
+            typed = turn.reply.returns is not None  # the value stands in place of its text
+            wire = self._wire(index, turn, parts=tools or typed)
             self._tell("turn", turn=wire, after=self._before(live.id))
         self._tell("busy", live=bool(self._shown_live()))
 

@@ -57,7 +57,8 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
         self.actions = Actions(session, self.view.tell, self.saved, began=self.wake)
         self.menu = ConversationMenu(session, self.actions)
         self.view.handle = self.actions.receive
-        self.parameters = ParameterPanel(session)
+        self.parameters = parameters = ParameterPanel(session)
+        self.actions.returns = lambda: parameters.returns
         self.view.tips = {name: c.tooltip for name, c in self.parameters.controls.items()}
         self.actions.greeted = self.parameters.fetch_models
         self.actions.released = self.parameters.release

@@ -45,10 +45,10 @@ Told = Callable[[str], None]
 class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
     """A row for each parameter, the instruction message, and "Reset".
 
-    `controls` has the widget of each by its name in the table, and `system`; `fields` what is typed
-    into, which for a slider stands beside it. Moving a slider sets the parameter, its checkbox
-    gives it back to the server, and a field that is empty is unset. What cannot be set stays where
-    it was typed, marked, with the reason below it, and the setting stays as it was.
+    `controls` has the widget of each by its name in the table, `system` and `returns`; `fields`
+    what is typed into, which for a slider stands beside it. Moving a slider sets the parameter, its
+    checkbox gives it back to the server, and a field that is empty is unset. What cannot be set
+    stays where it was typed, marked, with the reason below it, and the setting stays as it was.
     """
 
     def __init__(self, session: Session) -> None:
@@ -65,6 +65,7 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         for name in SHOWN:
             self._add(PARAMETERS[name])
         self._add_instruction()
+        self._add_returns()
         self.reset_button = Button(
             description="Reset to defaults",
             tooltip="Leave every parameter but the model to the server",
@@ -123,6 +124,12 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
                 self._mark(name, "")
                 self._show(name)
                 self._tell(name)
+        self.controls["returns"].value = ""
+
+    @property
+    def returns(self) -> str | None:
+        """The type that the next answers shall have, as it was typed; None: a text."""
+        return self.controls["returns"].value.strip() or None
 
     def fetch_models(self) -> None:
         """Fill the list of models in the background, unless that was done.
@@ -207,6 +214,16 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         control.observe(lambda change: self._instructed(change["new"]), "value")
         self._put("system", control, [control])
 
+    def _add_returns(self) -> None:
+        control = Text(
+            description="returns",
+            placeholder="text",
+            continuous_update=False,
+            tooltip="the type of the answers (--returns), as: label: bug|feature, score: float",
+        )
+        control.observe(lambda _change: self._check_returns(), "value")
+        self._put("returns", control, [control])
+
     def _put(self, name: str, control: Any, parts: list[Any]) -> None:
         row = VBox(parts)
         row.add_class("e80-parameter")
@@ -246,6 +263,15 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
             conversation.system = filled or ("" if session.config.system else None)
 
         self._try("system", put)
+
+    def _check_returns(self) -> None:
+        """Say what is wrong with the type; what is sent with it is refused until it is mended."""
+        try:
+            self._session.requests.typed(TurnOptions(returns=self.returns))
+        except UsageError as error:
+            self._mark("returns", str(error))
+        else:
+            self._mark("returns", "")
 
     def _set(self, name: str, value: Callable[[], Any]) -> None:
         self._try(name, lambda: setattr(self._session.config, name, value()))

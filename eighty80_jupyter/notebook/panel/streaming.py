@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api.deltas import ReasoningDelta, RefusalDelta, TextDelta, TextWasReasoning
 from eighty80_jupyter.conversation.events import (
+    AnswerRejected,
     CallBegan,
     CallEnded,
     CallWritten,
@@ -17,6 +18,7 @@ from eighty80_jupyter.conversation.events import (
 )
 from eighty80_jupyter.notebook.cell.growing_text import GrowingText
 from eighty80_jupyter.notebook.cell.tool_display import MOST_RESULT, Line, entries_of
+from eighty80_jupyter.notebook.cell.value import typed_html
 from eighty80_jupyter.notebook.markdown.render import render
 
 if TYPE_CHECKING:
@@ -171,6 +173,10 @@ class StreamingTurn:
                 case TextWasReasoning():
                     text = self._text(event.choice)
                     self._text(event.choice, thought=True).add(text.take_back())
+                case AnswerRejected():
+                    for piece in self._pieces.values():
+                        if isinstance(piece, StreamingText):
+                            piece.take_back()
                 case RoundBegan():
                     self._round = event.number
                 case CallWritten():
@@ -234,7 +240,10 @@ def finished_parts(exchange: Exchange, *, images: bool) -> list[Part]:
             html = render(choice.reasoning, allow_images=images)
             fold = _thoughts(name, len(choice.reasoning.split()))
             parts.append(Part(_key(choice.index, thought=True), "", fold, [html]))
-        html = render(choice.text or choice.refusal, allow_images=images)
+        if choice.index < len(reply.values):
+            html = typed_html(reply.values[choice.index], choice.text)
+        else:
+            html = render(choice.text or choice.refusal, allow_images=images)
         parts.append(Part(_key(choice.index), title, None, [html]))
     return parts
 

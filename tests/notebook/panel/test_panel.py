@@ -745,3 +745,24 @@ def test_only_where_there_is_a_notebook(session: Session) -> None:
     """In plain Python a panel is refused in one line."""
     with pytest.raises(UsageError, match="a panel needs a notebook"):
         session.panel()
+
+
+def test_a_typed_answer(
+    session: Session, open_panel: Callable[[], Browser], server: ScriptedServer
+) -> None:
+    """The field Returns says the type; the value is a table, its text is folded."""
+    browser = open_panel()
+    field = browser.panel.parameters.controls["returns"]
+    field.value = "name: strng"
+    assert "strng is no type" in browser.panel.parameters._reasons["returns"].value
+    field.value = "name: str, born: int"
+    assert not browser.panel.parameters._reasons["returns"].value
+    server.queue(stream_reply("It is Ada."), stream_reply('{"name": "<b>Ada</b>", "born": 1815}'))
+    browser.say("send", text="Who?", again=None)
+    wait_until(lambda: browser.done(1), what="the answer")
+    assert session.conversation[0].reply.value == {"name": "<b>Ada</b>", "born": 1815}
+    assert "&lt;b&gt;Ada&lt;/b&gt;</td>" in browser.html()
+    assert "<details>" in browser.html()
+    assert "It is Ada" not in browser.html()
+    browser.panel.parameters.reset()
+    assert browser.panel.parameters.returns is None
