@@ -438,12 +438,22 @@ def test_what_the_model_hears_of_the_user() -> None:
     assert run.results[0].text == NOBODY
 
     class Refuses:
-        def confirm(self, *_: object) -> Decision:
+        def confirm(self, *asked: object) -> Decision:
+            assert asked == (tool_, call("asked"), "asked()")
             return Decision(answer="no")
 
-    run = Run(make_tool(lambda: 1, name="asked"), confirmer=Refuses())
+    tool_ = make_tool(lambda: 1, name="asked")
+    run = Run(tool_, confirmer=Refuses())
     run(call("asked"))
     assert run.results[0].text == REFUSED
+
+    class Broken:
+        def confirm(self, *_: object) -> Decision:
+            raise OSError("no terminal")
+
+    run = Run(tool_, confirmer=Broken())
+    run(call("asked"))
+    assert run.results[0].text == f"{NOBODY} (OSError)"
 
     long = "x" * 300
 

@@ -200,7 +200,7 @@ def test_cut_values(mark: str) -> None:
     assert redact(f"-----BEG{mark}", A_KEY=long) == (f"-----BEG{mark}", ())
 
 
-@pytest.mark.parametrize(("length", "least"), [(20, 8), (48, 12), (64, 16), (400, 16)])
+@pytest.mark.parametrize(("length", "least"), [(20, 8), (48, 12), (49, 12), (64, 16), (400, 16)])
 def test_how_much_of_a_cut_value_tells(length: int, least: int) -> None:
     """A quarter of a value is found where it was cut, and of a long one sixteen characters."""
     value = "".join(chr(ord("a") + n % 23) for n in range(length))
