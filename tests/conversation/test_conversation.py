@@ -359,3 +359,24 @@ def test_the_end_of_one_watcher_leaves_the_others() -> None:
 
 def _hear(heard: list[str], name: str, _changed: Conversation) -> None:
     heard.append(name)
+
+
+def test_what_is_restored_takes_the_place_of_all() -> None:
+    """The turns and the instruction are the new ones, and no summary tells of the old ones."""
+    talk = Conversation(turns=[turn("a", "1")], system="Be brief.")
+    assert talk.summary is None
+    talk.summary = Summary("They spoke.", ((talk[0].id, 0),))
+    talk.restore([turn("b", "2", has_data=True)], system="Be kind.")
+    assert ([t.prompt for t in talk], talk.system) == (["b"], "Be kind.")
+    assert (talk.has_data, talk.find(talk[0].id)) == (True, 0)
+    summary: Summary | None = talk.summary
+    assert summary is None
+    talk.reset()
+    assert (len(talk), talk.system, talk.has_data) == (0, None, False)
+
+
+def test_names_are_in_it() -> None:
+    """Of the conversations that there are, and no others."""
+    talks = Conversations()
+    assert "main" in talks
+    assert "side" not in talks

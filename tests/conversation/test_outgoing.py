@@ -199,3 +199,48 @@ def test_ids_are_always_good(ids: list[str], strict: bool) -> None:  # noqa: FBT
     assert [m.tool_call_id for m in found if m.role == "tool"] == new
     if strict:
         assert all(re.fullmatch(r"[A-Za-z0-9]{9}", call_id) for call_id in new)
+
+
+def test_what_only_one_server_takes_back_of_an_answer_goes_to_no_other() -> None:
+    """Also of a plain turn, without any call; and also where only the call has it."""
+    plain = (Message("user", "x"), Message("assistant", "y", extra={"mine": 1}))
+    turn = Turn(alternatives=(Exchange(messages=plain, reply=Reply(), server=HERE),))
+    assert wire(turn, server=HERE)[1] == {"role": "assistant", "content": "y", "mine": 1}
+    assert wire(turn, server=THERE)[1] == {"role": "assistant", "content": "y"}
+    call = ToolCall(id="c", name="f", arguments="{}", extra={"mine": 1})
+    messages = (
+        Message("user", "x"),
+        Message("assistant", None, (call,)),
+        Message("tool", "1", tool_call_id="c"),
+        Message("assistant", "y"),
+    )
+    turn = Turn(alternatives=(Exchange(messages=messages, reply=Reply(), server=HERE),))
+    assert "mine" in wire(turn, server=HERE)[1]["tool_calls"][0]
+    assert "mine" not in wire(turn, server=THERE)[1]["tool_calls"][0]
+
+
+def test_two_prompts_and_an_answer_are_joined() -> None:
+    """However few messages there are."""
+    messages = (Message("user", "a"), Message("user", "b"), Message("assistant", "c"))
+    turn = Turn(alternatives=(Exchange(messages=messages, reply=Reply()),))
+    assert [m["content"] for m in wire(turn)] == ["a\n\nb", "c"]
+
+
+def test_calls_stand_without_an_empty_text() -> None:
+    """Some servers refuse one beside calls; a prompt that is empty stays what it is."""
+    call = ToolCall(id="c", name="f", arguments="{}")
+    messages = (
+        Message("user", " "),
+        Message("assistant", " ", (call,)),
+        Message("tool", "1", tool_call_id="c"),
+        Message("assistant", "y"),
+    )
+    turn = Turn(alternatives=(Exchange(messages=messages, reply=Reply()),))
+    assert [m["content"] for m in wire(turn)] == [" ", None, "1", "y"]
+
+
+def test_a_result_whose_call_is_not_there_keeps_its_id() -> None:
+    """A file may hold one; it is no reason to fail."""
+    alone = Message("tool", "1", tool_call_id="a")
+    assert with_ids([alone]) == (alone,)
+    assert with_ids([*called("c").messages, alone])[-1] == alone

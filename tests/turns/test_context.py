@@ -224,7 +224,8 @@ def test_a_history_that_fits_is_not_condensed() -> None:
     made, _ = context(talked, Model(AssertionError("asked")), policy="summarize", limit=600)
     assert sent(made) == [*HEAD, *(m for turn in talked for m in turn.messages), *TAIL]
     assert made.note == ""
-    assert made.preview(HEAD, TAIL) == sent(made)
+    messages = sent(made)
+    assert made.preview(HEAD, TAIL) == messages
     assert made.note == ""
 
 

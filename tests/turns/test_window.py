@@ -133,6 +133,9 @@ def test_data_that_fits_exactly_is_sent() -> None:
     taken = window.room - sum(sizes)
     found = [fit(history, window, taken + less) for less in (0, 1, 100, 200)]
     assert [(f.dropped, f.collapsed) for f in found] == [(0, 0), (0, 1), (0, 1), (0, 2)]
+    bare = window.tokens(fit(history[:1], window, window.room - sizes[0] + 1).messages)
+    older = fit(history, window, window.room - sizes[2] - sizes[1] - bare + 1)
+    assert (older.dropped, older.collapsed) == (0, 2)  # not the oldest turn for the second's data
     only = fit(history, window, window.room - sizes[2])
     assert (only.dropped, only.collapsed) == (2, 0)
     less = fit(history, window, window.room - sizes[2] + 1)
