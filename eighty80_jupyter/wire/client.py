@@ -59,6 +59,7 @@ class Client:
         self._http = Http()
         self._changes: dict[tuple[str, Any], tuple[Change, ...]] = {}
         self._told: set[str] = set()  # what was said once, with the address
+        self._last: tuple[Endpoint, Credentials] | None = None
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -83,7 +84,7 @@ class Client:
         request = _Request(self, endpoint, body, settings, stream=stream, earlier=earlier)
         while True:
             begun = False
-            credentials = endpoint.credentials()
+            credentials = self._credentials(endpoint)
             try:
                 async with (
                     self._send(
@@ -118,7 +119,7 @@ class Client:
         """
         request = _Request(self, endpoint, body, settings, stream=False)
         while True:
-            credentials = endpoint.credentials()
+            credentials = self._credentials(endpoint)
             try:
                 found = await self._whole(endpoint, request.fields, credentials, settings)
             except errors.APIError as error:
@@ -138,7 +139,7 @@ class Client:
         do; of other entries nothing is used. Raises the errors of the tree in `errors`, also where
         the answer is a page or says that it is an error.
         """
-        credentials = endpoint.credentials()
+        credentials = self._credentials(endpoint)
         try:
             async with self._send(endpoint, MODELS, None, credentials, settings=settings) as answer:
                 data = await _read_all(answer, endpoint, credentials)
@@ -146,6 +147,17 @@ class Client:
         except errors.APIError as error:
             strip(error)
             raise
+
+    def _credentials(self, endpoint: Endpoint) -> Credentials:
+        """Return the credentials, the same ones as for the last request where they cannot differ.
+
+        What is prepared for them is found by them. A token file is read for every request.
+        """
+        if self._last is not None and endpoint.token_file is None and self._last[0] == endpoint:
+            return self._last[1]
+        credentials = endpoint.credentials()
+        self._last = endpoint, credentials
+        return credentials
 
     async def _whole(
         self,

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextvars import ContextVar
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import aiohttp
+from multidict import CIMultiDict
 
 from eighty80_jupyter.wire.transport_errors import Fault, WireError, plain_reason
 
@@ -26,6 +27,9 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,9})\r\n", re.IGNORECASE)
 
 # Whether the request of this task went over a connection that had been used before.
 reused: ContextVar[bool] = ContextVar("reused", default=False)
+
+
+Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 
 class Body:
@@ -46,6 +50,11 @@ class Body:
     async def aclose(self) -> None:
         """Give the connection back, or close it where the body has not been read to its end."""
         self._response.release()
+
+    @property
+    def encoded(self) -> bool:
+        """Whether the pieces are encoded, such as by gzip."""
+        return self._response.headers.get("content-encoding", "identity") != "identity"
 
     @property
     def ended(self) -> bool:
@@ -117,14 +126,15 @@ class Connections:
         self,
         method: str,
         url: str,
-        headers: list[tuple[str, str]],
+        fields: CIMultiDict[str],
         content: bytes | AsyncIterator[bytes] | None,
         times: Mapping[str, float | None],
-    ) -> tuple[int, Any, Body]:
+    ) -> tuple[int, Headers, Body]:
         """Send a request and return status, headers and body. Raises WireError.
 
-        `times` are the seconds of httpx's timeouts: that of `pool` holds for the whole connecting,
-        the search for the host's name included.
+        `fields` are the headers as `header_fields` returns them. `times` are the seconds of httpx's
+        timeouts: that of `pool` holds for the whole connecting, the search for the host's name
+        included.
         """
         if self._session is None:
             self._session = _session(self._certificates)
@@ -140,7 +150,7 @@ class Connections:
                 method,
                 url,
                 data=content,
-                headers=headers,
+                headers=fields,
                 timeout=self._timeouts[limits],
                 allow_redirects=False,
                 **self._proxy,
@@ -148,6 +158,11 @@ class Connections:
         except Exception as error:  # noqa: BLE001  # nothing but foreign code runs in here
             raise _wire_error(error) from None
         return response.status, response.raw_headers, Body(response, limits[2])
+
+
+def header_fields(headers: Headers) -> CIMultiDict[str]:
+    """Return headers in the form in which a request takes them fastest."""
+    return CIMultiDict((n.decode("latin-1"), v.decode("latin-1")) for n, v in headers)
 
 
 def _session(certificates: ssl.SSLContext) -> aiohttp.ClientSession:

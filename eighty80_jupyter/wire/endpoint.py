@@ -45,7 +45,7 @@ Fields: TypeAlias = Mapping[str, str | Secret]
 class Credentials:
     """The headers that prove who asks, and others that the user adds. They show nowhere."""
 
-    __slots__ = ("_headers", "secrets")
+    __slots__ = ("__weakref__", "_headers", "secrets")
 
     def __init__(self, headers: Fields, secrets: tuple[Secret, ...]) -> None:
         self._headers = headers

@@ -12,15 +12,23 @@ and `_transport_for_url`, which finds one (where it is missing, all goes through
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import httpx
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.wire.connections import UPLOAD_BYTES, Body, Connections, reused
+from eighty80_jupyter.wire.connections import (
+    UPLOAD_BYTES,
+    Body,
+    Connections,
+    Headers,
+    header_fields,
+    reused,
+)
 from eighty80_jupyter.wire.endpoint import Credentials
 from eighty80_jupyter.wire.transport_errors import Fault, WireError, plain_reason
 
@@ -37,40 +45,64 @@ _HEADERS = {
 
 
 class Answer:
-    """What a server answers: status and headers, and the body piece by piece."""
+    """What a server answers: status and headers, and the body piece by piece.
+
+    `read` returns the next piece of the body, and nothing at its end; it raises WireError.
+    """
+
+    def __init__(self, status: int, headers: Headers, body: Body | _Decoded) -> None:
+        self.status = status
+        self._headers = headers
+        self._body = body
+        self.read: Callable[[], Awaitable[bytes]] = body.read
+
+    @property
+    def headers(self) -> httpx.Headers:
+        """The headers, found by names in any case."""
+        return httpx.Headers(self._headers)
+
+    @property
+    def ended(self) -> bool:
+        """Whether all of the body is known to have been read."""
+        return self._body.ended
+
+    async def aclose(self) -> None:
+        """Give the connection back, or close it where the body has not been read to its end."""
+        if not self._body.ended:
+            await self._body.aclose()
+
+
+class _Decoded:
+    """The body of an answer of httpx, which undoes an encoding that nobody asked for."""
+
+    ended = False
 
     def __init__(self, response: httpx.Response) -> None:
         self._response = response
-        self._body: Body | None = response.extensions.get("body")
-        self.status = response.status_code
-        self.headers: Mapping[str, str] = response.headers
-        # httpx undoes an encoding that nobody asked for; else it would only cost time.
-        encoded = self.headers.get("content-encoding", "identity") != "identity"
-        plain = self._body is None or encoded
-        self._pieces = response.aiter_bytes() if plain else None
+        self._pieces = response.aiter_bytes()
 
     async def read(self) -> bytes:
-        """Return the next piece of the body, and nothing at its end. Raises WireError."""
-        if self._pieces is None:
-            assert self._body is not None  # noqa: S101  # one of the two is there
-            return await self._body.read()
+        """Return the next piece, and nothing at the end. Raises WireError."""
         try:
             return await anext(self._pieces, b"")
         except Exception as error:  # noqa: BLE001  # nothing but foreign code runs in here
             raise _wire_error(error) from None
 
-    @property
-    def ended(self) -> bool:
-        """Whether all of the body is known to have been read."""
-        return self._body is not None and self._body.ended
-
     async def aclose(self) -> None:
         """Give the connection back, or close it where the body has not been read to its end."""
-        if self._body is not None:
-            if not self._body.ended:
-                await self._body.aclose()
-        else:
-            await self._response.aclose()
+        await self._response.aclose()
+
+
+class _Prepared:
+    """A request but for its body. It holds the key, and shows nothing."""
+
+    __slots__ = ("address", "fields", "request", "transport")
+
+    def __init__(self, request: httpx.Request, transport: httpx.AsyncBaseTransport | None) -> None:
+        self.request = request
+        self.transport = transport  # None: the client finds it
+        self.address = str(request.url)
+        self.fields = header_fields(request.headers.raw)
 
 
 class Http:
@@ -91,6 +123,10 @@ class Http:
             ) from None
         self._find: Any = getattr(self._client, "_transport_for_url", None)
         self._transports: dict[bytes, httpx.AsyncBaseTransport] = {}  # by scheme and host
+        # By address and method: as long as the credentials are in use, and no longer.
+        self._prepared: WeakKeyDictionary[Credentials, dict[tuple[str, bool], _Prepared]] = (
+            WeakKeyDictionary()
+        )
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -110,46 +146,43 @@ class Http:
         A redirect is followed where method, body and origin stay the same, so that the key goes
         nowhere else. The timeouts are in seconds. Raises WireError.
         """
-        target = _parsed(url)
-        headers = _headers(target.netloc, posts=content is not None).copy()
-        if content is not None:
-            headers["content-length"] = str(len(content))
-        headers.update(credentials.reveal())
-        times = {
-            "connect": connect_timeout,
-            "read": read_timeout,
-            "write": None,
-            "pool": connect_timeout,
-        }
-        request = httpx.Request(
-            "GET" if content is None else "POST",
-            target,
-            headers=headers,
-            stream=_Content(content or b""),
-            extensions={"timeout": times},
-        )
-        response = await self._once(request)
+        times = {"connect": connect_timeout, "read": read_timeout, "pool": connect_timeout}
+        prepared = self._prepare(url, credentials, posts=content is not None)
+        answer = await self._once(prepared, content, times)
         for _ in range(_MAX_REDIRECTS):
-            if not response.is_redirect or (there := _leads_home(request, response)) is None:
+            if (there := _leads_home(prepared.request, answer)) is None:
                 break
-            await Answer(response).aclose()
-            request = httpx.Request(
-                request.method, there, headers=request.headers, stream=request.stream,
-                extensions=request.extensions,
-            )  # fmt: skip
-            response = await self._once(request)
+            await answer.aclose()
+            prepared = self._prepare(str(there), credentials, posts=content is not None)
+            answer = await self._once(prepared, content, times)
         if _log.isEnabledFor(logging.DEBUG):  # a query may hold secrets
-            shown = target.copy_with(query=None)
-            _log.debug("HTTP Request: %s %s %d", request.method, shown, response.status_code)
-        return Answer(response)
+            shown = _parsed(url).copy_with(query=None)
+            _log.debug("HTTP Request: %s %s %d", prepared.request.method, shown, answer.status)
+        return answer
 
-    async def _once(self, request: httpx.Request) -> httpx.Response:
+    def _prepare(self, url: str, credentials: Credentials, *, posts: bool) -> _Prepared:
+        """Return a request but for its body; the same one as before where nothing has changed."""
+        known = self._prepared.setdefault(credentials, {})
+        if (url, posts) not in known:
+            target = _parsed(url)
+            headers = httpx.Headers({"host": target.netloc.decode("ascii"), **_HEADERS})
+            if posts:
+                headers["content-type"] = "application/json"
+            headers.update(credentials.reveal())
+            request = httpx.Request("POST" if posts else "GET", target, headers=headers)
+            request.headers.pop("content-length", None)  # that of no body
+            known[url, posts] = _Prepared(request, self._transport(target))
+        return known[url, posts]
+
+    async def _once(
+        self, prepared: _Prepared, content: bytes | None, times: Mapping[str, float | None]
+    ) -> Answer:
         while True:
             reused.set(False)
             try:
-                if self._find is None:
-                    return await self._client.send(request, auth=None, stream=True)
-                return await self._transport(request.url).handle_async_request(request)
+                if isinstance(prepared.transport, _Transport):
+                    return await prepared.transport.exchange(prepared, content, times)
+                return await self._through_httpx(prepared, content, times)
             except UsageError:
                 raise
             except WireError as error:
@@ -160,7 +193,25 @@ class Http:
             if not (reused.get() and failure.fault is Fault.BROKEN):
                 raise failure
 
-    def _transport(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
+    async def _through_httpx(
+        self, prepared: _Prepared, content: bytes | None, times: Mapping[str, float | None]
+    ) -> Answer:
+        headers = prepared.request.headers.copy()
+        if content is not None:
+            headers["content-length"] = str(len(content))
+        request = httpx.Request(
+            prepared.request.method, prepared.request.url, headers=headers,
+            stream=_Content(content or b""), extensions={"timeout": {"write": None, **times}},
+        )  # fmt: skip
+        if prepared.transport is None:
+            response = await self._client.send(request, auth=None, stream=True)
+        else:
+            response = await prepared.transport.handle_async_request(request)
+        return Answer(response.status_code, response.headers.raw, _Decoded(response))
+
+    def _transport(self, url: httpx.URL) -> httpx.AsyncBaseTransport | None:
+        if self._find is None:
+            return None
         origin = url.raw_scheme + url.netloc
         if origin not in self._transports:
             self._transports[origin] = self._find(url)
@@ -204,28 +255,52 @@ class _Transport(httpx.AsyncBaseTransport):
             settings["proxy"] = str(address)
         self._connections = Connections(httpx.create_ssl_context(), proxy=settings)
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def exchange(
+        self, prepared: _Prepared, content: bytes | None, times: Mapping[str, float | None]
+    ) -> Answer:
         """Send a request, and return as soon as the head of its answer has come."""
+        fields = prepared.fields
+        data: bytes | AsyncIterator[bytes] | None = content
+        if content is not None and len(content) > UPLOAD_BYTES:
+            fields = header_fields([*prepared.request.headers.raw, _length(content)])
+            data = aiter(_Content(content))
+        status, headers, body = await self._request(
+            prepared.request.method, prepared.address, fields, data, times
+        )
+        if not body.encoded:
+            return Answer(status, headers, body)
+        return Answer(
+            status,
+            headers,
+            _Decoded(httpx.Response(status, headers=headers, stream=_Stream(body))),
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Do the same for httpx's own client."""
+        content = getattr(request.stream, "content", b"")
+        status, headers, body = await self._request(
+            request.method,
+            str(request.url),
+            header_fields(request.headers.raw),
+            aiter(request.stream) if content else None,  # type: ignore[arg-type]  # `_Content`
+            request.extensions["timeout"],
+        )
+        return httpx.Response(status, headers=headers, stream=_Stream(body), request=request)
+
+    async def _request(
+        self,
+        method: str,
+        url: str,
+        fields: Any,
+        content: bytes | AsyncIterator[bytes] | None,
+        times: Mapping[str, float | None],
+    ) -> tuple[int, Headers, Body]:
         if self._scheme not in ("", "http", "https"):
             raise UsageError(
                 f"the environment names a {self._scheme} proxy, and only http and https proxies "
                 "are supported; change HTTPS_PROXY or ALL_PROXY, or name the server in NO_PROXY"
             )
-        content = getattr(request.stream, "content", b"")
-        status, headers, body = await self._connections.request(
-            request.method,
-            str(request.url),
-            [
-                (name.decode("latin-1"), value.decode("latin-1"))
-                for name, value in request.headers.raw
-            ],
-            aiter(request.stream) if len(content) > UPLOAD_BYTES else content or None,  # type: ignore[arg-type]
-            request.extensions["timeout"],
-        )
-        return httpx.Response(
-            status, headers=headers, stream=_Stream(body), request=request,
-            extensions={"body": body},
-        )  # fmt: skip
+        return await self._connections.request(method, url, fields, content, times)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -248,13 +323,6 @@ class _Stream(httpx.AsyncByteStream):
 
 
 @lru_cache(maxsize=64)
-def _headers(host: bytes, *, posts: bool) -> httpx.Headers:
-    """Return the headers that all requests to a host have; to be copied."""
-    kind = {"content-type": "application/json"} if posts else {}
-    return httpx.Headers({"host": host.decode("ascii"), **_HEADERS, **kind})
-
-
-@lru_cache(maxsize=64)
 def _parsed(url: str) -> httpx.URL:
     try:
         return httpx.URL(url)
@@ -262,17 +330,21 @@ def _parsed(url: str) -> httpx.URL:
         raise WireError(Fault.ADDRESS, "the address is none") from None
 
 
-def _leads_home(request: httpx.Request, response: httpx.Response) -> httpx.URL | None:
+def _leads_home(request: httpx.Request, answer: Answer) -> httpx.URL | None:
     """Return where a redirect leads that keeps method, body and origin: the key may follow it."""
-    if response.status_code not in _REDIRECTS[request.method]:
+    if answer.status not in _REDIRECTS[request.method]:
         return None
     try:
-        there = request.url.join(response.headers["location"])
-    except (httpx.InvalidURL, ValueError):
+        there = request.url.join(answer.headers["location"])
+    except (KeyError, httpx.InvalidURL, ValueError):
         return None
     here = request.url
     same = (here.scheme, here.host, here.port) == (there.scheme, there.host, there.port)
     return there if same else None
+
+
+def _length(content: bytes) -> tuple[bytes, bytes]:
+    return b"content-length", b"%d" % len(content)
 
 
 def _wire_error(error: Exception) -> WireError:

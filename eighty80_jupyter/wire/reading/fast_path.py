@@ -20,37 +20,24 @@ _MAX_MISSES = 16
 class ChunkFastPath:
     """The bytes around the text of a chunk, and the choice that the text belongs to.
 
-    `text_of(data)` returns the text of a chunk that is like the one learned, else None; `learn`
-    takes a chunk that brought nothing but `text`. A stream whose chunks differ in more than their
-    text is given up after some attempts.
+    A chunk that begins and ends as `around` says, and has a JSON string in the place that its two
+    numbers give, is like the one learned. `ReplyReader` looks at that by itself, for each token. A
+    stream whose chunks differ in more than their text is given up after some `misses`.
     """
 
-    __slots__ = ("_begin", "_end", "_misses", "_prefix", "_suffix", "choice")
+    __slots__ = ("around", "choice", "misses")
 
     def __init__(self) -> None:
-        self._prefix = b"\0"  # no JSON begins like this
-        self._suffix = b""
-        self._begin = self._end = 0  # of the text, the latter counted from the end
-        self._misses = 0
+        # Begin and end of a chunk; begin of the text, and its end, counted from that of the chunk.
+        self.around = (b"\0", b"", 0, 0)  # no JSON begins like this
+        self.misses = 0
         self.choice = 0
-
-    def text_of(self, data: bytes) -> str | None:
-        """Return the text of a chunk that is like the one learned; None: decode it in full."""
-        if data.startswith(self._prefix) and data.endswith(self._suffix):
-            try:
-                text = orjson.loads(data[self._begin : self._end])
-            except ValueError:
-                return None
-            if type(text) is str:
-                self._misses = 0
-                return text
-        return None
 
     def learn(self, data: bytes, *, choice: int, text: str) -> None:
         """Remember what stands around `text`, which is all that the chunk brought."""
-        if self._misses == _MAX_MISSES or data.count(_KEY) != 1:
+        if self.misses == _MAX_MISSES or data.count(_KEY) != 1:
             return
-        self._misses += 1
+        self.misses += 1
         found = _TEXT.search(data)
         if found is None:
             return
@@ -59,6 +46,6 @@ class ChunkFastPath:
         except ValueError:  # no UTF-8, or half a surrogate pair: it was mended on the way
             return
         if exact:
-            self._begin, self._end = found.start(1), found.end(1) - len(data)
-            self._prefix, self._suffix = data[: self._begin], data[self._end :]
+            begin, end = found.start(1), found.end(1) - len(data)
+            self.around = data[:begin], data[end:], begin, end
             self.choice = choice

@@ -58,6 +58,22 @@ class Decoder:
 
     def decode(self, chunk: bytes) -> list[Event]:
         """Return the events that `chunk` completes."""
+        # Nearly every chunk: whole events of one line each, and nothing is left of one before.
+        if (
+            not self._size
+            and self._started
+            and not self._after_cr
+            and chunk.startswith(b"data: ")
+            and chunk.endswith(b"\n\n")
+            and b"\r" not in chunk
+            and len(chunk) <= self._limit
+        ):
+            ends = chunk.count(b"\n")
+            if ends == 2:  # noqa: PLR2004  # those of one event
+                return [(chunk[6:-2], "message")]
+            found = chunk[6:-2].split(b"\n\ndata: ")
+            if ends == 2 * len(found):
+                return [(data, "message") for data in found]
         if not self._started:
             chunk = self._strip_bom(chunk)
         if self._after_cr and chunk:
