@@ -15,21 +15,20 @@ from collections.abc import (
 )
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 
 from eighty80_jupyter import errors
-from eighty80_jupyter.api.deltas import Adapted, Delta, Event, Retrying
+from eighty80_jupyter.api.deltas import Adapted, Delta, Event
 from eighty80_jupyter.text import clean_json
 from eighty80_jupyter.wire import status_errors
-from eighty80_jupyter.wire.adapt import Change, Way, changes_for, find_changes
+from eighty80_jupyter.wire.attempts import Attempts, KnownChanges
 from eighty80_jupyter.wire.endpoint import CHAT, MODELS, Credentials, Endpoint, retry_after
-from eighty80_jupyter.wire.error_bodies import is_error
 from eighty80_jupyter.wire.keepalive import Keepalive
+from eighty80_jupyter.wire.models import read_models
 from eighty80_jupyter.wire.reading.plain_answer import plain_answer
 from eighty80_jupyter.wire.reading.stream import MAX_JSON_BYTES, ReplyReader
-from eighty80_jupyter.wire.retries import Settings, wait_before_retry
+from eighty80_jupyter.wire.retries import Settings
 from eighty80_jupyter.wire.transport import Answer, Http
 from eighty80_jupyter.wire.transport_errors import WireError, connection_error, strip
 
@@ -38,7 +37,6 @@ __all__ = ["Client", "Settings"]
 _MAX_ERROR_BYTES = 2**20
 _ERROR_SECONDS = 10.0
 _DRAIN_SECONDS = 0.1
-_MOST_CHANGES = 8  # of one request, each because of an error
 
 
 class Client:
@@ -57,8 +55,7 @@ class Client:
         self._sleep = sleep
         self._now = now
         self._http = Http()
-        self._changes: dict[tuple[str, Any], tuple[Change, ...]] = {}
-        self._told: set[str] = set()  # what was said once, with the address
+        self._known = KnownChanges()
         self._last: tuple[Endpoint, Credentials] | None = None
 
     async def aclose(self) -> None:
@@ -81,7 +78,7 @@ class Client:
         early (the iterator is closed or cancelled) tells the server to stop. Raises the errors of
         the tree in `errors`; whatever was yielded before stays valid.
         """
-        request = _Request(self, endpoint, body, settings, stream=stream, earlier=earlier)
+        request = Attempts(self._known, endpoint, body, settings, stream=stream, earlier=earlier)
         while True:
             begun = False
             credentials = self._credentials(endpoint)
@@ -117,7 +114,7 @@ class Client:
         The same as `complete` without streaming, errors and further attempts among it, for many
         requests at once: it takes less than half of the time.
         """
-        request = _Request(self, endpoint, body, settings, stream=False)
+        request = Attempts(self._known, endpoint, body, settings, stream=False)
         while True:
             credentials = self._credentials(endpoint)
             try:
@@ -143,7 +140,7 @@ class Client:
         try:
             async with self._send(endpoint, MODELS, None, credentials, settings=settings) as answer:
                 data = await _read_all(answer, endpoint, credentials)
-            return _models(data, endpoint, credentials)
+            return read_models(data, endpoint, credentials)
         except errors.APIError as error:
             strip(error)
             raise
@@ -271,121 +268,6 @@ class Client:
             secret=credentials.secrets,
             now=now,
         )
-
-    def known_changes(self, endpoint: Endpoint, model: Any) -> tuple[Change, ...]:
-        """Return what of a request has to change for this address and model."""
-        return (*changes_for(endpoint.fields), *self._changes.get((endpoint.url, model), ()))
-
-    def remember(
-        self, endpoint: Endpoint, model: Any, changes: Sequence[Change], applied: Sequence[Change]
-    ) -> list[Adapted]:
-        """Keep new changes that have helped, and return what has to be said of all `applied`."""
-        key = endpoint.url, model
-        self._changes[key] = (*self._changes.get(key, ()), *changes)
-        notes = [endpoint.note, *(change.note for change in applied)]
-        new = [n for n in dict.fromkeys(notes) if n and f"{key} {n}" not in self._told]
-        self._told.update(f"{key} {note}" for note in new)
-        return [Adapted(note) for note in new]
-
-
-class _Request:
-    """A request on its way through further attempts and changes. `fields` is what is sent next."""
-
-    def __init__(
-        self,
-        client: Client,
-        endpoint: Endpoint,
-        body: Mapping[str, Any],
-        settings: Settings,
-        *,
-        stream: bool,
-        earlier: Sequence[Mapping[str, Any]] = (),
-    ) -> None:
-        self._client = client
-        self._earlier = {tool["function"]["name"]: tool for tool in earlier}
-        self._endpoint = endpoint
-        self._settings = settings
-        self._model = body.get("model")
-        self._attempt = 0
-        self._new: list[Change] = []  # because of an error
-        self._applied: list[Change] = []
-        self._guessed: errors.APIError | None = None  # for which something was tried on a guess
-        self._own_options = "stream_options" in body
-        self.fields = dict(body)
-        if stream:
-            self.fields["stream"] = True
-            if not self._own_options:
-                self.fields["stream_options"] = {"include_usage": True}
-        for change in client.known_changes(endpoint, self._model):
-            self._apply(change)
-
-    def after(self, error: errors.APIError) -> Retrying | None:
-        """Return the wait before the next attempt, which may be none; None: give up."""
-        changes = find_changes(error, self.fields)
-        if self._own_options:
-            changes = tuple(change for change in changes if change.field != "stream_options")
-        if changes and len(self._new) < _MOST_CHANGES:
-            if changes[0].way is Way.OFFER:
-                self._guessed = error
-            for change in changes:
-                self._apply(change)
-                self._new.append(change)
-            return Retrying(seconds=0.0, error=str(error))
-        if self._guessed is not None and isinstance(error, errors.BadRequestError):
-            raise self._guessed from None
-        wait = wait_before_retry(error, self._attempt, self._settings)
-        self._attempt += 1
-        return None if wait is None else Retrying(seconds=wait, error=str(error))
-
-    def accepted(self) -> list[Adapted]:
-        """Remember the changes that the server has accepted; return what has to be said."""
-        new, self._new = self._new, []
-        if not (new or self._applied or self._endpoint.note):
-            return []
-        return self._client.remember(self._endpoint, self._model, new, self._applied)
-
-    def _apply(self, change: Change) -> None:
-        changed = change.apply(self.fields)
-        if change.way is Way.OFFER and "tools" in changed:
-            tools = changed["tools"]
-            changed["tools"] = [self._earlier.get(t["function"]["name"], t) for t in tools]
-        if changed != self.fields:
-            self.fields = changed
-            self._applied.append(change)
-
-
-def _models(data: bytes, endpoint: Endpoint, credentials: Credentials) -> list[dict[str, Any]]:
-    """Return the entries of a list of models in any of its forms. Raises APIError."""
-    try:
-        decoded = orjson.loads(data)
-    except ValueError:
-        decoded = None
-        if data.strip():
-            is_page = data.lstrip()[:1] == b"<"
-            raise errors.APIStreamError(
-                f"{urlsplit(endpoint.url).netloc} answered with "
-                f"{'a web page' if is_page else 'something that is no JSON'} in place of its "
-                "models; check the address (_8080_API_URL)"
-            ) from None
-    entries = decoded
-    if isinstance(decoded, dict):
-        entries = next(
-            (e for k in ("data", "models") if isinstance(e := decoded.get(k), list)), None
-        )
-        if entries is None and is_error(decoded):
-            raise status_errors.stream_error(
-                decoded, url=endpoint.address(MODELS, hide=True), secret=credentials.secrets
-            )
-    models: list[dict[str, Any]] = []
-    for entry in entries if isinstance(entries, list) else ():
-        if isinstance(entry, str) and entry:
-            models.append({"id": entry})
-        elif isinstance(entry, dict):
-            names = (entry.get(name) for name in ("id", "name", "model"))
-            name = next((n for n in names if isinstance(n, str) and n), None)
-            if name is not None:
-                models.append(entry if entry.get("id") == name else {**entry, "id": name})
-    return models
 
 
 def _encode(fields: Mapping[str, Any]) -> bytes:
