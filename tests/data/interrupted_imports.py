@@ -9,6 +9,7 @@ prompt was interrupted, and in how many the two after it were answered.
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import os
 import signal
 import sys
@@ -18,10 +19,13 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 LAST = 1.0  # seconds
+STUCK = 60.0  # seconds after which a process tells where it hangs, and ends with 1
+GOOD, INTERRUPTED, BAD, BROKEN = 0, 10, 11, 12
 
 
 def moment(shell: Any, seconds: float) -> int:
-    """Ask with an interrupt after `seconds`, then twice; 0: all good, 1: interrupted too."""
+    """Ask with an interrupt after `seconds`, then twice."""
+    faulthandler.dump_traceback_later(STUCK, exit=True)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     with capture_output():
         try:
@@ -34,8 +38,8 @@ def moment(shell: Any, seconds: float) -> int:
     for result in later:
         if not result.success:
             print(seconds, repr(result.error_in_exec), file=sys.stderr)
-            return 2
-    return int(interrupted)
+            return BAD
+    return INTERRUPTED if interrupted else GOOD
 
 
 def main() -> None:
@@ -51,13 +55,14 @@ def main() -> None:
     for number in range(count):
         pid = os.fork()
         if pid == 0:
-            code = 3
+            code = BROKEN
             try:
                 code = moment(shell, 0.001 + LAST * number / count)
             finally:
                 os._exit(code)
         codes.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-    print(codes.count(1), codes.count(0) + codes.count(1))
+    print(*codes, file=sys.stderr)
+    print(codes.count(INTERRUPTED), codes.count(GOOD) + codes.count(INTERRUPTED))
 
 
 if __name__ == "__main__":
