@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+from contextlib import suppress
 from importlib import import_module
 
 SESSION = ("eighty80_jupyter.notebook.cell.confirm", "eighty80_jupyter.session.session")
@@ -32,15 +33,29 @@ _LOOK_SECONDS = 0.05
 _END_SECONDS = 5.0
 
 _loaded: set[str] = set()
-# Held while a module is imported in the background, so that no process is forked off meanwhile: it
-# would have the locks of the half imported module for ever.
+# Held while modules are imported. Two threads that import parts of one library at the same time may
+# each get a half of it, and a process that is forked off meanwhile would have the locks of the half
+# imported module for ever.
 _importing = threading.RLock()
+_FORK_SECONDS = 10.0  # the import may wait for one that forks, and would do so for ever
+
+
+def _before_fork() -> None:
+    _importing.acquire(timeout=_FORK_SECONDS)
+
+
+def _after_fork() -> None:
+    with suppress(RuntimeError):  # it was not to be had in time
+        _importing.release()
+
+
+def _in_a_fork() -> None:
+    global _importing  # noqa: PLW0603  # the thread that held the old one does not exist here
+    _importing = threading.RLock()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_importing.acquire,
-        after_in_parent=_importing.release,
-        after_in_child=_importing.release,
-    )
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_a_fork)
 
 
 def require(*names: str) -> None:
@@ -74,9 +89,10 @@ def require(*names: str) -> None:
 
 
 def _import(names: list[str]) -> None:
-    for name in names:
-        import_module(name)
-        _loaded.add(name)
+    with _importing:
+        for name in names:
+            import_module(name)
+            _loaded.add(name)
 
 
 class WarmUp:
@@ -124,7 +140,6 @@ class WarmUp:
                 if self._closed.is_set():
                     return
             try:
-                with _importing:
-                    require(name)
+                require(name)
             except Exception:  # noqa: BLE001  # who needs it will be told
                 return

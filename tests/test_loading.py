@@ -62,6 +62,37 @@ def test_warming_up_waits_for_the_kernel_to_rest(
     loading._loaded.discard("warm_module")
 
 
+def test_two_threads_import_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No module is imported while another thread is in the middle of one; forks wait a while."""
+    (tmp_path / "other_module.py").write_text("")
+    (tmp_path / "slow_module.py").write_text(
+        "import threading\nbegun, go_on = threading.Event(), threading.Event()\n"
+        "begun.set()\ngo_on.wait(60)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(loading, "_FORK_SECONDS", 0.01)
+    threads = [
+        threading.Thread(target=loading.require, args=(name,))
+        for name in ("slow_module", "other_module")
+    ]
+    threads[0].start()
+    wait_until(lambda: hasattr(sys.modules.get("slow_module"), "go_on"), what="the slow import")
+    try:
+        threads[1].start()
+        loading._before_fork()
+        loading._after_fork()
+        assert "other_module" not in loading._loaded
+    finally:
+        sys.modules["slow_module"].go_on.set()
+        for thread in threads:
+            thread.join(60)
+    assert loading._loaded >= {"slow_module", "other_module"}
+    loading._loaded -= {"slow_module", "other_module"}
+    del sys.modules["slow_module"], sys.modules["other_module"]
+
+
 def test_warming_up_can_be_ended() -> None:
     """A kernel that ends waits for no cell to be over."""
     warm_up = loading.WarmUp("never_imported")
@@ -82,11 +113,12 @@ def test_the_kernel_warms_up_by_itself() -> None:
         assert "ipywidgets" not in kernel.run("import sys; print(list(sys.modules))").stdout
 
 
+@pytest.mark.timeout(600)
 def test_interrupts_at_forty_moments_break_nothing() -> None:
     """Whenever the first prompt is interrupted, every later one works."""
     with ScriptedServer(answer(REPLY)) as server:
         command = [sys.executable, str(MOMENTS), server.url, "40"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=560, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     interrupted, good = map(int, done.stdout.split()[-2:])
     assert good == 40

@@ -2,8 +2,8 @@
 
     python interrupted_imports.py ADDRESS COUNT
 
-Each process is forked off before anything late is imported. Prints in how many of them the first
-prompt was interrupted, and in how many the two after it were answered.
+Each process is forked off before anything late is imported, two at a time. Prints in
+how many of them the first prompt was interrupted, and in how many the later ones were answered.
 """
 
 from __future__ import annotations
@@ -13,33 +13,56 @@ import faulthandler
 import os
 import signal
 import sys
+import traceback
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-LAST = 1.0  # seconds
-STUCK = 60.0  # seconds after which a process tells where it hangs, and ends with 1
+LAST = 0.6  # seconds; a first prompt takes about 0.4
+AT_ONCE = 2
+STUCK = 120.0  # seconds after which a process tells where it hangs, and ends with 1
 GOOD, INTERRUPTED, BAD, BROKEN = 0, 10, 11, 12
 
 
-def moment(shell: Any, seconds: float) -> int:
-    """Ask with an interrupt after `seconds`, then twice."""
-    faulthandler.dump_traceback_later(STUCK, exit=True)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    with capture_output():
+def first_prompt(shell: Any, seconds: float) -> bool:
+    """Ask with an interrupt after `seconds`, and tell whether the prompt was interrupted."""
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
         try:
-            interrupted = not shell.run_cell("%%chat\nhi").success
-        except KeyboardInterrupt:  # in IPython's own code, before the cell or after it
-            interrupted = True
+            return not shell.run_cell("%%chat\nhi").success
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-        later = [shell.run_cell("%%chat\nhi") for _ in range(2)]
+    except KeyboardInterrupt:  # in IPython's own code, or in that above; it comes but once
+        return True
+
+
+def moment(shell: Any, seconds: float) -> int:
+    """Ask with an interrupt after `seconds`, then twice, once more after a reload."""
+    faulthandler.dump_traceback_later(STUCK, exit=True)
+    with capture_output():
+        interrupted = first_prompt(shell, seconds)
+        later = [shell.run_cell("%%chat\nhi")]
+        later += [shell.run_cell(line) for line in ("%reload_ext eighty80_jupyter", "%%chat\nhi")]
     for result in later:
         if not result.success:
             print(seconds, repr(result.error_in_exec), file=sys.stderr)
             return BAD
     return INTERRUPTED if interrupted else GOOD
+
+
+def in_a_fork(shell: Any, seconds: float) -> int:
+    """Do that in a process of its own, and return its number."""
+    pid = os.fork()
+    if pid == 0:
+        code = BROKEN
+        try:
+            code = moment(shell, seconds)
+        except BaseException:  # noqa: BLE001  # it is told, and counted
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    return pid
 
 
 def main() -> None:
@@ -52,15 +75,10 @@ def main() -> None:
     assert "aiohttp" not in sys.modules
     signal.signal(signal.SIGALRM, signal.default_int_handler)
     codes = []
-    for number in range(count):
-        pid = os.fork()
-        if pid == 0:
-            code = BROKEN
-            try:
-                code = moment(shell, 0.001 + LAST * number / count)
-            finally:
-                os._exit(code)
-        codes.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    for number in range(0, count, AT_ONCE):
+        numbers = range(number, min(number + AT_ONCE, count))
+        pids = [in_a_fork(shell, 0.001 + LAST * n / count) for n in numbers]
+        codes += [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
     print(*codes, file=sys.stderr)
     print(codes.count(INTERRUPTED), codes.count(GOOD) + codes.count(INTERRUPTED))
 
