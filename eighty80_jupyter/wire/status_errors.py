@@ -66,7 +66,8 @@ _AUTH_WORDS = re.compile(
     rf"{_KEY}\b[^.;]{{0,40}}?\b"
     r"(?:not (?:valid|found)|invalid|incorrect|expired|missing|required|wrong)|"
     r"\bunauthori[sz]ed\b|\bunauthenticated\b|authentication (?:failed|error|fails|required)|"
-    r"login fail|not logged in",
+    r"login fail|not logged in|"
+    r"^no connected db\b",  # LiteLLM's proxy, which would look there for a key it does not know
     re.IGNORECASE,
 )
 _RATE_CODES = frozenset(

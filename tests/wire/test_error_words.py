@@ -40,6 +40,8 @@ STREAM = sse_reply(text_chunks("Hello"))
         ({"text": "NETWORK ERROR", "error_code": 50001}, APIStreamError, "NETWORK ERROR"),
         ({"error_type": "auth", "error_message": "Invalid API key"}, AuthenticationError,
          "Invalid"),
+        ({"error": {"message": "No connected db.", "type": "no_db_connection", "code": "400"}},
+         AuthenticationError, "_8080_API_KEY"),
         ({"base_resp": {"status_code": 1004, "status_msg": "login fail"}}, AuthenticationError,
          "login fail"),
         ({"success": False, "errors": [{"code": 7, "message": "no such account"}]}, APIStreamError,
