@@ -219,6 +219,11 @@ class ChatConfig(Configurable):
     ).tag(config=True)
     stream = Bool(default_value=True, help="show the reply while it is written").tag(config=True)
 
+    show_asked = Bool(
+        default_value=True,
+        help="chat.ask in a cell leaves a folded output with its turns, so that %chat --restore "
+        "finds them; False: it leaves nothing",
+    ).tag(config=True)
     autosave = Bool(
         default_value=False,
         help="write all that happens to a journal in your own state directory, as it happens; "

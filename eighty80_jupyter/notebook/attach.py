@@ -17,10 +17,11 @@ from eighty80_jupyter.notebook.cell.running_cell import running_cell
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from eighty80_jupyter.notebook.saved.python_turns import PythonTurns
     from eighty80_jupyter.session.session import Session
 
 # On the shell, so that they outlive a reload of the extension.
-_SESSION, _CONFIG = "_eighty80_session", "_eighty80_config"
+_SESSION, _CONFIG, _ASKED = "_eighty80_session", "_eighty80_config", "_eighty80_asked"
 _REPLY = ("eighty80_jupyter.api.reply", "Reply")
 _TURN = ("eighty80_jupyter.conversation.turn", "Turn")
 _CONVERSATION = ("eighty80_jupyter.conversation.conversation", "Conversation")
@@ -50,6 +51,8 @@ def session_of(shell: InteractiveShell) -> Session:
         session.running_cell = lambda: _run_of_cell(shell)
         session.say = lambda text: _say(shell, session_of(shell), text)
         register_displays(shell)
+        if in_kernel:
+            session.answered = lambda turn: _python_turns(shell, session_of(shell)).add(turn)
         setattr(shell, _SESSION, session)
     return session
 
@@ -75,6 +78,19 @@ def config_of(shell: InteractiveShell) -> ChatConfig:
     if config not in configurables:
         configurables.append(config)
     return config
+
+
+def _python_turns(shell: InteractiveShell, session: Session) -> PythonTurns:
+    """Return what shows the turns of `chat.ask` in their cells, made for the first of them."""
+    known: PythonTurns | None = getattr(shell, _ASKED, None)
+    if known is None:
+        loading.require(*loading.DRAWING)
+        from eighty80_jupyter.notebook.saved.python_turns import PythonTurns  # noqa: PLC0415  # a door
+
+        known = made = PythonTurns(shell, session)
+        setattr(shell, _ASKED, known)
+        shell.events.register("post_run_cell", lambda _result: made.finish())
+    return known
 
 
 def _run_of_cell(shell: InteractiveShell) -> str:

@@ -52,7 +52,8 @@ class Session:
     of the settings. `namespace` holds the variables that prompts can name, those of the notebook;
     None leaves `{{...}}` alone. `tools` holds the tools that a turn can offer; `@session.tool` adds
     a function. `confirmer` asks the user before a call; None: what must be asked about is refused.
-    `open_panel` makes what `panel` returns, `say` shows a dim line,
+    `open_panel` makes what `panel` returns, `say` shows a dim line, `answered` shows a
+    turn of `ask` that nobody listened to,
     `running_cell` names this run of the cell that runs; the notebook room sets them.
     """
 
@@ -80,6 +81,7 @@ class Session:
         self.running_cell: Callable[[], str] = lambda: ""
         self._asks = ("", 0)  # how many turns the cell that runs has added
         self.open_panel: Callable[[], Any] | None = None
+        self.answered: Callable[[RunningTurn], None] = lambda _running: None
         self.say: Callable[[str], object] = partial(print, file=sys.stderr)
         self.config.observe(self._set_autosave, "autosave")
 
@@ -181,7 +183,11 @@ class Session:
             running, executor = self._turn(prompt, chosen, chosen.confirmer or self.confirmer)
         except KeyboardInterrupt:
             raise ChatInterrupted("interrupted; nothing had come yet") from None
-        return self._turns.run(running, executor, listen or (lambda _events: None))
+        try:
+            return self._turns.run(running, executor, listen or (lambda _events: None))
+        finally:
+            if listen is None:  # who listens shows it
+                self.answered(running)
 
     @lists_options
     def start(

@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 from eighty80_jupyter.notebook.cell.growing_text import GrowingText
-from eighty80_jupyter.notebook.cell.outputs import Output, Page, folded
+from eighty80_jupyter.notebook.cell.outputs import Output, Page, columns_html, folded
 
 MAX_OUTPUTS = 20  # JupyterLab hides what comes after 50, and a cell may hold several replies
+
+
+class Columns:
+    """Several answers in one output, side by side where the page is wide enough."""
+
+    def __init__(self, page: Page) -> None:
+        self.output = Output(page)
+        self._answers: dict[int, tuple[str, str]] = {}
+
+    def put(self, number: int, html: str, text: str) -> None:
+        """Take what answer `number` shows by now; `draw` shows all of them."""
+        self._answers[number] = html, text
+
+    def draw(self, *, final: bool = False) -> None:
+        """Draw all answers."""
+        answers = sorted(self._answers.items())
+        if answers:
+            html = columns_html([(f"Answer {number}", html) for number, (html, _) in answers])
+            text = "\n\n".join(f"Answer {number}: {text}" for number, (_, text) in answers)
+            self.output.html(html, text, partial=not final)
 
 
 class Answer:
     """One answer on the page: what was thought, frozen blocks, and the tail.
 
-    `number` is None where it is the only one.
+    `number` is None where it is the only one; `columns` is what it stands in beside others, None
+    where each has an output of its own.
     """
 
-    def __init__(self, page: Page, number: int | None) -> None:
+    def __init__(self, page: Page, number: int | None, columns: Columns | None = None) -> None:
+        self._columns = columns
         self._page = page
         self._number = number
         self._text = GrowingText()
@@ -27,7 +49,8 @@ class Answer:
     @property
     def shown(self) -> bool:
         """Whether something of it is on the page."""
-        return self._output.shown or self._thought_output.shown
+        columns = self._columns is not None and self._columns.output.shown
+        return columns or self._output.shown or self._thought_output.shown
 
     def withdraw(self, said: str = "") -> None:
         """Take the text back, as far as it is no block of its own yet: it was a call.
@@ -98,7 +121,7 @@ class Answer:
         if final:
             thought, text = self._thoughts.length > 0, self._text.length > 0
         if self._number is not None:
-            if thought or text or not self._output.shown:
+            if thought or text or not self.shown:
                 self._draw_whole(final=final)
                 return True
             return False
@@ -114,9 +137,23 @@ class Answer:
             self._output.markdown(frozen, references=text.references)
             self._frozen.append(self._output)
             self._output = Output(self._page)
-        if tail := text.tail:
+        tail = text.tail
+        if final and not self._frozen and not self._page.markdown and self._draw_json(tail):
+            text.drawn()
+            return
+        if tail:
             self._output.markdown(tail, references=text.references, partial=not final)
         text.drawn()
+
+    def _draw_json(self, text: str) -> bool:
+        """Draw an answer that is JSON as such; return whether it is."""
+        from eighty80_jupyter.notebook.cell.value_html import json_html, json_of  # noqa: PLC0415  # late
+
+        value = json_of(text)
+        if value is None:
+            return False
+        self._output.html(json_html(value, text), text)
+        return True
 
     def _draw_thoughts(self) -> None:
         thoughts = self._thoughts.tail
@@ -127,6 +164,11 @@ class Answer:
 
     def _draw_whole(self, *, final: bool) -> None:
         text, thoughts = self._text.tail, self._thoughts.tail
+        if self._columns is not None and self._number is not None:
+            self._columns.put(self._number, self._column_html(text, thoughts, final=final), text)
+            self._text.drawn()
+            self._thoughts.drawn()
+            return
         above = f"<h6>Answer {self._number}</h6>"
         if thoughts:
             above += folded(thoughts, images=self._page.images)
@@ -134,3 +176,13 @@ class Answer:
         self._output.markdown(text, above=above, partial=not final, plain=named)
         self._text.drawn()
         self._thoughts.drawn()
+
+    def _column_html(self, text: str, thoughts: str, *, final: bool) -> str:
+        from eighty80_jupyter.notebook.cell.value_html import answer_html  # noqa: PLC0415  # late
+        from eighty80_jupyter.notebook.markdown.render import render  # noqa: PLC0415  # the first reply
+
+        images = self._page.images
+        above = folded(thoughts, images=images) if thoughts else ""
+        if final:
+            return above + answer_html(text, allow_images=images)
+        return above + render(text, partial=True, allow_images=images)

@@ -27,7 +27,7 @@ from eighty80_jupyter.conversation.events import (
     TurnGoesOn,
     TurnWaits,
 )
-from eighty80_jupyter.notebook.cell.answer import Answer
+from eighty80_jupyter.notebook.cell.answer import Answer, Columns
 from eighty80_jupyter.notebook.cell.front_end import drawing
 from eighty80_jupyter.notebook.cell.outputs import QUIET, Output, Page
 from eighty80_jupyter.notebook.cell.pacing import Pacing
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.config import ChatConfig
 
-WAIT_SECONDS = 0.5  # a wait that is shorter is not worth a line
+WAIT_SECONDS = 0.1  # a wait that is shorter is not worth a line
 IDLE_SECONDS = 1.5  # a stream that pauses for so long shows what it has
 QUICK_DRAWINGS = 2  # after these half as many: at the chip's speed drawing is what takes the time
 MAX_IDLE_DRAWINGS = 4
@@ -74,10 +74,11 @@ class Writer(Protocol):
 class NotebookWriter:
     """Draw a reply into the outputs of the running cell.
 
-    One answer is drawn as frozen blocks and a tail. Several stand one below the other under small
-    headings, each as one output, since no output can be put between others. `markdown` sends the
-    text as `text/markdown` for the front end to render. `metadata` goes with every output. `typed`
-    shows the answer as a value. Where it is not `live`, every output comes once, at the end.
+    One answer is drawn as frozen blocks and a tail. Several stand in columns under small headings,
+    as one output; as Markdown, and as values, one below the other, each as an output. `markdown`
+    sends the text as `text/markdown` for the front end to render. `metadata` goes with every
+    output. `typed` shows the answer as a value. Where it is not `live`, every output comes once, at
+    the end.
 
     The calls of a round stand in one output below what the model said before them, and those of
     the next round with them, unless it said something in between.
@@ -101,6 +102,8 @@ class NotebookWriter:
         )
         self._several = choices > 1
         self._kind = ValueAnswer if typed else Answer
+        self._columns = Columns(self._page)
+        self._beside = self._several and not typed and not markdown
         self._answers: list[Answer] = []
         self._calls: CallGroup | None = None
         self._written: frozenset[str] = frozenset()
@@ -142,6 +145,7 @@ class NotebookWriter:
         idle = now - self._last_event >= IDLE_SECONDS and self._idle_drawings < MAX_IDLE_DRAWINGS
         drawn = [answer.draw(now=idle) for answer in self._answers]
         if any(drawn):
+            self._columns.draw()
             self._drawings += 1
             self._pacing.drawn(now, frames=1 if self._drawings <= QUICK_DRAWINGS else 2)
             self._idle_drawings += idle
@@ -187,6 +191,7 @@ class NotebookWriter:
                 answer.value, answer.valid = value, True
         for answer in self._answers:
             answer.draw(final=True)
+        self._columns.draw(final=True)
         self._page.metadata.update(reply_metadata(reply, messages))
         self._page.metadata.update(kept or {})
         Output(self._page).quiet(last_line(reply, notes))
@@ -242,7 +247,8 @@ class NotebookWriter:
     def _answer(self, index: int) -> Answer:
         while len(self._answers) <= index:
             number = len(self._answers) + 1 if self._several else None
-            self._answers.append(self._kind(self._page, number))
+            columns = self._columns if self._beside else None
+            self._answers.append(self._kind(self._page, number, columns))
         return self._answers[index]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.notebook.cell.outputs import QUIET
+from eighty80_jupyter.notebook.cell.prompt_view import prompt_html
 from eighty80_jupyter.notebook.cell.views import table_html, table_text
 from eighty80_jupyter.notebook.markdown.page_text import page_text
 
@@ -51,7 +52,7 @@ def dry_run_html(
     parts = [f'<div style="{QUIET}">Nothing was sent. This is what would be:</div>']
     parts += [
         f'<div style="{QUIET}">{page_text(message.role)} · {_size(message, calibration)}</div>'
-        f'<pre style="{_PROSE}">{page_text(_content(message))}</pre>'
+        f"{prompt_html(_content(message), _PROSE)}"
         for message in outgoing.messages
     ]
     if outgoing.note:

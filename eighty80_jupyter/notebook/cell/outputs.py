@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from eighty80_jupyter.notebook.markdown.page_text import page_text
 
 QUIET = "color: var(--jp-ui-font-color2, #757575); font-size: 85%"
 QUOTED = "border-left: 3px solid var(--jp-border-color1, #bdbdbd); padding-left: 0.8em"
+_COLUMNS = (
+    "display: grid; gap: 0 1.5em; "
+    "grid-template-columns: repeat(auto-fit, minmax(min(100%, 20em), 1fr))"
+)
 NAMESPACE = "eighty80_jupyter"  # of the metadata of an output
 
 
@@ -96,9 +100,16 @@ class Output:
         else:
             self._show({"text/html": above + html, "text/plain": plain or text})
 
-    def html(self, html: str, text: str) -> None:
-        """Show HTML of ours, with `text` beside it for where there is none."""
-        self._show({"text/html": html, "text/plain": text})
+    def html(self, html: str, text: str, *, partial: bool = False) -> None:
+        """Show HTML of ours, with `text` beside it for where there is none.
+
+        A `partial` drawing after the first goes without the text and the metadata, which the last
+        one brings.
+        """
+        if partial and self.shown:
+            self._show({"text/html": html}, {})
+        else:
+            self._show({"text/html": html, "text/plain": text})
 
     def widget(self, model_id: str, text: str) -> None:
         """Show a widget, with `text` beside it for where there are none."""
@@ -120,6 +131,15 @@ class Output:
             metadata = {NAMESPACE: dict(self._page.metadata)}
         self._page.show(self._id, data, metadata, update=self.shown)
         self._last = data
+
+
+def columns_html(columns: Sequence[tuple[str, str]]) -> str:
+    """Return pieces of HTML, each below its title, side by side where the page is wide enough."""
+    parts = "".join(
+        f'<div style="min-width: 0; overflow-x: auto"><h6>{page_text(title)}</h6>{html}</div>'
+        for title, html in columns
+    )
+    return f'<div style="{_COLUMNS}">{parts}</div>'
 
 
 def folded(thoughts: str, *, images: bool = False) -> str:

@@ -6,17 +6,17 @@ A model wrote every text in it: all of them pass the door for text that reaches 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from eighty80_jupyter.notebook.cell.answer import Answer
-from eighty80_jupyter.notebook.cell.outputs import QUIET
 from eighty80_jupyter.notebook.cell.terminal import TerminalWriter
-from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.cell.value_html import (
+    folded_source,
+    raw_html,
+    value_html,
+    word_of,
+)
 
-_MOST_ROWS = 200
-_DEEPEST = 4
-_LEFT = "text-align: left; vertical-align: top"
 _WRAPPER = {"value"}  # the field of an answer that is no object by itself
 
 
@@ -41,21 +41,16 @@ def partial_value(text: str) -> Any:
     return value["value"] if isinstance(value, dict) and value.keys() == _WRAPPER else value
 
 
-def value_html(value: Any) -> str:
-    """Return a plain value as HTML: a table of its fields, or of records with a row each."""
-    return f'<div style="overflow-x: auto">{_html(value, 0)}</div>'
-
-
 def typed_html(value: Any, text: str) -> str:
     """Return the value of an answer as HTML, and below it, folded, how the model wrote it."""
-    return f"{value_html(plain_value(value))}{_folded(text)}"
+    return f"{value_html(plain_value(value))}{folded_source(text)}"
 
 
 def value_text(value: Any) -> str:
     """Return a plain value as text: a line a field, or JSON where it is nested."""
     if isinstance(value, dict) and not any(isinstance(v, (dict, list)) for v in value.values()):
-        return "\n".join(f"{name}: {_word(one)}" for name, one in value.items())
-    return _json(value) if isinstance(value, (dict, list)) else _word(value)
+        return "\n".join(f"{name}: {word_of(one)}" for name, one in value.items())
+    return _json(value) if isinstance(value, (dict, list)) else word_of(value)
 
 
 class ValueAnswer(Answer):
@@ -72,7 +67,7 @@ class ValueAnswer(Answer):
         elif found is not None and not final:
             self._output.html(value_html(found), value_text(found))
         else:
-            self._output.html(_raw(text), text)
+            self._output.html(raw_html(text), text)
         self._text.drawn()
 
     def _draw_whole(self, *, final: bool) -> None:
@@ -94,64 +89,6 @@ class ValueTerminalWriter(TerminalWriter):
         for text in shown or [choice.text or choice.refusal for choice in reply.choices]:
             self._put(f"{text}\n")
         self._last_line(reply, messages, notes, kept)
-
-
-def _html(value: Any, depth: int) -> str:
-    if isinstance(value, dict) and value and depth < _DEEPEST:
-        rows = "".join(
-            f'<tr><th style="{_LEFT}">{page_text(str(name))}</th>'
-            f'<td style="{_LEFT}">{_html(one, depth + 1)}</td></tr>'
-            for name, one in list(value.items())[:_MOST_ROWS]
-        )
-        return f"<table>{rows}</table>{_more(len(value))}"
-    if isinstance(value, list) and value and depth < _DEEPEST:
-        if all(isinstance(one, dict) for one in value):
-            return _records(value, depth)
-        if not any(isinstance(one, (dict, list)) for one in value):
-            return page_text(", ".join(_word(one) for one in value[:_MOST_ROWS])) + _more(
-                len(value)
-            )
-    if isinstance(value, (dict, list)):
-        return f"<code>{page_text(json.dumps(value, ensure_ascii=False))}</code>"
-    return page_text(_word(value)).replace("\n", "<br>")
-
-
-def _records(records: list[dict[str, Any]], depth: int) -> str:
-    names = list(dict.fromkeys(name for one in records[:_MOST_ROWS] for name in one))
-    head = "".join(f'<th style="{_LEFT}">{page_text(str(name))}</th>' for name in names)
-    rows = "".join(
-        "<tr>"
-        + "".join(
-            f'<td style="{_LEFT}">{_html(one[name], depth + 1) if name in one else ""}</td>'
-            for name in names
-        )
-        + "</tr>"
-        for one in records[:_MOST_ROWS]
-    )
-    return (
-        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{_more(len(records))}"
-    )
-
-
-def _more(count: int) -> str:
-    if count <= _MOST_ROWS:
-        return ""
-    return f'<div style="{QUIET}">and {count - _MOST_ROWS:,} more</div>'
-
-
-def _raw(text: str) -> str:
-    return f'<pre style="white-space: pre-wrap">{page_text(text)}</pre>'
-
-
-def _folded(text: str) -> str:
-    return (
-        f'<details><summary style="{QUIET}">as the model wrote it</summary>{_raw(text)}</details>'
-    )
-
-
-def _word(value: Any) -> str:
-    words: Mapping[Any, str] = {None: "none", True: "true", False: "false"}
-    return words[value] if value is None or isinstance(value, bool) else str(value)
 
 
 def _json(value: Any) -> str:

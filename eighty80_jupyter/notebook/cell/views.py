@@ -6,9 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.cell.outputs import QUIET, QUOTED, folded
+from eighty80_jupyter.notebook.cell.outputs import QUIET, QUOTED, columns_html, folded
+from eighty80_jupyter.notebook.cell.prompt_view import prompt_html
 from eighty80_jupyter.notebook.cell.summary import last_line, which_answer
 from eighty80_jupyter.notebook.cell.tool_display import Line, entries_html, entries_of
+from eighty80_jupyter.notebook.cell.value_html import answer_html
 from eighty80_jupyter.notebook.markdown.page_text import page_text
 from eighty80_jupyter.notebook.markdown.render import render
 
@@ -34,16 +36,14 @@ _PROSE = (
 
 def reply_html(reply: Reply) -> str:
     """Return a reply as it looks in a cell: every answer, and the quiet line."""
-    several = len(reply.choices) > 1
-    parts = []
+    answers = []
     for choice in reply.choices:
-        if several:
-            parts.append(f"<h6>Answer {choice.index + 1}</h6>")
-        if choice.reasoning:
-            parts.append(folded(choice.reasoning))
-        parts.append(render(choice.text or choice.refusal))
-    parts.append(f'<div style="{QUIET}">{page_text(last_line(reply))}</div>')
-    return "\n".join(parts)
+        thought = folded(choice.reasoning) if choice.reasoning else ""
+        answers.append(thought + answer_html(choice.text or choice.refusal))
+    line = f'<div style="{QUIET}">{page_text(last_line(reply))}</div>'
+    if len(answers) == 1:
+        return f"{answers[0]}\n{line}"
+    return columns_html([(f"Answer {n}", html) for n, html in enumerate(answers, 1)]) + line
 
 
 def wanted(conversation: Conversation, which: str = "") -> range:
@@ -101,7 +101,7 @@ def turn_html(number: int | None, turn: Turn) -> str:
     place = "" if number is None else f"{number} · "
     return (
         f'<div style="{QUIET}">{place}You</div>'
-        f'<pre style="{QUOTED}; {_PROSE}">{page_text(turn.prompt)}</pre>'
+        f'<div style="{QUOTED}">{prompt_html(turn.prompt, _PROSE)}</div>'
         f'<div style="{QUIET}">Model{page_text(_which(turn))}</div>'
         f"{entries_html(_rounds(turn), _RESULT)}{reply_html(turn.reply)}"
     )

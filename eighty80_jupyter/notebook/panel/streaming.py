@@ -19,6 +19,7 @@ from eighty80_jupyter.conversation.events import (
 from eighty80_jupyter.notebook.cell.growing_text import GrowingText
 from eighty80_jupyter.notebook.cell.tool_display import MOST_RESULT, Line, entries_of
 from eighty80_jupyter.notebook.cell.value import typed_html
+from eighty80_jupyter.notebook.cell.value_html import answer_html, json_html, json_of
 from eighty80_jupyter.notebook.markdown.render import render
 
 if TYPE_CHECKING:
@@ -95,9 +96,15 @@ class StreamingText:
         references, frozen = text.references, []
         while (piece := text.freeze()) is not None:
             frozen.append(render(piece, allow_images=self._images, references=references))
-        html = render(
-            text.tail, partial=not final, allow_images=self._images, references=references
+        value = (
+            json_of(text.tail) if final and not (part.blocks or frozen or self._thought) else None
         )
+        if value is not None:
+            html = json_html(value, text.tail)
+        else:
+            html = render(
+                text.tail, partial=not final, allow_images=self._images, references=references
+            )
         if final and html:
             frozen.append(html)
         part.tail = "" if final else html
@@ -243,7 +250,7 @@ def finished_parts(exchange: Exchange, *, images: bool) -> list[Part]:
         if choice.index < len(reply.values):
             html = typed_html(reply.values[choice.index], choice.text)
         else:
-            html = render(choice.text or choice.refusal, allow_images=images)
+            html = answer_html(choice.text or choice.refusal, allow_images=images)
         parts.append(Part(_key(choice.index), title, None, [html]))
     return parts
 

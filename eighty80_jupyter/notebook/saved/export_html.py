@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from eighty80_jupyter.notebook.cell.prompt_view import prompt_html
 from eighty80_jupyter.notebook.cell.summary import which_answer
 from eighty80_jupyter.notebook.cell.tool_display import entries_html, entries_of
 from eighty80_jupyter.notebook.cell.views import reply_html
@@ -46,7 +47,7 @@ h1, h2 { line-height: 1.2; }
 ul.head { list-style: none; padding: 0; opacity: 0.7; font-size: 0.9rem; }
 h2.who { font-size: 1rem; margin: 2rem 0 0.5rem; opacity: 0.7; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; }
-pre.typed { font-family: inherit; border-left: 3px solid #8886; padding-left: 0.8rem; margin: 0; }
+.typed { border-left: 3px solid #8886; padding-left: 0.8rem; margin: 0; }
 table { border-collapse: collapse; }
 td, th { border: 1px solid #8886; padding: 0.2rem 0.5rem; }
 img { max-width: 100%; }
@@ -91,7 +92,7 @@ def _turn(number: int, turn: Turn) -> str:
 
 
 def _typed(text: str) -> str:
-    return f'<pre class="typed">{page_text(text)}</pre>'
+    return f'<div class="typed">{prompt_html(text, "font-family: inherit; margin: 0")}</div>'
 
 
 def _pictures(message: Message) -> str:

@@ -156,7 +156,16 @@ def _answers(conversation: Conversation, turn: Turn) -> tuple[Turn, list[dict[st
 
 
 def entries_of(kept: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Give what a panel keeps in the form of what the cells keep: the turns, then their end."""
+    """Give what any output keeps, a turn each: that of a cell, of `chat.ask`, or of a panel.
+
+    Of a panel these are the turns, then their end.
+    """
+    if kept.get("role") == "cell":
+        yield from _dicts(kept.get("entries"))
+        return
+    if kept.get("role") != "panel":
+        yield dict(kept)
+        return
     for page in _dicts(kept.get("conversations")):
         common = {"schema": SCHEMA, "conversation": page.get("name"), "at": kept.get("at")}
         if page.get("system") is not None:

@@ -351,7 +351,7 @@ def _outputs(cells: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict
                     f"the notebook was written by a later eighty80_jupyter (version {schema} of "
                     f"its outputs, this one knows {SCHEMA}); upgrade it"
                 )
-            for entry in entries_of(kept) if kept.get("role") == "panel" else (kept,):
+            for entry in entries_of(kept):
                 said = entry.get("messages") or entry.get("role") == "state"
                 if said and "conversation" in entry:
                     yield cell, entry

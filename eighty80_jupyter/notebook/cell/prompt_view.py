@@ -1,0 +1,39 @@
+"""Prompts as a page shows them: each block of data is a chip that folds."""
+
+from __future__ import annotations
+
+import re
+
+from eighty80_jupyter.notebook.cell.outputs import QUIET
+from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.prompt.blocks import DataBlock, pieces
+
+_ROWS = re.compile(r"([\d,]+)\s*rows?\s*(?:[x\u00d7]|by|and|,)\s*([\d,]+)\s*col", re.IGNORECASE)
+_SHAPE = re.compile(r"\bshape[:=]?\s*\(?([\d,]+(?:\s*[,x\u00d7]\s*[\d,]+)*)\)?", re.IGNORECASE)
+_HEAD = 400  # characters in which a block tells its size
+
+
+def prompt_html(text: str, style: str) -> str:
+    """Return a prompt in the style of its `<pre>`, with each block of data folded into a line."""
+    parts = []
+    for piece in pieces(text):
+        if isinstance(piece, DataBlock):
+            parts.append(
+                f'<details><summary style="{QUIET}">{page_text(chip(piece))} · show</summary>'
+                f'<pre style="{style}">{page_text(piece.text)}</pre></details>'
+            )
+        elif said := piece.strip("\n"):
+            parts.append(f'<pre style="{style}">{page_text(said)}</pre>')
+    return "".join(parts) or f'<pre style="{style}"></pre>'
+
+
+def chip(block: DataBlock) -> str:
+    """Return the words that stand for a block: its name, and its size or its type."""
+    head = block.content[:_HEAD]
+    if found := _ROWS.search(head):
+        size = f"{found[1]} \u00d7 {found[2]}"
+    elif found := _SHAPE.search(head):
+        size = " \u00d7 ".join(re.findall(r"[\d]+", found[1].replace(",", " ")))
+    else:
+        size = block.kind.rpartition(".")[2]
+    return f"{block.name} \u00b7 {size}" if size else block.name

@@ -1,0 +1,101 @@
+"""What `chat.ask` leaves in the cell that calls it: one quiet folded output that grows."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from eighty80_jupyter.notebook.cell.display import SCHEMA
+from eighty80_jupyter.notebook.cell.outputs import QUIET, Output, Page
+from eighty80_jupyter.notebook.cell.running_cell import running_cell
+from eighty80_jupyter.notebook.cell.views import turn_html
+from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.saved.metadata import page_of
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from eighty80_jupyter.session.session import Session
+    from eighty80_jupyter.turns.request import RunningTurn
+
+REDRAW_SECONDS = 0.3  # between two drawings of one cell's output
+MOST_CHARACTERS = 100_000  # of one output: it is sent again with every drawing
+
+
+class PythonTurns:
+    """Keeps the turns of `chat.ask` in the outputs of a shell's cells, for people and --restore.
+
+    The first turn of a cell is drawn at once, those that follow soon, and all of them when the cell
+    ends. What is asked in another thread has no cell, and is left out. Used in the main thread.
+    """
+
+    def __init__(self, shell: InteractiveShell, session: Session) -> None:
+        self._shell = shell
+        self._session = session
+        self._run = ""
+        self._begin()
+
+    def add(self, running: RunningTurn) -> None:
+        """Take in a turn that has ended."""
+        turn_id = running.request.place.again or running.id
+        turn = running.conversation.turn(turn_id) if running.request.place.keep else None
+        run = self._cell()
+        if turn is None or turn.reply is not running.reply or not run:
+            return
+        if run != self._run or self._size > MOST_CHARACTERS:
+            self.finish()
+            self._run = run
+        number = (running.conversation.find(turn_id) or 0) + 1
+        entry = page_of(running.conversation, turn)
+        html = turn_html(number, turn)
+        self._entries.append(entry)
+        self._parts.append(html)
+        self._size += 2 * len(html)
+        self._names[running.conversation.name] = self._names.get(running.conversation.name, 0) + 1
+        self._session.on_page.add(turn_id)
+        self._stale = True
+        if time.monotonic() >= self._next:
+            self._draw()
+
+    def finish(self) -> None:
+        """Draw what is not drawn yet, and begin anew: the cell has ended."""
+        if self._stale:
+            self._draw()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._page = Page(self._shell.display_pub.publish, {}, markdown=False, images=False)
+        self._output = Output(self._page)
+        self._entries: list[dict[str, Any]] = []
+        self._parts: list[str] = []
+        self._names: dict[str, int] = {}
+        self._size = 0
+        self._stale = False
+        self._next = 0.0
+
+    def _cell(self) -> str:
+        """Return this run of the cell that runs, where this is its thread; else nothing."""
+        if not self._session.config.show_asked or (
+            threading.current_thread() is not threading.main_thread()
+        ):
+            return ""
+        asked: Any = getattr(self._shell, "get_parent", dict)() or {}
+        if asked.get("header", {}).get("msg_type") != "execute_request":
+            return ""
+        return running_cell(self._shell).run
+
+    def _draw(self) -> None:
+        count = ", ".join(
+            f"{number:,} turn{'s' * (number != 1)} of {name}"
+            for name, number in self._names.items()
+        )
+        title = f"chat.ask: {count}"
+        self._page.metadata = {"schema": SCHEMA, "role": "cell", "entries": list(self._entries)}
+        self._output.html(
+            f'<details><summary style="{QUIET}">{page_text(title)}</summary>'
+            f"{''.join(self._parts)}</details>",
+            title,
+        )
+        self._stale = False
+        self._next = time.monotonic() + REDRAW_SECONDS
