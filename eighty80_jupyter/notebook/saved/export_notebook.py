@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from eighty80_jupyter.notebook.cell.summary import SCHEMA
 from eighty80_jupyter.notebook.cell.tool_display import entries_html, entries_of, entries_text
 from eighty80_jupyter.notebook.line.parser import parse
 from eighty80_jupyter.notebook.saved.asked import asked_again
+from eighty80_jupyter.notebook.saved.export_markdown import fenced
 from eighty80_jupyter.notebook.saved.metadata import turn_metadata
 
 if TYPE_CHECKING:
@@ -61,8 +61,10 @@ def notebook(
         source = _needs(new, described) + _source(turn, with_model=not model)
         cells.append(_cell(len(cells), source, outputs))
     if heading:
-        text = "\n".join(f"- {title}: {_plain(words)}" for title, words in heading)
-        cells.insert(0, _heading_cell(f"# {_plain(conversation.name)}\n\n{text}"))
+        facts = [("Conversation", conversation.name), *heading]
+        lines = "\n".join(f"{title}: {' '.join(words.split())}" for title, words in facts)
+        # In a fence: nothing in it is Markdown, or a formula.
+        cells.insert(0, _heading_cell(fenced(lines)))
     return {
         "nbformat": 4,
         "nbformat_minor": 5,
@@ -84,11 +86,6 @@ def _cell(number: int, source: str, outputs: list[dict[str, Any]] | None = None)
 
 def _heading_cell(source: str) -> dict[str, Any]:
     return {"cell_type": "markdown", "id": "heading", "metadata": {}, "source": source}
-
-
-def _plain(text: str) -> str:
-    """Return a text on one line, with nothing in it that Markdown reads."""
-    return re.sub(r"([\\`*_{}\[\]<>#|!$])", r"\\\1", " ".join(text.split()))
 
 
 def _needs(names: Sequence[str], described: Mapping[str, Mapping[str, Any]]) -> str:
