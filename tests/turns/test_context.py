@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from eighty80_jupyter.api.messages import Message
+from eighty80_jupyter.api.messages import Message, ToolCall
+from eighty80_jupyter.api.reply import Reply
 from eighty80_jupyter.conversation.conversation import Conversation, Summary
+from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import ContextLengthError
 from eighty80_jupyter.turns.context import Context, ContextSettings
 from eighty80_jupyter.turns.window import Window
@@ -330,3 +332,22 @@ def test_a_limit_is_learned_while_condensing() -> None:
         sent(made)
     assert caught.value is never
     assert len(told) == 4
+
+
+def test_what_tools_found_is_condensed_too() -> None:
+    """Each line says whose it is; calls without a text have none."""
+    call = ToolCall(id="c", name="look", arguments="{}")
+    messages = (
+        Message("user", "look"),
+        Message("assistant", None, (call,)),
+        Message("tool", "a cat", tool_call_id="c"),
+        Message("developer", "aside"),
+        Message("assistant", words(300)),
+    )
+    exchange = Exchange(messages=messages, reply=Reply())
+    talked = Conversation(turns=[Turn(alternatives=(exchange,)), *long_talk(3)])
+    model = Model("They spoke.")
+    sent(context(talked, model, policy="summarize", limit=600)[0])
+    assert model.asked[0][1].text.startswith(
+        "User: look\nTool: a cat\ndeveloper: aside\nAssistant: word word"
+    )
