@@ -172,8 +172,8 @@ class Answer:
         above = f"<h6>Answer {self._number}</h6>"
         if thoughts:
             above += folded(thoughts, images=self._page.images)
-        named = f"Answer {self._number}: {text}"
-        self._output.markdown(text, above=above, partial=not final, plain=named)
+        title = f"Answer {self._number}"
+        self._output.markdown(text, above=above, partial=not final, title=title)
         self._text.drawn()
         self._thoughts.drawn()
 

@@ -78,7 +78,7 @@ class NotebookWriter:
     as one output; as Markdown, and as values, one below the other, each as an output. `markdown`
     sends the text as `text/markdown` for the front end to render. `metadata` goes with every
     output. `typed` shows the answer as a value. Where it is not `live`, every output comes once, at
-    the end.
+    the end. `latex` adds LaTeX to the final outputs.
 
     The calls of a round stand in one output below what the model said before them, and those of
     the next round with them, unless it said something in between.
@@ -94,11 +94,17 @@ class NotebookWriter:
         metadata: Mapping[str, Any] | None = None,
         typed: bool = False,
         live: bool = True,
+        latex: bool = False,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._now = now
         self._page = Page(
-            publish, dict(metadata or {}), markdown=markdown, images=allow_images, live=live
+            publish,
+            dict(metadata or {}),
+            markdown=markdown,
+            images=allow_images,
+            live=live,
+            latex=latex,
         )
         self._several = choices > 1
         self._kind = ValueAnswer if typed else Answer

@@ -21,6 +21,7 @@ class Page:
     """What all outputs of one reply share.
 
     Where the page is not `live`, as the front end may ignore updates, every output comes once.
+    `latex`: what is final has LaTeX beside the HTML, for a notebook that becomes a PDF.
     """
 
     def __init__(
@@ -31,12 +32,14 @@ class Page:
         markdown: bool,
         images: bool,
         live: bool = True,
+        latex: bool = False,
     ) -> None:
         self._publish = publish
         self.metadata = metadata
         self.markdown = markdown
         self.images = images
         self.live = live
+        self.latex = latex
         self.count = 0  # outputs that are shown
         self._held: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
 
@@ -83,22 +86,29 @@ class Output:
         above: str = "",
         partial: bool = False,
         references: Mapping[str, tuple[str, str]] | None = None,
-        plain: str | None = None,
+        title: str = "",
     ) -> None:
-        """Show Markdown, with the HTML `above` it; `plain` (`None`: the Markdown) beside it."""
+        """Show Markdown, with the HTML `above` it; beside it the source, below its `title`."""
         from eighty80_jupyter.notebook.markdown.render import render  # noqa: PLC0415  # the first reply
 
+        plain = f"{title}: {text}" if title else text
         if self._page.markdown:
             source = f"{above}\n\n{text}" if above else text
-            self._show({"text/markdown": source, "text/plain": plain or text})
+            self._show({"text/markdown": source, "text/plain": plain})
             return
         html = render(text, partial=partial, allow_images=self._page.images, references=references)
         if partial and self.shown:
             # The source and the metadata go along with the first drawing and the last: all would
             # double. The first is all that a front end has which ignores updates.
             self._show({"text/html": above + html}, {})
-        else:
-            self._show({"text/html": above + html, "text/plain": plain or text})
+            return
+        data = {"text/html": above + html, "text/plain": plain}
+        if self._page.latex and not partial:
+            from eighty80_jupyter.notebook.markdown.latex import latex  # noqa: PLC0415  # as above
+
+            heading = f"**{title}**\n\n" if title else ""
+            data["text/latex"] = latex(heading + text, references=references)
+        self._show(data)
 
     def html(self, html: str, text: str, *, partial: bool = False) -> None:
         """Show HTML of ours, with `text` beside it for where there is none.

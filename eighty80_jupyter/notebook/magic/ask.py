@@ -15,7 +15,7 @@ from eighty80_jupyter.conversation.events import RoundBegan
 from eighty80_jupyter.errors import APIError, ChatInterrupted, ReplyFormatError
 from eighty80_jupyter.notebook.cell.display import NotebookWriter
 from eighty80_jupyter.notebook.cell.dry_run import dry_run_html, dry_run_text
-from eighty80_jupyter.notebook.cell.front_end import drawing, has_pages
+from eighty80_jupyter.notebook.cell.front_end import drawing, has_pages, is_console
 from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
 from eighty80_jupyter.notebook.cell.summary import SCHEMA, which_answer
 from eighty80_jupyter.notebook.cell.terminal import TerminalWriter, make_terminal_writer
@@ -172,6 +172,7 @@ def _writer(context: CommandContext, question: Question) -> Writer:
         metadata=metadata,
         typed=typed,
         live=how == "updates",
+        latex=not is_console(context.shell),  # qtconsole would set it instead of the text
     )
 
 

@@ -14,6 +14,7 @@ from ipywidgets import (
     Dropdown,
     GridBox,
     HBox,
+    HTMLMath,
     Text,
     Textarea,
     ToggleButton,
@@ -223,7 +224,7 @@ class _ColumnView:
     """One column: the answer, which scrolls, and a button to keep it."""
 
     def __init__(self, keep: Callable[[], None]) -> None:
-        self.answer = HTML(tabbable=True)
+        self.answer = HTMLMath(tabbable=True)  # which sets formulas
         self.answer.add_class("e80-column-answer")
         self.keep = Button(description="Keep", disabled=True)
         self.keep.add_class("e80-button")

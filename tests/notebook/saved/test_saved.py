@@ -60,7 +60,7 @@ def shown(saved: Any, cell: int) -> list[Any]:
 def test_html_and_source_are_saved(saved: Any) -> None:
     """Each piece is saved as safe HTML with its source beside it, and all join to the reply."""
     thought, *pieces, last = shown(saved, 1)
-    assert all(set(piece.data) == {"text/html", "text/plain"} for piece in pieces)
+    assert all(set(piece.data) == {"text/html", "text/latex", "text/plain"} for piece in pieces)
     assert "".join(piece.data["text/plain"] for piece in pieces) == rich_reply(SECTIONS)
     whole = "\n".join(piece.data["text/html"] for piece in pieces)
     assert whole == render(rich_reply(SECTIONS))
@@ -136,11 +136,12 @@ def test_as_markdown(saved: Any) -> None:
 
 
 def test_as_latex(saved: Any) -> None:
-    """The document has the reply's source once, verbatim, with its code, formulas and last line."""
+    """The document has the reply once, as LaTeX: headings, code and formulas; and its last line."""
     text, _ = LatexExporter().from_notebook_node(saved)  # type: ignore[no-untyped-call]  # as above
     own = text.partition(r"\begin{document}")[2].partition("kept")[0]
     assert own.count("Part 3: the mean") == 1
     assert own.count("def mean(values: list[float])") == SECTIONS
-    assert own.count(r"\PYZbs{}sigma") + own.count(r"\textbackslash{}sigma") == SECTIONS
+    assert own.count("\\begin{Verbatim}[commandchars=\\\\\\{\\}]\ndef mean") == SECTIONS
+    assert own.count(r"\sigma^2 = \frac{1}{n}") == SECTIONS
     assert "tokens/s" in own
     assert "Reasoning: The user wants" in own
