@@ -33,6 +33,12 @@ from typing import Any
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
+NO_THREADS = (
+    "this Python runs in the browser (Pyodide), which has no threads, and replies need one: "
+    "use a kernel that runs on a machine"
+)
+
+
 class OneLineError:
     """Show as one line in IPython, whatever the traceback mode; the cell fails all the same."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from IPython.core.completer import CompletionContext, context_matcher
 from IPython.core.magic import no_var_expand
 
 from eighty80_jupyter import loading
+from eighty80_jupyter.errors import NO_THREADS, UsageError
 from eighty80_jupyter.notebook.attach import (
     config_of,
     existing_session,
@@ -30,6 +32,8 @@ _MATCHER = "eighty80_jupyter.chat"
 
 
 def _magic(shell: InteractiveShell) -> ChatMagic:
+    if sys.platform == "emscripten":
+        raise UsageError(NO_THREADS)
     loading.require(*loading.MAGIC, *loading.CLIENT)
     from eighty80_jupyter.notebook.magic.magic import ChatMagic  # noqa: PLC0415  # a door
 
@@ -62,7 +66,7 @@ def load(shell: InteractiveShell) -> None:
     in_kernel = getattr(shell, "kernel", None) is not None
     if in_kernel:
         open_comm(shell, lambda: existing_session(shell))
-    if in_kernel and not hasattr(shell, _WARM_UP):
+    if in_kernel and sys.platform != "emscripten" and not hasattr(shell, _WARM_UP):
         warm_up = loading.WarmUp(*loading.FIRST_PROMPT)
         shell.events.register("pre_run_cell", warm_up.busy)
         shell.events.register("post_run_cell", warm_up.idle)

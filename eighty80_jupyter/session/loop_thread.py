@@ -12,11 +12,14 @@ import concurrent.futures
 import inspect
 import os
 import queue
+import sys
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
+
+from eighty80_jupyter.errors import NO_THREADS, UsageError
 
 T = TypeVar("T")
 E = TypeVar("E")
@@ -115,6 +118,8 @@ class Background:
     def _running(self) -> asyncio.AbstractEventLoop:
         if self._loop is not None:
             return self._loop
+        if sys.platform == "emscripten":
+            raise UsageError(NO_THREADS)
         loop = asyncio.new_event_loop()
         closers: list[Closer] = []
         thread = threading.Thread(

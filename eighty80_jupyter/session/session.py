@@ -210,6 +210,10 @@ class Session:
         It is a widget; `close()` ends it. Raises UsageError outside a notebook.
         """
         if self.open_panel is None:
+            if "marimo" in sys.modules:
+                raise UsageError(
+                    "marimo shows no ipywidgets, of which the panel is; use chat.ask(...)"
+                )
             raise UsageError("a panel needs a notebook; in Python use chat.ask(...)")
         return self.open_panel()
 

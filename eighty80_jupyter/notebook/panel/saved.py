@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 SAVE_SECONDS = 0.3  # between two updates of the transcript, longer where it is large
 MAX_CHARACTERS = 200_000  # of HTML: it is sent again after every turn
 
-NOT_OPEN = "The chat panel, as it was saved. Run this cell to open it."
+# Without its scripts the page draws nothing, or a red line: then this, below it, stays.
+NOT_OPEN = (
+    "The chat panel, as it was saved. Run this cell to open it. Where it does not open, the "
+    "Jupyter server lacks what draws it: run `pip install ipywidgets anywidget` in the server's "
+    "environment, which may be another than the kernel's, and reload the page."
+)
 # Above the transcript Jupyter shows a widget without its kernel as "model not found".
 _NO_DEAD_WIDGET = (
     "<style>.jp-OutputArea-child:has(+ .jp-OutputArea-child .{name}):not(:has(.e80-panel))"
