@@ -79,14 +79,15 @@ def test_hostile_replies_in_the_panel(
     thoughts = [chunk({"reasoning": text + "\n\n"}) for text in texts[:BATCH]]
     last = sse_reply([*thoughts, chunk({"content": "Done."}), chunk(finish_reason="stop")])
     server.queue(*map(answers, batches), whole(texts), last)
-    page = open_notebook(LOAD, "%chat --panel", "chat.conversation.reset()", app=app)
+    page = open_notebook(LOAD, "%chat --panel", "", app=app)
     page.page.evaluate(f"() => {{ {PROBE} }}")
     page.run_cell(0)
     page.run_cell(1)
     panel = PanelView(page)
     for number, batch in enumerate(batches):
-        panel.row("n").locator("input").fill(str(len(batch)))
-        page.page.keyboard.press("Enter")
+        page.set_source(2, f"chat.config.n = {len(batch)}")  # more than the panel's field takes
+        page.run_cell(2)
+        expect(panel.field("n")).to_have_value(str(len(batch)))
         panel.send("\n".join(batch).replace("{{", "{ {"))
         expect(panel.turns).to_have_count(number + 1)
         panel.wait_done()
