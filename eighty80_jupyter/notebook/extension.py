@@ -19,6 +19,7 @@ from eighty80_jupyter.notebook.attach import (
 )
 from eighty80_jupyter.notebook.lab.comm import close_comm, open_comm
 from eighty80_jupyter.notebook.line.input import NAME, REPLY, ChatAssign, ChatCommand, plain_chat
+from eighty80_jupyter.notebook.line.lexer import coloured_prompts, plain_prompts
 from eighty80_jupyter.notebook.line.manual import manual
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def load(shell: InteractiveShell) -> None:
     shell.input_transformer_manager.token_transformers += [ChatCommand, ChatAssign]
     shell.input_transformer_manager.cleanup_transforms.append(plain_chat)
     _complete(shell, on=True)
+    plain_prompts(shell)
     in_kernel = getattr(shell, "kernel", None) is not None
     if in_kernel:
         open_comm(shell, lambda: existing_session(shell))
@@ -89,6 +91,7 @@ def unload(shell: InteractiveShell) -> None:
     configurables: list[Any] = shell.configurables
     configurables.remove(config_of(shell))
     _complete(shell, on=False)
+    coloured_prompts(shell)
     if (session := existing_session(shell)) is not None:
         session.close()
 

@@ -86,7 +86,7 @@ def test_the_first_line_decides(open_notebook: Callable[..., NotebookPage]) -> N
     page.page.keyboard.type("?")
     expect(content.locator(".cm-line")).to_have_text(["%%chat", "What's {{n}} (for?"])
     page.page.keyboard.press("Control+Home")
-    page.page.keyboard.type("#")
+    page.page.keyboard.type("x")
     expect(content).not_to_have_attribute("spellcheck", "true")
     page.page.keyboard.press("Control+z")
     expect(content).to_have_attribute("spellcheck", "true")
