@@ -418,6 +418,69 @@ def test_generators() -> None:
         assert closed.is_set()
 
 
+@pytest.mark.parametrize("count", [MOST_ITEMS, MOST_ITEMS + 1])
+def test_how_much_is_taken(count: int) -> None:
+    """All of a generator that has no more than the most; one item beyond tells that it has."""
+    taken: list[int] = []
+    closed = threading.Event()
+
+    def items() -> Iterator[int]:
+        for number in range(count + 5 if count > MOST_ITEMS else count):
+            taken.append(number)
+            yield number
+
+    async def later() -> AsyncIterator[int]:
+        try:
+            for number in items():
+                yield number
+        finally:
+            closed.set()
+
+    class Plain:
+        """An async iterator that cannot be closed."""
+
+        def __init__(self) -> None:
+            self._items = items()
+
+        def __aiter__(self) -> Plain:
+            return self
+
+        async def __anext__(self) -> int:
+            for item in self._items:
+                return item
+            raise StopAsyncIteration
+
+    for function in (items, later, Plain):
+        taken.clear()
+        value = ran(function).value
+        assert value == list(range(MOST_ITEMS))
+        assert isinstance(value, FirstItems) is (count > MOST_ITEMS)
+        assert len(taken) == count
+    assert closed.is_set()
+
+
+def test_a_coroutine_that_begins_after_it_was_given_up() -> None:
+    """It is cancelled as soon as it is there, and does nothing."""
+    free, ended = threading.Event(), threading.Event()
+    went_on: list[int] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(0)
+            went_on.append(1)
+        finally:
+            ended.set()
+
+    def late() -> Any:
+        free.wait(60)
+        return work()
+
+    assert ran(late, timeout=0.01).text.endswith("it may still be running")
+    free.set()
+    assert ended.wait(60)
+    assert went_on == []
+
+
 def test_many_at_once() -> None:
     """Calls run side by side where threads call them."""
     together = threading.Barrier(10, timeout=60)

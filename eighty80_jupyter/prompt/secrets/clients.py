@@ -56,7 +56,7 @@ def _is_pgpass(match: re.Match[str]) -> bool:
     usual = port == "*" or re.fullmatch(r"5[45]\d\d|6432", port) is not None
     named = host == "localhost" or ("." in host and not host.endswith((".py", ".go", ".js", ".c")))
     words = not (base.isdigit() or user.isdigit())
-    return words and _is_secret(match) and (usual or (named and len(port) > 3)) and "." not in port  # noqa: PLR2004  # no port of a base has fewer
+    return words and _is_secret(match) and (usual or (named and len(port) > 3))  # noqa: PLR2004  # no port of a base has fewer
 
 
 def _is_session(match: re.Match[str]) -> bool:
