@@ -168,13 +168,16 @@ def test_the_notebook_is_valid_and_has_the_cells_that_ask(tmp_path: Path) -> Non
     file = export(rich(), tmp_path / "talk.ipynb")
     notebook: Any = nbformat.read(file, as_version=4)  # type: ignore[no-untyped-call]  # half typed
     nbformat.validate(notebook)
-    sources = [cell.source for cell in notebook.cells]
+    heading, *cells = notebook.cells
+    assert heading.cell_type == "markdown"
+    sources = [cell.source for cell in cells]
     assert sources[0] == "%load_ext eighty80_jupyter"
     assert sources[1].endswith("chat.conversation.system = 'Be \"brief\".\\nAlways.'")
     assert sources[2] == "%%chat\nSay <b>hi</b>"
     options, prompt = sources[3].split("\n")
     assert prompt == "What of {{df}}?"
     assert parse(options.removeprefix("%%chat"))[0].given == {
+        "model": "m",  # the turns have several
         "temperature": 0.25,
         "max_tokens": 50,
         "stop": ["a b", "c"],
@@ -182,7 +185,7 @@ def test_the_notebook_is_valid_and_has_the_cells_that_ask(tmp_path: Path) -> Non
         "response_format": {"type": "text"},
     }
     assert sources[4] == "%%chat --raw\nWrite {{this}} as it is"
-    html = [out.data["text/html"] for out in notebook.cells[3].outputs if "data" in out]
+    html = [out.data["text/html"] for out in cells[3].outputs if "data" in out]
     assert any("<strong>12</strong>" in text for text in html)
     calls = next(text for text in html if "get_weather()" in text)
     assert "Paris" in calls
@@ -207,7 +210,7 @@ def test_an_exported_notebook_runs(tmp_path: Path, server: ScriptedServer) -> No
     server.queue(stream_reply("1"), stream_reply("2"))
     env = {"_8080_API_URL": server.url, "_8080_API_KEY": "k"}
     with KernelSession(env=env, cwd=tmp_path) as kernel:
-        for cell in json.loads(file.read_text())["cells"]:
+        for cell in json.loads(file.read_text())["cells"][1:]:
             assert (result := kernel.run(cell["source"])).ok, result.error
     last = server.requests[-1].json["messages"]
     assert [(m["role"], m["content"]) for m in last] == [
