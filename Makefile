@@ -21,8 +21,7 @@ lab: install-demo
 test: install-dev
 	@tools/install_browser.sh
 	@$(MAKE) --no-print-directory check
-	$(BIN)/pytest -m "not browser" -n auto
-	$(BIN)/pytest -m browser
+	$(BIN)/pytest
 
 quick: check
 	$(BIN)/pytest -m "not browser and not real and not slow" -n auto -q

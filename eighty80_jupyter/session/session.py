@@ -204,6 +204,10 @@ class Session:
         self._turns.begin(running, executor)
         return running
 
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters that the next turn is asked with, by name: those that are set."""
+        return self.requests.parameters()
+
     def panel(self) -> Any:
         """Return a panel for this session, which shows when it is displayed (`%chat --panel`).
 

@@ -114,8 +114,8 @@ def test_retry_keeps_the_earlier_answer(kernel: AttendedKernel, server: Scripted
     assert kernel.run("%chat --retry 1").ok
     assert value(kernel, "[len(t.alternatives) for t in chat.conversation]") == "[3, 1]"
     assert (
-        "1. You:\nx is 1\n\nModel · 2 of 3:\nOTHER"
-        in (kernel.run("%chat --alternative 2 --at 1").data()[0])
+        "1. You:\nx is 1\n\nModel · 2 of 3; answer 1: temperature 0.9; answer 3: temperature 0.9:"
+        "\nOTHER" in (kernel.run("%chat --alternative 2 --at 1").data()[0])
     )
     assert value(kernel, "[t.chosen for t in chat.conversation]") == "[1, 0]"
     assert "has no turn 9" in failure(kernel.run("%chat --alternative 1 --at 9"))
@@ -216,7 +216,7 @@ def test_a_file_that_cannot_be_is_refused_before_the_prompt_is_sent(
 
 
 def test_retry_offers_the_same_tools(kernel: AttendedKernel, server: ScriptedServer) -> None:
-    """What a turn offered its retry offers too, unless it says otherwise; gone ones are left."""
+    """What a turn offered its retry offers too; what is gone is told, and `--anyway` sends."""
     kernel.run(
         "@chat.tool(safe=True)\ndef price(ticker: str) -> int:\n    'Price.'\n    return 5\n"
         "@chat.tool(safe=True)\ndef gone() -> int:\n    'Gone.'\n    return 1"
@@ -225,8 +225,9 @@ def test_retry_offers_the_same_tools(kernel: AttendedKernel, server: ScriptedSer
     assert kernel.run("%chat --tools price,gone How much?").ok
     kernel.run("from eighty80_jupyter.tools.toolbox import ToolBox; here = chat.tools['price']")
     kernel.run("chat.tools = ToolBox(); chat.tools.add(here)")
-    assert kernel.run("%chat --retry").ok
-    assert "do not go together" in failure(kernel.run("%chat --retry -n 2"))
+    assert "gone" in failure(kernel.run("%chat --retry"))
+    assert kernel.run("%chat --retry --anyway").ok
+    assert "do not go together" in failure(kernel.run("%chat --retry --anyway -n 2"))
     assert kernel.run("%chat --retry --no-tools -n 2").ok
     tools = [
         [tool["function"]["name"] for tool in request.json.get("tools", ())]

@@ -12,6 +12,7 @@ from eighty80_jupyter.prompt.secrets.redact import Redactor
 from eighty80_jupyter.prompt.template.compose import defused
 from eighty80_jupyter.prompt.template.names import completions, field_at, suggestions
 from eighty80_jupyter.prompt.template.syntax import Field, Literal, escaped, parse
+from eighty80_jupyter.text import clean
 from tests.data.braces_describe import PlainDescriber
 from tests.support.rendering import render
 
@@ -22,7 +23,8 @@ WORDS = r"""
 PIECES = st.sampled_from(
     [*"{}[]()'\"\\$!:|#.,;=+-~<>^_`%@ \n\r\t\0", " for x in ", "<a b=", *WORDS.split(), "\ud800"]
 )
-TEXTS = st.one_of(st.lists(PIECES, max_size=40).map("".join), st.text(max_size=60))
+# Half a surrogate pair is replaced where a text comes in; that is tested with `text`.
+TEXTS = st.one_of(st.lists(PIECES, max_size=40).map("".join), st.text(max_size=60)).map(clean)
 FIELDS = st.lists(PIECES, max_size=8).map(lambda pieces: "{{" + "".join(pieces) + "}}")
 NAMESPACE = {"x": 2, "y": "{{x}}", "xs": [1, 2], "f": str, "Out": {1: 2}, "_": 3}
 REDACTOR = Redactor({"SOME_TOKEN": "abcdefgh12345678"})
