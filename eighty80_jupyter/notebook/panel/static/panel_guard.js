@@ -87,6 +87,16 @@ class Guard {
     const open = menu && menu.style.display !== "none";
     for (const opener of this.root.querySelectorAll("button.e80-opens-menu")) {
       put(opener, "aria-expanded", String(Boolean(open)));
+      if (opener.title) put(opener, "aria-label", opener.title); // its text is a sign
+    }
+    // What scrolls can be reached by the keyboard, and needs a name.
+    const scrolled = { columns: "Answers side by side", "live-strip": "Recent answers",
+      "live-notice": "What Live says", "live-meter": "Requests of Live" };
+    for (const [kind, name] of Object.entries(scrolled)) {
+      for (const part of this.root.querySelectorAll(`.e80-${kind}`)) {
+        put(part, "role", "group");
+        put(part, "aria-label", name);
+      }
     }
     for (const tabs of this.root.querySelectorAll(".e80-tabs")) put(tabs, "role", "tablist");
     for (const tab of this.root.querySelectorAll("button.e80-tab")) {
@@ -99,7 +109,8 @@ class Guard {
         put(field, "aria-invalid", wrong);
       }
     }
-    for (const answer of this.root.querySelectorAll(".widget-html[tabindex]")) {
+    for (const answer of this.root.querySelectorAll(
+      ".widget-html[tabindex], .widget-htmlmath[tabindex]")) {
       const region = answer.querySelector("[role=region]");
       put(answer, "role", "group");
       put(answer, "aria-label", region?.getAttribute("aria-label") ?? "Answer");
