@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -111,11 +112,14 @@ def test_field_at_in_the_middle() -> None:
         ("{{d[3].real.nu", ["numerator"]),
     ],
 )
-def test_completions(text: str, expected: list[str]) -> None:
+def test_completions(text: str, expected: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Names, attributes, columns, keys and options are offered, and no function is called.
 
-    The notebook's own names come before Python's.
+    The notebook's own names come before Python's. IPython adds names of its own to the builtins,
+    also those of a test's process: they are no part of what is tested here.
     """
+    for name in ("display", "get_ipython"):
+        monkeypatch.delattr(builtins, name, raising=False)
     partial = field_at(text, len(text))
     assert partial is not None
     found = completions(partial, NAMESPACE, options=["head=", "html", "schema"])
