@@ -12,7 +12,7 @@ LOWEST, HIGHEST = 20_000, 32_000
 def free_port() -> int:
     """Return a port of 127.0.0.1 that nobody listens on."""
     while True:
-        port = random.randrange(LOWEST, HIGHEST)  # noqa: S311 - no secret
+        port = random.randrange(LOWEST, HIGHEST)
         try:
             with socket.create_server(("127.0.0.1", port)):
                 return port

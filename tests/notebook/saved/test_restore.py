@@ -61,7 +61,7 @@ def cell(*entries: Entry, source: str | None = None) -> dict[str, Any]:
     ]
     return {
         "cell_type": "code",
-        "id": f"cell-{random.randrange(10**9)}",  # noqa: S311  # no secret
+        "id": f"cell-{random.randrange(10**9)}",
         "metadata": {},
         "execution_count": None,
         "source": typed if source is None else source,

@@ -15,7 +15,7 @@ import pytest
 from eighty80_jupyter.prompt.secrets.patterns import PATTERNS
 from eighty80_jupyter.prompt.secrets.redact import Redactor
 
-RANDOM = random.Random(8080)  # noqa: S311  # made-up keys, the same at each run
+RANDOM = random.Random(8080)  # the same keys at each run
 LETTERS = string.ascii_letters + string.digits
 
 
