@@ -3,6 +3,7 @@
 # make test      everything that CI runs: the checks and every test
 # make quick     the checks, and the tests that need no browser, no model and little time
 # make check     ruff, mypy and import-linter
+# make docs      build the documentation into build/docs/html, each warning an error
 # make bench     run the benchmarks
 # make mutants   break lines on purpose and see which tests notice; ROOM=storage for one room
 # make matrix    the tests with other versions and front ends; ONLY=lowest for one of them
@@ -10,7 +11,7 @@
 
 BIN := .venv/bin
 
-.PHONY: demo lab test quick check bench mutants matrix clean install-demo install-dev
+.PHONY: demo lab test quick check docs bench mutants matrix clean install-demo install-docs install-dev
 
 demo: install-demo
 	@$(BIN)/python tools/demo.py
@@ -20,7 +21,7 @@ lab: install-demo
 
 test: install-dev
 	@tools/install_browser.sh
-	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory check docs
 	$(BIN)/pytest
 
 quick: check
@@ -31,6 +32,10 @@ check: install-dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: install-docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html -d build/docs/doctrees docs build/docs/html
+	@echo "The documentation: build/docs/html/index.html"
 
 bench: install-dev
 	@set -e; for file in benchmarks/[!_]*.py; do \
@@ -48,5 +53,5 @@ clean:
 	rm -rf .venv build dist mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-install-demo install-dev: install-%:
+install-demo install-docs install-dev: install-%:
 	@tools/install.sh $*

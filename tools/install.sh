@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Make .venv where it is missing and install this project with one of its extras into it:
-#     tools/install.sh demo|dev
-# Does nothing when that was done for this pyproject.toml in this folder; `dev` includes `demo`.
+#     tools/install.sh demo|docs|dev
+# Does nothing when that was done for this pyproject.toml in this folder; `dev` includes the others.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
