@@ -1,0 +1,1 @@
+"""A prompt over every row of a frame, a list or a stream."""
