@@ -24,6 +24,7 @@ DRAWING = (
     "pygments.formatters.html",
 )
 TOOLS = ("eighty80_jupyter.tools.schema", "pydantic", "docstring_parser")
+ROWS = ("eighty80_jupyter.notebook.rows.display",)
 PANEL = ("eighty80_jupyter.notebook.panel.panel",)
 # In the order in which they are likely to be needed. Widgets are for those who open a panel.
 FIRST_PROMPT = (*MAGIC, *CLIENT, *DRAWING)

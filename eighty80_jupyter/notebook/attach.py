@@ -17,11 +17,14 @@ from eighty80_jupyter.notebook.cell.running_cell import running_cell
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from eighty80_jupyter.notebook.rows.display import RunDisplay
     from eighty80_jupyter.notebook.saved.python_turns import PythonTurns
     from eighty80_jupyter.session.session import Session
 
 # On the shell, so that they outlive a reload of the extension.
 _SESSION, _CONFIG, _ASKED = "_eighty80_session", "_eighty80_config", "_eighty80_asked"
+_RUNS = "_eighty80_runs"
+_RUN = ("eighty80_jupyter.rows.run", "Run")
 _REPLY = ("eighty80_jupyter.api.reply", "Reply")
 _TURN = ("eighty80_jupyter.conversation.turn", "Turn")
 _CONVERSATION = ("eighty80_jupyter.conversation.conversation", "Conversation")
@@ -116,6 +119,19 @@ def register_displays(shell: InteractiveShell) -> None:
     html.for_type_by_name(*_REPLY, lambda reply: _views().reply_html(reply))
     html.for_type_by_name(*_CONVERSATION, lambda talk: _views().conversation_html(talk))
     html.for_type_by_name(*_TURN, lambda turn: _views().turn_html(None, turn))
+    html.for_type_by_name(*_RUN, lambda run: _run_display(shell).result_html(run))
+
+
+def _run_display(shell: InteractiveShell) -> RunDisplay:
+    """Return what shows the runs over rows, made for the first of them."""
+    known: RunDisplay | None = getattr(shell, _RUNS, None)
+    if known is None:
+        loading.require(*loading.ROWS)
+        from eighty80_jupyter.notebook.rows.display import RunDisplay  # noqa: PLC0415  # a door
+
+        known = RunDisplay(shell, config_of(shell), lambda: _run_of_cell(shell))
+        setattr(shell, _RUNS, known)
+    return known
 
 
 def _make_session(shell: InteractiveShell | None, *, in_kernel: bool) -> Session:

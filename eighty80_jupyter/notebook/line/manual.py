@@ -51,6 +51,9 @@ All else is sent as it is, braces too.
 For one cell:
 {ask}
 
+For every row of a frame or a list; the answers are new columns (--into NAME):
+{rows}
+
 Parameters of the request, for one cell. Only what is set is sent. To keep one,
 set it: %chat --set temperature=0.2
 {parameters}

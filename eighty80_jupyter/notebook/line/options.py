@@ -14,12 +14,13 @@ from typing import Any, Literal
 from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind
 
 # The headings of the manual, in its order.
-Group = Literal["ask", "parameters", "see", "correct", "branch", "notebook", "keep", "set"]
+Group = Literal["ask", "rows", "parameters", "see", "correct", "branch", "notebook", "keep", "set"]
 # What Tab offers for the value.
 Takes = Literal["", "conversation", "kind", "model", "setting", "tool", "variable"]
 
 NUMBER = r"[0-9]+"
 RANGE = r"[0-9]+(?:-[0-9]*)?"
+_ROWS = ("rows",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +175,93 @@ class LineOptions:
         "ask in this conversation, for one cell; it begins if there is none of the name",
         metavar="NAME",
         takes="conversation",
+    )
+    # A prompt over every row
+    rows: str | None = _option(
+        "rows",
+        "ask for every row of this frame or list: {{column}} in the prompt is the row's value, "
+        'as is {{row["any name"]}}, and {{row}} the item of a list',
+        metavar="NAME",
+        takes="variable",
+    )
+    column: str | None = _option(
+        "rows",
+        "the name of the column with the answers, before those of a record's fields: answer",
+        metavar="NAME",
+        goes_with=_ROWS,
+    )
+    try_: int | None = _option(
+        "rows",
+        "ask for N rows only, spread over all and the longest among them",
+        metavar="N",
+        implied=20,
+        pattern=NUMBER,
+        number=True,
+        goes_with=_ROWS,
+    )
+    all_: bool = _option(
+        "rows",
+        "ask though there are more rows than the setting rows_limit",
+        goes_with=_ROWS,
+    )
+    fresh: bool = _option(
+        "rows",
+        "ask all anew, also what there are kept answers for",
+        goes_with=_ROWS,
+    )
+    samples: int | None = _option(
+        "rows",
+        "ask N times for each row",
+        metavar="N",
+        number=True,
+        goes_with=_ROWS,
+    )
+    concurrency: int | None = _option(
+        "rows",
+        "at most N requests at once",
+        metavar="N",
+        number=True,
+        goes_with=_ROWS,
+    )
+    per_minute: int | None = _option(
+        "rows",
+        "at most N requests a minute",
+        metavar="N",
+        number=True,
+        goes_with=_ROWS,
+    )
+    tokens_per_minute: int | None = _option(
+        "rows",
+        "at most N tokens a minute, sent and answered",
+        metavar="N",
+        number=True,
+        goes_with=_ROWS,
+    )
+    max_total_tokens: int | None = _option(
+        "rows",
+        "stop after N tokens; what is answered stays",
+        metavar="N",
+        number=True,
+        goes_with=_ROWS,
+    )
+    missing: str | None = _option(
+        "rows",
+        "what is done with a row that has no value for the prompt; skip if not given",
+        metavar="skip|send|error",
+        pattern="skip|send|error",
+        goes_with=_ROWS,
+    )
+    too_long: str | None = _option(
+        "rows",
+        "what is done with a row that is longer than the model takes; error if not given",
+        metavar="error|cut",
+        pattern="error|cut",
+        goes_with=_ROWS,
+    )
+    strict: bool = _option(
+        "rows",
+        "have the cell fail where one row failed",
+        goes_with=_ROWS,
     )
     # Servers and settings: what comes after them meets them as they are set
     remote: bool = _option(

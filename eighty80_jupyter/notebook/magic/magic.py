@@ -112,6 +112,8 @@ class ChatMagic:
 
         All is tried first, so that a prompt that cannot be sent changes and starts nothing.
         """
+        if context.options.rows is not None:
+            raise UsageError("--rows is not there yet")
         tried = context
         before = _commands(context.options, branches=True)
         if before or context.options.in_ is not None:

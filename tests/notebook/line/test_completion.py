@@ -72,7 +72,19 @@ def test_completes(kernel: KernelSession, code: str, found: list[str]) -> None:
         ("# note\n%%chat --tempe", ["--temperature"]),
         ("%%chat\n{{div", ["divided", "divmod"]),
         ("%%chat\n{{zi", ["zipped", "zip"]),
-        ("%%chat --s", ["--system", "--seed", "--stop", "--status", "--save", "--set"]),
+        (
+            "%%chat --s",
+            [
+                "--system",
+                "--samples",
+                "--strict",
+                "--seed",
+                "--stop",
+                "--status",
+                "--save",
+                "--set",
+            ],
+        ),
     ],
 )
 def test_completes_in_this_order(kernel: KernelSession, code: str, found: list[str]) -> None:

@@ -1,0 +1,112 @@
+"""Follow a run over rows to its end: one output that is updated in place, or one line.
+
+The caller's thread waits for the run and draws in between, so that an interrupt reaches it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+import weakref
+from typing import TYPE_CHECKING, TextIO
+
+from eighty80_jupyter.notebook.cell.front_end import drawing, has_pages
+from eighty80_jupyter.notebook.cell.outputs import QUIET, Output, Page
+from eighty80_jupyter.notebook.cell.terminal_text import harmless
+from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.rows.html import progress_html, run_html
+from eighty80_jupyter.notebook.rows.text import end_lines, run_text
+from eighty80_jupyter.notebook.rows.values import ShownRun
+from eighty80_jupyter.notebook.rows.words import line_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from eighty80_jupyter.config import ChatConfig
+
+FRAME_SECONDS = 0.25  # at most four drawings a second
+FIRST_SECONDS = 0.1  # a run that is quicker is drawn once
+SHARE = 20  # and at most a twentieth of the time: the thread that draws also fills the prompts
+END_SECONDS = 0.3  # for a run that was cancelled to say so
+
+
+class RunDisplay:
+    """Shows the runs of one shell where they are waited for, and where they are a cell's result."""
+
+    def __init__(
+        self, shell: InteractiveShell, config: ChatConfig, running_cell: Callable[[], str]
+    ) -> None:
+        self._shell = shell
+        self._config = config
+        self._running_cell = running_cell
+        self._followed: weakref.WeakKeyDictionary[ShownRun, str] = weakref.WeakKeyDictionary()
+
+    def follow(self, run: ShownRun) -> None:
+        """Wait for the run and show how it stands. An interrupt cancels it, and is raised."""
+        how = drawing(self._shell, self._config)
+        if how == "text":
+            follow_in_terminal(run, sys.stdout, live=has_pages(self._shell) or _is_terminal())
+            return
+        page = Page(
+            self._shell.display_pub.publish, {}, markdown=False, images=False, live=how == "updates"
+        )
+        output = Output(page)
+
+        def draw() -> None:
+            progress = run.progress()
+            output.html(progress_html(progress), line_of(progress))
+
+        try:
+            _watch(run, draw)
+        finally:
+            self._followed[run] = self._running_cell()
+            output.html(run_html(run), run_text(run))
+            page.release()
+
+    def result_html(self, run: ShownRun) -> str:
+        """Return a run that is a cell's result; one that the cell has followed stands above."""
+        if self._followed.get(run) != self._running_cell():
+            return run_html(run)
+        text = "the run above: .frame, .values, .errors, .counts, .usage"
+        return f'<div style="{QUIET}">{page_text(text)}</div>'
+
+
+def follow_in_terminal(run: ShownRun, out: TextIO, *, live: bool) -> None:
+    """Wait for the run with one line that says how it stands; where nobody sees it, at the end."""
+    width = 0
+
+    def draw() -> None:
+        nonlocal width
+        line = harmless(line_of(run.progress()))[: shutil.get_terminal_size().columns - 1]
+        out.write("\r" + line.ljust(width))
+        out.flush()
+        width = len(line)
+
+    try:
+        _watch(run, draw if live else lambda: None)
+    finally:
+        if width:
+            out.write("\r" + " " * width + "\r")
+        out.write("".join(f"{harmless(line)}\n" for line in end_lines(run)))
+        out.flush()
+
+
+def _watch(run: ShownRun, draw: Callable[[], None]) -> None:
+    """Draw until the run has ended; an interrupt cancels it, and is raised."""
+    pause = FIRST_SECONDS
+    try:
+        while not run.wait(pause):
+            began = time.monotonic()
+            draw()
+            pause = max(FRAME_SECONDS, SHARE * (time.monotonic() - began))
+    except KeyboardInterrupt:
+        run.cancel()
+        run.wait(END_SECONDS)
+        raise
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()

@@ -1,0 +1,59 @@
+"""What pages and terminals show of a run, and answers as the text of one cell of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from eighty80_jupyter.notebook.cell.value_html import word_of
+
+if TYPE_CHECKING:
+    from eighty80_jupyter.rows.progress import Progress, RowError
+
+SHOWN_ROWS = 20  # of a run that has ended
+_MOST_FIELDS = 12
+
+
+class ShownRun(Protocol):
+    """What is shown of a run; `values` holds an answer for each row, None where there is none."""
+
+    @property
+    def column(self) -> str:
+        """The name of the column with the answers."""
+
+    @property
+    def values(self) -> Sequence[Any]:
+        """The answers as Python objects."""
+
+    @property
+    def errors(self) -> Sequence[RowError]:
+        """The rows that failed."""
+
+    def progress(self) -> Progress:
+        """Return how it stands."""
+
+    def first(self, count: int) -> Sequence[tuple[int, str]]:
+        """Return the positions and shortened texts of the first rows."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Return whether it has ended, at the latest after so many seconds."""
+
+    def cancel(self) -> None:
+        """Ask for nothing more."""
+
+
+def text_of(value: Any) -> str:
+    """Return a plain value as the text of one cell."""
+    if isinstance(value, list):
+        return ", ".join(text_of(one) for one in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {text_of(one)}" for name, one in value.items())
+    return word_of(value)
+
+
+def fields_of(values: Iterable[Any]) -> list[str]:
+    """Return the names of the fields where all answers are records; else none."""
+    there = [value for value in values if value is not None]
+    if not there or not all(isinstance(value, dict) for value in there):
+        return []
+    return list(dict.fromkeys(str(name) for value in there for name in value))[:_MOST_FIELDS]
