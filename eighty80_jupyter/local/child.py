@@ -11,6 +11,7 @@ It is run as a file, and needs only the standard library and xllamacpp. What pas
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import sys
@@ -23,6 +24,11 @@ LOOPBACK = "127.0.0.1"
 OLDEST_RUNTIME = "2026.7.10068"
 
 _WATCH_SECONDS = 0.5
+
+
+def installer() -> str:
+    """Return the command that installs into this environment: uv makes some that have no pip."""
+    return "pip install" if importlib.util.find_spec("pip") else "uv pip install"
 
 
 class UnusableRuntimeError(Exception):
@@ -57,14 +63,14 @@ def serve(request: dict[str, Any]) -> Any:
         import xllamacpp  # noqa: PLC0415  # see above
     except ImportError as error:
         raise UnusableRuntimeError(
-            f"The embedded model needs xllamacpp, which cannot be imported ({error}): pip install "
-            "'eighty80-jupyter[local]'"
+            f"The embedded model needs xllamacpp, which cannot be imported ({error}): "
+            f"{installer()} 'eighty80-jupyter[local]'"
         ) from error
     server = xllamacpp.Server(configure(xllamacpp.CommonParams(), request))
     if not server.listening_address.startswith(f"http://{LOOPBACK}:"):
         raise UnusableRuntimeError(
             f"Expected xllamacpp to listen on {LOOPBACK} only, got {server.listening_address}: "
-            "pip install -U xllamacpp"
+            f"{installer()} -U xllamacpp"
         )
     return server
 
@@ -74,7 +80,7 @@ def configure(params: Any, request: dict[str, Any]) -> Any:
     if not hasattr(params, "cors_origins"):
         raise UnusableRuntimeError(
             f"Expected xllamacpp {OLDEST_RUNTIME} or later, got one that lets every web page read "
-            "its answers: pip install -U xllamacpp"
+            f"its answers: {installer()} -U xllamacpp"
         )
     params.cors_origins = params.cors_methods = params.cors_headers = ""
     params.cors_credentials = False

