@@ -28,7 +28,7 @@ import httpx
 import orjson
 
 from benchmarks._wire_server import serving, text
-from eighty80_jupyter.api.deltas import Adapted, Retrying, Snapshot
+from eighty80_jupyter.api.deltas import Adapted, Retrying, Snapshot, Took
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.wire.client import Client, Settings
@@ -87,7 +87,7 @@ class Threaded:
             snapshot = Snapshot()
             async for batch in client.complete(endpoint, BODY, stream=True, settings=Settings()):
                 for delta in batch:
-                    if not isinstance(delta, (Retrying, Adapted)):
+                    if not isinstance(delta, (Retrying, Adapted, Took)):
                         snapshot.apply(delta)
             return snapshot.to_reply(seconds=0, parameters={}).text
 

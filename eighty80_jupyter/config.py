@@ -230,6 +230,22 @@ class ChatConfig(Configurable):
         "%chat --recover reads back what a killed kernel had",
     ).tag(config=True)
 
+    record = Unicode(
+        None,
+        allow_none=True,
+        help="a file into which every request is written with its answer, as JSON lines that "
+        "only you can read; never a key, secrets redacted",
+    ).tag(config=True)
+    replay = Unicode(
+        None,
+        allow_none=True,
+        help="a file that `record` wrote, from which the same requests are answered, without a "
+        "server or a key; others are asked anew, which is said",
+    ).tag(config=True)
+    replay_only = Bool(
+        default_value=False, help="with replay: fail where a request would be asked anew"
+    ).tag(config=True)
+
     output_format = CaselessStrEnum(
         ["auto", "html", "markdown", "text"],
         "auto",

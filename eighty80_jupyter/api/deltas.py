@@ -132,7 +132,14 @@ class Adapted:
     note: str
 
 
-Event = Delta | Retrying | Adapted
+@dataclass(frozen=True, slots=True)
+class Took:
+    """The request took this many `seconds`, by a record that it stands in."""
+
+    seconds: float
+
+
+Event = Delta | Retrying | Adapted | Took
 
 
 _PIECES = 1024

@@ -13,7 +13,7 @@ from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.conversation.conversation import Conversation
-from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.errors import MissingKeyError, UsageError
 from eighty80_jupyter.prompt.describe.protocol import Budgets
 from eighty80_jupyter.prompt.describe.registry import Registry
 from eighty80_jupyter.prompt.secrets.redact import Redactor
@@ -234,15 +234,20 @@ class RequestBuilder:
 
     def endpoint(self) -> Endpoint:
         """Return where requests go, with the key. Raises UsageError, MissingKeyError."""
-        return resolve(
-            url=self._config.base_url,
-            key=self._config.api_key,
-            environ=self._environ,
-            allow_insecure=self._config.allow_insecure_http,
-            headers=self._config.extra_headers,
-            query=self._config.extra_query,
-            fields=self._config.field_names,
-        )
+        try:
+            return resolve(
+                url=self._config.base_url,
+                key=self._config.api_key,
+                environ=self._environ,
+                allow_insecure=self._config.allow_insecure_http,
+                headers=self._config.extra_headers,
+                query=self._config.extra_query,
+                fields=self._config.field_names,
+            )
+        except MissingKeyError as error:
+            if not self._config.replay:
+                raise
+            return Endpoint(url=self.address, missing_key=error)
 
     @property
     def address(self) -> str:

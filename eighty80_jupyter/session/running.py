@@ -16,6 +16,7 @@ from eighty80_jupyter.conversation.branches import Conversations
 from eighty80_jupyter.conversation.events import ToolEvent, TurnEvent
 from eighty80_jupyter.errors import ChatInterrupted
 from eighty80_jupyter.session.loop_thread import Background, Work
+from eighty80_jupyter.session.records import Records
 from eighty80_jupyter.tools.call import ToolResult
 from eighty80_jupyter.tools.executor import MainThreadCall, ToolExecutor, in_worker
 from eighty80_jupyter.tools.rounds import RunCalls
@@ -42,14 +43,19 @@ class Turns:
 
     `ended(running, first)` is called on the loop when a turn is over, before the feed is told;
     `first` tells whether its conversation was empty when it began. `feed` tells watchers of all.
+    Requests go through `records`.
     """
 
     def __init__(
-        self, conversations: Conversations, ended: Callable[[RunningTurn, bool], None]
+        self,
+        conversations: Conversations,
+        records: Records,
+        ended: Callable[[RunningTurn, bool], None],
     ) -> None:
         self.background = Background()
         feed = self.feed = Feed()
         conversations.watch(lambda changed: feed.tell(ConversationChanged(changed)))
+        self._records = records
         self._ended = ended
         self._client: tuple[Client, object] | None = None
 
@@ -88,11 +94,12 @@ class Turns:
     def client(self) -> Client:
         """Return the client that belongs to the running loop."""
         loading.require(*loading.CLIENT)
-        from eighty80_jupyter.wire.client import Client  # noqa: PLC0415  # a door: httpx
+        # A door: httpx.
+        from eighty80_jupyter.session.recording_client import RecordingClient  # noqa: PLC0415
 
         loop = self.background.loop()
         if self._client is None or self._client[1] is not loop:
-            self._client = Client(), loop
+            self._client = RecordingClient(self._records), loop
             self.background.at_close(self._client[0].aclose)
         return self._client[0]
 

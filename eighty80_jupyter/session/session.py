@@ -21,6 +21,7 @@ from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.prompt.describe.registry import Registry
 from eighty80_jupyter.session.embedded import Embedded
 from eighty80_jupyter.session.options import TurnOptions, lists_options
+from eighty80_jupyter.session.records import Records
 from eighty80_jupyter.session.request_builder import RequestBuilder
 from eighty80_jupyter.session.running import Listener, Turns
 from eighty80_jupyter.storage.journal import Journal
@@ -48,12 +49,12 @@ class Session:
     That of the running kernel is `from eighty80_jupyter import chat`. `config` holds every setting,
     `conversations` the conversations by their names, `conversation` is the current one,
     `session[name]` another; `last` is the latest reply, `asked` has the ids of the turns that were
-    asked here, `on_page` of those that a page keeps. `requests` makes what a turn is given out
-    of the settings. `namespace` holds the variables that prompts can name, those of the notebook;
-    None leaves `{{...}}` alone. `tools` holds the tools that a turn can offer; `@session.tool` adds
-    a function. `confirmer` asks the user before a call; None: what must be asked about is refused.
-    `open_panel` makes what `panel` returns, `say` shows a dim line, `answered` shows a
-    turn of `ask` that nobody listened to,
+    asked here, `on_page` of those that a page keeps. `requests` makes what a turn is given out of
+    the settings, `records` writes requests down and answers them from a record. `namespace` holds
+    the variables that prompts can name, those of the notebook; None leaves `{{...}}` alone. `tools`
+    holds the tools that a turn can offer; `@session.tool` adds a function. `confirmer` asks the
+    user before a call; None: what must be asked about is refused. `open_panel` makes what `panel`
+    returns, `say` shows a dim line, `answered` shows a turn of `ask` that nobody listened to,
     `running_cell` names this run of the cell that runs; the notebook room sets them.
     """
 
@@ -74,7 +75,10 @@ class Session:
         self.requests = RequestBuilder(self.config, self.tools, environ)
         self.confirmer: Confirmer | None = None
         self._environ: Mapping[str, str] = environ
-        self._turns = Turns(self.conversations, self._learn)
+        self.records = Records(
+            self.config, secrets=lambda: self.secrets, redact=self.requests.scrubbed
+        )
+        self._turns = Turns(self.conversations, self.records, self._learn)
         self._embedded = Embedded(self.config)
         self._models: dict[str, list[Model]] = {}
         self._journal: Journal | None = None

@@ -70,8 +70,11 @@ def exchange_of(running: RunningTurn, reply: Reply) -> Exchange:
 
 def _reply(running: RunningTurn, start: float, status: Status, error: str) -> Reply:
     """Return what has come in the last round, with the sums over all of them."""
+    seconds = time.perf_counter() - start
+    if running.recorded_seconds is not None:  # so that a replay tells the same
+        seconds = running.recorded_seconds + running.tool_seconds
     reply = running.snapshot.to_reply(
-        seconds=time.perf_counter() - start,
+        seconds=seconds,
         parameters=running.request.parameters,
         status=status,
         error=error,

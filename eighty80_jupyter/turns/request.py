@@ -79,7 +79,8 @@ class RunningTurn:
 
     `rounds` are those that ended in tool calls, `snapshot` is what has come of the present one.
     `adapted` says how the requests were changed for the server, `tool_seconds` is what the calls
-    took, `stopped` why there will be no more. `reply` is set when the turn has ended with one,
+    took, `recorded_seconds` what the requests took by a record (None: there is none), `stopped` why
+    there will be no more. `reply` is set when the turn has ended with one,
     `error` when it failed; `note` says what of the history was not sent; `done` tells that it has
     ended. `cancel` stops it from any thread.
 
@@ -99,6 +100,7 @@ class RunningTurn:
     rounds: list[Round] = field(default_factory=list)
     adapted: list[str] = field(default_factory=list)
     tool_seconds: float = 0.0
+    recorded_seconds: float | None = None
     stopped: Stopped = ""
     values: tuple[Any, ...] = ()
     attempts: int = 1

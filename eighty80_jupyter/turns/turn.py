@@ -14,7 +14,7 @@ from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.api.deltas import Adapted, Retrying, Snapshot
+from eighty80_jupyter.api.deltas import Adapted, Retrying, Snapshot, Took
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Reply
 from eighty80_jupyter.conversation.conversation import Conversation, InstructionRole
@@ -255,6 +255,8 @@ async def _take_in(
                 match event:
                     case Retrying():
                         pass
+                    case Took():
+                        running.recorded_seconds = (running.recorded_seconds or 0) + event.seconds
                     case Adapted():
                         running.adapted.append(event.note)
                     case _:

@@ -64,7 +64,8 @@ class Endpoint:
     without either no credentials are sent but those in `headers`. The token file is read again for
     every request. `headers` and `query` are added to every request. `fields` are new names for
     fields of its body, None for those that this server does not take. `note` is something about
-    the credentials that the user should know.
+    the credentials that the user should know. `missing_key` is why nothing can be asked there,
+    where all is answered from a record.
     """
 
     url: str
@@ -75,6 +76,7 @@ class Endpoint:
     query: Fields = field(default_factory=lambda: MappingProxyType({}))
     fields: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
     note: str = ""
+    missing_key: MissingKeyError | None = field(default=None, compare=False)
 
     def credentials(self) -> Credentials:
         """Return the headers of a request.

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from eighty80_jupyter.api.deltas import Adapted, Event, Retrying, Snapshot
+from eighty80_jupyter.api.deltas import Adapted, Event, Retrying, Snapshot, Took
 from eighty80_jupyter.api.reply import Reply
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import APIError
@@ -56,7 +56,7 @@ class Asked:
         """The reply that the events add up to."""
         snapshot = Snapshot()
         for event in self.events:
-            if not isinstance(event, (Retrying, Adapted)):
+            if not isinstance(event, (Retrying, Adapted, Took)):
                 snapshot.apply(event)
         return snapshot.to_reply(seconds=0.0, parameters={})
 

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.commands.branch import shortened, turns
 from eighty80_jupyter.notebook.saved import export as exporting
 from eighty80_jupyter.notebook.saved import restore as restoring
@@ -13,6 +14,7 @@ from eighty80_jupyter.notebook.saved.export import form_of
 from eighty80_jupyter.storage import store
 from eighty80_jupyter.storage.files import target
 from eighty80_jupyter.storage.omit import kinds_of
+from eighty80_jupyter.storage.record import check_record
 from eighty80_jupyter.storage.recover import recover as read_journal
 
 if TYPE_CHECKING:
@@ -65,6 +67,37 @@ def restore(context: CommandContext, path: str) -> None:
     file = Path(path).expanduser() if path else restoring.own_notebook(context.shell.user_ns)
     lines = restoring.restore(context.conversations, file)
     _say_lines(context, f"Restored from {file.name} as it was last saved", lines)
+
+
+def record(context: CommandContext, path: str) -> None:
+    """Write every request with its answer to a file from now on."""
+    file = check_record(path)
+    context.session.config.record = str(file)
+    context.say(
+        f"Every request of this kernel is written to {file.name} from now on, with its answer; "
+        "%chat --set record=default ends it."
+    )
+
+
+def replay(context: CommandContext, path: str) -> None:
+    """Answer from a record from now on."""
+    records = context.session.records
+    file = Path(path).expanduser().absolute()
+    before = context.session.config.replay
+    context.session.config.replay = str(file)
+    records.rewind()
+    try:
+        answers = records.answers()
+    except UsageError:
+        context.session.config.replay = before
+        raise
+    context.session.config.replay_only = context.options.only
+    rest = "fails" if context.options.only else "is asked anew, and that is said"
+    total = 0 if answers is None else answers.total
+    context.say(
+        f"Requests are answered from {file.name} ({total:,} of them); any other {rest}. "
+        "%chat --set replay=default ends it."
+    )
 
 
 def recover(context: CommandContext, number: int) -> None:

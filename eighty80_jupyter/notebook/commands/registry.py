@@ -36,6 +36,8 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "code": code.code,
         "save": keep.save,
         "export": keep.export,
+        "record": keep.record,
+        "replay": keep.replay,
         "panel": see.panel,
         "models": see.models,
         "history": see.history,

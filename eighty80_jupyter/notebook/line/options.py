@@ -452,6 +452,24 @@ class LineOptions:
         goes_with=("save", "export"),
         takes="kind",
     )
+    record: str | None = _option(
+        "keep",
+        "write every request of this kernel with its answer to a file, from now on",
+        metavar="PATH",
+        alone=True,
+    )
+    replay: str | None = _option(
+        "keep",
+        "answer from such a file, without a server or a key; what is not in it is asked anew",
+        metavar="PATH",
+        alone=True,
+    )
+    only: bool = _option(
+        "keep",
+        "with --replay: fail where a request is not in the file",
+        alone=True,
+        goes_with=("replay",),
+    )
     # Seeing
     panel: bool = _option(
         "see",

@@ -1,0 +1,94 @@
+"""Which requests are written into a record, and which are answered from one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from eighty80_jupyter.config import ChatConfig
+from eighty80_jupyter.storage.record import Answers, Recorder
+from eighty80_jupyter.wire.secret import Secret, without_secret
+
+_ATTACHED = ("image_url", "input_audio")  # pictures and sounds: no secret can be told in them
+
+
+class Records:
+    """What the settings `record`, `replay` and `replay_only` name, opened when it is first asked.
+
+    `secrets` gives the keys, `redact` takes other secrets out of a text: neither stands in a file.
+    Used on the loop thread, but for `open` and `told`, which change nothing there.
+    """
+
+    def __init__(
+        self,
+        config: ChatConfig,
+        *,
+        secrets: Callable[[], Sequence[Secret]],
+        redact: Callable[[str], str],
+    ) -> None:
+        self._config = config
+        self._secrets = secrets
+        self._redact = lru_cache(maxsize=4096)(redact)  # a history comes again with every turn
+        self._recorder: tuple[str, Recorder] | None = None
+        self._answers: tuple[str, Answers] | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self._config.record or self._config.replay)
+
+    @property
+    def replays(self) -> bool:
+        """Whether requests are answered from a record, so that no key is needed."""
+        return bool(self._config.replay)
+
+    @property
+    def only(self) -> bool:
+        """Whether nothing may be asked anew."""
+        return self._config.replay_only
+
+    def recorder(self) -> Recorder | None:
+        """Return what writes the record; None where there shall be none. Raises UsageError."""
+        path = self._config.record
+        if self._recorder is not None and self._recorder[0] != path:
+            self._recorder[1].close()
+            self._recorder = None
+        if self._recorder is None and path:
+            self._recorder = path, Recorder(path, self.clean)
+        return None if self._recorder is None else self._recorder[1]
+
+    def answers(self) -> Answers | None:
+        """Return the record that answers; None where there is none. Raises UsageError."""
+        path = self._config.replay
+        if self._answers is not None and self._answers[0] != path:
+            self._answers = None
+        if self._answers is None and path:
+            self._answers = path, Answers(path, self.clean)
+        return None if self._answers is None else self._answers[1]
+
+    def rewind(self) -> None:
+        """Read the record that answers again, from its start."""
+        self._answers = None
+
+    def close(self) -> None:
+        """Close the file that is written."""
+        if self._recorder is not None:
+            self._recorder[1].close()
+            self._recorder = None
+
+    def clean(self, value: Any) -> Any:
+        """Return plain values without any secret."""
+        cleaned = self._cleaned(value)
+        for secret in self._secrets():
+            cleaned = without_secret(cleaned, secret)
+        return cleaned
+
+    def _cleaned(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._redact(value)
+        if isinstance(value, list):
+            return [self._cleaned(item) for item in value]
+        if isinstance(value, Mapping):
+            return {k: v if k in _ATTACHED else self._cleaned(v) for k, v in value.items()}
+        return value
