@@ -23,6 +23,7 @@ from traitlets.config import Config, Configurable
 from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.parts import DEFAULT_LIMIT
+from eighty80_jupyter.prompt.run_cells import which_cells
 from eighty80_jupyter.wire.endpoint import check_fields, clean_url, usable
 from eighty80_jupyter.wire.secret import Secret
 
@@ -121,6 +122,26 @@ class FieldsTrait(TraitType[Any, Any]):
         return request_parameters.json_object(str(self.name), s)
 
 
+class CellsTrait(TraitType[Any, Any]):
+    """Which cells of the notebook are sent along: True is all, False none."""
+
+    allow_none = True
+    default_value = None
+    info_text = "all, above, or numbers of cells such as 3-7"
+
+    def validate(self, _obj: HasTraits, value: Any) -> str | None:
+        """Return the value as a text, or raise SettingError."""
+        try:
+            return which_cells(value) or None
+        except UsageError as error:
+            raise SettingError(str(error)) from None
+
+    def from_string(self, s: str) -> str | None:
+        """Return the value that a command line's text means."""
+        words = {"none": "", "false": "", "true": "all"}
+        return words.get(s.lower(), s) or None
+
+
 class NamesTrait(TraitType[Any, Any]):
     """New names for fields of a request; None for a field that is left out."""
 
@@ -213,6 +234,13 @@ class ChatConfig(Configurable):
     ).tag(config=True)
     message_tokens = Integer(
         8000, min=20, help="the most that all fields of a prompt take, in estimated tokens"
+    ).tag(config=True)
+    cells = CellsTrait(
+        help="which cells of the notebook every prompt is sent along with, as --cells: all, above, "
+        "or their numbers; None: none"
+    ).tag(config=True)
+    cells_tokens = Integer(
+        4000, min=20, help="the most that cells take in a message, in estimated tokens"
     ).tag(config=True)
     max_attachment_bytes = Integer(
         DEFAULT_LIMIT, min=1, help="the largest picture or sound that is sent, in bytes"

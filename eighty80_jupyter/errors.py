@@ -201,3 +201,15 @@ def one_line(error: BaseException) -> str:
     """Return the class and the text of `error` on one line, which a terminal only shows."""
     text = _CONTROLS.sub("\ufffd", " ".join(str(error).split()))
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def error_summary(error: BaseException) -> str:
+    """Return type and first line of an exception, cut."""
+    try:
+        said = error.msg if isinstance(error, SyntaxError) else str(error)
+        lines = said.strip().splitlines()
+    except Exception:  # noqa: BLE001  # a foreign exception may fail to speak
+        lines = []
+    text = lines[0] if lines else ""
+    text = text if len(text) <= 200 else text[:199] + "…"  # noqa: PLR2004  # still one line
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

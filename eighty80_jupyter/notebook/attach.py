@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter import loading
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.notebook.cell.running_cell import running_cell
+from eighty80_jupyter.notebook.run_cells import run_cells_of
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -50,6 +51,7 @@ def session_of(shell: InteractiveShell) -> Session:
         in_kernel = getattr(shell, "kernel", None) is not None
         session = _make_session(shell, in_kernel=in_kernel)
         session.namespace = shell.user_ns
+        session.requests.run_cells = run_cells_of(shell)
         session.open_panel = lambda: _open_panel(shell, session_of(shell))
         session.running_cell = lambda: _run_of_cell(shell)
         session.say = lambda text: _say(shell, session_of(shell), text)

@@ -21,6 +21,7 @@ from eighty80_jupyter.notebook.lab.comm import close_comm, open_comm
 from eighty80_jupyter.notebook.line.input import NAME, REPLY, ChatAssign, ChatCommand, plain_chat
 from eighty80_jupyter.notebook.line.lexer import coloured_prompts, plain_prompts
 from eighty80_jupyter.notebook.line.manual import manual
+from eighty80_jupyter.notebook.run_cells import note_cells
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -64,6 +65,7 @@ def load(shell: InteractiveShell) -> None:
     shell.input_transformer_manager.token_transformers += [ChatCommand, ChatAssign]
     shell.input_transformer_manager.cleanup_transforms.append(plain_chat)
     _complete(shell, on=True)
+    note_cells(shell, on=True)
     plain_prompts(shell)
     in_kernel = getattr(shell, "kernel", None) is not None
     if in_kernel:
@@ -78,6 +80,7 @@ def load(shell: InteractiveShell) -> None:
 def unload(shell: InteractiveShell) -> None:
     """Undo `load`, and close what runs in the background. The session stays on the shell."""
     close_comm(shell)
+    note_cells(shell, on=False)
     warm_up: loading.WarmUp | None = getattr(shell, _WARM_UP, None)
     if warm_up is not None:
         delattr(shell, _WARM_UP)

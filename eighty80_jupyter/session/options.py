@@ -35,6 +35,7 @@ class TurnOptions:
     parallel_tool_calls: bool | None = None
     confirmer: Confirmer | None = None
     returns: Any = None
+    cells: str | bool | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -16,7 +16,9 @@ from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.errors import MissingKeyError, UsageError
 from eighty80_jupyter.prompt.describe.protocol import Budgets
 from eighty80_jupyter.prompt.describe.registry import Registry
+from eighty80_jupyter.prompt.run_cells import RunCell, chosen, which_cells
 from eighty80_jupyter.prompt.secrets.redact import Redactor
+from eighty80_jupyter.prompt.template.cells import sent_cells, with_cells
 from eighty80_jupyter.prompt.template.prepare import Context, PreparedPrompt, prepare
 from eighty80_jupyter.prompt.tokens import Calibration, estimate
 from eighty80_jupyter.session.options import Tools, TurnOptions
@@ -40,13 +42,14 @@ class RequestBuilder:
 
     `namespace` holds the variables that prompts can name; None: `{{...}}` is text. `registry`
     describes the values of the user's own classes. `calibration` corrects the estimate of tokens
-    by what the server counts.
+    by what the server counts. `run_cells` tells the cells of the notebook; None: there is none.
     """
 
     def __init__(self, config: ChatConfig, tools: ToolBox, environ: Mapping[str, str]) -> None:
         self.namespace: Mapping[str, Any] | None = None
         self.registry: Registry | None = None
         self.calibration = Calibration()
+        self.run_cells: Callable[[], Sequence[RunCell]] | None = None
         self._config = config
         self._tools = tools
         self._environ = environ
@@ -101,6 +104,31 @@ class RequestBuilder:
             self._context(
                 fields=fields, allow_secrets=allow_secrets, first_line=first_line, values=values
             ),
+        )
+
+    def with_cells(
+        self, prepared: PreparedPrompt, options: TurnOptions, conversation: Conversation
+    ) -> PreparedPrompt:
+        """Return the prompt with the cells of the notebook that the options or the settings name.
+
+        What the conversation has of them already is left out. Raises UsageError.
+        """
+        which = which_cells(self._config.cells if options.cells is None else options.cells)
+        if not which:
+            return prepared
+        if self.run_cells is None:
+            if options.cells is None:
+                return prepared  # a setting that waits for a notebook
+            raise UsageError("cells are those of a notebook or an IPython; there are none here")
+        place = options.turn_place
+        turns = conversation.turns(before=place.again) if place.history else []
+        sent = sent_cells(m.text for turn in turns if turn.is_sent for m in turn.messages[:1])
+        return with_cells(
+            prepared,
+            chosen(self.run_cells(), which),
+            self._context(fields=False, allow_secrets=options.allow_secrets),
+            sent=sent,
+            budget=int(self._config.cells_tokens / self.calibration.ratio),
         )
 
     def instruction(

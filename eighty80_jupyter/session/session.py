@@ -175,7 +175,9 @@ class Session:
         `reply.value` is it then: a pydantic model, a dataclass, a TypedDict, a NamedTuple, an Enum,
         `Literal`, bool, int, float, str, a date, `list[...]`, a union, a JSON Schema, a dictionary
         such as {"label": ["bug", "feature"], "score": float}, a list of choices, or a text:
-        "label: bug|feature, score: float". With tools there are two parameters more: `tool_choice`
+        "label: bug|feature, score: float". `cells` sends cells of the notebook along: True or
+        "all", "above", or their numbers ("3-7"); False: none; None: what `config.cells` says. With
+        tools there are two parameters more: `tool_choice`
         ("auto", "none", "required" or a name) and `parallel_tool_calls`.
 
         Raises UsageError for what cannot be sent, APIError for a request that failed (its `reply`
@@ -265,9 +267,14 @@ class Session:
         """Return a turn that is ready to begin, and what runs its tools."""
         self._set_autosave()  # a configuration file may have set it
         self._embedded.check()
+        conversation = self.conversation if options.conversation is None else options.conversation
+        if isinstance(conversation, str):
+            conversation = self.conversations[conversation]
         prepared = self.requests.prepare(
             prompt, fields=options.fields, allow_secrets=options.allow_secrets
         )
+        if prepared is not prompt:
+            prepared = self.requests.with_cells(prepared, options, conversation)
         if prepared is not prompt and prepared.unfilled:
             self.say(
                 f"sent as it is: {prepared.unfilled[0]}; text in Python is never evaluated. "
@@ -275,9 +282,6 @@ class Session:
             )
         request = self.requests.build(prepared, options)
         request = replace(request, lost=self._embedded.lost, known_tools=dict(self.tools))
-        conversation = self.conversation if options.conversation is None else options.conversation
-        if isinstance(conversation, str):
-            conversation = self.conversations[conversation]
         if request.place.keep and waits_for_tool(conversation):
             raise UsageError(
                 f"a tool cannot add a turn to the conversation {conversation.name}, which "

@@ -35,7 +35,9 @@ def dry_run_text(
     if outgoing.note:
         lines += [outgoing.note, ""]
     lines.append("parameters: " + json.dumps(dict(parameters), ensure_ascii=False, default=str))
-    if prepared.fields:
+    if prepared.cells_note:
+        lines.append(f"cells of the notebook: {prepared.cells_note}")
+    if prepared.fields or prepared.cells:
         lines += ["", table_text([_HEADS, *_rows(prepared)])]
     if prepared.calls:
         lines += ["", _calls(prepared)]
@@ -59,7 +61,10 @@ def dry_run_html(
         parts.append(f'<div style="{QUIET}">{page_text(outgoing.note)}</div>')
     shown = json.dumps(dict(parameters), ensure_ascii=False, default=str)
     parts.append(f'<div style="{QUIET}">parameters: {page_text(shown)}</div>')
-    if prepared.fields:
+    if prepared.cells_note:
+        note = f"cells of the notebook: {prepared.cells_note}"
+        parts.append(f'<div style="{QUIET}">{page_text(note)}</div>')
+    if prepared.fields or prepared.cells:
         parts.append(table_html(_rows(prepared), _HEADS))
     if prepared.calls:
         parts.append(f'<div style="{QUIET}">{page_text(_calls(prepared))}</div>')
@@ -90,5 +95,5 @@ def _rows(prepared: PreparedPrompt) -> list[tuple[str, ...]]:
             field.cut or "nothing",
             ", ".join(field.redacted) or "nothing",
         )
-        for field in prepared.fields
+        for field in (*prepared.fields, *prepared.cells)
     ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter import loading
 from eighty80_jupyter.notebook.lab.table import option_table
 from eighty80_jupyter.notebook.line.input import names
+from eighty80_jupyter.notebook.run_cells import run_cells_of
 
 if TYPE_CHECKING:
     from comm.base_comm import BaseComm
@@ -35,6 +36,7 @@ def open_comm(shell: InteractiveShell, session: Callable[[], Session | None]) ->
     # figures, and hooks of the user's.
     def handle(message: Mapping[str, Any]) -> None:
         with suppress(Exception):  # whatever a page sends, it is no concern of the kernel's
+            run_cells_of(shell).page_is_there = True
             _handle(comm, message["content"]["data"], shell, session())
 
     setattr(comm, "handle_msg", handle)  # noqa: B010  # mypy knows it as a method
@@ -53,6 +55,9 @@ def close_comm(shell: InteractiveShell) -> None:
 def _handle(comm: BaseComm, data: Any, shell: InteractiveShell, session: Session | None) -> None:
     question = data.get("ask")
     answer: dict[str, Any]
+    if question == "page":
+        run_cells_of(shell).page_came(data)
+        return
     if question == "table":
         answer = {"names": sorted(names()), "options": option_table()}
     elif question in ("check", "describe"):

@@ -62,6 +62,17 @@ def plain_chat(lines: list[str]) -> list[str]:
     return [_LINE.sub(_plain, line, count=1) if "%" in line else line for line in lines]
 
 
+def is_chat(source: str) -> bool:
+    """Tell whether a cell is a prompt, or nothing but lines of `%chat`."""
+    lines = [line for line in source.splitlines() if not _COMMENT.match(line)]
+    found = _CELL.match(lines[0]) if lines else None
+    if found and found["name"] in names():
+        return True
+    return bool(lines) and all(
+        (line := _LINE.match(each + " ;")) is not None and line["name"] in names() for each in lines
+    )
+
+
 def _stands_alone(rest: str) -> bool:
     """Whether a line begins with options, and one of them does something without a prompt.
 

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind
+from eighty80_jupyter.prompt.run_cells import WHICH
 
 # The headings of the manual, in its order.
 Group = Literal["ask", "rows", "parameters", "see", "correct", "branch", "notebook", "keep", "set"]
@@ -124,6 +125,17 @@ class LineOptions:
         "ask",
         "have the model answer with one of these; one that holds a comma stands in quotes",
         metavar="A,B,...",
+    )
+    cells: str | None = _option(
+        "ask",
+        "send cells that were run along: all of them, those above, or those with these numbers",
+        metavar="all|above|N-M",
+        implied="",
+        pattern=WHICH,
+    )
+    no_cells: bool = _option(
+        "ask",
+        "send none, though the setting cells says so",
     )
     raw: bool = _option(
         "ask",

@@ -15,6 +15,7 @@ from eighty80_jupyter.notebook.compare.variants import prompt_of
 from eighty80_jupyter.notebook.line.options import OPTIONS, LineOptions
 from eighty80_jupyter.notebook.saved.asked import what_differs
 from eighty80_jupyter.prompt import parts
+from eighty80_jupyter.prompt.run_cells import ALL
 from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
 from eighty80_jupyter.session.options import Tools, TurnOptions
 from eighty80_jupyter.turns.request import Place
@@ -68,10 +69,12 @@ def question(context: CommandContext, prompt: str, *, first_line: int) -> Questi
         )
     if context.options.continue_:
         return _further(context, conversation, prompt, first_line, options)
+    place = _place(context, conversation, take=False)
+    prepared = _prepared(context, prompt, first_line)
     return Question(
-        prepared=_prepared(context, prompt, first_line),
+        prepared=_with_cells(context, prepared, conversation, replace(options, place=place)),
         conversation=conversation,
-        place=_place(context, conversation, take=False),
+        place=place,
         options=options,
     )
 
@@ -109,6 +112,7 @@ def _turn_options(context: CommandContext) -> TurnOptions:
         tool_choice=line.tool_choice,
         parallel_tool_calls=line.parallel_tools if says_how else None,
         returns=_returns(line),
+        cells=False if line.no_cells else ALL if line.cells == "" else line.cells,
         parameters=line.parameters,
     )
 
@@ -138,6 +142,11 @@ def _check(line: LineOptions, prompt: str) -> None:
     if line.retry is not None and (line.image or line.audio):
         given = "--image" if line.image else "--audio"
         raise UsageError(f"--retry sends what was sent; {given} goes with --again N")
+    if line.cells is not None and line.no_cells:
+        raise UsageError("--cells and --no-cells do not go together")
+    if line.cells is not None and (line.retry is not None or line.continue_):
+        how = "--retry" if line.retry is not None else "--continue"
+        raise UsageError(f"{how} sends what was sent; --cells goes with --again N")
     if line.raw and line.fix:
         raise UsageError("--fix puts the error into the prompt, so it does not go with --raw")
 
@@ -168,6 +177,15 @@ def _prepared(context: CommandContext, prompt: str, first_line: int) -> Prepared
     )
     # What names values that only this prompt knows cannot be asked again as it was typed.
     return replace(prepared, source="") if context.options.fix else prepared
+
+
+def _with_cells(
+    context: CommandContext,
+    prepared: PreparedPrompt,
+    conversation: Conversation,
+    options: TurnOptions,
+) -> PreparedPrompt:
+    return context.session.requests.with_cells(prepared, options, conversation)
 
 
 def _place(context: CommandContext, conversation: Conversation, *, take: bool) -> Place:

@@ -187,8 +187,13 @@ class Actions:
         return Place(again=again)
 
     def _send(self, text: str, again: str | None, view: Any) -> None:
-        prompt = self._session.requests.prepare(text, fields=True)
+        prompt = self._prepared(text, TurnOptions(place=self._place(again)))
         self._begin(prompt, again, text, view, returns=self.returns())
+
+    def _prepared(self, text: str, options: TurnOptions) -> PreparedPrompt:
+        requests = self._session.requests
+        prepared = requests.prepare(text, fields=True)
+        return requests.with_cells(prepared, options, self._session.conversation)
 
     def _begin(
         self,
@@ -234,8 +239,8 @@ class Actions:
 
     def _preview_html(self, text: str, again: str | None) -> str:
         session, requests = self._session, self._session.requests
-        prepared = requests.prepare(text, fields=True)
         options = TurnOptions(place=self._place(again), returns=self.returns())
+        prepared = self._prepared(text, options)
         sent = requests.outgoing(prepared, session.conversation, options)
         fields = request_parameters.body_fields(requests.parameters())
         return dry_run_html(sent, fields, prepared, requests.calibration)

@@ -20,7 +20,8 @@ def asked_again(turn: Turn) -> tuple[str, bool]:
     text = turn.typed
     if not text:
         return _text(turn.messages[0].content), True
-    return text, "{{" in text and text == turn.prompt
+    # Cells of the notebook may follow what was typed.
+    return text, "{{" in text and f"{turn.prompt}\n\n".startswith(f"{text}\n\n")
 
 
 def what_differs(session: Session, turn: Turn, *, tools: bool = True) -> list[str]:

@@ -21,12 +21,12 @@ import html
 import re
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as member
 from typing import Any, TypeVar
 
-from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.errors import UsageError, error_summary
 from eighty80_jupyter.prompt.describe.protocol import (
     Budgets,
     Describe,
@@ -36,7 +36,7 @@ from eighty80_jupyter.prompt.describe.protocol import (
     Section,
 )
 from eighty80_jupyter.prompt.secrets.redact import Redactor, environment_names
-from eighty80_jupyter.prompt.template.evaluate import brief, summary
+from eighty80_jupyter.prompt.template.evaluate import brief
 from eighty80_jupyter.prompt.template.syntax import Field
 from eighty80_jupyter.text import clean
 
@@ -128,7 +128,8 @@ class Composer:
         self._shrink(inserts)
         _label([insert for insert in inserts if not insert.inline])
         texts = ["".join(_placed(items)) for items in self._sections]
-        block_id = self._id(texts, inserts)
+        inserted = (text for each in inserts for text in (each.label, each.text))
+        block_id = message_id(self._key, [*texts, *inserted])
         sections = []
         placed = set[int]()
         for text, items in zip(texts, self._sections, strict=True):
@@ -148,14 +149,6 @@ class Composer:
             fields=tuple(self._report(insert) for insert in inserts),
             has_data=any(not insert.inline and insert.text for insert in inserts),
         )
-
-    def _id(self, texts: list[str], inserts: list[_Insert]) -> str:
-        """Return the id of the blocks, which depends on all that is sent."""
-        mark = hashlib.blake2b(key=self._key, digest_size=_ID_BYTES)
-        for text in [*texts, *(text for each in inserts for text in (each.label, each.text))]:
-            data = text.encode("utf-8", "surrogatepass")
-            mark.update(len(data).to_bytes(8, "big") + data)
-        return mark.hexdigest()
 
     def _prepared(self, at: Field, value: Any, error: FieldError) -> _Insert:
         """Do what comes before describing: an environment's names, a conversion, secrets."""
@@ -206,7 +199,7 @@ class Composer:
         except UsageError as error:
             raise insert.error(at, str(error)) from error
         except BaseException as error:
-            raise insert.error(at, f"{brief(at.source)} {what} {summary(error)}") from error
+            raise insert.error(at, f"{brief(at.source)} {what} {error_summary(error)}") from error
 
     def _shrink(self, inserts: list[_Insert]) -> None:
         """Describe the largest values again, shorter, until all fit into the message's budget."""
@@ -271,12 +264,26 @@ def _placed(items: list[str | _Insert]) -> Iterator[str]:
             yield f"{tick}{item.label}{tick}"
 
 
+def message_id(key: bytes, texts: Iterable[str]) -> str:
+    """Return the id of the blocks of a message, which depends on all that is sent, and the key."""
+    mark = hashlib.blake2b(key=key, digest_size=_ID_BYTES)
+    for text in texts:
+        data = text.encode("utf-8", "surrogatepass")
+        mark.update(len(data).to_bytes(8, "big") + data)
+    return mark.hexdigest()
+
+
+def block(name: str, kind: str, text: str, block_id: str) -> str:
+    """Return a block of data, as `prompt.blocks` finds it again; `text` must be defused."""
+    name, kind = _attribute(name), _attribute(kind)
+    end = "" if text.endswith("\n") else "\n"
+    return f'<data name="{name}" type="{kind}" id="{block_id}">\n{text}{end}</data>'
+
+
 def _block(insert: _Insert, block_id: str) -> str:
     described = insert.described
     kind = insert.kind or (described.kind if described is not None else "")
-    name, kind = (_attribute(text) for text in (insert.label, kind))
-    end = "" if insert.text.endswith("\n") else "\n"
-    return f'<data name="{name}" type="{kind}" id="{block_id}">\n{insert.text}{end}</data>'
+    return block(insert.label, kind, insert.text, block_id)
 
 
 def _attribute(text: str) -> str:

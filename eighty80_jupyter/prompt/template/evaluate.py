@@ -16,7 +16,7 @@ from itertools import islice
 from types import CodeType, CoroutineType
 from typing import Any, cast
 
-from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.errors import UsageError, error_summary
 from eighty80_jupyter.prompt.describe.nearest import names_like
 from eighty80_jupyter.prompt.template.calls import Calls, Refused, check_iterator, check_key
 from eighty80_jupyter.prompt.template.names import names_in
@@ -89,7 +89,7 @@ class Evaluation:
                 what = self._explained(expression, error)
             except Exception:  # noqa: BLE001  # a foreign value may raise anything when asked
                 what = None
-            what = what or f"{brief(field.source)} raised {summary(error)}"
+            what = what or f"{brief(field.source)} raised {error_summary(error)}"
             raise self.error(field, what) from error
         if type(value) is CoroutineType and field.expression.endswith(")"):
             value.close()  # or Python warns that nobody awaited it
@@ -318,18 +318,6 @@ def _missing(index: ast.expr | None, error: BaseException, names: list[str]) -> 
         wanted = [item.value for item in items if isinstance(item, ast.Constant)] + wanted
     known = set(names)
     return next((name for name in wanted if isinstance(name, str) and name not in known), None)
-
-
-def summary(error: BaseException) -> str:
-    """Return type and first line of an exception, cut."""
-    try:
-        said = error.msg if isinstance(error, SyntaxError) else str(error)
-        lines = said.strip().splitlines()
-    except Exception:  # noqa: BLE001  # a foreign exception may fail to speak
-        lines = []
-    text = lines[0] if lines else ""
-    text = text if len(text) <= 200 else text[:199] + "…"  # noqa: PLR2004  # still one line
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _listed(names: list[str]) -> str:

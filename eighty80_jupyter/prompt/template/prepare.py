@@ -37,7 +37,8 @@ class PreparedPrompt:
     `has_data` tells whether any stands as a block of data, `left` are the `{{...}}` that stayed as
     they are, each with the reason, `unfilled` the fields in text that is not evaluated, `hints` the
     variables that stand in single braces, `calls` what was called to fill the fields. `source` is
-    the text as it was typed; empty where it could not be asked again so.
+    the text as it was typed; empty where it could not be asked again so. `cells` has a report for
+    each cell of the notebook that is sent along, `cells_note` says how many they are.
     """
 
     content: str | tuple[Part, ...]
@@ -48,6 +49,8 @@ class PreparedPrompt:
     hints: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
     source: str = ""
+    cells: tuple[FieldReport, ...] = ()
+    cells_note: str = ""
 
     @property
     def notes(self) -> list[str]:
@@ -60,7 +63,10 @@ class PreparedPrompt:
                     f"{field.expression}: " + ", ".join([*words, f"{field.tokens:,} tokens"])
                 )
             notes += [f"{field.expression}: {name} redacted" for name in field.redacted]
-        return notes
+        notes += [self.cells_note] if self.cells_note else []
+        return notes + [
+            f"{c.expression}: {name} redacted" for c in self.cells for name in c.redacted
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
