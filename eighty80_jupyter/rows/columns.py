@@ -1,0 +1,182 @@
+"""Answers as columns of what they were asked about: the same kind of table, a copy."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.rows.data import build
+from eighty80_jupyter.rows.data.chunks import Rows
+from eighty80_jupyter.rows.data.types import (
+    ANY,
+    TEXT,
+    Column,
+    answer_columns,
+    column_types,
+    listed_columns,
+)
+
+if TYPE_CHECKING:
+    from eighty80_jupyter.structured.shape import Shape
+
+__all__ = ["attach", "clashes", "column_types"]
+
+
+def clashes(rows: Rows, shape: Shape | None, column: str, *, errors: bool = False) -> list[str]:
+    """Return the names of columns of answers that the rows have already.
+
+    Raises UsageError where two columns of the answers would have one name.
+    """
+    wanted = [name for name, _ in column_types(shape, column)]
+    if errors:
+        wanted.append(f"{column}_error")
+    for name in wanted:
+        if wanted.count(name) > 1:
+            raise UsageError(f"two columns of answers would be named {name}; rename the field")
+    have = {name[0] if isinstance(name, tuple) and name else name for name in rows.names}
+    return [name for name in wanted if name in have or name in rows.names]
+
+
+def attach(
+    rows: Rows,
+    shape: Shape | None,
+    column: str,
+    values: Sequence[Any],
+    *,
+    errors: Sequence[str | None] | None = None,
+    samples: bool = False,
+) -> Any:
+    """Return a copy of what holds the rows, with the answers as columns; by position only.
+
+    `values` are the answers, one a row, as the shape made them (texts without a shape); None where
+    there is none. A record has one column a field, named by `column`, an underscore and the field.
+    Columns that are there already are replaced. `errors` adds a column of texts. With `samples`
+    each answer is a sequence of answers to one row, and its column holds lists.
+
+    A frame comes back as a frame of the same library with the same index; a Series, an array of
+    Arrow or of polars as such, or as a frame where there are several columns; a list of
+    dictionaries as that; other lists, arrays and dictionaries as answers in place of the items, a
+    record as a dictionary; an iterator as a list of answers.
+    """
+    columns = (
+        listed_columns(shape, column, list(values))
+        if samples
+        else answer_columns(shape, column, list(values))
+    )
+    if errors is not None:
+        columns.append(Column(name=f"{column}_error", type=TEXT, values=list(errors)))
+    match rows.kind:
+        case "pandas" | "series" | "modin":
+            return _pandas(rows, columns)
+        case "polars" | "polars-series":
+            return _polars(rows, columns)
+        case "pyarrow" | "duckdb":
+            return _arrow(rows, columns)
+        case "array":
+            return _numpy(rows, columns, column)
+        case "columns":
+            return {**rows.data, **{one.name: one.values for one in columns}}
+    return _items(rows, columns, column)
+
+
+def _pandas(rows: Any, columns: list[Column]) -> Any:
+    pd = sys.modules["pandas"]
+    arrays = [build.pandas_array(pd, one.type, one.values) for one in columns]
+    if rows.data.ndim == 1:
+        made = [
+            pd.Series(array, index=rows.data.index, name=one.name, copy=False)
+            for one, array in zip(columns, arrays, strict=True)
+        ]
+        frame = made[0] if len(made) == 1 else pd.concat(made, axis=1)
+    else:
+        frame = rows.data.copy()
+        for one, array in zip(columns, arrays, strict=True):
+            frame[one.name] = array
+    if rows.kind == "modin":
+        modin = sys.modules["modin.pandas"]
+        return modin.Series(frame) if frame.ndim == 1 else modin.DataFrame(frame)
+    return frame
+
+
+def _polars(rows: Any, columns: list[Column]) -> Any:
+    pl = sys.modules["polars"]
+    made = [build.polars_series(pl, one.name, one.type, one.values) for one in columns]
+    if rows.single:
+        return made[0] if len(made) == 1 else pl.DataFrame(made)
+    return rows.data.with_columns(made)
+
+
+def _arrow(rows: Any, columns: list[Column]) -> Any:
+    pa = sys.modules["pyarrow"]
+    made = [build.arrow_array(pa, one.type, one.values) for one in columns]
+    if rows.single:
+        names = [one.name for one in columns]
+        return made[0] if len(made) == 1 else pa.Table.from_arrays(made, names=names)
+    answered = rows.data
+    for one, array in zip(columns, made, strict=True):
+        places = answered.schema.get_all_field_indices(one.name)
+        if places:
+            answered = answered.set_column(places[0], one.name, array)
+        else:
+            answered = answered.append_column(one.name, array)
+    return _relation(rows.origin, answered) if rows.kind == "duckdb" else answered
+
+
+def _relation(origin: Any, answered: Any) -> Any:
+    """Return a relation of the same connection; of the default one where that is closed.
+
+    The query finds `answered` by the name that it has here.
+    """
+    with suppress(Exception):  # what DuckDB raises for a connection that is closed differs
+        return origin.query("eighty80_rows", "SELECT * FROM answered")
+    return sys.modules["duckdb"].from_arrow(answered)
+
+
+def _numpy(rows: Any, columns: list[Column], column: str) -> Any:
+    np = sys.modules["numpy"]
+    if rows.single:
+        if len(columns) == 1 and columns[0].name == column:
+            return build.numpy_array(np, columns[0].type, columns[0].values)
+        return build.numpy_array(np, ANY, _answers(columns, column))
+    made = {one.name: build.numpy_array(np, one.type, one.values) for one in columns}
+    kept = [name for name in rows.names if name not in made]
+    fields = [(name, rows.data.dtype[name]) for name in kept]
+    answered = np.empty(
+        len(rows.data), dtype=[*fields, *((name, one.dtype) for name, one in made.items())]
+    )
+    for name in kept:
+        answered[name] = rows.data[name]
+    for name, array in made.items():
+        answered[name] = array
+    return answered
+
+
+def _items(rows: Any, columns: list[Column], column: str) -> Any:
+    answers = _answers(columns, column)
+    if rows.names and rows.kind != "iterator":  # dictionaries, which get the answers beside
+        answers = [
+            {**(item if isinstance(item, Mapping) else {}), **answer}
+            for item, answer in zip(rows.items, _dictionaries(columns, ""), strict=True)
+        ]
+    if rows.kind == "dict":
+        return dict(zip(rows.keys, answers, strict=True))
+    return tuple(answers) if rows.kind == "tuple" else answers
+
+
+def _answers(columns: list[Column], column: str) -> list[Any]:
+    """Return what stands in the place of each item: the answer, a record as a dictionary."""
+    if len(columns) == 1 and columns[0].name == column:
+        return columns[0].values
+    found = _dictionaries(columns, f"{column}_" if column else "")
+    return [one if any(cell is not None for cell in one.values()) else None for one in found]
+
+
+def _dictionaries(columns: list[Column], prefix: str) -> list[dict[str, Any]]:
+    names = [one.name.removeprefix(prefix) for one in columns]
+    return [
+        dict(zip(names, cells, strict=True))
+        for cells in zip(*(one.values for one in columns), strict=True)
+    ]
