@@ -32,14 +32,16 @@ class Conversation:
 
     Indexing, iteration and `len` are over turns. `system` is the instruction message of this
     conversation; None leaves it to the configuration. `summary` stands for the oldest turns where
-    the model had to condense them. Every change is whole when it is seen, from whatever thread it
-    comes, and is told to the watchers: it is made under `_lock`, and told without it.
+    the model had to condense them. `former_names` are those that it had before. Every change is
+    whole when it is seen, from whatever thread it comes, and is told to the watchers: it is made
+    under `_lock`, and told without it.
     """
 
     def __init__(
         self, name: str = "main", turns: Iterable[Turn] = (), *, system: str | None = None
     ) -> None:
         self._name = name
+        self.former_names: tuple[str, ...] = ()
         self.summary: Summary | None = None
         self._system = system
         self._turns = list(turns)
@@ -77,6 +79,8 @@ class Conversation:
 
     def _rename(self, name: str) -> None:
         """Take another name; for those who find it by its name, see `Conversations.rename`."""
+        former = (*self.former_names, self._name)
+        self.former_names = tuple(known for known in dict.fromkeys(former) if known != name)
         self._name = name
 
     @property

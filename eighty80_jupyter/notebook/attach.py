@@ -57,9 +57,15 @@ def session_of(shell: InteractiveShell) -> Session:
         session.say = lambda text: _say(shell, session_of(shell), text)
         register_displays(shell)
         if in_kernel:
+            # What a cell had shown goes away when it runs again.
+            shell.events.register("pre_run_cell", lambda _info: _forget_cell(shell))
             session.answered = lambda turn: _python_turns(shell, session_of(shell)).add(turn)
         setattr(shell, _SESSION, session)
     return session
+
+
+def _forget_cell(shell: InteractiveShell) -> None:
+    session_of(shell).in_cells.pop(running_cell(shell).place, None)
 
 
 def existing_session(shell: InteractiveShell) -> Session | None:

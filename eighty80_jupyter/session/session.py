@@ -17,6 +17,7 @@ from eighty80_jupyter.api.reply import Reply
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.conversation.branches import Conversations
 from eighty80_jupyter.conversation.conversation import Conversation
+from eighty80_jupyter.conversation.turn import Turn
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.prompt.describe.registry import Registry
 from eighty80_jupyter.session.embedded import Embedded
@@ -49,7 +50,8 @@ class Session:
     That of the running kernel is `from eighty80_jupyter import chat`. `config` holds every setting,
     `conversations` the conversations by their names, `conversation` is the current one,
     `session[name]` another; `last` is the latest reply, `asked` has the ids of the turns that were
-    asked here, `on_page` of those that a page keeps. `requests` makes what a turn is given out of
+    asked here, `on_page` of those that a page keeps, `in_cells` the replies that stand in the
+    outputs of cells: by the cell, then by the turn. `requests` makes what a turn is given out of
     the settings, `records` writes requests down and answers them from a record. `namespace` holds
     the variables that prompts can name, those of the notebook; None leaves `{{...}}` alone. `tools`
     holds the tools that a turn can offer; `@session.tool` adds a function. `confirmer` asks the
@@ -70,6 +72,7 @@ class Session:
         self.last: Reply | None = None
         self.asked: set[str] = set()
         self.on_page: set[str] = set()
+        self.in_cells: dict[str, dict[str, Reply]] = {}
         self.tools = ToolBox()
         self.tool = self.tools.tool
         self.requests = RequestBuilder(self.config, self.tools, environ)
@@ -317,6 +320,10 @@ class Session:
         if not trial and (reply.status == "complete" or not reply.empty):
             self.last = reply
         self.requests.learn(running, first=first)
+
+    def stands_in_cell(self, turn: Turn) -> bool:
+        """Tell whether the output of a cell shows this very answer; asked in any thread."""
+        return any(turns.get(turn.id) is turn.reply for turns in tuple(self.in_cells.values()))
 
     def register(self, kind: type | str, describe: Callable[[Any], Any]) -> None:
         """Describe values of a class, or of "module.Class", by `describe(value)` in prompts.

@@ -119,6 +119,7 @@ def adopt(
         elif _is_empty(there):
             there.restore(conversation.turns(), system=conversation.system)
             there.summary = conversation.summary
+            there.former_names = conversation.former_names
             _hand_on(conversation, there)
             taken = conversations.use(name)
         elif Record.of(there) == Record.of(conversation):

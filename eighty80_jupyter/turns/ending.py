@@ -40,6 +40,22 @@ def end_turn(running: RunningTurn, start: float, status: Status, error: str = ""
     return reply
 
 
+def turn_so_far(running: RunningTurn) -> Turn:
+    """Return a turn that is under way as it would stand if it were interrupted now.
+
+    To be called on the loop thread. What runs is left alone; calls without a result get one.
+    """
+    rounds = [replace(done, results=dict(done.results)) for done in running.rounds]
+    for done in rounds:
+        done.close()
+    running = replace(running, rounds=rounds)
+    exchange = exchange_of(running, _reply(running, time.perf_counter(), "interrupted", ""))
+    place = running.request.place
+    if place.join and (begun := running.conversation.turn(place.again)) is not None:
+        exchange = begun.exchange.joined(exchange)
+    return Turn(alternatives=(exchange,), id=place.again or running.id, cell=place.cell)
+
+
 def format_error(reply: Reply) -> ReplyFormatError:
     """Return the error for a reply that is not of the type that was asked for."""
     asked = "" if reply.attempts == 1 else f" at {reply.attempts} attempts"

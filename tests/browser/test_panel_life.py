@@ -139,10 +139,10 @@ def test_reload_restart_and_reopen(
 
     panel.menu("Insert transcript").click()
     expect(panel.notice).to_contain_text("saved with the notebook")
-    inserted = page.cell(1).locator("[class*=-inserted]")
-    expect(inserted).to_contain_text("Conversation main")
-    expect(inserted).to_be_visible()
-    assert outputs_html(page.save(), 1).count("one <strong>two</strong> three") == 2
+    expect(saved).to_contain_text("Conversation main")
+    expect(saved).to_be_visible()
+    expect(saved.locator("[class*=-note]")).to_be_hidden()
+    assert outputs_html(page.save(), 1).count("one <strong>two</strong> three") == 1
 
     page.page.evaluate(RESTART)
     dead = panel.root.locator(".e80-dead")
@@ -159,6 +159,34 @@ def test_reload_restart_and_reopen(
     lost = page.cell(1).get_by_text("Error displaying widget")
     expect(lost).to_have_count(1)
     expect(lost).to_be_hidden()
+
+
+def test_a_kernel_that_ends_in_the_midst_of_an_answer(
+    open_notebook: Callable[..., NotebookPage], server: ScriptedServer
+) -> None:
+    """The prompt and what had come stand below the panel then, in the saved notebook, once."""
+    never = threading.Event()
+    coming = sse_reply([*text_chunks("half of a **third**"), Gate(never)], done=False)
+    server.queue(stream_reply("In a cell."), stream_reply("First."), coming)
+    page = open_notebook(LOAD, "%chat --panel", "%chat A cell's question")
+    page.run_cell(0)
+    page.run_cell(1)
+    page.run_cell(2)
+    panel = PanelView(page)
+    panel.ask("Hello")
+    panel.send("And then?")
+    expect(panel.answer(2)).to_contain_text("half of a third")
+    transcript, answer = page.cell(1).locator(".e80-saved").all()
+    expect(answer.locator("strong")).to_have_text("third")
+    expect(answer).to_be_hidden()
+    page.page.evaluate(RESTART)
+    expect(panel.root.locator(".e80-dead")).to_be_visible()
+    expect(transcript).to_contain_text("First.")
+    expect(answer).to_be_visible()
+    expect(answer).to_contain_text("And then?")
+    whole = json.dumps(page.save())
+    assert whole.count("half of a <strong>third") == 1
+    assert whole.count("<p>In a cell.</p>") == 1
 
 
 @pytest.mark.parametrize("app", ["lab", "notebook"])

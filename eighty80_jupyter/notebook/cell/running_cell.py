@@ -26,6 +26,14 @@ class Cell:
     run: str = ""
     attended: bool = False
 
+    @property
+    def place(self) -> str:
+        """What names the place of its outputs, where that is known; else nothing.
+
+        A cell without an id may be this one or another when it runs again, if somebody is there.
+        """
+        return self.id or ("" if self.attended else self.run)
+
 
 def running_cell(shell: InteractiveShell) -> Cell:
     """Return the cell that the shell runs at present."""

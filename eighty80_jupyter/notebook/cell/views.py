@@ -98,12 +98,19 @@ def conversation_text(conversation: Conversation, shown: range | None = None) ->
 
 def turn_html(number: int | None, turn: Turn) -> str:
     """Return one turn; `number` is None where it is not known."""
+    return (
+        f"{asked_html(number, turn.prompt, _which(turn))}"
+        f"{entries_html(_rounds(turn), _RESULT)}{reply_html(turn.reply)}"
+    )
+
+
+def asked_html(number: int | None, prompt: str, which: str = "") -> str:
+    """Return what stands above an answer: the prompt, and `which` answer to it this is."""
     place = "" if number is None else f"{number} · "
     return (
         f'<div style="{QUIET}">{place}You</div>'
-        f'<div style="{QUOTED}">{prompt_html(turn.prompt, _PROSE)}</div>'
-        f'<div style="{QUIET}">Model{page_text(_which(turn))}</div>'
-        f"{entries_html(_rounds(turn), _RESULT)}{reply_html(turn.reply)}"
+        f'<div style="{QUOTED}">{prompt_html(prompt, _PROSE)}</div>'
+        f'<div style="{QUIET}">Model{page_text(which)}</div>'
     )
 
 

@@ -65,6 +65,8 @@ def _kept(context: CommandContext, question: Question, turn: Turn) -> dict[str, 
     """Return what the page keeps of a turn, which stands on it from now on."""
     session, conversation = context.session, question.conversation
     session.on_page.add(turn.id)
+    if context.cell.place:
+        session.in_cells.setdefault(context.cell.place, {})[turn.id] = turn.reply
     return turn_metadata(conversation, turn) | asked_in_python(session, conversation, turn)
 
 

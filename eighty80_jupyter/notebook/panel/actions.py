@@ -66,6 +66,7 @@ class Actions:
         self.returns: Callable[[], str | None] = lambda: None  # the type of the answers
         self.pressed: Callable[[str], None] = lambda _name: None  # when a slider is held
         self.released: Callable[[str], None] = lambda _name: None  # when it was let go
+        self.inserted: Callable[[], None] = lambda: None  # when the transcript is to be seen
         self.page = Page(session, tell, ended=self._turn_ended)
         self.questions = Questions(self.page.ask)
 
@@ -163,10 +164,11 @@ class Actions:
                 tool_display.show_figures(each.value, begun.others or ())
 
     def insert(self) -> None:
-        """Put the conversation below the panel, to be saved. Raises UsageError if it is empty."""
+        """Show the transcript below the panel. Raises UsageError if it is empty."""
         if not len(self._session.conversation):
             raise UsageError("there is nothing to insert: the conversation has no turns yet")
-        self._saved.insert(self._session.conversation)  # the browser says whether it has worked
+        self.inserted()
+        self._saved.insert()  # the browser says whether it has worked
 
     def close(self) -> None:
         """Answer what waits for an answer, with no."""

@@ -15,7 +15,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Protocol
 
 from eighty80_jupyter.notebook.cell.summary import last_line
-from eighty80_jupyter.notebook.panel.streaming import StreamingTurn, finished_parts
+from eighty80_jupyter.notebook.panel.streaming import Part, StreamingTurn, finished_parts
 from eighty80_jupyter.notebook.saved.asked import asked_again
 from eighty80_jupyter.prompt.template.syntax import escaped
 from eighty80_jupyter.turns.feed import (
@@ -55,10 +55,20 @@ class _First:
     so_far: Reply
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A turn that is under way: its number, and the parts of its answer as they were drawn."""
+
+    number: int
+    running: RunningTurn
+    parts: list[Part]
+
+
 class Page:
     """The transcript of the session's current conversation.
 
-    `ended` is called, in the painting thread, with every turn that has ended.
+    `ended` is called, in the painting thread, with every turn that has ended. `drawings` counts
+    what was drawn of turns that are under way.
 
     Events come from the loop thread and from those of tools; `_noting` owns what was noted of them,
     for a moment only. All else belongs to `_lock`, which a painting holds.
@@ -78,12 +88,21 @@ class Page:
         self._conversation: Conversation | None = None
         self._known: dict[str, Key | None] = {}  # what the browser shows; None: while it is live
         self.consent: Mapping[str, Any] | None = None  # the question that waits
+        self.drawings = 0
 
     @property
     def running(self) -> list[RunningTurn]:
         """The turns of the current conversation that are under way."""
         with self._lock:
             return [live.running for live in self._shown_live()]
+
+    def under_way(self) -> list[Shown]:
+        """Return what is shown of the turns of the current conversation that are under way."""
+        with self._lock:
+            return [
+                Shown(self._live_index(live) + 1, live.running, list(live.parts))
+                for live in self._shown_live()
+            ]
 
     def note(self, event: SessionEvent) -> None:
         """Take an event of the session; returns at once."""
@@ -116,6 +135,7 @@ class Page:
                 for live in self._shown_live():
                     for message in live.draw():
                         self._tell("grow", id=live.id, **message)
+                        self.drawings += 1
                 pending = any(live.pending for live in self._shown_live())
             except Exception:
                 self._conversation = None  # next time the whole is told
@@ -153,12 +173,14 @@ class Page:
                 if not so_far.empty:
                     live.complete(so_far)
                 self._live[running.id] = live
+                self.drawings += 1
                 if running.conversation is self._conversation:
                     self._begin(live)
             case TurnEvents(running, events) if running.id in self._live:
                 self._live[running.id].take(events)
             case TurnEnded(running):
                 found = self._live.pop(running.id, None)
+                self.drawings += 1
                 if found is not None and running.conversation is self._conversation:
                     self._end(found)
                 ended.append(running)
@@ -298,15 +320,19 @@ class Page:
             else None,
         }
 
-    def _live_wire(self, live: StreamingTurn) -> dict[str, Any]:
-        conversation, request = live.running.conversation, live.running.request
+    def _live_index(self, live: StreamingTurn) -> int:
+        conversation = live.running.conversation
         index = conversation.find(live.id)
         if index is None:  # it will stand behind those that began before it
             before = takewhile(lambda other: other is not live, self._shown_live())
             index = len(conversation) + sum(not other.again for other in before)
+        return index
+
+    def _live_wire(self, live: StreamingTurn) -> dict[str, Any]:
+        request = live.running.request
         return {
             "id": live.id,
-            "number": index + 1,
+            "number": self._live_index(live) + 1,
             "source": request.source or request.prompt.text,
             "text": "",
             "line": "",

@@ -53,7 +53,7 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
         name = f"e80-static-{uuid.uuid4().hex[:12]}"
         self.session = session
         self.view = ChatView(static_class=name)
-        self.saved = SavedOutputs(name, publish, self.view.tell)
+        self.saved = SavedOutputs(session, name, publish, self.view.tell)
         self.actions = Actions(session, self.view.tell, self.saved, began=self.wake)
         self.menu = ConversationMenu(session, self.actions)
         self.view.handle = self.actions.receive
@@ -63,6 +63,7 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
         self.actions.greeted = self.parameters.fetch_models
         self.actions.released = self.parameters.release
         self.live = LiveControls(session, self.parameters)
+        self.actions.inserted = self.view.keep_in_sight
         self.actions.pressed = lambda _name: self.live.live.pressed()
         self.view.live = self.live.answer
         self.comparison = ComparisonView(session)
@@ -107,8 +108,9 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
         if self.saved.stale:
             self.bar.refresh()
             self.parameters.refresh()
-            self.saved.renew(self.session.conversations)
-        return again or self.saved.stale
+            self.saved.renew()
+        late = self.saved.follow(self.actions.page.drawings, self.actions.page.under_way)
+        return again or late or self.saved.stale
 
     def confirm(self, question: str, detail: str = "") -> Future[Consent]:
         """Ask in the panel whether something may be done, with Yes, No and Always.
@@ -145,7 +147,7 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
         data = {**self._repr_mimebundle_(), "text/plain": "The chat panel (%chat --panel)"}
         self.saved.publish(data=data, metadata={})
         self.actions.context = copy_context()
-        self.saved.display(self.session.conversations)
+        self.saved.display()
 
     def _ipython_display_(self, **_: Any) -> None:
         self.show()

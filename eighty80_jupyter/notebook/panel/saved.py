@@ -1,31 +1,33 @@
 """What of a panel is saved with the notebook: plain outputs beside the widget, kept up to date.
 
-A widget is gone when the kernel is. The transcript beside it stays; as long as the panel lives it
+A widget is gone when the kernel is. What stands beside it stays; as long as the panel lives it
 is hidden (static/panel_guard.js).
 """
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.notebook.cell.outputs import NAMESPACE, QUIET
-from eighty80_jupyter.notebook.cell.summary import last_line
+from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
-from eighty80_jupyter.notebook.cell.views import turn_html
-from eighty80_jupyter.notebook.markdown.page_text import page_text
-from eighty80_jupyter.notebook.saved.metadata import PanelPage
+from eighty80_jupyter.notebook.panel.transcript import Transcripts, coming_html, coming_text, quiet
+from eighty80_jupyter.notebook.panel.widgets import from_loop
+from eighty80_jupyter.notebook.saved.metadata import MOST_KEPT, PanelPage, turns_so_far
+from eighty80_jupyter.turns.ending import turn_so_far
 
 if TYPE_CHECKING:
-    from eighty80_jupyter.conversation.branches import Conversations
-    from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.conversation.turn import Turn
+    from eighty80_jupyter.notebook.panel.page import Shown
+    from eighty80_jupyter.session.session import Session
 
 SAVE_SECONDS = 0.3  # between two updates of the transcript, longer where it is large
-MAX_CHARACTERS = 200_000  # of HTML: it is sent again after every turn
+FOLLOW_SECONDS = 0.9  # between two updates of an answer that comes, longer where it is large
 
 # Without its scripts the page draws nothing, or a red line: then this, below it, stays.
 NOT_OPEN = (
@@ -51,10 +53,25 @@ class SavedOutput:
         self._publish = publish
         self._tell = tell
         self._content: tuple[str, str, dict[str, Any]] = ("", "", {})
+        self._last: Any = None
         self._shown = False
 
-    def show(self, html: str, text: str, kept: Mapping[str, Any] | None = None) -> None:
-        """Put it below the widget, or renew it there; `kept` is for `%chat --restore`."""
+    def show(
+        self,
+        html: str,
+        text: str,
+        kept: Mapping[str, Any] | None = None,
+        *,
+        inserted: bool = False,
+    ) -> None:
+        """Put it below the widget, or renew it there; `kept` is for `%chat --restore`.
+
+        `inserted` has the browser say whether it is there.
+        """
+        unchanged = self._shown and self._last == (html, text, _timeless(kept))
+        if unchanged and not inserted:
+            return
+        self._last = html, text, _timeless(kept)
         stamp = uuid.uuid4().hex[:12]
         framed = f'<div class="e80-saved {self.name} {self.name}-{stamp}">{html}</div>'
         text, metadata = harmless(text), {NAMESPACE: dict(kept)} if kept else {}
@@ -65,9 +82,10 @@ class SavedOutput:
             transient={"display_id": self.name},
             update=self._shown,
         )
-        if self._shown:
+        if self._shown or inserted:
             # After a reload of the page an update finds its output no more; the browser sees that.
-            self._tell("published", name=self.name, stamp=f"{self.name}-{stamp}")
+            told = f"{self.name}-{stamp}"
+            self._tell("published", name=self.name, stamp=told, inserted=inserted)
         self._shown = True
 
     def display_again(self) -> None:
@@ -91,112 +109,111 @@ class SavedOutput:
 
 
 class SavedOutputs:
-    """The two outputs below a panel: the transcript, hidden while it lives, and the inserted one.
+    """The two outputs below a panel, hidden while it lives: the transcript, and what is coming.
 
-    `stale` tells that the transcript is older than the conversation: whoever changes that sets it,
-    and only `renew` takes it back. The painter renews what a page may insert, or ask for, at that
-    moment: `_lock` owns both outputs and what was rendered.
+    Only the second is written again while an answer comes. Once it is inserted the transcript
+    stays in sight. `stale` tells that the transcript is older than the conversation: whoever
+    changes that sets it, and only `renew` takes it back. The painter renews what a page may insert,
+    or ask for, at that moment: `_lock` owns both outputs and what was rendered.
     """
 
-    def __init__(self, name: str, publish: Publish, tell: Tell) -> None:
+    def __init__(
+        self,
+        session: Session,
+        name: str,
+        publish: Publish,
+        tell: Tell,
+    ) -> None:
         self.publish = publish
         self.stale = False
+        self._session = session
         self._lock = threading.Lock()
         self._transcript = SavedOutput(name, publish, tell)
-        self._inserted = SavedOutput(f"{name}-inserted", publish, tell)
-        self._transcripts = Transcripts()
+        self._coming = SavedOutput(f"{name}-coming", publish, tell)
+        self._transcripts = Transcripts(session.stands_in_cell)
         self._page = PanelPage()
+        self._inserted = ""  # when it was
         self._next = 0.0  # when it may be renewed
+        self._next_coming = 0.0
+        self._followed = 0  # the last drawing that `_coming` has
 
-    def display(self, conversations: Conversations) -> None:
+    def display(self) -> None:
         """Put both below the widget that was just shown."""
         with self._lock:
             if self._transcript.shown:
                 self._transcript.display_again()
-                self._inserted.display_again()
+                self._coming.display_again()
             else:
-                self._show(conversations)
-                self._inserted.show("", "")
+                self._show()
+                self._coming.show("", "")
 
-    def renew(self, conversations: Conversations) -> None:
+    def renew(self) -> None:
         """Bring the transcript up to date, unless that was done just before."""
         with self._lock:
             if not self._transcript.shown:
                 self.stale = False
             elif time.monotonic() >= self._next:
                 self.stale = False  # before it is read: a turn may end meanwhile
-                self._show(conversations)
+                self._show()
 
-    def insert(self, conversation: Conversation) -> None:
-        """Show the conversation, as it is now, below the panel."""
-        title = f"Conversation {conversation.name}, {time.strftime('%Y-%m-%d %H:%M')}"
+    def follow(self, drawing: int, under_way: Callable[[], list[Shown]]) -> bool:
+        """Keep what is under way as of a drawing; return whether that has to wait.
+
+        Nothing is taken away before the transcript has it.
+        """
+        if self._followed == drawing or not self._coming.shown:
+            return False
+        if self.stale or time.monotonic() < self._next_coming:
+            return True
+        shown = under_way()
+        turns = [from_loop(self._session, partial(turn_so_far, one.running)) for one in shown]
         with self._lock:
-            self._inserted.show(
-                self._transcripts.html(conversation, title=title),
-                self._transcripts.text(conversation, title=title),
-            )
+            self._followed = drawing
+            size = self._show_coming(shown, turns)
+            self._next_coming = time.monotonic() + FOLLOW_SECONDS * max(1, size / 150_000)
+        return False
+
+    def insert(self) -> None:
+        """Show the transcript below the panel from now on."""
+        with self._lock:
+            self._inserted = time.strftime("%Y-%m-%d %H:%M")
+            self._show(inserted=True)
 
     def send(self, name: str, to: Any) -> None:
         """Give the content of an output to the view that asks for it by its name."""
         with self._lock:
-            for output in (self._transcript, self._inserted):
+            for output in (self._transcript, self._coming):
                 if output.name == name:
                     output.send(to)
 
-    def _show(self, conversations: Conversations) -> None:
-        conversation = conversations.current
-        html = self._transcripts.html(conversation)
-        rule = _NO_DEAD_WIDGET.format(name=self._transcript.name)
+    def _show(self, *, inserted: bool = False) -> None:
+        conversations = self._session.conversations
+        conversation, name = conversations.current, self._transcript.name
+        title = f"Conversation {conversation.name}, inserted {self._inserted}"
+        title = title if self._inserted else ""
+        html = self._transcripts.html(conversation, title=title)
+        note = f'<div class="{name}-note">{quiet(NOT_OPEN)}</div>'
         self._transcript.show(
-            f"{rule}{_quiet(NOT_OPEN)}\n{html}",
-            self._transcripts.text(conversation),
+            f"{_NO_DEAD_WIDGET.format(name=name)}{note}\n{html}",
+            self._transcripts.text(conversation, title=title),
             self._page.of(conversations),
+            inserted=inserted,
         )
-        self._next = time.monotonic() + SAVE_SECONDS * max(1, len(html) / 30_000)
+        self._next = time.monotonic() + min(1.0, SAVE_SECONDS * max(1, len(html) / 30_000))
+
+    def _show_coming(self, shown: Sequence[Shown], turns: Sequence[Turn]) -> int:
+        """Show turns that are under way, of which a cell shows some; return the characters."""
+        if not turns:
+            self._coming.show("", "")
+            return 0
+        kept = turns_so_far(shown[0].running.conversation, turns)
+        kept = kept if len(json.dumps(kept)) < MOST_KEPT else {}
+        html = "\n".join(map(coming_html, shown))
+        text = "\n\n".join(map(coming_text, (one.number for one in shown), turns))
+        self._coming.show(html, text, kept)
+        return len(html) + 2 * len(text)
 
 
-class Transcripts:
-    """Renders conversations as plain outputs; what was rendered is kept for the next time."""
-
-    def __init__(self) -> None:
-        self._turns: dict[int, tuple[Turn, str]] = {}
-
-    def html(self, conversation: Conversation, *, title: str = "") -> str:
-        """Return the latest turns of a conversation, as many as may be sent."""
-        parts: list[str] = []
-        kept: dict[int, tuple[Turn, str]] = {}
-        size = 0
-        turns = list(conversation)
-        for index in reversed(range(len(turns))):
-            turn = turns[index]
-            known = self._turns.get(id(turn))
-            html = known[1] if known else turn_html(index + 1, turn)
-            size += len(html)
-            if parts and size > MAX_CHARACTERS:
-                break
-            parts.append(html)
-            kept[id(turn)] = (turn, html)
-        self._turns = kept
-        left = len(turns) - len(parts)
-        if left:
-            parts.append(_quiet(f"{left} earlier turns are not shown here: %chat --history"))
-        if conversation.system:
-            parts.append(_quiet(f"Instruction: {conversation.system}"))
-        if title:
-            parts.append(_quiet(title))
-        return "\n".join(reversed(parts))
-
-    def text(self, conversation: Conversation, *, title: str = "") -> str:
-        """Return the same as plain text."""
-        parts = [title] if title else []
-        if conversation.system:
-            parts.append(f"Instruction: {conversation.system}")
-        turns = list(enumerate(conversation, 1))[-len(self._turns) :] if self._turns else []
-        for number, turn in turns:
-            parts.append(f"{number}. You:\n{turn.source}")
-            parts.append(f"Model:\n{turn.reply.text}\n[{last_line(turn.reply)}]")
-        return "\n\n".join(parts)
-
-
-def _quiet(text: str) -> str:
-    return f'<div style="{QUIET}">{page_text(text)}</div>'
+def _timeless(kept: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what is kept without the time, which changes where nothing else does."""
+    return {name: value for name, value in (kept or {}).items() if name != "at"}

@@ -11,7 +11,7 @@ from typing import Any
 
 import anywidget
 from ipywidgets import HTML, widget_serialization
-from traitlets import Dict, Instance, Unicode
+from traitlets import Bool, Dict, Instance, Unicode
 
 _STATIC = Path(__file__).parent / "static"
 _SCRIPTS = (
@@ -35,16 +35,17 @@ class ChatView(anywidget.AnyWidget):
 
     `handle` is called with every message of the browser, in the kernel's thread for widgets.
     `panel_id` is the model of the whole panel, `static_class` the class of the saved transcript
-    that is hidden while the panel lives, `tips` the help for each parameter by its name, `run` the
-    run of the cell that opened the panel, `page` the page of the browser where that was, `draft`
-    what stands in the text box, `live` the answer of live mode, which takes the place of the last
-    one.
+    that is hidden while the panel lives, unless it was `inserted`, `tips` the help for each
+    parameter by its name, `run` the run of the cell that opened the panel, `page` the page of the
+    browser where that was, `draft` what stands in the text box, `live` the answer of live mode,
+    which takes the place of the last one.
     """
 
     _esm = _source(*_SCRIPTS)
     _css = _source("panel.css")
     panel_id = Unicode().tag(sync=True)
     static_class = Unicode().tag(sync=True)
+    inserted = Bool().tag(sync=True)
     tips = Dict().tag(sync=True)
     run = Unicode().tag(sync=True)
     page = Unicode().tag(sync=True)
@@ -61,6 +62,10 @@ class ChatView(anywidget.AnyWidget):
         """Send a message to every view of this widget; nothing once it is closed."""
         if self.comm is not None:
             self.send({"op": op, **content})
+
+    def keep_in_sight(self) -> None:
+        """Leave the saved transcript in sight below the panel."""
+        self.inserted = True
 
     def close(self) -> None:
         """Close the widget in the browser and forget who listens."""

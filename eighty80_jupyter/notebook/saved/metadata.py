@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.notebook.cell.summary import SCHEMA, reply_metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from eighty80_jupyter.api.messages import Message
     from eighty80_jupyter.api.reply import Choice
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MOST_KEPT = 200_000  # characters: what a panel keeps is sent again after every turn
 # What all turns of a conversation have in common, or what their places tell.
-_COMMON = frozenset({"schema", "role", "conversation", "turn", "after", "at", "system"})
+_COMMON = frozenset({"schema", "role", "conversation", "turn", "after", "at", "system", "formerly"})
 
 
 def page_of(conversation: Conversation, turn: Turn) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def page_of(conversation: Conversation, turn: Turn) -> dict[str, Any]:
         "schema": SCHEMA,
         "role": "assistant",
         "conversation": conversation.name,
-        "turn": (conversation.find(turn.id) or 0) + 1,
+        "turn": _index(conversation, turn) + 1,
         **reply_metadata(turn.reply, turn.messages),
         **turn_metadata(conversation, turn),
     }
@@ -45,6 +45,7 @@ def state_of(conversation: Conversation) -> dict[str, Any]:
         "after": conversation[-1].id if conversation else "",
         "at": round(time.time(), 3),
         "system": conversation.system,
+        "formerly": list(conversation.former_names) or None,
     }
     return {name: value for name, value in values.items() if value is not None}
 
@@ -55,7 +56,7 @@ def turn_metadata(conversation: Conversation, turn: Turn) -> dict[str, Any]:
     By these the turns of a page are put in order again, whichever of its cells were run anew, moved
     or deleted. What else was said stands with them: reasoning, and further answers.
     """
-    index = conversation.find(turn.id)
+    index = _index(conversation, turn)
     first, *further = turn.reply.choices
     values = {
         "id": turn.id,
@@ -64,6 +65,7 @@ def turn_metadata(conversation: Conversation, turn: Turn) -> dict[str, Any]:
         "source": turn.source,
         "has_data": turn.has_data,
         "system": conversation.system,
+        "formerly": list(conversation.former_names) or None,
         "reasoning": first.reasoning or None,
         "further": [_answer(choice) for choice in further] or None,
         "attached": sum(map(_attached, turn.messages)) or None,
@@ -74,6 +76,23 @@ def turn_metadata(conversation: Conversation, turn: Turn) -> dict[str, Any]:
         "notes": list(turn.reply.notes) or None,
     }
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _index(conversation: Conversation, turn: Turn) -> int:
+    """Return the place of a turn; of one that is under way, that behind the last one."""
+    index = conversation.find(turn.id)
+    return len(conversation) if index is None else index
+
+
+def turns_so_far(conversation: Conversation, turns: Sequence[Turn]) -> dict[str, Any]:
+    """Return what an output keeps of turns that are under way, each behind the one before it."""
+    entries: list[dict[str, Any]] = []
+    for turn in turns:
+        entry = page_of(conversation, turn)
+        if entries and conversation.find(turn.id) is None:
+            entry |= {"turn": entries[-1]["turn"] + 1, "after": entries[-1]["id"]}
+        entries.append(entry)
+    return {"schema": SCHEMA, "role": "cell", "entries": entries}
 
 
 def asked_in_python(session: Session, conversation: Conversation, turn: Turn) -> dict[str, Any]:
@@ -135,8 +154,14 @@ class PanelPage:
             known[turn.id] = found
             place = {"turn": index + 1, "after": turns[index - 1].id if index else ""}
             kept.append({**place, "answers": found[1]})
-        page = {"name": conversation.name, "system": conversation.system, "turns": kept[::-1]}
+        page: dict[str, Any] = {
+            "name": conversation.name,
+            "system": conversation.system,
+            "turns": kept[::-1],
+        }
         page["last"] = turns[-1].id if turns else ""
+        if conversation.former_names:
+            page["formerly"] = list(conversation.former_names)
         return page, room
 
 
@@ -168,8 +193,7 @@ def entries_of(kept: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         return
     for page in _dicts(kept.get("conversations")):
         common = {"schema": SCHEMA, "conversation": page.get("name"), "at": kept.get("at")}
-        if page.get("system") is not None:
-            common["system"] = page["system"]
+        common |= {n: page[n] for n in ("system", "formerly") if page.get(n) is not None}
         for turn in _dicts(page.get("turns")):
             place = {"turn": turn.get("turn"), "after": turn.get("after")}
             for answer in _dicts(turn.get("answers")):

@@ -54,6 +54,8 @@ class PythonTurns:
         self._size += 2 * len(html)
         self._names[running.conversation.name] = self._names.get(running.conversation.name, 0) + 1
         self._session.on_page.add(turn_id)
+        if cell := running_cell(self._shell).place:
+            self._session.in_cells.setdefault(cell, {})[turn_id] = turn.reply
         self._stale = True
         if time.monotonic() >= self._next:
             self._draw()

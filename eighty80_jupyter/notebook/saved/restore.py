@@ -107,6 +107,7 @@ class _SavedTurn:
     tools: tuple[str, ...] = ()
     server: str = ""
     in_python: tuple[int, ...] = ()
+    formerly: tuple[str, ...] = ()
     tool_seconds: float = 0.0
     rounds: int = 1
     error: str = ""
@@ -194,6 +195,7 @@ class _Pages:
     def __init__(self) -> None:
         self._turns: dict[str, list[Turn]] = {}
         self._systems: dict[str, str | None] = {}
+        self._former: dict[str, tuple[str, ...]] = {}
         self._places: dict[str, _SavedTurn] = {}  # by the id of a turn: what was last kept of it
 
     def add(self, entry: _SavedTurn) -> None:
@@ -204,6 +206,7 @@ class _Pages:
             turns = self._begun_from(entry)
         self._turns[name] = turns  # at the end: the latest one
         self._systems[name] = entry.system
+        self._former[name] = entry.formerly
         ids = [each.id for each in turns]
         if entry.role == "state":
             if entry.after == "" or entry.after in ids:  # else that turn is not on the page
@@ -227,11 +230,23 @@ class _Pages:
         turns[max(keep, 0) :] = [turn]
 
     def conversations(self) -> list[Conversation]:
-        """Return the conversations, the latest first."""
-        return [
-            Conversation(name, turns, system=self._systems[name])
-            for name, turns in reversed(self._turns.items())
-        ]
+        """Return the conversations, the latest first; one that was renamed under its last name.
+
+        Its first turns stand under the name that it had then, too, as a fork's would.
+        """
+        ids = {name: {turn.id for turn in turns} for name, turns in self._turns.items()}
+        renamed = {
+            was
+            for name, names in self._former.items()
+            for was in names
+            if was != name and ids.get(was, {""}) <= ids[name]
+        }
+        made = []
+        for name, turns in reversed(self._turns.items()):
+            if name not in renamed:
+                made.append(Conversation(name, turns, system=self._systems[name]))
+                made[-1].former_names = self._former[name]
+        return made
 
     def missing(self, conversation: Conversation) -> str:
         """Say how many turns there are of how many, and what is known of the others.

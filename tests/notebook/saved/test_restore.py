@@ -17,7 +17,7 @@ from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.saved.export_notebook import notebook as make_notebook
-from eighty80_jupyter.notebook.saved.metadata import MOST_KEPT, PanelPage
+from eighty80_jupyter.notebook.saved.metadata import MOST_KEPT, PanelPage, page_of
 from eighty80_jupyter.notebook.saved.restore import own_notebook, read_notebook, restore
 from tests.support.talks import plain_turn
 
@@ -410,3 +410,26 @@ def test_a_panel_that_kept_what_cannot_be_is_refused(tmp_path: Path, wrong: Entr
     file = notebook(tmp_path, cell(entry, source="%chat --panel"), cell(kept(1)))
     with pytest.raises(UsageError, match="cannot be read back"):
         read_notebook(file)
+
+
+def test_a_conversation_that_was_renamed_comes_back_once(tmp_path: Path) -> None:
+    """Under its last name, also a kernel later; another that took the first name stays."""
+    talks = Conversations()
+    talks.current.commit(plain_turn("q1", "a1"))
+    first = cell(page_of(talks.current, talks.current[0]))
+    talks.rename("main", "study")
+    talks.current.commit(plain_turn("q2", "a2"))
+    second = cell(page_of(talks.current, talks.current[1]))
+    panel = cell(PanelPage().of(talks))
+    for cells in ((first, second), (first, panel), (first, second, panel)):
+        found = {made.name: prompts(made) for made in read_notebook(notebook(tmp_path, *cells))}
+        assert found == {"study": ["q1", "q2"]}
+    later = Conversations()
+    restore(later, notebook(tmp_path, first, second))
+    later["study"].commit(plain_turn("q3", "a3"))
+    later.new("main") if "main" not in later else later.use("main")
+    later.current.commit(plain_turn("other", "a"))
+    cells = (first, second, cell(page_of(later["study"], later["study"][2])))
+    other = cell(page_of(later.current, later.current[0]))
+    found = {made.name: prompts(made) for made in read_notebook(notebook(tmp_path, *cells, other))}
+    assert found == {"study": ["q1", "q2", "q3"], "main": ["other"]}

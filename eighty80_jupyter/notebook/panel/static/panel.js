@@ -48,7 +48,10 @@ function render({ model, el }) {
   const ended = make("div", { class: "e80-dead", role: "alert", hidden: true }, DEAD);
   el.classList.add("e80-chat");
   el.replaceChildren(ended, transcript.root, consent.root, composer.root);
-  const guard = new Guard(el, { send, hidden: model.get("static_class"), tips: model.get("tips") });
+  const guard = new Guard(el, { send, saved: model.get("static_class"), tips: model.get("tips") });
+  const onInserted = () => guard.hide(!model.get("inserted"));
+  model.on("change:inserted", onInserted);
+  onInserted();
 
   const handlers = {
     state(message) {
@@ -82,19 +85,22 @@ function render({ model, el }) {
     refill({ text, to }) {
       if (to === view && !composer.box.value) composer.setText(text, { keepNotice: true });
     },
-    published({ name, stamp }) {
+    published({ name, stamp, inserted }) {
+      telling ||= inserted;
       setTimeout(() => {
         if (dead) return;
-        if (showsStamp(model, stamp)) inserted(name, true);
+        if (showsStamp(model, stamp)) tellInserted(true);
         else send({ do: "content", name });
       }, 500);
     },
     content({ name, html, text, metadata, to }) {
-      if (to === view) inserted(name, writeOutput(model, name, html, text, metadata));
+      if (to === view) tellInserted(writeOutput(model, name, html, text, metadata));
     },
   };
-  const inserted = (name, done) => {
-    if (!name.endsWith("-inserted")) return;
+  let telling = false; // whether somebody waits to hear where the transcript is
+  const tellInserted = (done) => {
+    if (!telling) return;
+    telling = false;
     if (done) composer.say("The transcript is below the panel and saved with the notebook.", "info");
     else composer.say("There is no notebook here that a transcript could be put into.");
   };
@@ -148,6 +154,7 @@ function render({ model, el }) {
     forgetLive();
     clearTimeout(waiting);
     context?.statusChanged?.disconnect(onStatus);
+    model.off("change:inserted", onInserted);
     transcript.dispose();
     composer.dispose();
     guard.dispose();

@@ -4,18 +4,26 @@ const SUPPRESS = "data-lm-suppress-shortcuts";
 let guards = 0;
 
 class Guard {
-  // `hidden`: the class of the saved transcript, which is hidden as long as this panel lives;
+  // `saved`: the class of the saved transcript, which is hidden as long as this panel lives;
   // `tips`: what to say about each parameter.
-  constructor(el, { send, hidden, tips }) {
+  constructor(el, { send, saved, tips }) {
     this.el = el;
     this.tips = tips;
     this.send = send;
+    this.saved = saved;
     this.abort = new AbortController();
-    this.style = make("style", { "data-e80": `${hidden}-${(guards += 1)}` });
-    this.style.textContent =
-      `.jp-OutputArea-child:has(.${hidden}), .${hidden} { display: none !important; }`;
+    this.style = make("style", { "data-e80": `${saved}-${(guards += 1)}` });
     document.head.append(this.style);
+    this.hide(true);
     this.attach();
+  }
+
+  // An inserted transcript stays in sight; what is coming, and the note about a dead panel, do not.
+  hide(transcript) {
+    const hidden = [`${this.saved}-coming`, ...(transcript ? [this.saved] : [])];
+    const outputs = hidden.map((name) => `.jp-OutputArea-child:has(.${name}), .${name}`);
+    this.style.textContent =
+      `${outputs.join(", ")}, .${this.saved}-note { display: none !important; }`;
   }
 
   // The views of ipywidgets are put together first and shown afterwards.
