@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from eighty80_jupyter.api.extra import TEXT_FIELDS, Extra
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.request_parameters import shown
-from eighty80_jupyter.errors import ReplyFormatError
+from eighty80_jupyter.errors import ReplyFormatError, UsageError
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.code_blocks import CodeBlock
@@ -205,6 +205,30 @@ class Reply:
         if self.usage is None or not self.usage.completion_tokens or seconds <= 0:
             return None
         return self.usage.completion_tokens / seconds
+
+    @property
+    def tokens(self) -> Any:
+        """How likely each token of the first answer was: a DataFrame with a row for each.
+
+        `token` is its text, `probability` goes from 0 to 1, `alternatives` is a dictionary of what
+        else was likely, with probabilities. It is empty where the server told none: ask with
+        `logprobs=True`, and `top_logprobs` for alternatives. Raises UsageError without pandas.
+        """
+        try:
+            import pandas as pd  # noqa: PLC0415  # optional, and slow to import
+        except ImportError:
+            raise UsageError(
+                "a DataFrame needs pandas, which is not installed; "
+                "reply.choices[0].logprobs has what the server told"
+            ) from None
+        from eighty80_jupyter.api.tokens import tokens_of  # noqa: PLC0415  # seldom asked
+
+        found = tokens_of(self.choices[0].text, self.choices[0].logprobs)
+        frame = pd.DataFrame(
+            [(token.text, token.probability, dict(token.alternatives)) for token in found],
+            columns=["token", "probability", "alternatives"],
+        )
+        return frame.astype({"probability": "float64"})
 
     @property
     def code_blocks(self) -> list[CodeBlock]:

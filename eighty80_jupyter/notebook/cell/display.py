@@ -31,6 +31,7 @@ from eighty80_jupyter.notebook.cell.answer import Answer, Columns
 from eighty80_jupyter.notebook.cell.front_end import drawing
 from eighty80_jupyter.notebook.cell.outputs import QUIET, Output, Page
 from eighty80_jupyter.notebook.cell.pacing import Pacing
+from eighty80_jupyter.notebook.cell.probabilities import ShadedAnswer
 from eighty80_jupyter.notebook.cell.summary import last_line, reply_metadata
 from eighty80_jupyter.notebook.cell.tool_display import CallGroup, show_figures
 from eighty80_jupyter.notebook.cell.value import ValueAnswer
@@ -77,8 +78,8 @@ class NotebookWriter:
     One answer is drawn as frozen blocks and a tail. Several stand in columns under small headings,
     as one output; as Markdown, and as values, one below the other, each as an output. `markdown`
     sends the text as `text/markdown` for the front end to render. `metadata` goes with every
-    output. `typed` shows the answer as a value. Where it is not `live`, every output comes once, at
-    the end. `latex` adds LaTeX to the final outputs.
+    output. `typed` shows the answer as a value, `shaded` its tokens by their probability. Where it
+    is not `live`, every output comes once, at the end. `latex` adds LaTeX to the final outputs.
 
     The calls of a round stand in one output below what the model said before them, and those of
     the next round with them, unless it said something in between.
@@ -93,6 +94,7 @@ class NotebookWriter:
         markdown: bool = False,
         metadata: Mapping[str, Any] | None = None,
         typed: bool = False,
+        shaded: bool = False,
         live: bool = True,
         latex: bool = False,
         now: Callable[[], float] = time.monotonic,
@@ -107,9 +109,9 @@ class NotebookWriter:
             latex=latex,
         )
         self._several = choices > 1
-        self._kind = ValueAnswer if typed else Answer
+        self._kind = ValueAnswer if typed else ShadedAnswer if shaded else Answer
         self._columns = Columns(self._page)
-        self._beside = self._several and not typed and not markdown
+        self._beside = self._several and self._kind is Answer and not markdown
         self._answers: list[Answer] = []
         self._calls: CallGroup | None = None
         self._written: frozenset[str] = frozenset()
@@ -195,6 +197,9 @@ class NotebookWriter:
         for answer, value in zip(self._answers, reply.values, strict=False):
             if isinstance(answer, ValueAnswer):
                 answer.value, answer.valid = value, True
+        for answer, choice in zip(self._answers, reply.choices, strict=False):
+            if isinstance(answer, ShadedAnswer):
+                answer.logprobs = choice.logprobs
         for answer in self._answers:
             answer.draw(final=True)
         self._columns.draw(final=True)

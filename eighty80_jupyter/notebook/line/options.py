@@ -137,6 +137,12 @@ class LineOptions:
         "ask",
         "send none, though the setting cells says so",
     )
+    show: str | None = _option(
+        "ask",
+        "shade the tokens of the answer by how likely they were, with what else was likely",
+        metavar="probabilities",
+        pattern="probabilities",
+    )
     raw: bool = _option(
         "ask",
         "send {{...}} as it is, instead of the variable's value",

@@ -17,6 +17,7 @@ from eighty80_jupyter.notebook.cell.display import NotebookWriter
 from eighty80_jupyter.notebook.cell.dry_run import dry_run_html, dry_run_text
 from eighty80_jupyter.notebook.cell.front_end import drawing, has_pages, is_console
 from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
+from eighty80_jupyter.notebook.cell.probabilities import NO_PROBABILITIES, ShadedTerminalWriter
 from eighty80_jupyter.notebook.cell.summary import SCHEMA, which_answer
 from eighty80_jupyter.notebook.cell.terminal import TerminalWriter, make_terminal_writer
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
@@ -51,6 +52,8 @@ def ask(context: CommandContext, question: Question) -> None:
     finally:
         turn = _turn(question, reply)
         notes = [*question.prepared.notes, *_alternatives(question, turn)]
+        if context.options.show is not None and reply is not None and not reply.choices[0].logprobs:
+            notes.append(NO_PROBABILITIES)
         kept = _kept(context, question, turn) if turn else None
         drawn = reply if question.begun is None else _rest(reply, question.begun)
         writer.finish(drawn, turn.messages if turn else (), notes, kept)
@@ -145,7 +148,10 @@ def _alternatives(question: Question, turn: Turn | None) -> list[str]:
 def _writer(context: CommandContext, question: Question) -> Writer:
     """Return the writer for what the shell is seen through."""
     typed = question.options.returns is not None
+    shaded = context.options.show is not None
     if not has_pages(context.shell):
+        if shaded:
+            return ShadedTerminalWriter(sys.stdout.write)
         return ValueTerminalWriter(sys.stdout.write) if typed else make_terminal_writer()
     config = context.session.config
     publish = context.shell.display_pub.publish
@@ -162,7 +168,8 @@ def _writer(context: CommandContext, question: Question) -> Writer:
             data = {"text/plain": harmless(f"[{line}]")}
             publish(data=data, metadata={NAMESPACE: metadata | kept})
 
-        return (ValueTerminalWriter if typed else TerminalWriter)(sys.stdout.write, end_with)
+        kind = ShadedTerminalWriter if shaded else TerminalWriter
+        return (ValueTerminalWriter if typed else kind)(sys.stdout.write, end_with)
     markdown = config.output_format == "markdown"
     if config.output_format == "auto":
         markdown = "VSCODE_PID" in os.environ
@@ -173,6 +180,7 @@ def _writer(context: CommandContext, question: Question) -> Writer:
         markdown=markdown,
         metadata=metadata,
         typed=typed,
+        shaded=shaded,
         live=how == "updates",
         latex=not is_console(context.shell),  # qtconsole would set it instead of the text
     )

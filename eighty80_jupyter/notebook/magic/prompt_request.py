@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.conversation.turn import Turn
     from eighty80_jupyter.notebook.commands.context import CommandContext
 
+_ALTERNATIVES = 5  # what else was likely, for each token of --show probabilities
 GO_ON = "Continue exactly where you stopped, without repeating anything."
 # Each says which turn is answered; there can be only one.
 _PLACES = ("once", "again", "retry", "continue")
@@ -113,8 +114,18 @@ def _turn_options(context: CommandContext) -> TurnOptions:
         parallel_tool_calls=line.parallel_tools if says_how else None,
         returns=_returns(line),
         cells=False if line.no_cells else ALL if line.cells == "" else line.cells,
-        parameters=line.parameters,
+        parameters=_parameters(line),
     )
+
+
+def _parameters(line: LineOptions) -> Mapping[str, Any]:
+    """Return the parameters that a line asks with. Raises UsageError."""
+    if line.show is None:
+        return line.parameters
+    if line.returns is not None or line.choices is not None:
+        typed = "--returns" if line.returns is not None else "--choices"
+        raise UsageError(f"--show shades the text of an answer, so it does not go with {typed}")
+    return {"logprobs": True, "top_logprobs": _ALTERNATIVES, **line.parameters}
 
 
 def _returns(line: LineOptions) -> Any:

@@ -26,7 +26,7 @@ from eighty80_jupyter.api.extra import extra_of, merged
 from eighty80_jupyter.api.reply import Usage
 from eighty80_jupyter.wire.error_bodies import is_error
 from eighty80_jupyter.wire.reading.answer_text import AnswerText
-from eighty80_jupyter.wire.reading.joining import JoinedText, clean
+from eighty80_jupyter.wire.reading.joining import JoinedText, clean, tokens_without_words
 from eighty80_jupyter.wire.reading.shapes import (
     calls_of,
     content_of,
@@ -59,6 +59,7 @@ class ChunkDecoder:
         "_by_deltas",
         "_calls",
         "_extras",
+        "_logprobs",
         "_model",
         "_texts",
         "_usage",
@@ -90,6 +91,7 @@ class ChunkDecoder:
         self._calls: dict[int, Calls] = {}
         self._texts: dict[Place, JoinedText] = {}
         self._extras: dict[tuple[int, int | None], list[Any]] = {}
+        self._logprobs: dict[int, list[dict[str, Any]]] = {}  # whole: a key may span tokens
         self._model = ""
         self._usage: Any = None
         self._brought = 0
@@ -139,6 +141,9 @@ class ChunkDecoder:
         for (index, call), pieces in self._extras.items():
             deltas.append(ExtraDelta(index, clean(_merged(pieces), self.words), call))
         self._extras.clear()
+        for index, entries in self._logprobs.items():
+            deltas.append(LogprobsDelta(index, tokens_without_words(entries, self.words)))
+        self._logprobs.clear()
 
     def answer(self, index: int) -> AnswerText:
         """Return the text of a choice."""
@@ -174,7 +179,7 @@ class ChunkDecoder:
             if entries:
                 self._brought += 1
                 self.size += sum(len(str(entry)) for entry in entries)
-                deltas.append(LogprobsDelta(index, clean(entries, self.words)))
+                self._logprobs.setdefault(index, []).extend(entries)
         reason = choice.get("finish_reason")
         if reason and type(reason) is str:
             self.ended.add(index)

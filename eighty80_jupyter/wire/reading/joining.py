@@ -52,6 +52,29 @@ class JoinedText:
         return text[: len(text) - begun]
 
 
+def tokens_without_words(
+    tokens: Sequence[dict[str, Any]], words: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return entries of `logprobs` with the words cut out, also where one spans several tokens.
+
+    What stands in the tokens of a word beside it goes with them: their bytes, and what else was
+    likely in their place.
+    """
+    cleaned: list[dict[str, Any]] = clean(list(tokens), words)
+    texts = [text if isinstance(text := one.get("token"), str) else "" for one in tokens]
+    whole = "".join(texts)
+    for word in words:
+        begin = whole.find(word)
+        while begin >= 0:
+            end, at = begin + len(word), 0
+            for number, text in enumerate(texts):
+                if at < end and at + len(text) > begin:
+                    cleaned[number] = {"token": REDACTED if at <= begin else ""}
+                at += len(text)
+            begin = whole.find(word, end)
+    return cleaned
+
+
 def without_words(text: str, words: Sequence[str]) -> str:
     """Return a text with the secret words cut out."""
     for word in words:

@@ -76,6 +76,7 @@ def test_completes(kernel: KernelSession, code: str, found: list[str]) -> None:
             "%%chat --s",
             [
                 "--system",
+                "--show",
                 "--samples",
                 "--strict",
                 "--seed",
