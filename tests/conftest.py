@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, settings
 from eighty80_jupyter.session import loop_thread
 from eighty80_jupyter.storage import journal
 from tests.support.environment import jupyter_variables, project_variables
+from tests.support.reports import escaped
 from tests.support.scripted import ScriptedServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from tests.support.kernel import KernelSession
 
@@ -42,6 +43,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("browser")
             item.add_marker(pytest.mark.timeout(300))
     items.sort(key=lambda item: BROWSER in item.path.parents)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """Make each report fit to pass between the processes of pytest-xdist."""
+    return escaped((yield))
 
 
 @pytest.fixture(scope="session", name="jupyter_home")

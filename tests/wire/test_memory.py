@@ -1,4 +1,4 @@
-"""A million chunks cost a million times what one costs, and no more memory than their text."""
+"""Many chunks cost as many times what one costs, and no more memory than their text."""
 
 from __future__ import annotations
 
@@ -27,20 +27,19 @@ def feed(state: Snapshot, reader: ReplyReader, thousands: int, events: bytes = T
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)  # counting the memory makes it slow
 def test_memory_grows_with_the_text_only() -> None:
-    """A million chunks take less than three times their text and 10 MB, snapshot and all."""
+    """A quarter of a million chunks take at most four times their text and 1 MB, in all."""
     state, reader = Snapshot(), ReplyReader(ENDPOINT)
     tracemalloc.start()
     try:
-        feed(state, reader, 1000)
+        feed(state, reader, 250)
         text = state.to_reply(seconds=0.0, parameters={}).text
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert text == TEXT * 1000
+    assert text == TEXT * 250
     print(f"peak {peak / 1e6:.1f} MB for {len(text) / 1e6:.1f} MB of text")
-    assert peak < 3 * len(text) + 10e6
+    assert peak < 4 * len(text) + 1e6
 
 
 @pytest.mark.slow
@@ -53,24 +52,24 @@ def test_arguments_and_thoughts_grow_no_faster() -> None:
     state, reader = Snapshot(), ReplyReader(ENDPOINT)
     tracemalloc.start()
     try:
-        feed(state, reader, 50, both)
+        feed(state, reader, 20, both)
         choice = state.to_reply(seconds=0.0, parameters={}).choices[0]
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert choice.reasoning == choice.tool_calls[0].arguments == "abcd" * 50_000
-    assert peak < 3 * 400_000 + 5e6
+    assert choice.reasoning == choice.tool_calls[0].arguments == "abcd" * 20_000
+    assert peak < 3 * 160_000 + 2e6
 
 
 @pytest.mark.slow
 def test_the_time_of_a_chunk_stays_the_same() -> None:
-    """The last hundred thousand of a million chunks take no longer than the first."""
+    """The last chunks of half a million take no longer than the first."""
     state, reader = Snapshot(), ReplyReader(ENDPOINT)
     seconds = []
     for _ in range(10):
         start = time.process_time()
-        feed(state, reader, 100)
+        feed(state, reader, 50)
         seconds.append(time.process_time() - start)
-    print("µs a chunk: " + " ".join(f"{s * 10:.2f}" for s in seconds))
+    print("µs a chunk: " + " ".join(f"{s * 20:.2f}" for s in seconds))
     assert min(seconds[5:]) < 3 * min(seconds[:5])
-    assert len(state.to_reply(seconds=0.0, parameters={}).text) == len(TEXT) * 1000
+    assert len(state.to_reply(seconds=0.0, parameters={}).text) == len(TEXT) * 500

@@ -212,37 +212,37 @@ def test_every_pattern_is_tested() -> None:
 
 
 HOSTILE = {
-    "letters": "a" * 10**7,
-    "prose": "The quick brown fox, and so on. " * 312_500,
-    "numbers": "1234.5678,abc,2024-01-01\n" * 400_000,
-    "base64": base64.b64encode(bytes(range(256)) * 29_000).decode(),
-    "jwt": "eyJ" * 3_300_000,
-    "jwt_dots": "eyJaaaaaaaaaaaa." * 600_000,
-    "jwt_dashes": "-eyJ" * 2_500_000,
-    "pem": "-----BEGIN PRIVATE KEY-----" * 370_000,
-    "pem_body": "-----BEGIN PRIVATE KEY-----\n" + "A\n" * 5_000_000,
-    "addresses": "://a:b" * 1_600_000,
-    "passwords": ("://a:" + "b" * 300) * 32_000,
-    "sk": "sk-a-" * 2_000_000,
-    "telegram": "1234567890:AA" * 750_000,
-    "assigned": "api_key=" * 1_250_000,
-    "bearer": "Bearer " * 1_400_000,
-    "literals": "password = '" * 900_000,
-    "literal_escapes": "secret='" + "\\'" * 5_000_000,
-    "annotations": "token: " + "a, " * 3_000_000,
-    "cookies": "cookie: a=b; " * 800_000,
-    "settings": "a: b\npassword: cccccc\n" * 450_000,
-    "parameters": "host=a password=b " * 550_000,
-    "words": " ".join(w for p in PATTERNS for w in p.words) * 15_000,
+    "letters": "a" * 10**6,
+    "prose": "The quick brown fox, and so on. " * 31_250,
+    "numbers": "1234.5678,abc,2024-01-01\n" * 40_000,
+    "base64": base64.b64encode(bytes(range(256)) * 2_900).decode(),
+    "jwt": "eyJ" * 330_000,
+    "jwt_dots": "eyJaaaaaaaaaaaa." * 60_000,
+    "jwt_dashes": "-eyJ" * 250_000,
+    "pem": "-----BEGIN PRIVATE KEY-----" * 37_000,
+    "pem_body": "-----BEGIN PRIVATE KEY-----\n" + "A\n" * 500_000,
+    "addresses": "://a:b" * 160_000,
+    "passwords": ("://a:" + "b" * 300) * 3_200,
+    "sk": "sk-a-" * 200_000,
+    "telegram": "1234567890:AA" * 75_000,
+    "assigned": "api_key=" * 125_000,
+    "bearer": "Bearer " * 140_000,
+    "literals": "password = '" * 90_000,
+    "literal_escapes": "secret='" + "\\'" * 500_000,
+    "annotations": "token: " + "a, " * 300_000,
+    "cookies": "cookie: a=b; " * 80_000,
+    "settings": "a: b\npassword: cccccc\n" * 45_000,
+    "parameters": "host=a password=b " * 55_000,
+    "words": " ".join(w for p in PATTERNS for w in p.words) * 1_500,
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_time(name: str) -> None:
-    """Ten megabytes take a few seconds at most, whatever they are: the time is linear."""
-    text = HOSTILE[name][: 10**7]
+    """A megabyte takes a second or two, whatever it is: squared, it would be half a minute."""
+    text = HOSTILE[name][: 10**6]
     redactor = Redactor({f"KEY_{n}": word(40) for n in range(20)})
     started = time.process_time()
     redactor.redact(text)
-    assert time.process_time() - started < 60
+    assert time.process_time() - started < 12
