@@ -22,10 +22,10 @@ lab: install-demo
 test: install-dev
 	@tools/install_browser.sh
 	@$(MAKE) --no-print-directory check docs
-	$(BIN)/pytest
+	$(BIN)/pytest -n logical --dist loadfile
 
 quick: check
-	$(BIN)/pytest -m "not browser and not real and not slow" -n auto -q
+	$(BIN)/pytest -m "not browser and not real and not slow" -n logical --dist loadfile -q
 
 check: install-dev
 	$(BIN)/ruff check

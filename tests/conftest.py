@@ -37,7 +37,7 @@ settings.load_profile("patient")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the browser's tests last: while it is open, `asyncio.run` fails in the main thread."""
+    """Run the browser's tests last: what the others find is found sooner."""
     for item in items:
         if BROWSER in item.path.parents:
             item.add_marker("browser")

@@ -1,4 +1,7 @@
-"""One Jupyter server of each kind and one browser for the session, one page for each test."""
+"""One Jupyter server of each kind for the session, one browser a file, one page for each test.
+
+While the browser is open, `asyncio.run` fails in the main thread: it must not outlast its tests.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 API_KEY = "key-of-the-browser-tests"
 
 
-@pytest.fixture(scope="session", name="browser")
+@pytest.fixture(scope="module", name="browser")
 def _browser() -> Iterator[Browser]:
     """Give one Chromium; without one the tests are skipped, but in CI they fail."""
     expect.set_options(timeout=60_000)  # its own 5 seconds are too few where others work too
