@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from traitlets import (
@@ -122,6 +122,32 @@ class FieldsTrait(TraitType[Any, Any]):
         return request_parameters.json_object(str(self.name), s)
 
 
+class PresetTrait(TraitType[Any, Any]):
+    """The name of a preset; a session refuses those that it does not know."""
+
+    allow_none = True
+    default_value = None
+    info_text = "the name of a preset"
+
+    def validate(self, obj: HasTraits, value: Any) -> str | None:
+        """Return the name, or raise SettingError."""
+        if value is not None and not isinstance(value, str):
+            raise SettingError(
+                f"preset must be a name, or None; got {request_parameters.shown(value)}"
+            )
+        find = getattr(obj, "find_preset", None)
+        if value and find is not None:
+            try:
+                find(value)
+            except UsageError as error:
+                raise SettingError(str(error)) from None
+        return value or None
+
+    def from_string(self, s: str) -> str | None:
+        """Return the name that a command line's text means."""
+        return None if s == "None" else s
+
+
 class CellsTrait(TraitType[Any, Any]):
     """Which cells of the notebook are sent along: True is all, False none."""
 
@@ -228,6 +254,16 @@ class ChatConfig(Configurable):
     ).tag(config=True)
     system_role = CaselessStrEnum(
         ["system", "developer"], "system", help="the role in which the instruction message is sent"
+    ).tag(config=True)
+    preset = PresetTrait(
+        help="the preset that this kernel follows (--preset): it sets instruction, tools and "
+        "parameters; None: none, and they are as before"
+    ).tag(config=True)
+    presets = Dict(
+        key_trait=Unicode(),
+        value_trait=Dict(),
+        help='presets besides those of --preset-save: {"reviewer": {"system": "...", '
+        '"temperature": 0.2, "tools": "all"}}',
     ).tag(config=True)
     field_tokens = Integer(
         1000, min=20, help="the most that one {{field}} of a prompt takes, in estimated tokens"
@@ -398,8 +434,14 @@ class ChatConfig(Configurable):
         "answer; False: leave the text as it is",
     ).tag(config=True)
 
+    # Set by a session: finds a preset, or raises UsageError.
+    find_preset: Callable[[str], Any] | None = None
+
     def __setattr__(self, name: str, value: Any) -> None:
         # traitlets sets attributes of its own, such as `notify_change` while it holds the news.
+        if name == "find_preset":
+            object.__setattr__(self, name, value)
+            return
         if not (name.startswith("_") or self.has_trait(name) or hasattr(Configurable, name)):
             raise SettingError(
                 request_parameters.unknown("setting", name, self.trait_names(config=True))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter import loading
 from eighty80_jupyter.config import ChatConfig
+from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.running_cell import running_cell
 from eighty80_jupyter.notebook.run_cells import run_cells_of
 
@@ -61,6 +62,10 @@ def session_of(shell: InteractiveShell) -> Session:
             shell.events.register("pre_run_cell", lambda _info: _forget_cell(shell))
             session.answered = lambda turn: _python_turns(shell, session_of(shell)).add(turn)
         setattr(shell, _SESSION, session)
+        try:
+            session.presets.begin()
+        except UsageError as error:
+            session.say(str(error))
     return session
 
 

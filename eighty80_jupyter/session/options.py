@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from eighty80_jupyter.api.request_parameters import PARAMETERS
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.storage.presets import Preset
 from eighty80_jupyter.tools.rounds import Confirmer
 from eighty80_jupyter.tools.toolbox import Tool
 from eighty80_jupyter.turns.request import Place
@@ -36,7 +37,19 @@ class TurnOptions:
     confirmer: Confirmer | None = None
     returns: Any = None
     cells: str | bool | None = None
+    preset: str | Preset | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def turn_system(self) -> str | None:
+        """The instruction of the preset, for this turn alone; None where there is another."""
+        own = self.preset if isinstance(self.preset, Preset) else None
+        return own.system if own is not None and self.system is None else None
+
+    @property
+    def base_url(self) -> str | None:
+        """The address of the preset, for this turn alone."""
+        return self.preset.base_url if isinstance(self.preset, Preset) else None
 
     @property
     def turn_place(self) -> Place:

@@ -64,7 +64,7 @@ class RequestBuilder:
         system = self.instruction(options)
         values = self.parameters(options.parameters)
         offer = self.offer(options)
-        endpoint = self.endpoint()
+        endpoint = self.endpoint(options.base_url)
         return Request(
             prompt=Message("user", prepared.content),
             parameters=request_parameters.body_fields(values),
@@ -74,6 +74,7 @@ class RequestBuilder:
             system=self._config.system,
             system_role=self._config.system_role,
             instruction=system,
+            turn_instruction=options.turn_system,
             has_data=prepared.has_data,
             source=prepared.source,
             place=options.turn_place,
@@ -200,7 +201,7 @@ class RequestBuilder:
         from eighty80_jupyter.structured.shape import shape_of  # noqa: PLC0415  # the same
 
         shape = shape_of(options.returns, self.namespace)
-        server = self.address, str(values["model"])
+        server = self._address_of(options), str(values["model"])
         wanted = self._config.structured
         first = self._modes.get(server, MODES[0]) if wanted == "auto" else wanted
         modes = MODES[MODES.index(first) :] if wanted == "auto" else (first,)
@@ -244,6 +245,7 @@ class RequestBuilder:
         before = head(
             conversation,
             instruction=self.instruction(options),
+            turn_instruction=options.turn_system,
             system=self._config.system,
             system_role=self._config.system_role,
             has_data=prepared.has_data,
@@ -255,16 +257,20 @@ class RequestBuilder:
             return ""
 
         # No endpoint: a preview needs no key.
-        limits = self._limits(self.address, self.parameters(options.parameters))
-        context = make_context(conversation, place, limits, nobody, self.address)
+        address = self._address_of(options)
+        limits = self._limits(address, self.parameters(options.parameters))
+        context = make_context(conversation, place, limits, nobody, address)
         messages = context.preview(before, [Message("user", prepared.content)])
         return Outgoing(messages, context.note)
 
-    def endpoint(self) -> Endpoint:
-        """Return where requests go, with the key. Raises UsageError, MissingKeyError."""
+    def endpoint(self, url: str | None = None) -> Endpoint:
+        """Return where requests go, with the key; `url` is another address than the settings'.
+
+        Raises UsageError, MissingKeyError.
+        """
         try:
             return resolve(
-                url=self._config.base_url,
+                url=url or self._config.base_url,
                 key=self._config.api_key,
                 environ=self._environ,
                 allow_insecure=self._config.allow_insecure_http,
@@ -275,7 +281,10 @@ class RequestBuilder:
         except MissingKeyError as error:
             if not self._config.replay:
                 raise
-            return Endpoint(url=self.address, missing_key=error)
+            return Endpoint(url=url or self.address, missing_key=error)
+
+    def _address_of(self, options: TurnOptions) -> str:
+        return options.base_url or self.address
 
     @property
     def address(self) -> str:

@@ -22,6 +22,7 @@ from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.prompt.describe.registry import Registry
 from eighty80_jupyter.session.embedded import Embedded
 from eighty80_jupyter.session.options import TurnOptions, lists_options
+from eighty80_jupyter.session.presets import Presets
 from eighty80_jupyter.session.records import Records
 from eighty80_jupyter.session.request_builder import RequestBuilder
 from eighty80_jupyter.session.running import Listener, Turns
@@ -52,9 +53,10 @@ class Session:
     `session[name]` another; `last` is the latest reply, `asked` has the ids of the turns that were
     asked here, `on_page` of those that a page keeps, `in_cells` the replies that stand in the
     outputs of cells: by the cell, then by the turn. `requests` makes what a turn is given out of
-    the settings, `records` writes requests down and answers them from a record. `namespace` holds
-    the variables that prompts can name, those of the notebook; None leaves `{{...}}` alone. `tools`
-    holds the tools that a turn can offer; `@session.tool` adds a function. `confirmer` asks the
+    the settings, `presets` finds sets of them by name, `records` writes requests down and answers
+    them from a record. `namespace` holds the variables that prompts can name, those of the
+    notebook; None leaves `{{...}}` alone. `tools` holds the tools that a turn can offer;
+    `@session.tool` adds a function. `confirmer` asks the
     user before a call; None: what must be asked about is refused. `open_panel` makes what `panel`
     returns, `say` shows a dim line, `answered` shows a turn of `ask` that nobody listened to,
     `running_cell` names this run of the cell that runs; the notebook room sets them.
@@ -81,6 +83,7 @@ class Session:
         self.records = Records(
             self.config, secrets=lambda: self.secrets, redact=self.requests.scrubbed
         )
+        self.presets = Presets(self.config)
         self._turns = Turns(self.conversations, self.records, self._learn)
         self._embedded = Embedded(self.config)
         self._models: dict[str, list[Model]] = {}
@@ -179,7 +182,8 @@ class Session:
         `Literal`, bool, int, float, str, a date, `list[...]`, a union, a JSON Schema, a dictionary
         such as {"label": ["bug", "feature"], "score": float}, a list of choices, or a text:
         "label: bug|feature, score: float". `cells` sends cells of the notebook along: True or
-        "all", "above", or their numbers ("3-7"); False: none; None: what `config.cells` says. With
+        "all", "above", or their numbers ("3-7"); False: none; None: what `config.cells` says.
+        `preset` names a set of these options, which holds for this turn below the others. With
         tools there are two parameters more: `tool_choice`
         ("auto", "none", "required" or a name) and `parallel_tool_calls`.
 
@@ -270,6 +274,7 @@ class Session:
         """Return a turn that is ready to begin, and what runs its tools."""
         self._set_autosave()  # a configuration file may have set it
         self._embedded.check()
+        options = self.presets.applied(options)
         conversation = self.conversation if options.conversation is None else options.conversation
         if isinstance(conversation, str):
             conversation = self.conversations[conversation]

@@ -46,7 +46,8 @@ class Request:
     """Everything that a turn needs besides the conversation.
 
     `parameters` are the fields of the body but for the messages, `system` the instruction where
-    the conversation has none, `instruction` a new one that takes its place from this turn on.
+    the conversation has none, `instruction` a new one that takes its place from this turn on,
+    `turn_instruction` one that does so for this turn alone.
     `has_data` tells whether blocks of data stand in the prompt, `source` is the prompt as typed,
     `context` says what happens where the model takes less than all. `offer` are the tools that the
     model may call; None: it gets none. `known_tools` are those that earlier turns may have offered,
@@ -63,6 +64,7 @@ class Request:
     system: str | None = None
     system_role: InstructionRole = "system"
     instruction: str | None = None
+    turn_instruction: str | None = None
     has_data: bool = False
     source: str = ""
     place: Place = Place()

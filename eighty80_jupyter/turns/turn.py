@@ -53,12 +53,14 @@ def head(
     has_data: bool,
     place: Place,
     form: str = "",
+    turn_instruction: str | None = None,
 ) -> list[Message]:
     """Return the instruction message that stands before all others, or nothing.
 
     The parameters are those of a `Request`; `form` says of what form the answer shall be.
     """
     own = conversation.system if instruction is None and place.history else instruction
+    own = own if turn_instruction is None else turn_instruction
     texts = [own if own is not None else system]
     if has_data or (place.history and conversation.has_data):
         texts.append(DATA_NOTE)
@@ -186,6 +188,7 @@ async def _round(
     before = head(
         running.conversation,
         instruction=request.instruction,
+        turn_instruction=request.turn_instruction,
         system=request.system,
         system_role=request.system_role,
         has_data=request.has_data,

@@ -26,6 +26,7 @@ def jupyter_variables(home: Path) -> dict[str, str]:
         "JUPYTER_RUNTIME_DIR": home / "runtime",
         "JUPYTERLAB_SETTINGS_DIR": home / "lab" / "settings",
         "JUPYTERLAB_WORKSPACES_DIR": home / "lab" / "workspaces",
+        "XDG_CONFIG_HOME": home / "user-config",
     }
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from eighty80_jupyter.notebook.commands import branch, code, correct, keep, see, settings
+from eighty80_jupyter.notebook.commands import branch, code, correct, keep, presets, see, settings
 from eighty80_jupyter.notebook.commands.context import CommandContext
 
 Command = Callable[[CommandContext, Any], None]
@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "local": settings.local,
         "key": settings.key,
         "set": settings.change,
+        "preset_save": presets.save,
         "load": keep.load,
         "restore": keep.restore,
         "recover": keep.recover,

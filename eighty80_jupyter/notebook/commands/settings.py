@@ -79,10 +79,21 @@ def change(context: CommandContext, texts: Mapping[str, str]) -> None:
             )
     try:
         config.update_config(Config({type(config).__name__: values}))
+        if "preset" in values:  # what stands beside it on the line wins
+            rest = {name: value for name, value in values.items() if name != "preset"}
+            config.update_config(Config({type(config).__name__: rest}))
     except TraitError as error:
         raise UsageError(" ".join(str(error).split())) from None
     for name in values:
         context.say(f"{name} = {_shown(config, name)}")
+    if values.get("preset") is not None:
+        preset = context.session.presets.find(config.preset or "")
+        context.say(f"It sets {preset}.")
+        if preset.system is not None and context.conversation.system is not None:
+            context.say(
+                f"The conversation {context.conversation.name} has an instruction of its own (-s), "
+                "which counts there."
+            )
 
 
 def changed(config: ChatConfig) -> list[str]:

@@ -14,17 +14,16 @@ STATIC = Path(__file__).parent / "extension" / "static" / "table.js"
 
 
 def option_table() -> dict[str, str]:
-    """Return what follows each option, long and short.
+    """Return the options without their dashes, with spaces between them, by what follows them.
 
     "" is nothing, "v" a value, "p" pairs NAME=VALUE, and "?" a value or none: after it stands the
     pattern that the value must match, if there is one.
     """
-    return {
-        flag: _follows(option)
-        for option in OPTIONS.values()
-        for flag in (option.short, option.long)
-        if flag
-    }
+    table: dict[str, list[str]] = {}
+    for option in sorted(OPTIONS.values(), key=lambda option: option.name):
+        names = [flag.lstrip("-") for flag in (option.short, option.long) if flag]
+        table.setdefault(_follows(option), []).extend(names)
+    return {follows: " ".join(names) for follows, names in sorted(table.items())}
 
 
 def _follows(option: Option) -> str:
@@ -37,10 +36,8 @@ def _follows(option: Option) -> str:
 
 def static_table() -> str:
     """Return the module that the page reads where no kernel has told it more."""
-    table = {"names": ["chat"], "options": dict(sorted(option_table().items()))}
-    return (
-        f"// Written by eighty80_jupyter.notebook.lab.table\nexport default {json.dumps(table)};\n"
-    )
+    rows = [f"  {json.dumps(key)}: {json.dumps(names)},\n" for key, names in option_table().items()]
+    return f"// Written by notebook.lab.table\nexport default {{\n{''.join(rows)}}};\n"
 
 
 if __name__ == "__main__":

@@ -64,6 +64,11 @@ def _on_the_line(session: Session, line: str, namespace: Iterable[str]) -> Simpl
         case "tool":
             choices = ("auto", "none", "required")
             found = [*session.tools, *(("all",) if option is OPTIONS["tools"] else choices)]
+        case "preset":
+            found = map(quote, session.presets.names())
+        case "setting" if word.startswith("preset="):
+            word = word.removeprefix("preset=")
+            found = map(quote, session.presets.names())
         case "conversation":
             found = map(quote, session.conversations)
         case "setting":

@@ -17,7 +17,7 @@ from eighty80_jupyter.prompt.run_cells import WHICH
 # The headings of the manual, in its order.
 Group = Literal["ask", "rows", "parameters", "see", "correct", "branch", "notebook", "keep", "set"]
 # What Tab offers for the value.
-Takes = Literal["", "conversation", "kind", "model", "setting", "tool", "variable"]
+Takes = Literal["", "conversation", "kind", "model", "preset", "setting", "tool", "variable"]
 
 NUMBER = r"[0-9]+"
 RANGE = r"[0-9]+(?:-[0-9]*)?"
@@ -125,6 +125,12 @@ class LineOptions:
         "ask",
         "have the model answer with one of these; one that holds a comma stands in quotes",
         metavar="A,B,...",
+    )
+    preset: str | None = _option(
+        "ask",
+        "ask with what this preset sets: instruction, parameters, model, tools",
+        metavar="NAME",
+        takes="preset",
     )
     cells: str | None = _option(
         "ask",
@@ -306,6 +312,13 @@ class LineOptions:
         alone=True,
         pairs=True,
         takes="setting",
+    )
+    preset_save: str | None = _option(
+        "set",
+        "save what is set, and what stands on the line, as a preset",
+        metavar="NAME",
+        alone=True,
+        takes="preset",
     )
     # Found again
     load: str | None = _option(

@@ -12,6 +12,7 @@ from eighty80_jupyter.notebook.commands.calling import calling_names
 from eighty80_jupyter.notebook.commands.context import CommandContext
 from eighty80_jupyter.notebook.commands.correction import show_correction
 from eighty80_jupyter.notebook.commands.keep import check_files
+from eighty80_jupyter.notebook.commands.presets import SAVED
 from eighty80_jupyter.notebook.commands.registry import act
 from eighty80_jupyter.notebook.commands.see import where
 from eighty80_jupyter.notebook.line.manual import manual
@@ -88,7 +89,7 @@ class ChatMagic:
             self._ask(
                 context, prompt, 1 if cell is None else 2 + len(cell) - len(cell.lstrip("\n"))
             )
-        elif options.system is not None:
+        elif options.system is not None and options.preset_save is None:
             self._act(context)
             context.conversation.system = instruction(context)
             context.note("The instruction message is set." if options.system else "It is removed.")
@@ -153,10 +154,14 @@ def _check(options: LineOptions, *, asks: bool) -> None:
             wanted = " or ".join(OPTIONS[other].long for other in others)
             raise UsageError(f"{OPTIONS[name].long} goes with {wanted}")
     needy = [name for name in given if not OPTIONS[name].alone]
+    if options.preset_save is not None:
+        needy = [n for n in needy if not (OPTIONS[n].parameter or n in SAVED)]
     if not asks and needy and needy != ["system"]:
         them = ", ".join(OPTIONS[name].long for name in needy)
         settings = all(OPTIONS[name].parameter for name in needy)
         more = ", or keep it with %chat --set NAME=VALUE" if settings else ""
+        if needy == ["preset"]:
+            more = f", or keep it with %chat --set preset={options.preset}"
         raise UsageError(f"there is no prompt for {them}; write one after it{more}")
     if asks and options.code is not None and options.code != OPTIONS["code"].implied:
         raise UsageError(

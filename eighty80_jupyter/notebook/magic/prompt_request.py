@@ -105,7 +105,8 @@ def _turn_options(context: CommandContext) -> TurnOptions:
         raise UsageError("--parallel-tools and --no-parallel-tools do not go together")
     tools: Tools | None = ",".join(line.tools) or None
     says_how = line.parallel_tools or line.no_parallel_tools
-    return TurnOptions(
+    options = TurnOptions(
+        preset=line.preset,
         system=instruction(context),
         allow_secrets=line.allow_secrets,
         stream=False if line.no_stream else None,
@@ -116,6 +117,7 @@ def _turn_options(context: CommandContext) -> TurnOptions:
         cells=False if line.no_cells else ALL if line.cells == "" else line.cells,
         parameters=_parameters(line),
     )
+    return context.session.presets.applied(options)
 
 
 def _parameters(line: LineOptions) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from ipywidgets import Button, Dropdown, HBox, Text, VBox
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.panel.widgets import Setting
+from eighty80_jupyter.session.presets import what_is_set
 from eighty80_jupyter.storage import store
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.session.session import Session
 
 _DELETE = "Delete"
+_NO_PRESET = "none"
 
 
 class ConversationBar(HBox):  # type: ignore[misc]  # untyped
@@ -98,6 +100,17 @@ class ConversationMenu(VBox):  # type: ignore[misc]  # untyped
         self.path.add_class("e80-grow")
         self.name = Text(description="name", placeholder="another name for this conversation")
         self.name.add_class("e80-grow")
+        self.preset = Dropdown(
+            options=[(_NO_PRESET, "")],
+            description="preset",
+            tooltip="A named set of instruction, parameters and tools, for this kernel",
+        )
+        self.preset.observe(self._follow_preset, "value")
+        self._setting = Setting()
+        self.preset_name = Text(
+            description="save as", placeholder="a name for what is set now", continuous_update=False
+        )
+        self.preset_name.add_class("e80-grow")
         self._asked: tuple[Conversation, int] | None = None  # what the next click deletes
         self.buttons = {
             "Retry": _button("Retry", "Ask the last prompt again", lambda: act(actions.retry)),
@@ -119,6 +132,11 @@ class ConversationMenu(VBox):  # type: ignore[misc]  # untyped
                 "Take this conversation away; the notebook and saved files stay as they are",
                 lambda: act(self._delete),
             ),
+            "Preset": _button(
+                "Save preset",
+                "Keep instruction, parameters and tools under that name",
+                lambda: act(self._save_preset),
+            ),
             "Save": self._file_button("Save", "Save the conversation to this file", self._save),
             "Load": self._file_button(
                 "Load", "Go on with the conversation in this file", self._load
@@ -132,7 +150,8 @@ class ConversationMenu(VBox):  # type: ignore[misc]  # untyped
         whole = [self.buttons[name] for name in ("Retry", "Fork", "Insert")]
         files = [self.buttons[name] for name in ("Save", "Load", "Export")]
         naming = [self.buttons[name] for name in ("Rename", "Delete")]
-        rows = HBox(whole), HBox([self.name, *naming]), HBox([self.path, *files])
+        presets = [self.preset, self.preset_name, self.buttons["Preset"]]
+        rows = HBox(whole), HBox([self.name, *naming]), HBox([self.path, *files]), HBox(presets)
         for row in rows:
             row.add_class("e80-row")
         super().__init__(rows)
@@ -143,6 +162,7 @@ class ConversationMenu(VBox):  # type: ignore[misc]  # untyped
     def turn(self) -> None:
         """Open the menu, or close it up."""
         if self.layout.display == "none":
+            self._list_presets()
             self.layout.display = None
         else:
             self.close_up()
@@ -156,6 +176,38 @@ class ConversationMenu(VBox):  # type: ignore[misc]  # untyped
         """Ask anew before a conversation is deleted that has changed since, or is another one."""
         if self._asked != self._at_stake():
             self._ask_to_delete(None)
+        self._list_presets()
+
+    def _list_presets(self) -> None:
+        """Show the presets that there are, and the one that is set."""
+        names, chosen = self._session.presets.names(), self._session.config.preset or ""
+        names += [chosen] if chosen and chosen not in names else []
+        options = ((_NO_PRESET, ""), *((name, name) for name in names))
+        with self._setting.values(), self.preset.hold_sync():
+            if self.preset.options != options:
+                self.preset.options = options
+            self.preset.value = chosen
+
+    def _follow_preset(self, change: Any) -> None:
+        if self._setting.active:
+            return
+        name = change["new"] or None
+
+        def choose() -> None:
+            self._session.config.preset = name
+            preset = self._session.presets.find(name) if name else "as it was before"
+            self._say(f"Preset: {preset}." if name else f"No preset: {preset}.")
+
+        self._actions.act(choose)
+        self._list_presets()
+
+    def _save_preset(self) -> None:
+        name = self.preset_name.value.strip()
+        preset = what_is_set(self._session, name)
+        path = self._session.presets.save(preset, secret=self._session.secrets)
+        self.preset_name.value = ""
+        self._list_presets()
+        self._say(f"Saved the preset {name}: {preset} ({path}).")
 
     def _rename(self) -> None:
         self._session.conversations.rename(self._session.conversation.name, self.name.value)

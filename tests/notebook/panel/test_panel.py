@@ -604,6 +604,37 @@ def test_files(open_panel: Callable[[], Browser], session: Session, tmp_path: Pa
     assert (tmp_path / "talk.md").exists()
 
 
+def test_presets(
+    open_panel: Callable[[], Browser],
+    session: Session,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """The menu saves what is set under a name, and chooses and takes back what was saved."""
+    monkeypatch.setattr("eighty80_jupyter.storage.presets.preset_folder", lambda: tmp_path)
+    browser = open_panel()
+    menu = browser.panel.menu
+    session.config.system, session.config.temperature = "Be terse.", 0.3
+    menu.buttons["Preset"].click()
+    assert "the name of a preset" in browser.last("notice")["text"]
+    menu.preset_name.value = "terse"
+    menu.buttons["Preset"].click()
+    assert "Saved the preset terse: system, temperature 0.3" in browser.last("notice")["text"]
+    session.config.system = session.config.temperature = None
+    menu.turn()
+    menu.preset.value = "terse"
+    assert browser.last("notice")["text"] == "Preset: system, temperature 0.3."
+    config: Any = session.config
+    assert (config.system, config.temperature) == ("Be terse.", 0.3)
+    (tmp_path / "terse.json").write_text("{")
+    session.config.preset = None
+    menu.refresh()
+    assert menu.preset.value == ""
+    menu.preset.value = "terse"
+    assert "is no JSON" in browser.last("notice")["text"]
+    assert (menu.preset.value, config.temperature) == ("", None)
+
+
 def test_renaming_and_deleting(
     open_panel: Callable[[], Browser], session: Session, server: ScriptedServer
 ) -> None:

@@ -1,6 +1,5 @@
 // A command, and a shortcut where it is free: the current cell becomes a prompt, and code again.
 
-import TABLE from "./table.js";
 import { head, patterns } from "./line.js";
 
 const COMMAND = "eighty80-jupyter:toggle-prompt";
@@ -9,7 +8,7 @@ const KEYS = ["Accel Shift Y"];
 export default async function make(use) {
   const { INotebookTracker } = await use("@jupyterlab/notebook");
   const { ICommandPalette } = await use("@jupyterlab/apputils");
-  const { cell: pattern } = patterns(TABLE.names);
+  const { cell: pattern } = patterns(["chat"]);
   return {
     id: "eighty80-jupyter:commands",
     description: "Turns cells into prompts and back.",

@@ -21,6 +21,15 @@ export function head(doc, pattern) {
   return 0;
 }
 
+// What follows each option, from the table: names by what follows them.
+export function byName(table) {
+  const found = {};
+  for (const [takes, names] of Object.entries(table)) {
+    for (const name of names.split(" ")) found[(name[1] ? "--" : "-") + name] = takes;
+  }
+  return found;
+}
+
 // Cut the options that `text` has from `at` on into [from, to, kind]. `table` says of each option
 // "" (takes nothing), "v" (a value), "p" (pairs NAME=VALUE) or "?" and a pattern (a value or none).
 export function options(text, at, table, comments) {

@@ -2,7 +2,7 @@
 
 import TABLE from "./table.js";
 import { colours, fields } from "./fields.js";
-import { head, options, patterns } from "./line.js";
+import { byName, head, options, patterns } from "./line.js";
 import { Kernels } from "./kernels.js";
 
 const WAIT = 600; // ms without a key before the kernel is asked
@@ -58,8 +58,8 @@ function prose(cm, languages, kernels, model) {
     }
 
     setTable(table) {
-      this.table = table ?? TABLE;
-      this.patterns = patterns(this.table.names);
+      this.options = byName(table?.options ?? TABLE);
+      this.patterns = patterns(table?.names ?? ["chat"]);
     }
 
     update(update) {
@@ -121,7 +121,7 @@ function prose(cm, languages, kernels, model) {
       const start = magic[1].length, end = magic[0].length;
       add(line, start, line.length, mark("prose"));
       add(line, start, end, mark("magic"));
-      const spans = options(line.text, end, this.table.options, first);
+      const spans = options(line.text, end, this.options, first);
       this.raw = spans.some(([from, to]) => line.text.slice(from, to) === "--raw");
       for (const [from, to, kind] of spans) add(line, from, to, mark(kind));
     }

@@ -1,0 +1,142 @@
+"""The presets that a session knows: those of the configuration and those in files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from traitlets.config import Config
+
+from eighty80_jupyter.api.request_parameters import PARAMETERS, unknown
+from eighty80_jupyter.config import ChatConfig
+from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.session.options import TurnOptions
+from eighty80_jupyter.storage.presets import (
+    Preset,
+    checked_name,
+    make_preset,
+    preset_names,
+    read_preset,
+    write_preset,
+)
+from eighty80_jupyter.wire.secret import Secrets
+
+if TYPE_CHECKING:
+    from eighty80_jupyter.session.session import Session
+
+
+def what_is_set(session: Session, name: str, more: Mapping[str, Any] | None = None) -> Preset:
+    """Return what is set in a session as a preset, `more` over it; an address only from there.
+
+    Raises UsageError where that is nothing.
+    """
+    config, own = session.config, session.conversation.system
+    values: dict[str, Any] = {key: getattr(config, key) for key in PARAMETERS}
+    values |= {"system": config.system if own is None else own, "tools": config.tools}
+    if session.is_local:
+        values["model"] = None  # it is another one elsewhere
+    values |= more or {}
+    for key in ("system", "tools"):
+        if values[key] in ("", []):
+            values[key] = None
+    if isinstance(values["system"], str):
+        values["system"] = session.requests.scrubbed(values["system"])
+    preset = make_preset(checked_name(name), values, f"the preset {name}")
+    if not preset.values:
+        raise UsageError(
+            "there is nothing to save: every setting is the default; set something first, as in "
+            f'%chat -s "Be brief." -t 0.2 --preset-save {name}'
+        )
+    return preset
+
+
+class Presets:
+    """Finds presets by their names, and has the setting `preset` set what one of them says.
+
+    What the settings were before is set again when another one is chosen, or none; what has been
+    changed since stays.
+    """
+
+    def __init__(self, config: ChatConfig) -> None:
+        self._config = config
+        self._before: dict[str, tuple[Any, Any]] = {}  # by name: what was there, what was set
+        config.find_preset = self.find
+        config.observe(self._chosen, "preset")
+
+    def names(self) -> list[str]:
+        """Return the names of all presets, sorted."""
+        return sorted({*self._config.presets, *preset_names()})
+
+    def find(self, name: str) -> Preset:
+        """Return the preset of that name; one of the configuration hides a file. Raises UsageError.
+
+        A file is read each time, so that what was changed in it counts at once.
+        """
+        own = self._config.presets
+        if name in own:
+            return make_preset(name, own[name], f"c.ChatConfig.presets[{name!r}]")
+        names = self.names()
+        if name not in names:
+            if not names:
+                raise UsageError(
+                    f"there is no preset {name!r}, nor any other; "
+                    f"%chat -s TEXT --preset-save {name} saves one"
+                )
+            raise UsageError(f"{unknown('preset', name, names)} (there are: {', '.join(names)})")
+        return read_preset(name)
+
+    def applied(self, options: TurnOptions) -> TurnOptions:
+        """Return the options of a turn with its preset below them. Raises UsageError."""
+        if not isinstance(options.preset, str):
+            return options
+        preset = self.find(options.preset)
+        parameters = dict(preset.parameters)
+        if options.returns is not None:
+            parameters.pop("response_format", None)  # the type says it
+        return replace(
+            options,
+            preset=preset,
+            tools=preset.tools if options.tools is None else options.tools,
+            parameters={**parameters, **options.parameters},
+        )
+
+    def save(self, preset: Preset, *, secret: Secrets) -> Path:
+        """Write a preset into a file, and return its path. Raises UsageError."""
+        if preset.name in self._config.presets:
+            raise UsageError(
+                f"{preset.name} is a preset of your configuration (c.ChatConfig.presets), which "
+                "would hide the file; save it under another name"
+            )
+        return write_preset(preset, secret=secret)
+
+    def begin(self) -> None:
+        """Set what the preset of a configuration file says, but what the file itself sets.
+
+        Raises UsageError, and then it is set no longer.
+        """
+        name = self._config.preset
+        if name is None or self._before:
+            return
+        try:
+            preset = self.find(name)
+        except UsageError:
+            self._config.preset = None
+            raise
+        own = self._config.config.get(type(self._config).__name__, {})
+        self._set({k: v for k, v in preset.values.items() if k not in own})
+
+    def _chosen(self, change: Any) -> None:
+        values = self.find(change["new"]).values if change["new"] is not None else {}
+        before, self._before = self._before, {}
+        for name, (was, became) in before.items():
+            if getattr(self._config, name) == became:
+                setattr(self._config, name, was)
+        self._set(values)
+
+    def _set(self, values: dict[str, Any]) -> None:
+        values = {k: None if v is False and k == "tools" else v for k, v in values.items()}
+        was = {name: getattr(self._config, name) for name in values}
+        self._config.update_config(Config({type(self._config).__name__: values}))
+        self._before = {name: (was[name], getattr(self._config, name)) for name in values}
