@@ -41,7 +41,7 @@ ENVIRONMENTS = {
     "python-3.12": Environment(python="3.12"),
     "python-3.13": Environment(python="3.13"),
     "python-3.14": Environment(python="3.14"),
-    "pandas-2": Environment(packages=("pandas<3",), tests=("tests/prompt",)),
+    "pandas-2": Environment(packages=("pandas<3", "modin"), tests=("tests/prompt", "tests/rows")),
     "ipykernel-6": Environment(
         packages=("ipykernel<7",), tests=("tests/notebook", "tests/browser")
     ),

@@ -67,7 +67,7 @@ def attach(
         else answer_columns(shape, column, list(values))
     )
     if errors is not None:
-        columns.append(Column(name=f"{column}_error", type=TEXT, values=list(errors)))
+        columns.append(Column(name=f"{column}_error", type=TEXT, values=list(errors), beside=True))
     match rows.kind:
         case "pandas" | "series" | "modin":
             return _pandas(rows, columns)
@@ -83,18 +83,20 @@ def attach(
 
 
 def _pandas(rows: Any, columns: list[Column]) -> Any:
-    pd = sys.modules["pandas"]
-    arrays = [build.pandas_array(pd, one.type, one.values) for one in columns]
+    pd, index = sys.modules["pandas"], rows.data.index
+    made = []
+    for one in columns:
+        array = build.pandas_array(pd, one.type, one.values)
+        # By its dtype and with this very index, so that pandas neither guesses types nor aligns.
+        made.append(pd.Series(array, index=index, name=one.name, dtype=array.dtype, copy=False))
     if rows.data.ndim == 1:
-        made = [
-            pd.Series(array, index=rows.data.index, name=one.name, copy=False)
-            for one, array in zip(columns, arrays, strict=True)
-        ]
         frame = made[0] if len(made) == 1 else pd.concat(made, axis=1)
     else:
         frame = rows.data.copy()
-        for one, array in zip(columns, arrays, strict=True):
-            frame[one.name] = array
+        frame.index = index
+        deeper = ("",) * (frame.columns.nlevels - 1)
+        for series in made:
+            frame[(series.name, *deeper) if deeper else series.name] = series
     if rows.kind == "modin":
         modin = sys.modules["modin.pandas"]
         return modin.Series(frame) if frame.ndim == 1 else modin.DataFrame(frame)
@@ -175,7 +177,7 @@ def _answers(columns: list[Column], column: str) -> list[Any]:
 
 
 def _dictionaries(columns: list[Column], prefix: str) -> list[dict[str, Any]]:
-    names = [one.name.removeprefix(prefix) for one in columns]
+    names = [one.name if one.beside else one.name.removeprefix(prefix) for one in columns]
     return [
         dict(zip(names, cells, strict=True))
         for cells in zip(*(one.values for one in columns), strict=True)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from eighty80_jupyter.rows.data.types import ANY, ColumnType, fits, holds_any
+from eighty80_jupyter.rows.data.types import ANY, PRECISION, SCALE, ColumnType, fits, holds_any
 
 _PANDAS = {"text": "string", "integer": "Int64", "boolean": "boolean", "number": "Float64"}
 
@@ -20,7 +20,7 @@ _PANDAS = {"text": "string", "integer": "Int64", "boolean": "boolean", "number":
 def pandas_array(pd: Any, kind: ColumnType, values: Sequence[Any]) -> Any:
     """Return an array of pandas: nullable types; lists and records as Arrow has them."""
     try:
-        return _pandas_array(pd, kind, values)
+        return _pandas_array(pd, kind, values) if all(map(fits, values)) else _objects(values)
     except (TypeError, ValueError, OverflowError):  # Arrow's own errors are such
         return _objects(values)
 
@@ -30,10 +30,8 @@ def _pandas_array(pd: Any, kind: ColumnType, values: Sequence[Any]) -> Any:
     match kind.kind:
         case "choice":
             return pd.Categorical(values, categories=list(kind.choices))
-        case "text" | "boolean" | "number":
+        case "text" | "integer" | "boolean" | "number":
             return pd.array(values, dtype=_PANDAS[kind.kind])
-        case "integer" if all(map(fits, values)):
-            return pd.array(values, dtype="Int64")
         case "date" | "datetime":
             plain, aware = _moments(values)
             moments = pd.array(np.array(plain, dtype="datetime64[us]"))
@@ -47,20 +45,24 @@ def _pandas_array(pd: Any, kind: ColumnType, values: Sequence[Any]) -> Any:
 
 def polars_series(pl: Any, name: str, kind: ColumnType, values: Sequence[Any]) -> Any:
     """Return a series of polars; what has no type of its own is JSON text."""
+    aware = False
     try:
-        aware = False
+        if not all(map(fits, values)):
+            kind = ANY
         if kind.kind == "datetime":
             values, aware = _moments(values)
-        return pl.Series(name, values, dtype=polars_type(pl, kind, aware=aware), strict=True)
+        if not holds_any(kind):
+            return pl.Series(name, values, dtype=polars_type(pl, kind, aware=aware), strict=True)
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
-        return pl.Series(name, list(map(as_text, values)), dtype=pl.String)
+        pass
+    return pl.Series(name, list(map(as_text, values)), dtype=pl.String)
 
 
 def polars_type(pl: Any, kind: ColumnType, *, aware: bool = False, inner: bool = False) -> Any:
     """Return the type of polars; choices within lists and records are plain texts."""
     simple = {
         "text": pl.String, "integer": pl.Int64, "boolean": pl.Boolean, "number": pl.Float64,
-        "decimal": pl.Decimal(38, 10), "date": pl.Date, "time": pl.Time,
+        "decimal": pl.Decimal(PRECISION, SCALE), "date": pl.Date, "time": pl.Time,
         "datetime": pl.Datetime("us", "UTC" if aware else None), "duration": pl.Duration("us"),
     }  # fmt: skip
     if kind.kind in simple:
@@ -79,7 +81,7 @@ def polars_type(pl: Any, kind: ColumnType, *, aware: bool = False, inner: bool =
 def arrow_array(pa: Any, kind: ColumnType, values: Sequence[Any]) -> Any:
     """Return an array of Arrow; what has no type of its own is JSON text."""
     try:
-        return _arrow_array(pa, kind, values)
+        return _arrow_array(pa, kind if all(map(fits, values)) else ANY, values)
     except (TypeError, ValueError, OverflowError):  # Arrow's own errors are such
         return _arrow_array(pa, ANY, values)
 
@@ -103,7 +105,7 @@ def arrow_type(pa: Any, kind: ColumnType, *, aware: bool = False) -> Any:
     """Return the type of Arrow; choices are plain texts here, and what has no type JSON text."""
     simple = {
         "text": pa.string(), "integer": pa.int64(), "boolean": pa.bool_(), "number": pa.float64(),
-        "decimal": pa.decimal128(38, 10), "date": pa.date32(), "time": pa.time64("us"),
+        "decimal": pa.decimal128(PRECISION, SCALE), "date": pa.date32(), "time": pa.time64("us"),
         "datetime": pa.timestamp("us", "UTC" if aware else None), "duration": pa.duration("us"),
     }  # fmt: skip
     if kind.kind in simple:

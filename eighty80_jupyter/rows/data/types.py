@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
 from enum import Enum
@@ -27,6 +27,8 @@ _PLAIN: Mapping[str, Kind] = {
     "string": "text", "integer": "integer", "number": "number", "boolean": "boolean",
 }  # fmt: skip
 _LARGEST = 2**63
+_MICROSECOND = dt.timedelta(microseconds=1)
+PRECISION, SCALE = 38, 10  # digits of a decimal number in a column, and those behind its point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +51,15 @@ ANY = ColumnType(kind="any")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Column:
-    """A column of answers: `values` are plain, one a row; None where there is no answer."""
+    """A column of answers: `values` are plain, one a row; None where there is no answer.
+
+    One that stands `beside` the answers is no field of them.
+    """
 
     name: str
     type: ColumnType
     values: list[Any]
+    beside: bool = False
 
 
 def column_types(shape: Shape | None, column: str) -> list[tuple[str, ColumnType]]:
@@ -210,10 +216,8 @@ def _of_kind(value: Any, kind: ColumnType) -> Any:
     """Return a scalar as the column has it, such as 3 as 3.0."""
     match kind.kind:
         case "number" if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
-            try:
+            with suppress(OverflowError):  # a column of floats will not take it
                 return float(value)
-            except OverflowError:
-                return math.inf if value > 0 else -math.inf
         case "choice" if isinstance(value, Enum):
             return value.value
         case "text" if not isinstance(value, str) and value is not None:
@@ -250,5 +254,18 @@ def _json_name(name: str, field: Any) -> str:
 
 
 def fits(value: Any) -> bool:
-    """Tell whether a whole number fits into the 64 bits that columns have for it."""
-    return not isinstance(value, int) or -_LARGEST <= value < _LARGEST
+    """Tell whether columns hold a value, and all within it, as it is: its digits, its days."""
+    if isinstance(value, int):
+        return -_LARGEST <= value < _LARGEST
+    if isinstance(value, Decimal):
+        exponent = value.as_tuple().exponent
+        return (
+            isinstance(exponent, int)
+            and exponent >= -SCALE
+            and value.adjusted() < PRECISION - SCALE
+        )
+    if isinstance(value, dt.timedelta):
+        return abs(value // _MICROSECOND) < _LARGEST
+    if isinstance(value, dict):
+        return all(map(fits, value.values()))
+    return all(map(fits, value)) if isinstance(value, list) else True
