@@ -309,6 +309,14 @@ class ChatConfig(Configurable):
     replay_only = Bool(
         default_value=False, help="with replay: fail where a request would be asked anew"
     ).tag(config=True)
+    keep_answers = Bool(
+        default_value=True,
+        help="keep the answers to prompts over rows in a file of your own, so that the same is not "
+        "asked twice: raw texts, no prompts, no key; %chat --forget-answers empties it",
+    ).tag(config=True)
+    answers_days = Integer(
+        30, min=1, help="for how many days an answer is kept (keep_answers), at most 1 GB of all"
+    ).tag(config=True)
 
     output_format = CaselessStrEnum(
         ["auto", "html", "markdown", "text"],

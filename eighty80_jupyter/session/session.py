@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from eighty80_jupyter.local.server import LocalServer
+    from eighty80_jupyter.storage.answers import Answers
 
 
 MANY_ASKS = 6  # turns of one run of a cell: a loop, and no conversation
@@ -250,6 +251,13 @@ class Session:
         with suppress(UsageError):  # no key, or a token file that cannot be read
             words += self.requests.endpoint().credentials().secrets
         return tuple({word.reveal(): word for word in words if word}.values())
+
+    @cached_property
+    def kept_answers(self) -> Answers:
+        """The answers to prompts over rows that this user has kept."""
+        from eighty80_jupyter.storage.answers import Answers  # noqa: PLC0415  # a door: sqlite3
+
+        return Answers(days=self.config.answers_days)
 
     def _set_autosave(self, _change: object = None) -> None:
         """Begin the journal or end it, as the setting says."""

@@ -119,6 +119,16 @@ def _named(context: CommandContext) -> str:
     return f"{context.conversation.name} ({turns(len(context.conversation))})"
 
 
+def forget_answers(context: CommandContext, _value: bool) -> None:  # noqa: FBT001  # as all
+    """Empty the file of kept answers, for all kernels."""
+    answers = context.session.kept_answers
+    count = answers.forget()
+    where = "" if answers.path is None else f" in {answers.path}"
+    context.say(f"Forgot {count:,} kept answer{'' if count == 1 else 's'}{where}.")
+    if answers.note:
+        context.say(answers.note)
+
+
 def _say_lines(context: CommandContext, what: str, lines: list[str]) -> None:
     """Say what came, the current conversation first, and the instruction that came with it."""
     context.say(f"{what}: {'; '.join(lines) or 'nothing but prompts'}.")

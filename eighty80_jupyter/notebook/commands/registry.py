@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "export": keep.export,
         "record": keep.record,
         "replay": keep.replay,
+        "forget_answers": keep.forget_answers,
         "panel": see.panel,
         "models": see.models,
         "history": see.history,

@@ -501,6 +501,11 @@ class LineOptions:
         alone=True,
         goes_with=("replay",),
     )
+    forget_answers: bool = _option(
+        "keep",
+        "forget the kept answers to prompts over rows (ChatConfig.keep_answers)",
+        alone=True,
+    )
     # Seeing
     panel: bool = _option(
         "see",

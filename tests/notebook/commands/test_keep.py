@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from eighty80_jupyter.storage.answers import Answers, Kept
 from tests.support.jupyter import make_notebook
 from tests.support.kernel import KernelSession, Result
 from tests.support.replies import Gate, chunk, sse_reply, stream_reply, tool_call, tool_chunks
@@ -294,3 +295,15 @@ def test_a_loaded_file_is_written_again_as_it_was(
     run(again, f"%chat --load {file}\n%chat --save {file}")
     assert json.loads(file.read_text()) == before
     assert before["turns"][0]["alternatives"][0]["source"] == "hello {{n}}"
+
+
+def test_kept_answers_are_forgotten(start: Kernels, tmp_path: Path) -> None:
+    """All of this user's, by whatever kernel; how many there were, and where, is said."""
+    folder = tmp_path / "state" / "eighty80_jupyter"
+    answers = Answers(folder / "answers.sqlite")
+    answers.put_many([(bytes([n]) * 16, Kept(text="bug")) for n in range(3)])
+    kernel = start()
+    told = run(kernel, "%chat --forget-answers").stdout
+    assert told == f"Forgot 3 kept answers in {answers.path}.\n"
+    assert answers.get_many([bytes([1]) * 16]) == {}
+    assert "Forgot 0 kept answers" in run(kernel, "%chat --forget-answers").stdout
