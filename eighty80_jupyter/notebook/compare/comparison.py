@@ -7,18 +7,20 @@ import re
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.api.request_parameters import Kind
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.compare import variants
+from eighty80_jupyter.notebook.compare.variants import from_loop
 from eighty80_jupyter.session.options import TurnOptions
 from eighty80_jupyter.turns.ending import exchange_of
 from eighty80_jupyter.turns.feed import SessionEvent, TurnEnded, TurnEvents
 
 if TYPE_CHECKING:
+    from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.conversation.turn import Exchange, Turn
     from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
@@ -53,6 +55,47 @@ class Column:
     running: RunningTurn
     twin: int | None = None
     adopted: Exchange | None = field(default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One of several ways to ask: the prompt, and the parameters that are set for it.
+
+    `heading` says what makes it; empty: it is one of several samples.
+    """
+
+    prompt: PreparedPrompt
+    setting: Mapping[str, Any] = field(default_factory=dict)
+    heading: str = ""
+
+
+def grid(
+    prompts: Sequence[PreparedPrompt], axes: Sequence[tuple[str, Sequence[Any]]]
+) -> list[Variant]:
+    """Return every prompt with every value of the parameters, row by row.
+
+    The values of the first parameter stand beside each other, and so do several prompts where no
+    parameter is varied. Raises UsageError for what makes no grid, or too many.
+    """
+    if len(axes) + (len(prompts) > 1) > 2:  # noqa: PLR2004  # a page has two directions
+        raise UsageError("a grid has two directions: two parameters, or the prompts and one")
+    names = [name for name, _ in axes]
+    if len(names) > 1 and (names[0] == names[1] or SAMPLES in names):
+        raise UsageError("a grid takes two different parameters, and n samples is none")
+    settings: list[dict[str, Any]] = [{}]
+    for name, values in reversed(axes):
+        new = [{} if name == SAMPLES else {name: value} for value in values]
+        settings = [one | setting for setting in settings for one in new]
+    count = len(prompts) * len(settings)
+    if count > MOST_ANSWERS:
+        raise UsageError(f"these are {count:,} answers; at most {MOST_ANSWERS} stand side by side")
+    asked = []
+    for number, prompt in enumerate(prompts, 1):
+        for setting in settings:
+            words = [f"prompt {number}"] if len(prompts) > 1 else []
+            words += [f"{name} = {value}" for name, value in setting.items()]
+            asked.append(Variant(prompt=prompt, setting=setting, heading=", ".join(words)))
+    return asked
 
 
 def values_of(name: str, text: str) -> list[Any]:
@@ -127,38 +170,68 @@ class Comparison:
         With a `second` parameter and its values: with each pair, row by row. Without a `prompt` the
         last turn's is asked again. Raises UsageError, and then nothing is sent.
         """
-        session, conversation = self._session, self._session.conversation
+        conversation = self._session.conversation
         turn_id, prepared = self._prompt(conversation, prompt)
-        rows = [{}] if second is None else [{second[0]: value} for value in second[1]]
-        if second is not None and (second[0] == name or SAMPLES in (name, second[0])):
-            raise UsageError("a grid takes two different parameters, and n samples is none")
-        if len(rows) * len(values) > MOST_ANSWERS:
-            raise UsageError(
-                f"{len(rows)} times {len(values)} are {len(rows) * len(values)} answers; "
-                f"at most {MOST_ANSWERS} stand side by side"
-            )
-        settings = [
-            ({} if name == SAMPLES else {name: value}) | row for row in rows for value in values
+        axes = [(name, values)] if second is None else [(name, values), second]
+        self.ask(
+            grid([prepared], axes), width=len(values), conversation=conversation, turn_id=turn_id
+        )
+
+    def ask(
+        self,
+        asked: Sequence[Variant],
+        *,
+        width: int,
+        conversation: Conversation,
+        turn_id: str = "",
+        history: bool = True,
+        options: TurnOptions = TurnOptions(),  # noqa: B008  # frozen
+    ) -> None:
+        """Ask each variant, `width` beside each other, instead of what ran before.
+
+        They stand where the turn `turn_id` does; without one, behind all others. `history` says
+        whether what stands before is sent. `options` hold for all. Raises UsageError, and then
+        nothing is sent.
+        """
+        session = self._session
+        parameters = [
+            session.requests.parameters({**options.parameters, **variant.setting})
+            for variant in asked
         ]
-        parameters = [session.requests.parameters(setting) for setting in settings]
-        for one in parameters:
+        made = [
+            (variant.prompt.content, one) for variant, one in zip(asked, parameters, strict=True)
+        ]
+        for variant, one in zip(asked, parameters, strict=True):
             # Refused here, before anything is sent.
-            session.requests.build(prepared, TurnOptions(tools=False, parameters=one))
+            session.requests.build(variant.prompt, replace(options, tools=False, parameters=one))
+        # An id that no turn has: sent after all others, and kept as a turn of its own.
+        turn_id = turn_id or uuid.uuid4().hex
         with self._lock:
             self.stop()
             self._conversation, self._turn_id = conversation, turn_id
-            self.width = len(values)
+            self.width = width
             self.columns = tuple(
                 Column(
-                    heading=", ".join(f"{n} = {value}" for n, value in setting.items())
-                    or f"sample {number + 1}",
+                    heading=variant.heading or f"sample {number + 1}",
                     parameters=one,
-                    running=variants.start(session, conversation, turn_id, prepared, **one),
-                    twin=twin if (twin := parameters.index(one)) < number else None,
+                    running=variants.start(
+                        session,
+                        conversation,
+                        turn_id,
+                        variant.prompt,
+                        options=options,
+                        history=history,
+                        **one,
+                    ),
+                    twin=twin if (twin := made.index(made[number])) < number else None,
                 )
-                for number, (setting, one) in enumerate(zip(settings, parameters, strict=True))
+                for number, (variant, one) in enumerate(zip(asked, parameters, strict=True))
             )
         self._changed()
+
+    def replies(self, columns: Sequence[Column]) -> list[Reply]:
+        """Return what has come of each of the columns by now."""
+        return from_loop(self._session, lambda: [variants.so_far(c.running) for c in columns])
 
     def clear(self) -> None:
         """Stop, and have no columns."""
@@ -180,17 +253,27 @@ class Comparison:
         UsageError if there is nothing to keep yet.
         """
         with self._lock:
-            return self._keep(self.columns[number])
+            column = self.columns[number]
+            turn, conversation = self._adopt(column)
+            self._use(column.parameters)
+            return self._kept(column, conversation, turn)
 
-    def _keep(self, column: Column) -> str:
+    def adopt(self, number: int) -> tuple[Turn, Conversation]:
+        """Make column `number`, from 0, the reply; return its turn, and where that stands.
+
+        Raises UsageError if there is nothing to keep yet.
+        """
+        with self._lock:
+            return self._adopt(self.columns[number])
+
+    def _adopt(self, column: Column) -> tuple[Turn, Conversation]:
         reply, conversation = column.running.reply, self._conversation
         if conversation is None or not column.running.done or reply is None or reply.empty:
             raise UsageError(f"there is no answer with {column.heading} to keep")
         if column.adopted is None:
             column.adopted = exchange_of(column.running, reply)
         turn = variants.adopt(self._session, conversation, self._turn_id, column.adopted)
-        self._use(column.parameters)
-        return self._kept(column, conversation, turn)
+        return turn, conversation
 
     def close(self) -> None:
         """Stop, and look at nothing any more."""
@@ -200,8 +283,7 @@ class Comparison:
 
     def _prompt(self, conversation: Conversation, prompt: str) -> tuple[str, PreparedPrompt]:
         if prompt.strip():
-            # An id that no turn has: sent after all others, and kept as a turn of its own.
-            return uuid.uuid4().hex, self._session.requests.prepare(prompt, fields=True)
+            return "", self._session.requests.prepare(prompt, fields=True)
         last = next(iter(conversation[-1:]), None)
         if last is None:
             raise UsageError("there is no prompt yet: write one, or ask something first")

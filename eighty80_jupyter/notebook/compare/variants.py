@@ -2,18 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
 from eighty80_jupyter.prompt.tokens import estimate
+from eighty80_jupyter.session.options import TurnOptions
 from eighty80_jupyter.turns.request import Place
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.conversation.turn import Exchange, Turn
     from eighty80_jupyter.session.session import Session
     from eighty80_jupyter.turns.request import RunningTurn
+
+T = TypeVar("T")
+
+LOOP_SECONDS = 30.0  # until what was asked of the loop thread is given up
+
+
+def from_loop(session: Session, read: Callable[[], T]) -> T:
+    """Return what `read` says on the loop thread, which owns what it looks at.
+
+    To be called from any other thread. Raises TimeoutError where the loop does not get to it.
+    """
+    future: Future[T] = Future()
+
+    def look() -> None:
+        try:
+            future.set_result(read())
+        except BaseException as error:  # noqa: BLE001  # raised where it is waited for
+            future.set_exception(error)
+
+    session.on_loop(look)
+    return future.result(LOOP_SECONDS)
 
 
 def prompt_of(turn: Turn) -> PreparedPrompt:
@@ -27,15 +53,25 @@ def start(
     conversation: Conversation,
     turn_id: str,
     prompt: PreparedPrompt,
+    *,
+    options: TurnOptions = TurnOptions(),  # noqa: B008  # frozen
+    history: bool = True,
     **parameters: Any,
 ) -> RunningTurn:
     """Begin to answer `prompt` where the turn `turn_id` stands, or at the end, keeping nothing.
 
-    No tools are offered: what a function does cannot be tried and taken back. Raises UsageError for
-    what cannot be sent.
+    What stands before it is sent, unless without `history`. No tools are offered: what a function
+    does cannot be tried and taken back. `options` are further ones, `parameters` come over
+    theirs. Raises UsageError for what cannot be sent.
     """
-    place = Place(again=turn_id, keep=False)
-    return session.start(prompt, conversation=conversation, place=place, tools=False, **parameters)
+    chosen = replace(
+        options,
+        conversation=conversation,
+        place=Place(again=turn_id, keep=False, history=history),
+        tools=False,
+        parameters={**options.parameters, **parameters},
+    )
+    return session.start(prompt, options=chosen)
 
 
 def so_far(running: RunningTurn) -> Reply:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +21,6 @@ from ipywidgets import (
 
 from eighty80_jupyter.errors import ChatError, one_line
 from eighty80_jupyter.notebook.cell.pacing import Painter
-from eighty80_jupyter.notebook.compare import variants
 from eighty80_jupyter.notebook.compare.comparison import (
     COMPARABLE,
     MOST,
@@ -32,11 +29,11 @@ from eighty80_jupyter.notebook.compare.comparison import (
     Comparison,
     values_of,
 )
-from eighty80_jupyter.notebook.markdown.page_text import page_text
-from eighty80_jupyter.notebook.panel.widgets import answer_html, close_all, from_loop, quiet_html
+from eighty80_jupyter.notebook.compare.differences import differing_html, summary, twin_mark
+from eighty80_jupyter.notebook.panel.widgets import answer_html, close_all, quiet_html
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.notebook.compare.comparison import Column
@@ -53,8 +50,6 @@ _PROPOSED = {
     "seed": "1, 1, 2",
     "reasoning_effort": "low, high",
 }
-_WORD = re.compile(r"\s+|\w+|[^\w\s]")
-_MOST_WORDS = 4_000  # of two answers whose differences are shown
 
 
 class ComparisonView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
@@ -154,7 +149,7 @@ class ComparisonView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
 
     def _paint(self) -> bool:
         columns = self.comparison.columns
-        replies = from_loop(self._session, lambda: [variants.so_far(c.running) for c in columns])
+        replies = self.comparison.replies(columns)
         self.grid.layout.display = None if columns else "none"
         width = max(1, self.comparison.width)
         self.grid.layout.grid_template_columns = f"repeat({width}, minmax(14rem, 1fr))"
@@ -165,12 +160,12 @@ class ComparisonView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         for number, view in enumerate(self.columns):
             if number < len(columns):
                 column = columns[number]
-                mark = _mark(column, replies[number], columns, replies)
+                mark = twin_mark(column, replies[number], columns, replies)
                 view.paint(column, replies[number], mark=mark, against=against, allow_images=images)
             else:
                 view.clear()
         whole = bool(columns) and not running
-        self.summary.value = quiet_html(_summary(replies)) if whole else ""
+        self.summary.value = quiet_html(summary(replies)) if whole else ""
         return False
 
 
@@ -244,7 +239,7 @@ class _ColumnView:
         """Show a column, of which `reply` has come, or how it differs from the text `against`."""
         self.box.layout.display = None
         running = column.running
-        marked = None if against is None or reply.empty else _marked(against, reply.text)
+        marked = None if against is None or reply.empty else differing_html(against, reply.text)
         self.answer.value = answer_html(
             reply if running.done or not reply.empty else None,
             name=column.heading,
@@ -257,36 +252,3 @@ class _ColumnView:
         self.keep.disabled = not running.done or reply.empty
         self.keep.description = "Keep" if column.adopted is None else "✓ Kept"
         self.keep.tooltip = f"Make the answer with {column.heading} the reply, and set this"
-
-
-def _mark(column: Column, reply: Reply, columns: Sequence[Column], replies: Sequence[Reply]) -> str:
-    """Say whether an answer with the same settings as an earlier one is the same."""
-    if column.twin is None:
-        return ""
-    pair = (column.running, columns[column.twin].running)
-    if any(not running.done or running.error is not None for running in pair):
-        return ""
-    return " · identical" if reply.text == replies[column.twin].text else " · different"
-
-
-def _marked(one: str, other: str) -> str:
-    """Return `other` as safe HTML with marks where its words are not those of `one`."""
-    before, after = _WORD.findall(one), _WORD.findall(other)
-    if len(before) + len(after) > _MOST_WORDS:
-        return quiet_html("These answers are too long to compare word by word.")
-    parts = []
-    for kind, _, _, start, end in difflib.SequenceMatcher(
-        None, before, after, autojunk=False
-    ).get_opcodes():
-        text = page_text("".join(after[start:end]))
-        parts.append(text if kind == "equal" or not text.strip() else f"<mark>{text}</mark>")
-    return f'<pre class="e80-differences">{"".join(parts)}</pre>'
-
-
-def _summary(replies: Sequence[Reply]) -> str:
-    """Return how much all answers took together."""
-    counted = [variants.tokens(reply) for reply in replies]
-    about = "" if all(exact for _, exact in counted) else "about "
-    seconds = max(reply.seconds for reply in replies)
-    answers = "1 answer" if len(replies) == 1 else f"{len(replies)} answers"
-    return f"{answers} · {about}{sum(n for n, _ in counted):,} tokens · {seconds:.2f} s"

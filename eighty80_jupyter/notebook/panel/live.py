@@ -10,10 +10,10 @@ from ipywidgets import HTML, Box, Button, Checkbox, Layout, VBox
 from eighty80_jupyter.notebook.cell.pacing import Painter
 from eighty80_jupyter.notebook.compare.live import LiveAnswers
 from eighty80_jupyter.notebook.compare.recent import STRIP
+from eighty80_jupyter.notebook.compare.variants import from_loop
 from eighty80_jupyter.notebook.panel.widgets import (
     answer_html,
     close_all,
-    from_loop,
     quiet_html,
 )
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
+from eighty80_jupyter.notebook.compare.variants import from_loop
 from eighty80_jupyter.notebook.panel.transcript import Transcripts, coming_html, coming_text, quiet
-from eighty80_jupyter.notebook.panel.widgets import from_loop
 from eighty80_jupyter.notebook.saved.metadata import MOST_KEPT, PanelPage, turns_so_far
 from eighty80_jupyter.turns.ending import turn_so_far
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from ipywidgets import Button, Layout, VBox
 
@@ -17,11 +16,6 @@ from eighty80_jupyter.notebook.markdown.render import render
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
-    from eighty80_jupyter.session.session import Session
-
-T = TypeVar("T")
-
-LOOP_SECONDS = 30.0  # until what was asked of the loop thread is given up
 
 _HEADING = "font-weight: 600; margin: 0 0 0.3em 0; overflow-wrap: anywhere"
 # Jupyter's own look for what was rendered; a widget's lines are as high as its buttons.
@@ -29,23 +23,6 @@ _RENDERED = "jp-RenderedHTMLCommon"
 _BODY = "overflow-wrap: anywhere; line-height: 1.5; padding: 0"
 _LINE = "overflow-wrap: anywhere; line-height: 1.5"
 _ERROR = "color: var(--jp-error-color1, #b00020); overflow-wrap: anywhere"
-
-
-def from_loop(session: Session, read: Callable[[], T]) -> T:
-    """Return what `read` says on the loop thread, which owns what it looks at.
-
-    To be called from any other thread. Raises TimeoutError where the loop does not get to it.
-    """
-    future: Future[T] = Future()
-
-    def look() -> None:
-        try:
-            future.set_result(read())
-        except BaseException as error:  # noqa: BLE001  # raised where it is waited for
-            future.set_exception(error)
-
-    session.on_loop(look)
-    return future.result(LOOP_SECONDS)
 
 
 def answer_html(
