@@ -39,6 +39,7 @@ myst_heading_anchors = 4
 
 # Single backticks in docstrings are code.
 default_role = "code"
+highlight_language = "chat"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"

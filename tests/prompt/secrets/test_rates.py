@@ -10,7 +10,7 @@ import pytest
 from eighty80_jupyter.prompt.secrets.redact import Redactor
 
 DATA = Path(__file__).parents[2] / "data" / "secrets"
-# What is known to be missed, and to be taken for a secret: the rates in the README count them.
+# What is known to be missed, and to be taken for a secret: the documentation counts them.
 MISSED = {
     """GRANT ALL ON x.* TO y IDENTIFIED BY «"abc"»""",
     """tool({"cmd": "export API_KEY=«abc»"})""",
