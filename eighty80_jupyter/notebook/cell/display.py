@@ -63,12 +63,12 @@ class Writer(Protocol):
         reply: Reply | None,
         messages: Sequence[Message] = (),
         notes: Sequence[str] = (),
-        kept: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> None:
         """Draw what is left, and the last line; None where there is no reply.
 
-        `messages` are those of the turn, for the metadata of the last line, as is what else is
-        `kept` of it; `notes` tell what was inserted into the prompt.
+        `messages` are those of the turn, for the metadata of the last line, as is `metadata`,
+        what else is told of it; `notes` tell what was inserted into the prompt.
         """
 
 
@@ -163,11 +163,11 @@ class NotebookWriter:
         reply: Reply | None,
         messages: Sequence[Message] = (),
         notes: Sequence[str] = (),
-        kept: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> None:
         """Draw the end of the reply and the quiet line below it."""
         try:
-            self._finish(reply, messages, notes, kept)
+            self._finish(reply, messages, notes, metadata)
         finally:
             self._page.release()
 
@@ -176,7 +176,7 @@ class NotebookWriter:
         reply: Reply | None,
         messages: Sequence[Message],
         notes: Sequence[str],
-        kept: Mapping[str, Any] | None,
+        metadata: Mapping[str, Any] | None,
     ) -> None:
         self._end_wait()
         if self._calls is not None:
@@ -204,7 +204,7 @@ class NotebookWriter:
             answer.draw(final=True)
         self._columns.draw(final=True)
         self._page.metadata.update(reply_metadata(reply, messages))
-        self._page.metadata.update(kept or {})
+        self._page.metadata.update(metadata or {})
         Output(self._page).quiet(last_line(reply, notes))
 
     def _end_wait(self) -> None:

@@ -109,7 +109,7 @@ class ShadedAnswer(Answer):
 class ShadedTerminalWriter(TerminalWriter):
     """Write an answer to a terminal, and below it the tokens that were doubtful."""
 
-    def _last_line(self, reply: Any, messages: Any, notes: Any, kept: Any) -> None:
+    def _last_line(self, reply: Any, messages: Any, notes: Any, metadata: Any) -> None:
         if tokens := tokens_of(reply.choices[0].text, reply.choices[0].logprobs):
             self._put(f"\n{shaded_text(tokens)}\n")
-        super()._last_line(reply, messages, notes, kept)
+        super()._last_line(reply, messages, notes, metadata)

@@ -39,7 +39,7 @@ class TerminalWriter:
     """Write a reply as it comes; what is written is never taken back.
 
     Only one answer can stream; further ones are written below it at the end, as is the last line.
-    `end_with` shows that line and what is kept with it, for a kernel's saved page; None: writes it.
+    `end_with` shows that line and its metadata, for a kernel's saved page; None: writes it.
     """
 
     def __init__(self, write: Callable[[str], Any], end_with: LastLine | None = None) -> None:
@@ -86,7 +86,7 @@ class TerminalWriter:
         reply: Reply | None,
         messages: Sequence[Message] = (),
         notes: Sequence[str] = (),
-        kept: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> None:
         """Write what is missing, the other answers, and the last line."""
         if reply is None:
@@ -101,21 +101,21 @@ class TerminalWriter:
             self._put(f"\nAnswer {choice.index + 1}\n")
             self.text(choice.text or choice.refusal)
             self.end()
-        self._last_line(reply, messages, notes, kept)
+        self._last_line(reply, messages, notes, metadata)
 
     def _last_line(
         self,
         reply: Reply,
         messages: Sequence[Message],
         notes: Sequence[str],
-        kept: Mapping[str, Any] | None,
+        metadata: Mapping[str, Any] | None,
     ) -> None:
         if self._end_with is None:
             self._put(f"[{last_line(reply, notes)}]\n")
         sys.stdout.flush()
         if self._end_with is not None:
             self._end_with(
-                last_line(reply, notes), reply_metadata(reply, messages) | dict(kept or {})
+                last_line(reply, notes), reply_metadata(reply, messages) | dict(metadata or {})
             )
 
     def _end_round(self) -> None:

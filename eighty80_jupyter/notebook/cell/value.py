@@ -80,7 +80,7 @@ class ValueTerminalWriter(TerminalWriter):
     def text(self, piece: str) -> None:
         """Wait for the whole."""
 
-    def finish(self, reply: Any, messages: Any = (), notes: Any = (), kept: Any = None) -> None:
+    def finish(self, reply: Any, messages: Any = (), notes: Any = (), metadata: Any = None) -> None:
         """Write the values, or the raw text where there is none, and the last line."""
         self.end()
         if reply is None:
@@ -88,7 +88,7 @@ class ValueTerminalWriter(TerminalWriter):
         shown = [value_text(plain_value(value)) for value in reply.values]
         for text in shown or [choice.text or choice.refusal for choice in reply.choices]:
             self._put(f"{text}\n")
-        self._last_line(reply, messages, notes, kept)
+        self._last_line(reply, messages, notes, metadata)
 
 
 def _json(value: Any) -> str:

@@ -54,9 +54,9 @@ def ask(context: CommandContext, question: Question) -> None:
         notes = [*question.prepared.notes, *_alternatives(question, turn)]
         if context.options.show is not None and reply is not None and not reply.choices[0].logprobs:
             notes.append(NO_PROBABILITIES)
-        kept = _kept(context, question, turn) if turn else None
+        metadata = _turn_metadata(context, question, turn) if turn else None
         drawn = reply if question.begun is None else _rest(reply, question.begun)
-        writer.finish(drawn, turn.messages if turn else (), notes, kept)
+        writer.finish(drawn, turn.messages if turn else (), notes, metadata)
         typed = question.options.returns is not None
         if context.options.into is not None and reply is not None and (reply.values or not typed):
             context.shell.user_ns[context.options.into] = _value(reply) if typed else reply
@@ -64,7 +64,7 @@ def ask(context: CommandContext, question: Question) -> None:
     _hint(context, question.prepared)
 
 
-def _kept(context: CommandContext, question: Question, turn: Turn) -> dict[str, Any]:
+def _turn_metadata(context: CommandContext, question: Question, turn: Turn) -> dict[str, Any]:
     """Return what the page keeps of a turn, which stands on it from now on."""
     session, conversation = context.session, question.conversation
     session.on_page.add(turn.id)
@@ -164,9 +164,9 @@ def _writer(context: CommandContext, question: Question) -> Writer:
     how = drawing(context.shell, config)
     if how == "text":
 
-        def end_with(line: str, kept: dict[str, Any]) -> None:
+        def end_with(line: str, reply_metadata: dict[str, Any]) -> None:
             data = {"text/plain": harmless(f"[{line}]")}
-            publish(data=data, metadata={NAMESPACE: metadata | kept})
+            publish(data=data, metadata={NAMESPACE: metadata | reply_metadata})
 
         kind = ShadedTerminalWriter if shaded else TerminalWriter
         return (ValueTerminalWriter if typed else kind)(sys.stdout.write, end_with)

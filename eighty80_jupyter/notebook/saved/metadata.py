@@ -180,19 +180,19 @@ def _answers(conversation: Conversation, turn: Turn) -> tuple[Turn, list[dict[st
     return turn, answers, len(json.dumps(answers))
 
 
-def entries_of(kept: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def entries_of(metadata: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Give what any output keeps, a turn each: that of a cell, of `chat.ask`, or of a panel.
 
     Of a panel these are the turns, then their end.
     """
-    if kept.get("role") == "cell":
-        yield from _dicts(kept.get("entries"))
+    if metadata.get("role") == "cell":
+        yield from _dicts(metadata.get("entries"))
         return
-    if kept.get("role") != "panel":
-        yield dict(kept)
+    if metadata.get("role") != "panel":
+        yield dict(metadata)
         return
-    for page in _dicts(kept.get("conversations")):
-        common = {"schema": SCHEMA, "conversation": page.get("name"), "at": kept.get("at")}
+    for page in _dicts(metadata.get("conversations")):
+        common = {"schema": SCHEMA, "conversation": page.get("name"), "at": metadata.get("at")}
         common |= {n: page[n] for n in ("system", "formerly") if page.get(n) is not None}
         for turn in _dicts(page.get("turns")):
             place = {"turn": turn.get("turn"), "after": turn.get("after")}

@@ -82,7 +82,7 @@ class _Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _SavedTurn:
-    """What the last output of a reply keeps; see `kept` and `display.reply_metadata`."""
+    """What the last output of a reply keeps; see `metadata` and `summary.reply_metadata`."""
 
     messages: tuple[_Message, ...] = ()
     role: str = "assistant"
@@ -357,16 +357,16 @@ def _outputs(cells: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict
         outputs = cell.get("outputs")
         for output in outputs if isinstance(outputs, list) else ():
             metadata = output.get("metadata") if isinstance(output, dict) else None
-            kept = metadata.get(NAMESPACE) if isinstance(metadata, dict) else None
-            if not isinstance(kept, dict):
+            entry_metadata = metadata.get(NAMESPACE) if isinstance(metadata, dict) else None
+            if not isinstance(entry_metadata, dict):
                 continue
-            schema = kept.get("schema")
+            schema = entry_metadata.get("schema")
             if isinstance(schema, int) and schema > SCHEMA:
                 raise UsageError(
                     f"the notebook was written by a later eighty80_jupyter (version {schema} of "
                     f"its outputs, this one knows {SCHEMA}); upgrade it"
                 )
-            for entry in entries_of(kept):
+            for entry in entries_of(entry_metadata):
                 said = entry.get("messages") or entry.get("role") == "state"
                 if said and "conversation" in entry:
                     yield cell, entry
