@@ -14,7 +14,6 @@ from eighty80_jupyter import loading
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.running_cell import running_cell
-from eighty80_jupyter.notebook.run_cells import run_cells_of
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -49,6 +48,9 @@ def session_of(shell: InteractiveShell) -> Session:
     """Return the shell's session, made on the first call."""
     session = existing_session(shell)
     if session is None:
+        # Late: it needs IPython, which a plain Python does not load.
+        from eighty80_jupyter.notebook.run_cells import run_cells_of  # noqa: PLC0415
+
         in_kernel = getattr(shell, "kernel", None) is not None
         session = _make_session(shell, in_kernel=in_kernel)
         session.namespace = shell.user_ns
