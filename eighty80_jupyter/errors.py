@@ -8,6 +8,7 @@ still fails.
     ├── UsageError               what was asked for cannot be done; nothing was sent
     │   └── MissingKeyError      no API key, or one that must not be sent there
     ├── LocalModelError          the embedded model cannot be fetched, started or reached
+    ├── MCPServerError           an MCP server cannot be started, or does not do what was asked
     ├── ReplyFormatError         the reply is not the JSON that was asked for
     └── APIError                 the request was made and failed
         ├── APIConnectionError   no connection, or it broke before the reply began
@@ -61,6 +62,10 @@ class MissingKeyError(UsageError):
 
 class LocalModelError(ChatError):
     """The embedded model cannot be fetched, started or reached."""
+
+
+class MCPServerError(ChatError):
+    """An MCP server cannot be started or reached, or does not do what was asked of it."""
 
 
 class ReplyFormatError(ChatError, ValueError):

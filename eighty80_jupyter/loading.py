@@ -25,6 +25,7 @@ DRAWING = (
 )
 TOOLS = ("eighty80_jupyter.tools.schema", "pydantic", "docstring_parser")
 ROWS = ("eighty80_jupyter.notebook.rows.display",)
+MCP = ("eighty80_jupyter.mcp.servers",)
 PANEL = ("eighty80_jupyter.notebook.panel.panel",)
 # In the order in which they are likely to be needed. Widgets are for those who open a panel.
 FIRST_PROMPT = (*MAGIC, *CLIENT, *DRAWING)

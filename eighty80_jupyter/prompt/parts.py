@@ -54,7 +54,7 @@ def attachment(value: Any, *, limit: int = DEFAULT_LIMIT) -> Part | None:
     if isinstance(value, (bytes, bytearray)):
         if _sound(value):
             return audio(value, limit=limit)
-        return image(value, limit=limit) if _picture(value) else None
+        return image(value, limit=limit) if picture_kind(value) else None
     return image(value, limit=limit) if _drawable(value) else None
 
 
@@ -71,7 +71,7 @@ def image(value: Any, *, limit: int = DEFAULT_LIMIT) -> Part:
     data = _drawn(value)
     if data is None:
         data = _bytes(value, "a picture", limit)
-    kind = _picture(data)
+    kind = picture_kind(data)
     if kind is None:
         raise UsageError(f"a picture must be PNG, JPEG, GIF or WebP; {_named(value)} is none")
     _check_size(len(data), value, limit)
@@ -89,7 +89,8 @@ def audio(value: Any, *, limit: int = DEFAULT_LIMIT) -> Part:
     return {"type": "input_audio", "input_audio": {"data": encoded, "format": kind}}
 
 
-def _picture(data: bytes | bytearray) -> str | None:
+def picture_kind(data: bytes | bytearray) -> str | None:
+    """Return the kind of the picture that a file's bytes are, as in image/png; None: none."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
     return next((name for magic, name in _IMAGES if data.startswith(magic)), None)

@@ -21,6 +21,7 @@ from eighty80_jupyter.conversation.turn import Turn
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.prompt.describe.registry import Registry
 from eighty80_jupyter.session.embedded import Embedded
+from eighty80_jupyter.session.mcp_servers import MCPServers
 from eighty80_jupyter.session.options import TurnOptions, lists_options
 from eighty80_jupyter.session.presets import Presets
 from eighty80_jupyter.session.records import Records
@@ -57,10 +58,10 @@ class Session:
     the settings, `presets` finds sets of them by name, `records` writes requests down and answers
     them from a record. `namespace` holds the variables that prompts can name, those of the
     notebook; None leaves `{{...}}` alone. `tools` holds the tools that a turn can offer;
-    `@session.tool` adds a function. `confirmer` asks the
-    user before a call; None: what must be asked about is refused. `open_panel` makes what `panel`
-    returns, `say` shows a dim line, `answered` shows a turn of `ask` that nobody listened to,
-    `running_cell` names this run of the cell that runs; the notebook room sets them.
+    `@session.tool` adds a function, `mcp(...)` starts a server that has some, `servers` are those.
+    `confirmer` asks the user before a call; None: what must be asked about is refused. `open_panel`
+    makes what `panel` returns, `say` shows a dim line, `answered` shows a turn of `ask` that nobody
+    listened to, `running_cell` names this run of the cell that runs; the notebook room sets them.
     """
 
     def __init__(
@@ -94,6 +95,14 @@ class Session:
         self.open_panel: Callable[[], Any] | None = None
         self.answered: Callable[[RunningTurn], None] = lambda _running: None
         self.say: Callable[[str], object] = partial(print, file=sys.stderr)
+        self.servers = MCPServers(
+            self.tools,
+            environ,
+            say=lambda text: self.say(text),  # noqa: PLW0108  # the notebook room sets it later
+            permit=lambda: getattr(self.confirmer, "permit", lambda _question: None),
+            secrets=lambda: self.secrets,
+        )
+        self.mcp = self.servers.start
         self.config.observe(self._set_autosave, "autosave")
 
     def __repr__(self) -> str:
@@ -383,10 +392,12 @@ class Session:
         self._embedded.leave()
 
     def close(self) -> None:
-        """Close the connections and end the loop thread; the next request opens them again.
+        """Close the connections, end the MCP servers and the loop thread.
 
-        The conversation, the settings and the embedded model stay.
+        The next request opens them again. The conversation, the settings and the embedded model
+        stay.
         """
+        self.servers.close()
         self._turns.close()
 
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, Self
 
 from eighty80_jupyter.prompt.describe.display import defaults
 from eighty80_jupyter.prompt.describe.registry import Registry, describe
@@ -51,6 +51,22 @@ _ATOMS = (
 )
 _EXACT = {str, int, float, bool, type(None)}
 _CONTAINERS = (list, tuple, set, frozenset, deque)
+
+
+class PictureText(str):
+    """A text that a tool has returned together with `pictures`, the bytes of files.
+
+    The model reads the text; the pictures are for the user.
+    """
+
+    __slots__ = ("pictures",)
+    pictures: tuple[bytes, ...]
+
+    def __new__(cls, text: str, pictures: tuple[bytes, ...] = ()) -> Self:
+        """Make one."""
+        made = super().__new__(cls, text)
+        made.pictures = pictures
+        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,15 +18,12 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import Any, Protocol, TypeVar, overload
 
 from eighty80_jupyter import loading
 from eighty80_jupyter.api.request_parameters import shown, unknown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.tools.arguments import check, parsed
-
-if TYPE_CHECKING:
-    from eighty80_jupyter.tools.schema import Inputs
 
 F = TypeVar("F", bound=Callable[..., Any])
 D = TypeVar("D")
@@ -35,6 +32,13 @@ D = TypeVar("D")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LISTED = 50  # names in a message
 _SETTINGS = ("name", "description", "safe", "confirm", "timeout", "main_thread", "strict")
+
+
+class Reader(Protocol):
+    """Reads the arguments of a call."""
+
+    def read(self, values: Mapping[str, Any], /) -> dict[str, Any]:
+        """Return the keyword arguments for parsed JSON. Raises ToolInputError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +55,8 @@ class Tool:
     can stop it; not for async functions. `strict` is sent as it is; None: it is not sent.
 
     `inputs` reads the arguments of a function with annotations; None, as for a tool made by hand:
-    they are checked by the schema and not converted.
+    they are checked by the schema and not converted. `note` is what a person is told beside the
+    question whether it may be called.
     """
 
     name: str
@@ -63,7 +68,8 @@ class Tool:
     timeout: float | None = None
     main_thread: bool = False
     strict: bool | None = None
-    inputs: Inputs | None = field(default=None, repr=False, compare=False)
+    inputs: Reader | None = field(default=None, repr=False, compare=False)
+    note: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):

@@ -12,7 +12,7 @@ from eighty80_jupyter.api.request_parameters import PARAMETERS
 from eighty80_jupyter.session.options import TurnOptions
 from eighty80_jupyter.session.session import Session
 
-HEAVY = {"IPython", "aiohttp", "httpx", "ipywidgets", "markdown", "nh3", "pydantic", "rich"}
+HEAVY = {"IPython", "aiohttp", "httpx", "ipywidgets", "markdown", "mcp", "nh3", "pydantic", "rich"}
 SHELL = "from IPython.core.interactiveshell import InteractiveShell as S; shell = S.instance(); "
 LOAD = SHELL + "shell.run_line_magic('load_ext', 'eighty80_jupyter')"
 
@@ -43,6 +43,28 @@ def test_the_extension_loads_no_more_than_the_magics_and_the_settings() -> None:
     loaded = loaded_by(LOAD)
     assert "eighty80_jupyter.config" in loaded
     assert not {"eighty80_jupyter.session.session", "eighty80_jupyter.turns.turn"} & loaded
+
+
+def test_nothing_of_mcp_is_loaded_before_the_first_server() -> None:
+    """A session that lists its servers has imported nothing for them."""
+    code = "from eighty80_jupyter import chat; dict(chat.servers.known); chat.close()"
+    names = {"mcp", "mcp_types", "httpx2", "eighty80_jupyter.mcp"}
+    assert not names & loaded_by(code)
+
+
+def test_mcp_that_is_missing_is_one_line() -> None:
+    """Without the package, the first server says how to install it, and everything else works."""
+    code = (
+        "import sys; sys.modules['mcp'] = None; from eighty80_jupyter import chat\n"
+        "try: chat.mcp('echo x')\n"
+        "except Exception as error: print(type(error).__name__, error)\n"
+        "print(chat.servers.known)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    line, known = done.stdout.splitlines()
+    assert line.startswith("UsageError MCP servers need the package mcp")
+    assert "pip install 'eighty80-jupyter[mcp]'" in line
+    assert known == "{}"
 
 
 @pytest.mark.parametrize("method", [Session.ask, Session.start])

@@ -18,7 +18,7 @@ def project_variables(names: Iterable[str]) -> list[str]:
 
 
 def jupyter_variables(home: Path) -> dict[str, str]:
-    """Point IPython and Jupyter to empty folders under `home`, and past any proxy on loopback."""
+    """Point IPython, Jupyter and this package to empty folders, and past any proxy on loopback."""
     folders = {
         "IPYTHONDIR": home / "ipython",
         "JUPYTER_CONFIG_DIR": home / "config",
@@ -27,6 +27,7 @@ def jupyter_variables(home: Path) -> dict[str, str]:
         "JUPYTERLAB_SETTINGS_DIR": home / "lab" / "settings",
         "JUPYTERLAB_WORKSPACES_DIR": home / "lab" / "workspaces",
         "XDG_CONFIG_HOME": home / "user-config",
+        "XDG_STATE_HOME": home / "state",
     }
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)

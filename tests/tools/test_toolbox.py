@@ -28,6 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.tools.input_error import ToolInputError
+from eighty80_jupyter.tools.schema import Inputs
 from eighty80_jupyter.tools.toolbox import Tool, ToolBox, make_tool
 
 
@@ -297,7 +298,7 @@ def test_round_trip(data: st.DataObject) -> None:
     """A value written as JSON fits the schema, and comes back as it was."""
     name = data.draw(st.sampled_from(sorted(KINDS)))
     value, tool = data.draw(KINDS[name][1]), ADAPTED[name]
-    assert tool.inputs is not None
+    assert isinstance(tool.inputs, Inputs)
     plain = tool.inputs.items[0].adapter.dump_python(value, mode="json")
     Draft202012Validator(tool.parameters).validate({"value": plain})
     assert tool.arguments(json.dumps({"value": plain})) == {"value": value}

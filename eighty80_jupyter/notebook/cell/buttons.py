@@ -47,6 +47,7 @@ def ask(shell: InteractiveShell, tool: Tool, call: ToolCall, asked: AskedCall) -
     Whatever happens, also an interrupt, a plain line takes the place of the question.
     """
     from eighty80_jupyter.tools.rounds import Decision  # noqa: PLC0415  # the first call
+    from eighty80_jupyter.tools.shown import visible  # noqa: PLC0415  # the same
 
     given = " with these arguments" if asked.arguments else ""
     question = {
@@ -55,6 +56,7 @@ def ask(shell: InteractiveShell, tool: Tool, call: ToolCall, asked: AskedCall) -
         "detail": pretty(call.arguments),
         "cut": asked.cut,
         "always": tool.confirm is not True,
+        "note": "\n".join(map(visible, tool.note.split("\n"))),
         "wrong": "",
         "heard": "",
     }

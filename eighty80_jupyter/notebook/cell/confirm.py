@@ -55,6 +55,25 @@ class InputConfirmer:
             return self._nobody(tool)
         return Decision(answer="no", reason=UNCLEAR)
 
+    def permit(self, question: str) -> bool | None:
+        """Return whether the user says yes to something else; None where nobody can be asked.
+
+        Raises KeyboardInterrupt.
+        """
+        if not self._somebody():
+            return None
+        try:
+            self._say(question)
+            for _ in range(_ATTEMPTS):
+                typed = self._ask("[y]es, [n]o: ").strip().lower()
+                if typed in ("y", "yes", "n", "no"):
+                    return typed[0] == "y"
+        except EOFError:
+            self._say("")
+        except RuntimeError:  # as above
+            return None
+        return False
+
     def _decision(self, tool: Tool, call: ToolCall) -> Decision:
         """Ask until the answer is one; raises EOFError and what `input` raises."""
         from eighty80_jupyter.tools.rounds import Decision  # noqa: PLC0415  # as above
@@ -68,6 +87,8 @@ class InputConfirmer:
             del words["always"]  # it is asked about in any case
         if not asked.cut:
             del words["show all"]
+        if tool.note:
+            self._say(tool.note)
         beside = len(asked.line) <= _LINE
         if not beside:
             self._say(asked.lines)

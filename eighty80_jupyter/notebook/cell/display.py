@@ -33,7 +33,7 @@ from eighty80_jupyter.notebook.cell.outputs import QUIET, Output, Page
 from eighty80_jupyter.notebook.cell.pacing import Pacing
 from eighty80_jupyter.notebook.cell.probabilities import ShadedAnswer
 from eighty80_jupyter.notebook.cell.summary import last_line, reply_metadata
-from eighty80_jupyter.notebook.cell.tool_display import CallGroup, show_figures
+from eighty80_jupyter.notebook.cell.tool_display import CallGroup, show_figures, show_pictures
 from eighty80_jupyter.notebook.cell.value import ValueAnswer
 
 if TYPE_CHECKING:
@@ -232,6 +232,8 @@ class NotebookWriter:
                 if self._calls is not None:
                     self._calls.end(event)
                 show_figures(event.value)
+                if self._page.images:
+                    show_pictures(event.value)
 
     def _group(self) -> CallGroup:
         """Return the output for the calls of this round, below what was said before them."""

@@ -5,6 +5,7 @@ All of it is text of a model, or of whatever a tool has read: it is escaped, and
 
 from __future__ import annotations
 
+import base64
 import contextvars
 import json
 import sys
@@ -18,6 +19,8 @@ from eighty80_jupyter.conversation.events import CallBegan, CallEnded
 from eighty80_jupyter.notebook.cell.outputs import QUIET, QUOTED, Output, Page
 from eighty80_jupyter.notebook.cell.pacing import FRAME_SECONDS, Painter
 from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.prompt.parts import picture_kind
+from eighty80_jupyter.tools.result import PictureText
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import Message
@@ -274,3 +277,17 @@ def show_figures(value: Any, others: Sequence[Any] = ()) -> None:
         return
     if backend is None or not any(value is figure for figure in drawn):
         display(value)  # type: ignore[no-untyped-call]  # IPython's
+
+
+def show_pictures(value: Any) -> None:
+    """Show the pictures that an MCP server's tool has sent; what is none by its bytes is not."""
+    from IPython.display import display  # noqa: PLC0415  # seldom needed
+
+    pictures = value.pictures if isinstance(value, PictureText) else ()
+    for data in pictures:
+        kind = picture_kind(data)
+        if kind is not None:
+            text = f"<picture: image/{kind}, {len(data):,} bytes>"
+            encoded = base64.b64encode(data).decode("ascii")
+            shown = {f"image/{kind}": encoded, "text/plain": text}
+            display(shown, raw=True)  # type: ignore[no-untyped-call]  # IPython's

@@ -10,7 +10,16 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from eighty80_jupyter.notebook.commands import branch, code, correct, keep, presets, see, settings
+from eighty80_jupyter.notebook.commands import (
+    branch,
+    code,
+    correct,
+    keep,
+    mcp,
+    presets,
+    see,
+    settings,
+)
 from eighty80_jupyter.notebook.commands.context import CommandContext
 
 Command = Callable[[CommandContext, Any], None]
@@ -20,6 +29,8 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
     {
         "remote": settings.remote,
         "local": settings.local,
+        "mcp": mcp.start,
+        "mcp_stop": mcp.stop,
         "key": settings.key,
         "set": settings.change,
         "preset_save": presets.save,
@@ -45,6 +56,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "history": see.history,
         "status": see.report,
         "tools_list": see.tools,
+        "mcp_list": mcp.overview,
     }
 )
 

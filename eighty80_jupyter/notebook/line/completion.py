@@ -69,6 +69,8 @@ def _on_the_line(session: Session, line: str, namespace: Iterable[str]) -> Simpl
         case "setting" if word.startswith("preset="):
             word = word.removeprefix("preset=")
             found = map(quote, session.presets.names())
+        case "server":
+            found = session.servers.known
         case "conversation":
             found = map(quote, session.conversations)
         case "setting":

@@ -17,7 +17,9 @@ from eighty80_jupyter.prompt.run_cells import WHICH
 # The headings of the manual, in its order.
 Group = Literal["ask", "rows", "parameters", "see", "correct", "branch", "notebook", "keep", "set"]
 # What Tab offers for the value.
-Takes = Literal["", "conversation", "kind", "model", "preset", "setting", "tool", "variable"]
+Takes = Literal[
+    "", "conversation", "kind", "model", "preset", "server", "setting", "tool", "variable"
+]
 
 NUMBER = r"[0-9]+"
 RANGE = r"[0-9]+(?:-[0-9]*)?"
@@ -300,6 +302,20 @@ class LineOptions:
         implied="",
         alone=True,
     )
+    mcp: str | None = _option(
+        "set",
+        "start an MCP server, whose tools --tools can offer: a command in quotes, its https "
+        "address, or a file mcp.json",
+        metavar="COMMAND_OR_URL",
+        alone=True,
+    )
+    mcp_stop: str | None = _option(
+        "set",
+        "end an MCP server, and take its tools away",
+        metavar="NAME",
+        alone=True,
+        takes="server",
+    )
     key: bool = _option(
         "set",
         "type in the API key; it is not shown",
@@ -527,7 +543,12 @@ class LineOptions:
     )
     tools_list: bool = _option(
         "see",
-        "list the tools: the functions under @chat.tool",
+        "list the tools: the functions under @chat.tool, and those of MCP servers",
+        alone=True,
+    )
+    mcp_list: bool = _option(
+        "see",
+        "list the MCP servers and their tools",
         alone=True,
     )
     status: bool = _option(

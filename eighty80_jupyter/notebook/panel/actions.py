@@ -162,6 +162,8 @@ class Actions:
                 begun.others = tool_display.open_figures()
             elif isinstance(each, CallEnded):
                 tool_display.show_figures(each.value, begun.others or ())
+                if self._session.config.allow_images:
+                    tool_display.show_pictures(each.value)
 
     def insert(self) -> None:
         """Show the transcript below the panel. Raises UsageError if it is empty."""

@@ -36,6 +36,7 @@ class _Question:
     detail: str
     call: AskedCall | None
     always: bool
+    note: str = ""
     future: Future[Consent] = field(default_factory=Future)
 
     def to_wire(self, key: str) -> dict[str, Any]:
@@ -47,6 +48,7 @@ class _Question:
             "arguments": None if self.call is None else [list(a) for a in self.call.arguments],
             "cut": self.call is not None and self.call.cut,
             "always": self.always,
+            "note": "\n".join(map(visible, self.note.split("\n"))),
         }
 
     def answered(self, answer: Answer, detail: str) -> Consent:
@@ -75,14 +77,16 @@ class Questions:
         *,
         call: AskedCall | None = None,
         always: bool = True,
+        note: str = "",
         stopped: Callable[[], bool] = lambda: False,
     ) -> Future[Consent]:
         """Ask, and return the future of the answer.
 
         `detail` may be edited; `call` is shown in its place until somebody wants to see all of it.
-        `always` tells whether that is an answer; `stopped` that nobody wants to know any more.
+        `always` tells whether that is an answer, `note` more about it; `stopped` that nobody wants
+        to know any more.
         """
-        question = _Question(text, detail, call, always)
+        question = _Question(text, detail, call, always, note)
         with self._lock:
             refused = self._closed or stopped()
             if not refused:
@@ -143,6 +147,7 @@ class PanelConfirmer:
                 detail,
                 call=asked_call(call.name, detail),
                 always=tool.confirm is not True,
+                note=tool.note,
                 stopped=lambda: self.stopped,
             ).result()
             answer, detail = consent.answer, consent.detail

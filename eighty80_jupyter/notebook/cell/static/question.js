@@ -32,7 +32,8 @@ function render({ model, el }) {
   };
   const draw = () => {
     clearTimeout(timer);
-    const { text, arguments: given, detail, cut, always, wrong, heard } = model.get("question");
+    const { text, arguments: given, detail, cut, always, note, wrong, heard } =
+      model.get("question");
     const box = make("textarea", { rows: "6", readonly: !wrong, hidden: !wrong, spellcheck: "false",
       "aria-label": "Arguments", style: `${CODE} width: 100%; box-sizing: border-box` });
     box.value = detail;
@@ -63,6 +64,8 @@ function render({ model, el }) {
       style: `border: ${EDGE}; border-left-width: 3px; border-radius: 6px; padding: 8px 12px` },
       make("div", { style: "font-weight: 600; overflow-wrap: anywhere" }, text),
       make("div", { role: "alert", style: "color: var(--jp-error-color1, #b00020)" }, wrong ?? ""),
+      make("div", { hidden: !note, style: "white-space: pre-wrap; overflow-wrap: anywhere; " +
+        "max-height: 30vh; overflow: auto; margin: 4px 0" }, note ?? ""),
       list, box, make("div", { style: "margin-top: 6px" }, ...buttons)));
     if (wrong) box.focus();
   };

@@ -216,6 +216,7 @@ class Consent {
     }
     this.root.append(
       make("div", { class: "e80-question", id }, asked.question),
+      make("div", { class: "e80-note", hidden: !asked.note }, asked.note ?? ""),
       this.brief, this.detail, make("div", { class: "e80-row" }, ...buttons),
     );
     // Whoever is typing goes on typing: the next key must not be the answer.

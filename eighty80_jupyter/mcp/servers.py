@@ -1,0 +1,202 @@
+"""The MCP servers of a session: agreed to, added, listed, stopped, and ended with the process."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from eighty80_jupyter.api.request_parameters import unknown
+from eighty80_jupyter.errors import MCPServerError, UsageError
+from eighty80_jupyter.mcp.approvals import Approvals
+from eighty80_jupyter.mcp.server import Loop, Server
+from eighty80_jupyter.mcp.spec import MOST_NAME, ServerSpec, config_specs, server_spec
+from eighty80_jupyter.tools.toolbox import ToolBox
+from eighty80_jupyter.wire.secret import Secret
+
+# Asks the user; None: nobody can be asked.
+Permit = Callable[[str], bool | None]
+
+
+class Servers(Mapping[str, Server]):
+    """The servers by their names, in the order in which they came.
+
+    A name is entered before its server starts, and so whatever happens to a start, nothing runs
+    that is not in here. `loop` is for them alone: what a server sends must not hold up an answer.
+    """
+
+    def __init__(
+        self,
+        toolbox: ToolBox,
+        loop: Loop,
+        *,
+        say: Callable[[str], object],
+        environ: Mapping[str, str],
+        approvals: Approvals | None = None,
+    ) -> None:
+        self._toolbox = toolbox
+        self._loop = loop
+        self._say = say
+        self._environ = environ
+        self._approvals = approvals or Approvals()
+        self._servers: dict[str, Server] = {}
+        self._process = os.getpid()
+
+    def __repr__(self) -> str:
+        return f"<MCP servers: {', '.join(self._servers) or 'none'}>"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._servers))
+
+    def __len__(self) -> int:
+        return len(self._servers)
+
+    def __getitem__(self, name: str) -> Server:
+        """Return a server. Raises UsageError with the nearest name."""
+        try:
+            return self._servers[name]
+        except KeyError:
+            known = tuple(self._servers)
+            told = f"; they are: {', '.join(known)}" if known else "; there are none"
+            raise UsageError(f"{unknown('MCP server', str(name), known)}{told}") from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._servers
+
+    def start(self, target: Any, permit: Permit, secrets: tuple[Secret, ...], **how: Any) -> Server:
+        """Start a server, or return the one that runs for the same; `server_spec` has the rest.
+
+        `permit` is asked before a command runs that was never agreed to. Raises UsageError and
+        MCPServerError.
+        """
+        spec = server_spec(target, environ=self._environ, secrets=secrets, **how)
+        spec = self._with_free_name(spec)
+        known = self._servers.get(spec.name)
+        if known is not None and known.spec == spec and known.state == "running":
+            return known
+        self._agree(spec, permit)
+        server = self._add(spec)
+        self._open([server])
+        return server
+
+    def start_all(
+        self,
+        config: Any,
+        permit: Permit,
+        secrets: tuple[Secret, ...],
+        *,
+        confirm: bool | None = None,
+    ) -> list[Server]:
+        """Start the servers of a configuration side by side, and return them.
+
+        Raises MCPServerError that names those that could not be started; the others run.
+        """
+        specs = config_specs(config, confirm=confirm, environ=self._environ, secrets=secrets)
+        running = {
+            name: server for name, server in self._servers.items() if server.state == "running"
+        }
+        new = [s for s in specs if s.name not in running or running[s.name].spec != s]
+        for spec in new:
+            self._agree(spec, permit)
+        servers = [self._add(spec) for spec in new]
+        self._open(servers)
+        return [self._servers[spec.name] for spec in specs]
+
+    def restart(self, name: str) -> Server:
+        """Start a server anew that was agreed to before. Raises MCPServerError."""
+        server = self._add(self[name].spec)
+        self._open([server])
+        return server
+
+    def stop(self, name: str) -> None:
+        """End a server, and take its tools away. Raises UsageError with the nearest name."""
+        self[name].stop()
+
+    def close(self) -> None:
+        """End all servers and the thread; the next call of a tool starts its server again."""
+        atexit.unregister(self.close)
+        if self._process == os.getpid() and self._servers:
+            self._loop.run(self._close())
+        self._loop.close()
+
+    def _agree(self, spec: ServerSpec, permit: Permit) -> None:
+        """Ask before a command is started for the first time. Raises UsageError for a no."""
+        if spec.url or spec in self._approvals:
+            return
+        said = permit(spec.question)
+        if said is None:
+            raise UsageError(
+                f"nobody can be asked here whether {spec.target} may be started; run "
+                "%chat --mcp with it in a notebook once, and agree to it"
+            )
+        if not said:
+            raise UsageError(f"the MCP server {spec.name} was not started: you said no")
+        self._approvals.add(spec)
+
+    def _with_free_name(self, spec: ServerSpec) -> ServerSpec:
+        """Give a server whose name nobody chose one that no other server has."""
+        name, number = spec.name, 1
+        while (
+            not spec.named
+            and name in self._servers
+            and self._servers[name].spec != replace(spec, name=name)
+        ):
+            number += 1
+            name = f"{spec.name[: MOST_NAME - 3]}{number}"
+        return replace(spec, name=name)
+
+    def _add(self, spec: ServerSpec) -> Server:
+        """Enter a server; one of the same name is ended, since cells are run again."""
+        if spec.name in self._servers:
+            self._servers[spec.name].stop()
+        self._process = os.getpid()
+        server = self._servers[spec.name] = Server(
+            spec, self._toolbox, self._loop, say=self._say, forget=self._forget
+        )
+        return server
+
+    def _forget(self, server: Server) -> None:
+        if self._servers.get(server.name) is server:
+            del self._servers[server.name]
+
+    def _open(self, servers: Sequence[Server]) -> None:
+        """Start servers side by side. Those that do not start, or an interrupt, are forgotten."""
+        failures: list[tuple[Server, Exception]] = []
+
+        async def open_one(server: Server) -> None:
+            try:
+                await server.open()
+            except Exception as error:  # noqa: BLE001  # all of them are told below
+                failures.append((server, error))
+
+        async def open_all() -> None:
+            await asyncio.gather(*map(open_one, servers))
+
+        try:
+            self._loop.run(open_all())
+        except BaseException:
+            for server in servers:
+                server.withdraw()
+                self._forget(server)
+                self._loop.start(server.close())
+            raise
+        finally:
+            # The loop thread has one of its own, which must run after this one.
+            atexit.unregister(self.close)
+            atexit.register(self.close)
+        for server, _ in failures:
+            server.withdraw()
+            self._forget(server)
+        if len(failures) == 1:
+            raise failures[0][1]
+        if failures:
+            raise MCPServerError("; ".join(str(error) for _, error in failures))
+
+    async def _close(self) -> None:
+        closing: list[Coroutine[Any, Any, None]] = [s.close() for s in self._servers.values()]
+        with suppress(Exception):
+            await asyncio.gather(*closing, return_exceptions=True)

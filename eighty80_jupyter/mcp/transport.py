@@ -1,0 +1,239 @@
+"""The way to a server and back: a process with pipes, or HTTP; what comes is screened on its way.
+
+A listing is read by the library as a whole: one tool with a schema that is none would cost all the
+others. So what a server says of its tools is put into order before the library sees it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+import httpx2
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.message import SessionMessage
+from mcp_types import JSONRPCResponse, jsonrpc_message_adapter
+from pydantic import ValidationError
+
+from eighty80_jupyter.mcp.listing import screened
+from eighty80_jupyter.mcp.spec import ServerSpec
+from eighty80_jupyter.text import clean_json
+from eighty80_jupyter.tools.shown import visible
+from eighty80_jupyter.wire.endpoint import is_loopback
+from eighty80_jupyter.wire.secret import without_secret
+
+# Else Python prints a traceback into the cell for each line of a server that is no message.
+logging.getLogger("mcp").addHandler(logging.NullHandler())
+
+LARGEST = 64_000_000  # bytes of one event over HTTP
+_CONNECT_SECONDS = 30.0
+_TAIL_LINES = 20
+_TAIL_WIDTH = 300  # characters of each
+_LAUNCH = str(Path(__file__).with_name("launch.py"))
+
+Streams = tuple[Any, Any]  # as the library's protocols have them
+
+
+class Way:
+    """The streams of one server, and what is known of the other end.
+
+    `ended` is called once when nothing more can come. `left_out` says which tools of the last
+    listing cannot be offered, and why. `status` is the last HTTP status. All on the loop; `tail`
+    from any thread.
+    """
+
+    def __init__(self, spec: ServerSpec, ended: Callable[[], None]) -> None:
+        self._spec = spec
+        self._ended = ended
+        self._stderr: StderrTail | None = None
+        self.left_out: list[str] = []
+        self.status = 0
+
+    @property
+    def tail(self) -> list[str]:
+        """The last lines that the process wrote to its standard error; harmless, no secrets."""
+        lines = [] if self._stderr is None else self._stderr.lines
+        return [visible(without_secret(line, self._spec.secrets)) for line in lines]
+
+    @asynccontextmanager
+    async def streams(self) -> AsyncIterator[Streams]:
+        """Open the streams; closing them ends the process."""
+        opened = self._http() if self._spec.url else self._process()
+        async with opened as (read, write):
+            yield _Screened(read, self._screen, self._ended), write
+
+    @asynccontextmanager
+    async def _process(self) -> AsyncIterator[Streams]:
+        spec = self._spec
+        program, words = spec.program, list(spec.command)
+        if sys.platform == "linux":
+            words = [sys.executable, "-I", "-S", _LAUNCH, str(os.getpid()), program, *words]
+        else:
+            words[0] = program
+        parameters = StdioServerParameters(
+            command=words[0],
+            args=words[1:],
+            env={name: value.reveal() for name, value in spec.env.items()},
+            cwd=spec.folder,
+            # Else one wrong byte ends all.
+            encoding_error_handler="replace",
+        )
+        self._stderr = StderrTail()
+        try:
+            async with stdio_client(parameters, errlog=self._stderr.file) as streams:
+                self._stderr.file.close()  # the process has its own; at its end the thread ends
+                yield streams
+        finally:
+            self._stderr.file.close()
+
+    @asynccontextmanager
+    async def _http(self) -> AsyncIterator[Streams]:
+        spec = self._spec
+
+        async def note(response: httpx2.Response) -> None:
+            self.status = response.status_code
+
+        async with AsyncExitStack() as stack:
+            client = await stack.enter_async_context(
+                httpx2.AsyncClient(
+                    headers={name: value.reveal() for name, value in spec.headers.items()},
+                    timeout=httpx2.Timeout(_CONNECT_SECONDS, read=None),  # tools may take long
+                    trust_env=not is_loopback(spec.url),  # no proxy for this very machine
+                    event_hooks={"response": [note]},
+                )
+            )
+            yield await stack.enter_async_context(
+                streamable_http_client(spec.url, http_client=client, max_sse_event_size=LARGEST)
+            )
+
+    def _screen(self, item: Any) -> Any:
+        """Put a listing of tools into order; what is none passes as it is."""
+        item = _mended(item) if isinstance(item, ValidationError) else item
+        message = item.message if isinstance(item, SessionMessage) else None
+        if not isinstance(message, JSONRPCResponse):
+            return item
+        tools = message.result.get("tools")
+        if isinstance(tools, list):
+            found = [_screened(entry) for entry in tools]
+            message.result["tools"] = [one for one in found if isinstance(one, dict)]
+            self.left_out += [one for one in found if isinstance(one, str)]
+        return item
+
+
+def _mended(error: ValidationError) -> Any:
+    r"""Return the message that could not be read for half of a surrogate pair; else the error.
+
+    Python's servers write a file name that is not UTF-8 as "\udcff", and whoever waits for that
+    message would wait for ever.
+    """
+    line = error.errors(include_url=False, include_context=False)[0]["input"]
+    if not isinstance(line, str) or "\\ud" not in line.lower():
+        return error
+    try:
+        message = jsonrpc_message_adapter.validate_python(clean_json(json.loads(line)))
+    except (ValueError, RecursionError):
+        return error
+    return SessionMessage(message)
+
+
+def _screened(entry: Any) -> dict[str, Any] | str:
+    try:
+        return screened(entry)
+    except RecursionError:
+        return "a tool with a schema that is nested too deeply"
+
+
+class _Screened:
+    """A stream of messages, each of which passes `screen`; `ended` is called at its end."""
+
+    def __init__(
+        self, stream: Any, screen: Callable[[Any], Any], ended: Callable[[], None]
+    ) -> None:
+        self._stream = stream
+        self._screen = screen
+        self._ended = ended
+
+    @property
+    def last_context(self) -> Any:
+        """The context variables of the last message's sender, where the transport knows them."""
+        return getattr(self._stream, "last_context", None)
+
+    async def receive(self) -> Any:
+        """Return the next message."""
+        try:
+            return self._screen(await self._stream.receive())
+        except BaseException:
+            self._ended()
+            raise
+
+    async def aclose(self) -> None:
+        """Close the stream."""
+        self._ended()
+        await self._stream.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            return self._screen(await self._stream.__anext__())
+        except BaseException:
+            self._ended()
+            raise
+
+    async def __aenter__(self) -> Self:
+        await self._stream.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        self._ended()
+        ended: bool | None = await self._stream.__aexit__(kind, error, traceback)
+        return ended
+
+
+class StderrTail:
+    """The last lines of what a process writes to its standard error, through a pipe.
+
+    In a kernel there is no descriptor to pass on, and a file would grow for as long as the process
+    writes. A thread reads, and ends with the last process that holds the other end. It alone writes
+    the lines; each change is one step.
+    """
+
+    def __init__(self) -> None:
+        self._lines: deque[bytes] = deque(maxlen=_TAIL_LINES)
+        reading, writing = os.pipe()
+        self.file: TextIO = os.fdopen(writing, "w")
+        threading.Thread(
+            target=self._read, args=(reading,), name="eighty80-mcp-stderr", daemon=True
+        ).start()
+
+    @property
+    def lines(self) -> list[str]:
+        """The last lines, cut where they are long."""
+        found = [line.decode("utf-8", "replace").strip() for line in self._lines.copy()]
+        return [line[:_TAIL_WIDTH] for line in found if line]
+
+    def _read(self, reading: int) -> None:
+        unfinished = b""
+        while data := os.read(reading, 65_536):
+            *whole, unfinished = (unfinished + data).split(b"\n")
+            self._lines.extend(whole)
+            unfinished = unfinished[-4 * _TAIL_WIDTH :]
+        if unfinished:
+            self._lines.append(unfinished)
+        os.close(reading)
