@@ -14,6 +14,7 @@ from eighty80_jupyter.notebook.cell.running_cell import Cell, Reruns
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
 from eighty80_jupyter.notebook.cell.views import code_html
 from eighty80_jupyter.notebook.commands.calling import CallingNames
+from eighty80_jupyter.notebook.compare.side_by_side import SideBySide
 from eighty80_jupyter.notebook.line.options import LineOptions
 from eighty80_jupyter.notebook.saved.metadata import state_of
 
@@ -30,9 +31,9 @@ class CommandContext:
     """What one line of options is done with.
 
     `conversations` are the session's, or a copy of them where something is only tried; then nothing
-    is said. `options` are those of the line, `failure` the last exception of the user's own
-    code, `names` what the function that calls the magic sees, `reply` what has just been answered,
-    `corrected` the cell that `--fix` found in it.
+    is said. `options` are those of the line, `beside` is what `--vary` has put side by side,
+    `failure` the last exception of the user's own code, `names` what the function that calls the
+    magic sees, `reply` what has just been answered, `corrected` the cell that `--fix` found in it.
     """
 
     shell: InteractiveShell
@@ -41,6 +42,7 @@ class CommandContext:
     options: LineOptions = field(default_factory=LineOptions)
     cell: Cell = field(default_factory=Cell)
     reruns: Reruns = field(default_factory=Reruns)
+    beside: SideBySide = field(default_factory=SideBySide)
     failure: BaseException | None = None
     names: CallingNames = field(default_factory=CallingNames)
     reply: Reply | None = None
@@ -65,6 +67,7 @@ class CommandContext:
             options=self.options,
             cell=self.cell,
             reruns=self.reruns,
+            beside=self.beside,
             failure=self.failure,
             names=self.names,
             quiet=True,

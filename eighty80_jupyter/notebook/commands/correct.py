@@ -44,6 +44,19 @@ def alternative(context: CommandContext, number: int) -> None:
     context.show(turn_html(place, turn), turn_text(place, turn), kept)
 
 
+def keep(context: CommandContext, number: int) -> None:
+    """Make one of the answers side by side the reply, and show it as the turn that it is now."""
+    comparison = context.beside.latest
+    count = 0 if comparison is None else len(comparison.columns)
+    if comparison is None or not count:
+        raise UsageError("nothing stands side by side; %%chat --vary NAME=VALUES asks")
+    if not 1 <= number <= count:
+        raise UsageError(f"there are answers 1 to {count} side by side, got {number}")
+    turn, conversation = comparison.adopt(number - 1)
+    place = (conversation.find(turn.id) or 0) + 1
+    context.show(turn_html(place, turn), turn_text(place, turn), page_of(conversation, turn))
+
+
 def edit(context: CommandContext, number: int) -> None:
     """Put a prompt into a new cell, which asks it anew in place of its turn."""
     conversation = context.conversation

@@ -44,6 +44,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "reset": correct.reset,
         "undo": correct.undo,
         "alternative": correct.alternative,
+        "keep": correct.keep,
         "edit": correct.edit,
         "code": code.code,
         "save": keep.save,

@@ -108,7 +108,8 @@ def values_of(name: str, text: str) -> list[Any]:
             raise UsageError(f"n samples takes a number from 1 to {MOST}, got {text!r}")
         return [None] * int(text)
     if name not in COMPARABLE:
-        raise UsageError(request_parameters.unknown("parameter to compare", name, COMPARABLE))
+        told = request_parameters.unknown("parameter to compare", name, COMPARABLE)
+        raise UsageError(f"{told}; there are {', '.join(COMPARABLE)}")
     found = _RANGE.fullmatch(text)
     if found and request_parameters.PARAMETERS[name].kind is not Kind.STRING:
         texts = _steps(*map(float, found.groups()))

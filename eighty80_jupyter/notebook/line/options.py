@@ -151,6 +151,13 @@ class LineOptions:
         metavar="probabilities",
         pattern="probabilities",
     )
+    vary: tuple[str, ...] = _option(
+        "ask",
+        "ask side by side, outside the conversation: temperature=0,0.7 (twice: a grid), samples=3, "
+        "or prompts, parted by lines of ---",
+        metavar="NAME=VALUES",
+        repeat=True,
+    )
     raw: bool = _option(
         "ask",
         "send {{...}} as it is, instead of the variable's value",
@@ -448,6 +455,13 @@ class LineOptions:
         "correct",
         "ask this prompt in place of turn N; the earlier one is kept as an alternative",
         metavar="N",
+        number=True,
+    )
+    keep: int | None = _option(
+        "correct",
+        "make answer K of those side by side the reply",
+        metavar="K",
+        alone=True,
         number=True,
     )
     edit: int | None = _option(

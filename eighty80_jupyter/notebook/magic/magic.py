@@ -15,11 +15,13 @@ from eighty80_jupyter.notebook.commands.keep import check_files
 from eighty80_jupyter.notebook.commands.presets import SAVED
 from eighty80_jupyter.notebook.commands.registry import act
 from eighty80_jupyter.notebook.commands.see import where
+from eighty80_jupyter.notebook.compare.side_by_side import SideBySide
 from eighty80_jupyter.notebook.line.manual import manual
 from eighty80_jupyter.notebook.line.options import OPTIONS, LineOptions
 from eighty80_jupyter.notebook.line.parser import parse
 from eighty80_jupyter.notebook.magic.ask import ask, dry_run
 from eighty80_jupyter.notebook.magic.prompt_request import instruction, question, settled
+from eighty80_jupyter.notebook.magic.vary import Plan, ask_side_by_side, plan
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -35,6 +37,7 @@ class ChatMagic:
         self._shell = shell
         self._session = session
         self._reruns = Reruns()
+        self._beside = SideBySide()
         # An error of a magic is none of the user's code, and takes its place as the last one.
         self._own: BaseException | None = None
         self._failure: BaseException | None = None
@@ -82,6 +85,7 @@ class ChatMagic:
             options=options,
             cell=running_cell(self._shell),
             reruns=self._reruns,
+            beside=self._beside,
             failure=self._failure,
             names=calling_names(self._shell.user_ns),
         )
@@ -120,6 +124,9 @@ class ChatMagic:
         if before or context.options.in_ is not None:
             tried = context.rehearsal()
             act(tried, before)
+        if context.options.vary:
+            self._vary(context, plan(tried, prompt, first_line=first_line))
+            return
         asked = question(tried, prompt, first_line=first_line)
         check_files(context)
         if context.options.dry_run:
@@ -130,6 +137,15 @@ class ChatMagic:
         if context.options.fix:
             show_correction(context)
         act(context, _commands(context.options, after=True))
+
+    def _vary(self, context: CommandContext, planned: Plan) -> None:
+        """Ask side by side, or show the first of the requests."""
+        if context.options.dry_run:
+            dry_run(context, planned.first)
+            context.say(f"This is the first of {len(planned.asked)} requests.")
+            return
+        act(context, _commands(context.options, after=False))
+        ask_side_by_side(context, planned)
 
 
 def _commands(
