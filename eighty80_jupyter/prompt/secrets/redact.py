@@ -40,7 +40,7 @@ _NO_SECRET_NAME = re.compile(
 )
 _PLACE_NAME = re.compile(r"(?:FILES?|PATH|DIR|HOME|SOCK|FOLDER|ASKPASS)$")
 _COUNT_NAME = re.compile(r"(?:^|_)(?:MAX|MIN|LIMIT|COUNT|SIZE|LENGTH|TIMEOUT|TTL|BUDGET)(?:_|$)")
-_STUB = 8  # characters of a value by which a cut one is found
+STUB = 8  # characters of a value by which a cut one is found
 _PLACE = re.compile(r"[/~]|\.\.?/|[A-Za-z]:[\\/]")
 _CUT = ("…", "...", "[…", " […", "\n[…")  # what stands where a description was cut
 _COPIES = (dict, UserDict, ChainMap, MappingProxyType)  # others may read a file for each item
@@ -48,13 +48,13 @@ _FEW = 3  # values alone, of which fewer are no environment
 _LISTS = {list, tuple, set, frozenset}
 _BROKEN = 12  # characters of a value that is also found where a line end breaks it up
 # A line end within a word: with what may continue, indent or quote the lines.
-_BREAK = r"(?:[\"']?[ \t]*(?:\\?\r?\n|\\+(?:r\\+)?n)[ \t>|#]*[\"']?)"
+BREAK = r"(?:[\"']?[ \t]*(?:\\?\r?\n|\\+(?:r\\+)?n)[ \t>|#]*[\"']?)"
 _URL_SAFE = str.maketrans("+/", "-_")
 _MANY = 10_000  # entries; an environment has fewer
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class Known:
     """A secret that is known: its name, its value, and the forms that the value may come in."""
 
     name: str
@@ -75,19 +75,24 @@ class Redactor:
         self._environ = environ
         self.key = key
         self._state: tuple[tuple[str, str], ...] | None = None
-        self._known: tuple[_Known, ...] = ()
+        self._known: tuple[Known, ...] = ()
 
     def __repr__(self) -> str:
-        return f"<Redactor: {len(self._current())} known secrets, {len(PATTERNS)} patterns>"
+        return f"<Redactor: {len(self.known())} known secrets, {len(PATTERNS)} patterns>"
 
     def __call__(self, text: str) -> str:
         """Return `text` without secrets."""
         return self.redact(text)[0]
 
-    def redact(self, text: str) -> tuple[str, tuple[str, ...]]:
-        """Return `text` without secrets, and the names of those that were in it."""
+    def redact(
+        self, text: str, known: tuple[Known, ...] | None = None
+    ) -> tuple[str, tuple[str, ...]]:
+        """Return `text` without secrets, and the names of those that were in it.
+
+        `known` are the secrets as `known` returned them; None: those of now.
+        """
         found: dict[str, None] = {}
-        known = self._current()
+        known = self.known() if known is None else known
         text = _without_known(text, known, found)
         for pattern in (*PATTERNS, *CLIENT_PATTERNS):
             if any(word in text for word in pattern.words):
@@ -114,7 +119,8 @@ class Redactor:
             return False
         return bool(0 < len(own) <= 2 * shared)
 
-    def _current(self) -> tuple[_Known, ...]:
+    def known(self) -> tuple[Known, ...]:
+        """Return the secrets that are known now, the longest first."""
         state = tuple(
             (name, value)
             for name, value in self._environ.items()
@@ -127,7 +133,7 @@ class Redactor:
             for name, value in state:
                 if name == OWN_KEY or not _is_no_secret(name, value):
                     secrets.setdefault(value.strip(), name)
-            known = [_Known(name, value, _forms(value)) for value, name in secrets.items()]
+            known = [Known(name, value, _forms(value)) for value, name in secrets.items()]
             self._known = tuple(sorted(known, key=lambda secret: -len(secret.value)))
             self._state = state
         return self._known
@@ -213,7 +219,7 @@ def _stem(raw: bytes, offset: int) -> str:
     return base64.b64encode(bytes(offset) + raw).decode("ascii")[first:last]
 
 
-def _without_known(text: str, known: Iterable[_Known], found: dict[str, None]) -> str:
+def _without_known(text: str, known: Iterable[Known], found: dict[str, None]) -> str:
     present: dict[str, str] = {}
     for secret in known:
         for form in secret.forms:
@@ -229,31 +235,31 @@ def _without_known(text: str, known: Iterable[_Known], found: dict[str, None]) -
         text = re.sub("|".join(map(re.escape, longest_first)), mark, text)
     text = _without_broken(text, known, found)
     for secret in known:
-        if len(secret.value) > _STUB and secret.value[:_STUB] in text:
+        if len(secret.value) > STUB and secret.value[:STUB] in text:
             text = _without_stubs(text, secret, found)
     return text
 
 
-def _without_broken(text: str, known: Iterable[_Known], found: dict[str, None]) -> str:
+def _without_broken(text: str, known: Iterable[Known], found: dict[str, None]) -> str:
     """Take out the secrets that a line end breaks up, as in a mail or in wrapped base64."""
-    joined = re.sub(_BREAK, "", text) if "\n" in text or "\\n" in text else text
+    joined = re.sub(BREAK, "", text) if "\n" in text or "\\n" in text else text
     if len(joined) == len(text):
         return text
     for secret in known:
         for form in secret.forms:
             if len(form) >= _BROKEN and not form.isdigit() and form in joined:
-                broken = f"{_BREAK}?".join(map(re.escape, form))
+                broken = f"{BREAK}?".join(map(re.escape, form))
                 text, times = re.subn(broken, f"[redacted: {secret.name}]", text)
                 if times:
                     found[secret.name] = None
     return text
 
 
-def _without_stubs(text: str, secret: _Known, found: dict[str, None]) -> str:
+def _without_stubs(text: str, secret: Known, found: dict[str, None]) -> str:
     """Take out the beginnings of a secret that was cut, as in the cell of a table."""
     pieces, done = [], 0
-    least = max(_STUB, min(len(secret.value) // 4, 2 * _STUB))
-    start = text.find(secret.value[:_STUB])
+    least = max(STUB, min(len(secret.value) // 4, 2 * STUB))
+    start = text.find(secret.value[:STUB])
     while start >= 0:
         written = text[start : start + len(secret.value)]
         same = takewhile(lambda pair: pair[0] == pair[1], zip(written, secret.value, strict=False))
@@ -262,7 +268,7 @@ def _without_stubs(text: str, secret: _Known, found: dict[str, None]) -> str:
             pieces += [text[done:start], f"[redacted: {secret.name}]"]
             found[secret.name] = None
             done = end
-        start = text.find(secret.value[:_STUB], end)
+        start = text.find(secret.value[:STUB], end)
     return "".join(pieces) + text[done:]
 
 

@@ -22,7 +22,7 @@ import re
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as member
 from typing import Any, TypeVar
 
@@ -121,6 +121,15 @@ class Composer:
             insert = self._inserts[key] = self._prepared(field, value, error)
             self._fill(insert, self._budgets.field)
         self._sections[-1].append(self._inserts[key])
+
+    def described(self, field: Field, value: Any, error: FieldError) -> Described:
+        """Return what would be sent of one value by itself. Raises what `error` makes."""
+        insert = self._prepared(field, value, error)
+        self._fill(insert, self._budgets.field)
+        assert insert.described is not None  # noqa: S101  # filled
+        given: Any = insert.described
+        made: Described = replace(given, text=insert.text, kind=insert.kind or given.kind)
+        return made
 
     def rendered(self) -> Rendered:
         """Return the message. Raises UsageError where the values do not fit into the budget."""

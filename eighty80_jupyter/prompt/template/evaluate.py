@@ -37,7 +37,7 @@ class Evaluation:
     Names come from `namespace`, each looked up once, then from the builtins, and from nowhere else;
     `last_error` is what `_err` stands for. `first_line` is the number of the prompt's first line in
     its cell. `clean` takes the secrets out of what a message quotes. `calls` judges what is called,
-    and notes it.
+    and notes it. Each expression is compiled once.
     """
 
     def __init__(
@@ -56,30 +56,38 @@ class Evaluation:
         self._first_line = first_line
         self._clean = clean
         self._values: dict[str, Any] = {}  # of the names that were looked up
+        self._expressions: dict[str, _Expression] = {}
         self._scope: dict[str, Any] = {"__builtins__": builtins}
         if last_error is not None:
             self._scope[_LAST_ERROR] = last_error
 
     def owned(self, field: Field) -> bool:
         """Tell whether a field has any name of the user's, and not of builtins only."""
-        return any(name in self.namespace for name in _names(field.expression))
+        return any(name in self.namespace for name in names_of(field.expression))
 
     def unknown(self, field: Field) -> str | None:
         """Return the first name in a field that nothing has, or None.
 
         A builtin counts inside an expression only: `{{input}}` means no function.
         """
-        for name in _names(field.expression):
+        for name in names_of(field.expression):
             builtin = name != field.expression and hasattr(builtins, name)
             if name not in self.namespace and name not in self._scope and not builtin:
                 return name
         return None
 
-    def value(self, field: Field) -> Any:
-        """Return the value of a field. Raises UsageError; an interrupt passes through."""
-        expression = _Expression(field.expression, self.calls)
+    def value(self, field: Field, row: dict[str, Any] | None = None) -> Any:
+        """Return the value of a field. Raises UsageError; an interrupt passes through.
+
+        `row` holds names that come before all others, for this one value.
+        """
+        expression = self._expressions.get(field.expression)
+        if expression is None:
+            expression = _Expression(field.expression, self.calls)
+            self._expressions[field.expression] = expression
         try:
-            value = expression.evaluate(f"<{field.source}>", self._scope, self._found(field))
+            found = self._found(expression, row)
+            value = expression.evaluate(f"<{field.source}>", self._scope, found)
         except KeyboardInterrupt:
             raise
         except Refused as refused:
@@ -97,13 +105,14 @@ class Evaluation:
             raise self.error(field, what)
         return value
 
-    def _found(self, field: Field) -> ChainMap[str, Any]:
+    def _found(self, expression: _Expression, row: dict[str, Any] | None) -> ChainMap[str, Any]:
         """Return the namespace in which the names of a field have the values that they have now."""
-        for name in _names(field.expression):
+        for name in expression.names:
             if name not in self._values and name in self.namespace:
                 self._values[name] = self.namespace[name]
         # What looks into the frame, such as `df.query("a > @limit")`, finds the others too.
-        return ChainMap(self._values, cast("dict[str, Any]", self.namespace))
+        rest = (self._values, cast("dict[str, Any]", self.namespace))
+        return ChainMap(*rest) if row is None else ChainMap(row, *rest)
 
     def refused(self, field: Field, what: str) -> UsageError:
         """Return the error for a field that does more than compute; `what` says what it does."""
@@ -183,9 +192,10 @@ class _Expression:
 
     def __init__(self, text: str, calls: Calls) -> None:
         self.text = text
+        self.names = names_of(text)
         self.kept: dict[int, Any] = {}
         self._calls = calls
-        self._code: CodeType | None = None  # None where Python refuses to compile it
+        self._code: CodeType | None = None  # None before, and where Python refuses to compile it
         self._tree = quiet_parse(text) or ast.Expression(ast.Constant(None))
         self._failures: dict[tuple[int | None, ...], _Failure] = {}
         self._called: dict[int, ast.Call] = {}
@@ -234,10 +244,11 @@ class _Expression:
 
     def evaluate(self, name: str, scope: dict[str, Any], namespace: ChainMap[str, Any]) -> Any:
         """Return the value; `name` stands in the traceback of what it raises. Raises Refused."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
-            code = compile(self._tree, name, "eval", dont_inherit=True)
-        self._code = code
+        if self._code is None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SyntaxWarning)
+                self._code = compile(self._tree, name, "eval", dont_inherit=True)
+        self.kept.clear()
         functions: dict[int, Any] = {}
 
         def key(number: int, value: Any) -> Any:
@@ -262,7 +273,7 @@ class _Expression:
         found = ChainMap(watchers, *namespace.maps)
         # The expression is the user's own, as if run in a cell. A real frame with the user's names
         # is what `df.query("a > @limit")` looks into.
-        return eval(code, scope, found)  # noqa: S307
+        return eval(self._code, scope, found)  # noqa: S307
 
     def source(self, node: ast.expr) -> str:
         """Return what was written for a node."""
@@ -305,7 +316,8 @@ def _place(node: ast.expr) -> tuple[int | None, ...]:
     return node.lineno, node.end_lineno, node.col_offset, node.end_col_offset
 
 
-def _names(expression: str) -> list[str]:
+def names_of(expression: str) -> list[str]:
+    """Return the names in an expression, in the order of its tree."""
     tree = quiet_parse(expression)
     return [n.id for n in ast.walk(tree) if isinstance(n, ast.Name)] if tree is not None else []
 

@@ -1,0 +1,370 @@
+"""A prompt with fields, compiled once for all rows and filled for one after the other.
+
+A name means a column of the rows first, then a variable of the notebook. What names no column is
+evaluated once. What stands in the cells is data: nothing in it is evaluated, and secrets are taken
+out. Texts, numbers and dates, which nearly all cells are, go a short way that calls nobody's code
+and says the same as `prompt.template.compose`; all else goes that way.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import ChainMap
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from eighty80_jupyter.api.messages import Part
+from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.prompt.describe.base import is_inline
+from eighty80_jupyter.prompt.describe.protocol import Budgets, Described, Rendered
+from eighty80_jupyter.prompt.describe.registry import Description, describe
+from eighty80_jupyter.prompt.describe.values.short_repr import scalar
+from eighty80_jupyter.prompt.parts import content
+from eighty80_jupyter.prompt.secrets.steady import SteadyRedactor
+from eighty80_jupyter.prompt.template.calls import Refused
+from eighty80_jupyter.prompt.template.compose import Composer, defused
+from eighty80_jupyter.prompt.template.evaluate import Evaluation, names_of
+from eighty80_jupyter.prompt.template.names import Foreign
+from eighty80_jupyter.prompt.template.prepare import Context
+from eighty80_jupyter.prompt.template.syntax import Field, Literal, parse, quiet_parse
+from eighty80_jupyter.rows.frames import Chunk, Rows
+from eighty80_jupyter.text import clean
+
+ROW = "row"  # the name of the whole row, where no column has it
+NONE = "(none)"  # what stands for a missing value
+
+_ENDLESS = Budgets(field=10**9, message=10**9)  # a row is never cut unasked
+_WHOLE = 2**20  # characters of a text that the short way takes
+_DIGITS = 10**18
+_SHORT_FORMAT = 8  # characters of a format that needs no further look
+# Their texts are made without any code of the user's.
+_PLAIN_MODULES = frozenset({"datetime", "decimal", "uuid"})
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A prompt filled for one row: the content of its message, whether blocks of data stand in it.
+
+    `values` are those of its fields, to fill it anew with less of them.
+    """
+
+    content: str | tuple[Part, ...]
+    has_data: bool
+    values: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NotFilled:
+    """Why a row has no prompt: a line about the field; nothing: all that it uses is missing."""
+
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """What a field is of a row.
+
+    `columns` are those that it uses, `whole` says that it uses the row as one. `plain`: it is just
+    the cell of the one column, or the row, and nothing is evaluated.
+    """
+
+    columns: tuple[Hashable, ...]
+    whole: bool
+    plain: bool
+
+
+class RowTemplate:
+    """A prompt for the rows of one source.
+
+    `short` tells that filling it calls nobody's code where the cells are plain ones. Raises
+    UsageError for a field that cannot be filled, and for a prompt that names no column.
+    """
+
+    def __init__(self, text: str, rows: Rows, context: Context) -> None:
+        self.text = clean(text)
+        self._rows = rows
+        self._context = context
+        self._columns = {name for name in rows.names if isinstance(name, str)}
+        self._known = self._columns | {ROW}
+        self._evaluation = Evaluation(
+            self.text,
+            ChainMap(dict.fromkeys(self._known), dict(context.namespace)),
+            last_error=context.last_error,
+            first_line=context.first_line,
+            clean=context.redactor or str,
+        )
+        self._steady: SteadyRedactor | None = None
+        self.refresh()
+        self._pieces: list[str | int] = []  # texts, and places of fields
+        self._fields: list[Field] = []  # the different ones
+        self._cut()
+        self._cells = [self._cells_of(field) for field in self._fields]  # None: no column in it
+        if not any(self._cells):
+            raise UsageError(f"the prompt names no column of the rows: {self._offered()}")
+        self._values = {  # of the fields that are the same for all rows
+            place: self._evaluation.value(self._fields[place])
+            for place, cells in enumerate(self._cells)
+            if cells is None
+        }
+        self._constants = {
+            place: self._described(self._fields[place], value)
+            for place, value in self._values.items()
+        }
+        self.short = context.registry is None and all(c.plain for c in self._cells if c is not None)
+
+    def refresh(self) -> None:
+        """Look at the environment again, for the secrets in it."""
+        redactor = self._context.redactor
+        self._steady = None if redactor is None else SteadyRedactor(redactor)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the user should know: which variables of the notebook a column hides."""
+        used = {name for field in self._fields for name in names_of(field.expression)}
+        hidden = sorted(used & self._columns & set(self._context.namespace))
+        return [f"{name} is the column, not the variable" for name in hidden]
+
+    def missing(self, chunk: Chunk) -> list[bool]:
+        """Return for each row whether all that the prompt uses of it is missing."""
+        used = [cells for cells in self._cells if cells is not None]
+        names = dict.fromkeys(name for cells in used for name in cells.columns)
+        masks = [chunk.missing(name) for name in names]
+        if any(cells.whole for cells in used):
+            masks.append(chunk.missing_rows())
+        return masks[0] if len(masks) == 1 else [all(row) for row in zip(*masks, strict=True)]
+
+    def fill_short(self, chunk: Chunk) -> list[Filled | NotFilled] | None:
+        """Fill it for all rows of a chunk; None where that may call somebody's code."""
+        if not self.short:
+            return None
+        columns: list[Sequence[str | Description]] = []
+        for place, cells in enumerate(self._cells):
+            if cells is None:
+                columns.append([self._constants[place]] * chunk.count)
+                continue
+            if cells.whole and self._rows.names:
+                return None  # a row of several cells
+            values = self._column(chunk, cells)
+            lost = chunk.missing_rows() if cells.whole else chunk.missing(cells.columns[0])
+            texts = [NONE if no else self._text(v) for v, no in zip(values, lost, strict=True)]
+            if None in texts:
+                return None
+            columns.append(texts)  # type: ignore[arg-type]  # looked at above
+        rows = zip(self.missing(chunk), *columns, strict=True)
+        return [NotFilled() if skip else self._composed(texts, texts) for skip, *texts in rows]
+
+    def fill(self, chunk: Chunk) -> list[Filled | NotFilled]:
+        """Fill it for all rows of a chunk; what it calls is called in this thread.
+
+        Raises UsageError for a field that does more than compute. An interrupt passes through.
+        """
+        return [
+            NotFilled() if skip else self._filled(chunk, number)
+            for number, skip in enumerate(self.missing(chunk))
+        ]
+
+    def fill_again(self, values: Sequence[Any], tokens: int) -> Filled:
+        """Fill it with values that a row had, all of them together cut to so many tokens.
+
+        Raises UsageError where they cannot be made so short.
+        """
+        budgets = Budgets(field=tokens, message=tokens)
+        composer = self._composer(budgets)
+        composer.begin()
+        for piece in self._pieces:
+            if isinstance(piece, str):
+                composer.add(piece)
+            else:
+                composer.insert(self._fields[piece], values[piece], self._evaluation.error)
+        return _filled(composer.rendered(), values)
+
+    # How it is compiled.
+
+    def _cut(self) -> None:
+        """Cut the text into texts and fields, as `prompt.template.render` does."""
+        foreign = Foreign(self.text)
+        evaluation = self._evaluation
+        places: dict[tuple[str, str, str], int] = {}
+        for piece in parse(self.text):
+            if isinstance(piece, Literal):
+                self._pieces.append(piece.text)
+                continue
+            name = evaluation.unknown(piece)
+            if (name is not None or not evaluation.owned(piece)) and foreign(piece):
+                self._pieces.append(piece.source)
+            elif name is not None and piece.reaches:
+                self._pieces.append(piece.source)
+            elif name is not None:
+                error = evaluation.no_variable(piece, name)
+                raise UsageError(f"{error} The rows: {self._offered()}")
+            elif piece.reaches:
+                raise evaluation.refused(piece, "reaches for a name with two underscores")
+            else:
+                key = (piece.expression, piece.conversion, piece.options)
+                if key not in places:
+                    places[key] = len(self._fields)
+                    self._fields.append(piece)
+                self._pieces.append(places[key])
+
+    def _cells_of(self, field: Field) -> _Cells | None:
+        """Return what a field is of a row; None where it is the same for all."""
+        names = [name for name in names_of(field.expression) if name in self._known]
+        if not names:
+            return None
+        column = self._column_of(field.expression)
+        if column is not None:
+            self._rows.place(column)  # refused where several columns have the name
+            return _Cells((column,), whole=False, plain=True)
+        columns = tuple(dict.fromkeys(name for name in names if name in self._columns))
+        for name in columns:
+            self._rows.place(name)
+        whole = len(columns) < len(set(names))
+        return _Cells(columns, whole=whole, plain=field.expression == ROW and whole)
+
+    def _column_of(self, expression: str) -> Hashable | None:
+        """Return the column whose cell an expression is: `text`, or `row["a name"]`."""
+        if expression in self._columns:
+            return expression
+        tree = quiet_parse(expression)
+        match tree.body if tree is not None and ROW not in self._columns else None:
+            case ast.Subscript(value=ast.Name(id="row"), slice=ast.Constant(value=key)):
+                return key if key in self._rows.names else None
+        return None
+
+    def _offered(self) -> str:
+        """Return what the prompt could name."""
+        if not self._rows.names:
+            return "write {{row}} for an item"
+        words = [
+            f"{{{{{name}}}}}" if isinstance(name, str) and name.isidentifier() else f"{{{{row[{name!r}]}}}}"
+            for name in self._rows.names[:8]
+        ]
+        more = f" and {len(self._rows.names) - 8:,} more" if len(self._rows.names) > 8 else ""  # noqa: PLR2004  # as many are shown
+        return f"write {', '.join(words)}{more}"
+
+    # How it is filled.
+
+    def _column(self, chunk: Chunk, cells: _Cells) -> Sequence[Any]:
+        if cells.whole:
+            return [chunk.row(number) for number in range(chunk.count)]
+        return chunk.column(cells.columns[0])
+
+    def _text(self, value: Any, options: str = "") -> str | None:
+        """Return the text of a plain value without secrets; None where it needs to be described."""
+        kind = type(value)
+        if kind is str:
+            text: str | None = value if len(value) <= _WHOLE and not options else None
+        elif kind is float or (kind is int and -_DIGITS < value < _DIGITS):
+            text = _formatted(value, options) if options else repr(value)
+        elif kind is bool:
+            text = None if options else repr(value)
+        elif kind.__module__ in _PLAIN_MODULES and not options:
+            text = scalar(value)
+        else:
+            return None
+        if text is None or self._steady is None:
+            return text
+        return self._steady.redact(text)
+
+    def _described(self, field: Field, value: Any) -> str | Description:
+        """Return a value as it stands in the prompt, its secrets taken out."""
+        own = self._context.budgets if self._cells_of(field) is None else _ENDLESS
+        composer = self._composer(own)
+        described = composer.described(field, value, self._evaluation.error)
+        assert isinstance(described, Description)  # noqa: S101  # it is what `describe` makes
+        if described.inline and described.part is None and "\n" not in described.text:
+            return described.text
+        return described
+
+    def _composer(self, budgets: Budgets) -> Composer:
+        context = self._context
+        return Composer(
+            partial(describe, registry=context.registry), context.redactor, budgets, context.key
+        )
+
+    def _filled(self, chunk: Chunk, number: int) -> Filled | NotFilled:
+        values: list[Any] = []
+        shown: list[str | Description] = []
+        names: dict[str, Any] | None = None
+        try:
+            for place, (field, cells) in enumerate(zip(self._fields, self._cells, strict=True)):
+                if cells is None:
+                    values.append(self._values[place])
+                    shown.append(self._constants[place])
+                    continue
+                columns = cells.columns
+                if columns and not cells.whole and all(chunk.missing(n)[number] for n in columns):
+                    value = NONE
+                elif cells.plain and cells.whole:
+                    row = chunk.row(number)
+                    value = dict(row) if self._rows.names and isinstance(row, dict) else row
+                elif cells.plain:
+                    value = chunk.column(columns[0])[number]
+                else:
+                    names = names or self._names(chunk, number)
+                    value = self._evaluation.value(field, names)
+                text = None
+                if self._context.registry is None and not field.conversion:
+                    text = self._text(value, field.options)
+                values.append(value)
+                shown.append(self._described(field, value) if text is None else text)
+        except UsageError as error:
+            if isinstance(error.__context__, Refused):
+                raise  # no row can be filled
+            return NotFilled(str(error))
+        finally:
+            self._evaluation.calls.made.clear()
+        return self._composed(shown, values)
+
+    def _names(self, chunk: Chunk, number: int) -> dict[str, Any]:
+        """Return the names that mean something of one row."""
+        used = {name for field in self._fields for name in names_of(field.expression)}
+        names = {name: chunk.column(name)[number] for name in used & self._columns}
+        if ROW in used and ROW not in self._columns:
+            names[ROW] = chunk.row(number)
+        return names
+
+    def _composed(self, shown: Sequence[str | Description], values: Sequence[Any]) -> Filled:
+        """Return the prompt with values in their places: texts, and what is described already."""
+        if all(type(one) is str and is_inline(one) for one in shown):
+            texts = [defused(t) if "<" in t or "[" in t else t for t in shown]  # type: ignore[operator, type-var, arg-type]  # looked at above
+            pieces = [p if type(p) is str else texts[p] for p in self._pieces]  # type: ignore[call-overload]  # a place
+            return Filled(clean("".join(pieces)), has_data=False, values=values)
+        composer = Composer(_ready, None, _ENDLESS, self._context.key)
+        composer.begin()
+        for piece in self._pieces:
+            if isinstance(piece, str):
+                composer.add(piece)
+            else:
+                at = self._fields[piece]
+                at = Field(at.source, at.expression, start=at.start)  # it has been formatted
+                composer.insert(at, shown[piece], self._evaluation.error)
+        return _filled(composer.rendered(), values)
+
+
+def _ready(value: Any, **_: Any) -> Described:
+    """Return the description of what is described already; a text is what it says."""
+    if isinstance(value, Description):
+        return value
+    return Description(
+        text=value, kind="str", summary="", cut="", inline=is_inline(value), part=None, tokens=0
+    )
+
+
+def _filled(rendered: Rendered, values: Sequence[Any]) -> Filled:
+    pieces: list[str | Part] = []
+    for section in rendered.sections:
+        pieces += [section.text, *section.parts]
+    return Filled(content(pieces), rendered.has_data, values)
+
+
+def _formatted(value: float, options: str) -> str | None:
+    """Return a number as a short format has it; None: the long way says what is wrong."""
+    if len(options) > _SHORT_FORMAT or options == "full":
+        return None
+    try:
+        return format(value, options)
+    except ValueError:
+        return None
