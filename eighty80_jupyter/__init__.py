@@ -32,6 +32,7 @@ from eighty80_jupyter.errors import (
     PermissionDeniedError,
     RateLimitError,
     ReplyFormatError,
+    RowsError,
     ServerError,
     UsageError,
 )
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
     from eighty80_jupyter.conversation.branches import Conversations
     from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.conversation.turn import Exchange, Turn
+    from eighty80_jupyter.rows.options import RowOptions
+    from eighty80_jupyter.rows.progress import RowError
+    from eighty80_jupyter.rows.run import Run
     from eighty80_jupyter.session.session import Session
     from eighty80_jupyter.tools.rounds import Confirmer, Decision
     from eighty80_jupyter.tools.toolbox import Tool, ToolBox
@@ -85,6 +89,10 @@ __all__ = [
     "RateLimitError",
     "Reply",
     "ReplyFormatError",
+    "RowError",
+    "RowOptions",
+    "RowsError",
+    "Run",
     "ServerError",
     "Session",
     "Tool",
@@ -111,6 +119,9 @@ _LATE = {
     "Model": "eighty80_jupyter.api.models",
     "Place": "eighty80_jupyter.turns.request",
     "Reply": "eighty80_jupyter.api.reply",
+    "RowError": "eighty80_jupyter.rows.progress",
+    "RowOptions": "eighty80_jupyter.rows.options",
+    "Run": "eighty80_jupyter.rows.run",
     "Session": "eighty80_jupyter.session.session",
     "Tool": "eighty80_jupyter.tools.toolbox",
     "ToolBox": "eighty80_jupyter.tools.toolbox",

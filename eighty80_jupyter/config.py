@@ -387,6 +387,14 @@ class ChatConfig(Configurable):
         min=0,
         help="how often the model is asked to mend an answer that is not of the type asked for",
     ).tag(config=True)
+    rows_limit = Integer(
+        10_000,
+        min=1,
+        help="the most requests that one run over rows sends unless all are asked for (--all)",
+    ).tag(config=True)
+    rows_concurrency = Integer(
+        64, min=1, help="the most requests of a run over rows that are under way at a time"
+    ).tag(config=True)
     base_url = UrlTrait(
         help="the address of the server; None: the environment variable _8080_API_URL, "
         "or https://api.8080.io"

@@ -10,6 +10,7 @@ still fails.
     ├── LocalModelError          the embedded model cannot be fetched, started or reached
     ├── MCPServerError           an MCP server cannot be started, or does not do what was asked
     ├── ReplyFormatError         the reply is not the JSON that was asked for
+    ├── RowsError                a run over rows stopped, or its rows have failed
     └── APIError                 the request was made and failed
         ├── APIConnectionError   no connection, or it broke before the reply began
         │   └── APITimeoutError  nothing came for longer than the timeout
@@ -89,6 +90,17 @@ class ReplyFormatError(ChatError, ValueError):
         self.text = text
         self.problems = problems
         self.attempts = attempts
+
+
+class RowsError(ChatError):
+    """A run over rows stopped, all of its rows failed, or one where none may.
+
+    `run` is the run, a `rows.run.Run`, with all that it has come to.
+    """
+
+    def __init__(self, message: str, *, run: Any = None) -> None:
+        super().__init__(message)
+        self.run = run
 
 
 class APIError(ChatError):

@@ -58,6 +58,7 @@ def session_of(shell: InteractiveShell) -> Session:
         session.open_panel = lambda: _open_panel(shell, session_of(shell))
         session.running_cell = lambda: _run_of_cell(shell)
         session.say = lambda text: _say(shell, session_of(shell), text)
+        session.row_runs.follow = lambda run: _run_display(shell).follow(run)
         register_displays(shell)
         if in_kernel:
             # What a cell had shown goes away when it runs again.

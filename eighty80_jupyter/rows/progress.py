@@ -75,7 +75,7 @@ class Progress:
         rows = self.done + self.not_asked if self.total is None else self.total
         counts = ", ".join(self._counts())
         line = f"{_many(rows, 'row')}: {counts}" if counts else _many(rows, "row")
-        line += f"; {_tokens(self.tokens)} in {_seconds(self.seconds)}"
+        line += f"; {told_tokens(self.tokens)} in {told_seconds(self.seconds)}"
         if self.asked and self.seconds > 0:
             line += f" ({_rate(self.asked / self.seconds)} rows/s)"
         said = [self.note, *self.remarks]
@@ -102,13 +102,16 @@ def _many(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _tokens(number: int) -> str:
+def told_tokens(number: float) -> str:
+    """Return a number of tokens in words."""
+    number = round(number)
     if number >= 1_000_000:  # noqa: PLR2004  # millions
         return f"{number / 1e6:.1f}M tokens"
     return f"{number / 1e3:.0f}k tokens" if number >= 10_000 else _many(number, "token")  # noqa: PLR2004  # thousands
 
 
-def _seconds(seconds: float) -> str:
+def told_seconds(seconds: float) -> str:
+    """Return a time in words."""
     if seconds < 60:  # noqa: PLR2004  # a minute
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 from collections import ChainMap
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -78,12 +78,16 @@ class _Cells:
 class RowTemplate:
     """A prompt for the rows of one source.
 
-    `short` tells that filling it calls nobody's code where the cells are plain ones. Raises
-    UsageError for a field that cannot be filled, and for a prompt that names no column.
+    Rows of which nothing is there that the prompt uses are skipped, unless `send_missing`. `short`
+    tells that filling it calls nobody's code where the cells are plain ones. Raises UsageError for
+    a field that cannot be filled, and for a prompt that names no column.
     """
 
-    def __init__(self, text: str, rows: Rows, context: Context) -> None:
+    def __init__(
+        self, text: str, rows: Rows, context: Context, *, send_missing: bool = False
+    ) -> None:
         self.text = clean(text)
+        self._send_missing = send_missing
         self._rows = rows
         self._context = context
         self._columns = {name for name in rows.names if isinstance(name, str)}
@@ -152,7 +156,7 @@ class RowTemplate:
             if None in texts:
                 return None
             columns.append(texts)  # type: ignore[arg-type]  # looked at above
-        rows = zip(self.missing(chunk), *columns, strict=True)
+        rows = zip(self._skipped(chunk), *columns, strict=True)
         return [NotFilled() if skip else self._composed(texts, texts) for skip, *texts in rows]
 
     def fill(self, chunk: Chunk) -> list[Filled | NotFilled]:
@@ -162,7 +166,7 @@ class RowTemplate:
         """
         return [
             NotFilled() if skip else self._filled(chunk, number)
-            for number, skip in enumerate(self.missing(chunk))
+            for number, skip in enumerate(self._skipped(chunk))
         ]
 
     def fill_again(self, values: Sequence[Any], tokens: int) -> Filled:
@@ -192,10 +196,9 @@ class RowTemplate:
                 self._pieces.append(piece.text)
                 continue
             name = evaluation.unknown(piece)
-            if (name is not None or not evaluation.owned(piece)) and foreign(piece):
-                self._pieces.append(piece.source)
-            elif name is not None and piece.reaches:
-                self._pieces.append(piece.source)
+            strange = name is not None or not evaluation.owned(piece)
+            if (name is not None and piece.reaches) or (strange and foreign(piece)):
+                self._pieces.append(piece.source)  # another language's
             elif name is not None:
                 error = evaluation.no_variable(piece, name)
                 raise UsageError(f"{error} The rows: {self._offered()}")
@@ -238,13 +241,16 @@ class RowTemplate:
         if not self._rows.names:
             return "write {{row}} for an item"
         words = [
-            f"{{{{{name}}}}}" if isinstance(name, str) and name.isidentifier() else f"{{{{row[{name!r}]}}}}"
+            name if isinstance(name, str) and name.isidentifier() else f"{ROW}[{name!r}]"
             for name in self._rows.names[:8]
         ]
         more = f" and {len(self._rows.names) - 8:,} more" if len(self._rows.names) > 8 else ""  # noqa: PLR2004  # as many are shown
-        return f"write {', '.join(words)}{more}"
+        return f"write {', '.join(f'{{{{{word}}}}}' for word in words)}{more}"
 
     # How it is filled.
+
+    def _skipped(self, chunk: Chunk) -> Sequence[bool]:
+        return [False] * chunk.count if self._send_missing else self.missing(chunk)
 
     def _column(self, chunk: Chunk, cells: _Cells) -> Sequence[Any]:
         if cells.whole:
@@ -295,6 +301,7 @@ class RowTemplate:
                     shown.append(self._constants[place])
                     continue
                 columns = cells.columns
+                value: Any = None
                 if columns and not cells.whole and all(chunk.missing(n)[number] for n in columns):
                     value = NONE
                 elif cells.plain and cells.whole:
@@ -328,9 +335,10 @@ class RowTemplate:
 
     def _composed(self, shown: Sequence[str | Description], values: Sequence[Any]) -> Filled:
         """Return the prompt with values in their places: texts, and what is described already."""
-        if all(type(one) is str and is_inline(one) for one in shown):
-            texts = [defused(t) if "<" in t or "[" in t else t for t in shown]  # type: ignore[operator, type-var, arg-type]  # looked at above
-            pieces = [p if type(p) is str else texts[p] for p in self._pieces]  # type: ignore[call-overload]  # a place
+        texts = [one for one in shown if isinstance(one, str) and is_inline(one)]
+        if len(texts) == len(shown):
+            texts = [defused(text) if "<" in text or "[" in text else text for text in texts]
+            pieces = [one if isinstance(one, str) else texts[one] for one in self._pieces]
             return Filled(clean("".join(pieces)), has_data=False, values=values)
         composer = Composer(_ready, None, _ENDLESS, self._context.key)
         composer.begin()

@@ -78,7 +78,7 @@ class RequestBuilder:
             has_data=prepared.has_data,
             source=prepared.source,
             place=options.turn_place,
-            context=self._limits(endpoint.url, values),
+            context=self.limits(endpoint.url, values),
             offer=offer,
             typed=self.typed(options),
         )
@@ -102,7 +102,7 @@ class RequestBuilder:
             return prompt
         return prepare(
             prompt,
-            self._context(
+            self.context(
                 fields=fields, allow_secrets=allow_secrets, first_line=first_line, values=values
             ),
         )
@@ -127,7 +127,7 @@ class RequestBuilder:
         return with_cells(
             prepared,
             chosen(self.run_cells(), which),
-            self._context(fields=False, allow_secrets=options.allow_secrets),
+            self.context(fields=False, allow_secrets=options.allow_secrets),
             sent=sent,
             budget=int(self._config.cells_tokens / self.calibration.ratio),
         )
@@ -141,7 +141,7 @@ class RequestBuilder:
         """
         if not options.system:
             return options.system
-        context = self._context(
+        context = self.context(
             fields=options.fields, allow_secrets=options.allow_secrets, values=values
         )
         return context.render([options.system]).text
@@ -209,6 +209,7 @@ class RequestBuilder:
             shape=shape,
             returns=options.returns,
             modes=modes,
+            wanted=MODES[0] if wanted == "auto" else wanted,
             repairs=self._config.repairs,
             remember=lambda mode: self._modes.update({server: mode}),
         )
@@ -258,7 +259,7 @@ class RequestBuilder:
 
         # No endpoint: a preview needs no key.
         address = self._address_of(options)
-        limits = self._limits(address, self.parameters(options.parameters))
+        limits = self.limits(address, self.parameters(options.parameters))
         context = make_context(conversation, place, limits, nobody, address)
         messages = context.preview(before, [Message("user", prepared.content)])
         return Outgoing(messages, context.note)
@@ -316,7 +317,7 @@ class RequestBuilder:
             sent = [request.instruction or request.system or "", request.prompt.text]
             self.calibration.learn(sum(map(estimate, sent)), reply.usage.prompt_tokens)
 
-    def _context(
+    def context(
         self,
         *,
         fields: bool,
@@ -358,7 +359,7 @@ class RequestBuilder:
         self._redactor.key = self._config.api_key
         return None if allow_secrets else self._redactor
 
-    def _limits(self, url: str, values: Mapping[str, Any]) -> ContextSettings:
+    def limits(self, url: str, values: Mapping[str, Any]) -> ContextSettings:
         """Return how a turn with these parameters deals with what the model takes."""
         model = str(values["model"])
         own = self._config.context_limit

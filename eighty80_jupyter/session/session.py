@@ -26,6 +26,7 @@ from eighty80_jupyter.session.options import TurnOptions, lists_options
 from eighty80_jupyter.session.presets import Presets
 from eighty80_jupyter.session.records import Records
 from eighty80_jupyter.session.request_builder import RequestBuilder
+from eighty80_jupyter.session.row_runs import RowRuns
 from eighty80_jupyter.session.running import Listener, Turns
 from eighty80_jupyter.storage.journal import Journal
 from eighty80_jupyter.tools.executor import ToolExecutor, waits_for_tool
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     import asyncio
 
     from eighty80_jupyter.local.server import LocalServer
+    from eighty80_jupyter.rows.options import RowOptions
+    from eighty80_jupyter.rows.prepare import RowsPreview
+    from eighty80_jupyter.rows.run import Run
     from eighty80_jupyter.storage.answers import Answers
 
 
@@ -94,6 +98,9 @@ class Session:
         self._asks = ("", 0)  # how many turns the cell that runs has added
         self.open_panel: Callable[[], Any] | None = None
         self.answered: Callable[[RunningTurn], None] = lambda _running: None
+        self.row_runs = RowRuns(
+            self.config, self.requests, self.records, self._turns, self._embedded
+        )
         self.say: Callable[[str], object] = partial(print, file=sys.stderr)
         self.servers = MCPServers(
             self.tools,
@@ -227,6 +234,43 @@ class Session:
         self._turns.begin(running, executor)
         return running
 
+    def rows(
+        self, data: Any, prompt: str, *, options: RowOptions | None = None, **keywords: Any
+    ) -> Run:
+        """Ask `prompt` for every row of `data`, and return the run with all answers.
+
+        `data` is a frame of pandas, polars, pyarrow, modin or DuckDB, a Series, a list, a
+        dictionary, an array or an iterator; `run.frame` is a copy with the answers as columns. In
+        the prompt a `{{name}}` means a column, then a variable; `{{row["any name"]}}` is a cell and
+        `{{row}}` the whole. Keywords are the options that `rows.options.RowOptions` explains, such
+        as `returns`, `column`, `try_rows` and `concurrency`, and the parameters of `ask`. It is no
+        turn: no history is sent, and none is kept. What was asked before is not asked again.
+
+        Raises UsageError for what cannot be asked, RowsError where the run stopped, where all rows
+        failed, or one with `strict`, and ChatInterrupted; `last_run` has what there is.
+        """
+        return self.row_runs.ask(data, prompt, options, keywords)
+
+    def start_rows(
+        self, data: Any, prompt: str, *, options: RowOptions | None = None, **keywords: Any
+    ) -> Run:
+        """Begin a run over rows and return at once; `rows` explains the parameters.
+
+        Raises UsageError for what cannot be asked.
+        """
+        return self.row_runs.start(data, prompt, options, keywords)
+
+    def preview_rows(
+        self, data: Any, prompt: str, *, options: RowOptions | None = None, **keywords: Any
+    ) -> RowsPreview:
+        """Return what `rows` would send: the first row, and how much it is. Raises UsageError."""
+        return self.row_runs.preview(data, prompt, options, keywords)
+
+    @property
+    def last_run(self) -> Run | None:
+        """The latest run over rows."""
+        return self.row_runs.last
+
     def parameters(self) -> dict[str, Any]:
         """Return the parameters that the next turn is asked with, by name: those that are set."""
         return self.requests.parameters()
@@ -264,9 +308,7 @@ class Session:
     @cached_property
     def kept_answers(self) -> Answers:
         """The answers to prompts over rows that this user has kept."""
-        from eighty80_jupyter.storage.answers import Answers  # noqa: PLC0415  # a door: sqlite3
-
-        return Answers(days=self.config.answers_days)
+        return self.row_runs.answers()
 
     def _set_autosave(self, _change: object = None) -> None:
         """Begin the journal or end it, as the setting says."""
@@ -399,6 +441,7 @@ class Session:
         """
         self.servers.close()
         self._turns.close()
+        self.row_runs.close()
 
 
 def _this_session() -> Session:

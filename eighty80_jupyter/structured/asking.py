@@ -31,11 +31,13 @@ class TypedAnswer:
 
     `returns` is the type as it was given. `modes` are the ways to ask, the first one first: the
     next one counts where a server refuses it, and `remember` is told. `repairs` is how often the
-    model is asked to mend its answer.
+    model is asked to mend its answer. `wanted` is the first way of all, before anything was learned
+    of the server.
     """
 
     shape: Shape
     modes: tuple[Mode, ...] = MODES
+    wanted: Mode = MODES[0]
     repairs: int = 2
     remember: Callable[[Mode], None] = lambda _mode: None
     returns: Any = None

@@ -17,16 +17,13 @@ from typing import Any, Literal
 from eighty80_jupyter.structured.conform import Written, conform
 from eighty80_jupyter.structured.mending import mended
 from eighty80_jupyter.structured.shape import WRAPPER, NotValidError, Shape
-from eighty80_jupyter.structured.words import without_prefix
+from eighty80_jupyter.structured.words import CUT, FILTERED, without_prefix
 
 Kind = Literal["cut", "refused", "empty", "invalid"]
 
 _LIKE_JSON = re.compile(
     r"""\{\s*(?:["'}/#]|[^\W\d]\w*\s*:|$)|\[\s*(?:["'{\[\]/#+-]|\d|true|false|null|None|True|False|$)"""
 )
-# What servers call the end at the limit, and the end that a filter made.
-_CUT = {"length", "max_tokens", "model_length"}
-_FILTERED = {"content_filter", "safety", "refusal"}
 _PAIRS = {"{": "}", "[": "]"}
 _LONGEST = 2_000_000  # characters; what is longer is no answer to a prompt
 _TOO_MANY = 50  # places in a text that look like JSON
@@ -49,9 +46,9 @@ def read(shape: Shape, text: str, *, finish_reason: str | None = None, refusal: 
     if refusal:
         raise UnreadableError("refused", f"the model refused: {refusal.strip()[:200]}")
     ended = (finish_reason or "").casefold()
-    if ended in _CUT:
+    if ended in CUT:
         raise UnreadableError("cut", "the answer was cut at the limit of tokens; raise max_tokens")
-    if ended in _FILTERED:
+    if ended in FILTERED:
         raise UnreadableError("refused", "the server's content filter ended the answer")
     text = text.strip("\ufeff \t\r\n")
     if not text:

@@ -1,10 +1,14 @@
-"""Words that mean the same choice: case, quotes, punctuation and Markdown do not matter."""
+"""Words that mean the same: choices, whatever their case and punctuation; how an answer ended."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Iterable
+
+# What servers call the end at the limit, and the end that a filter made.
+CUT = frozenset({"length", "max_tokens", "model_length"})
+FILTERED = frozenset({"content_filter", "safety", "refusal"})
 
 # Not `#`, `+` and `-`: C# is not C, and a grade of A- is not A.
 _AROUND = (

@@ -1,0 +1,274 @@
+"""A run over rows as its user sees it: what it has come to, how to wait for it, how to stop it."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from eighty80_jupyter.api.reply import Usage
+from eighty80_jupyter.errors import RowsError
+from eighty80_jupyter.rows.columns import attach, column_types
+from eighty80_jupyter.rows.progress import Progress, RowError
+from eighty80_jupyter.rows.state import RunState, of_row
+from eighty80_jupyter.rows.work import Plan, RunWork
+
+if TYPE_CHECKING:
+    from eighty80_jupyter.rows.asking import Client
+
+_LOOK_SECONDS = 0.05
+_PATIENCE_SECONDS = 0.1  # in which somebody may begin to wait, before a thread is started
+
+
+class _Jobs:
+    """Calls of the user's code, on their way to the thread that waits for the run.
+
+    Where nobody waits, a thread of the run's own takes them. `call` belongs to the loop.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._helper: threading.Thread | None = None
+        self._ended = False
+
+    async def call(self, job: Callable[[], Any]) -> Any:
+        loop = asyncio.get_running_loop()
+        waiting = _Job(job, loop)
+        self._jobs.put(waiting)
+        timer = loop.call_later(_PATIENCE_SECONDS, self._help)
+        try:
+            return await waiting.done
+        finally:
+            timer.cancel()
+
+    def serve(self, seconds: float) -> None:
+        """Run the calls that come in so many seconds, here."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            try:
+                job = self._jobs.get(timeout=min(left, _LOOK_SECONDS))
+            except queue.Empty:
+                continue
+            if job is None:
+                self._jobs.put(None)  # for others who wait
+                return
+            job.run()
+
+    def end(self) -> None:
+        """Have everybody who waits look up."""
+        self._ended = True
+        self._jobs.put(None)
+
+    def _help(self) -> None:
+        if self._helper is None and not self._jobs.empty():
+            self._helper = threading.Thread(target=self._work, name="eighty80-rows", daemon=True)
+            self._helper.start()
+
+    def _work(self) -> None:
+        while not self._ended:
+            with suppress(KeyboardInterrupt):  # raised by the user's code, and passed on
+                self.serve(3600)
+
+
+class _Job:
+    def __init__(self, job: Callable[[], Any], loop: asyncio.AbstractEventLoop) -> None:
+        self._job = job
+        self._loop = loop
+        self.done: asyncio.Future[Any] = loop.create_future()
+
+    def run(self) -> None:
+        try:
+            result = self._job()
+        except BaseException as error:
+            failure = error if isinstance(error, Exception) else asyncio.CancelledError()
+            self._settle(lambda: self.done.set_exception(failure))
+            if isinstance(error, Exception):
+                return
+            raise
+        self._settle(lambda: self.done.set_result(result))
+
+    def _settle(self, settle: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(lambda: None if self.done.done() else settle())
+
+
+class Run:
+    """A run over rows: `Session.rows` returns it, `Session.start_rows` while it goes on.
+
+    `prompt` is the text as it was typed, `column` the name of the new column, `returns` the type of
+    the answers, `source` what the rows came from, `options` all that was said of it. What it has
+    come to can be looked at while it goes on, and after it was stopped.
+    """
+
+    def __init__(self, plan: Plan, source: Any) -> None:
+        self._plan = plan
+        typed = plan.request.typed
+        self._shape = shape = None if typed is None else typed.shape
+        samples = plan.options.samples
+        total = None if plan.rows.length is None else plan.rows.length * samples
+        self._state = RunState(total, shape)
+        positions = plan.positions
+        self._state.position = lambda place: (
+            place // samples if positions is None else positions[place // samples]
+        )
+        self._jobs = _Jobs()
+        self._ended = threading.Event()
+        self._cancel: Callable[[], object] = lambda: None
+        self.source = source
+        self.prompt = plan.template.text
+        self.options = plan.options
+        for remark in plan.template.remarks:
+            self._state.remarks[remark] = None
+
+    def __repr__(self) -> str:
+        return f"<Run of {self.column}: {self.progress().last_line()}>"
+
+    @property
+    def column(self) -> str:
+        """The name of the new column, or the beginning of the names of several."""
+        return self.options.column
+
+    @property
+    def returns(self) -> Any:
+        """The type of the answers; None: they are texts."""
+        return self.options.returns
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of all columns that it adds."""
+        names = [name for name, _ in column_types(self._shape, self.column)]
+        return [*names, f"{self.column}_error"] if self.options.errors else names
+
+    @property
+    def keeps(self) -> bool:
+        """Whether its answers are kept, so that the same run asks only what is missing."""
+        return self._plan.answers is not None
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended, in whatever way."""
+        return self._ended.is_set()
+
+    @property
+    def values(self) -> list[Any]:
+        """The answers in the order of the rows, None where there is none.
+
+        With `samples` there is a list for each row.
+        """
+        values, samples = list(self._state.values), self.options.samples
+        if samples == 1:
+            return values
+        return [values[at : at + samples] for at in range(0, len(values), samples)]
+
+    @property
+    def errors(self) -> list[RowError]:
+        """The rows that have failed, in their order."""
+        return [error for _, error in sorted(self._state.errors.copy().items())]
+
+    @property
+    def counts(self) -> Counter[Any]:
+        """How often each answer came; of records and lists, their texts."""
+        values = [value for value in self._state.values if value is not None]
+        return Counter(value if _is_plain(value) else str(value) for value in values)
+
+    @property
+    def usage(self) -> Usage:
+        """What the server counted for this run, kept answers not among it."""
+        state = self._state
+        return Usage(
+            prompt_tokens=state.prompt_tokens,
+            completion_tokens=state.completion_tokens,
+            total_tokens=state.tokens,
+        )
+
+    @property
+    def frame(self) -> Any:
+        """The rows with their answers: the same kind of table, a copy, made anew each time."""
+        errors: list[str | None] | None = None
+        if self.options.errors:
+            errors = [None] * len(self.values)
+            for place, error in self._state.errors.copy().items():
+                errors[place // self.options.samples] = f"{error.kind}: {error.message}"
+        return attach(
+            self._plan.rows,
+            self._shape,
+            self.column,
+            self.values,
+            errors=errors,
+            samples=self.options.samples > 1,
+        )
+
+    def first(self, count: int) -> list[tuple[int, str]]:
+        """Return the positions of the first rows, at most 20, and what they are about, in short."""
+        first = list(self._state.first.copy().items())[:count]
+        return [(self._state.position(place), of_row(row)) for place, row in first]
+
+    def progress(self) -> Progress:
+        """Return how it stands, from any thread."""
+        return self._state.progress()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it has ended, at most `timeout` seconds; return whether it has.
+
+        What it calls of the user's (expressions in fields, an iterator) is called in this thread.
+        An interrupt is raised here, and the run goes on: `cancel` stops it.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        while not self._ended.is_set():
+            left = 1.0 if end is None else end - time.monotonic()
+            if left <= 0:
+                return False
+            self._jobs.serve(left)
+        return True
+
+    def cancel(self) -> None:
+        """Stop it, from any thread; what has come stays, and is kept."""
+        self._cancel()
+
+    def check(self) -> None:
+        """Raise RowsError where it has stopped, all rows have failed, or one that must not."""
+        progress = self.progress()
+        failed = sum(progress.failed.values())
+        answered = progress.asked + progress.from_kept + progress.duplicates
+        if progress.state == "stopped" or (failed and (self.options.strict or not answered)):
+            line = progress.last_line()
+            if progress.state != "stopped" and progress.failures:
+                line += f"; the first: {progress.failures[0].message}"
+            raise RowsError(line, run=self)
+
+    # What the session does with it.
+
+    def work(
+        self, client: Client
+    ) -> tuple[
+        Callable[[Callable[[Any], None]], Coroutine[Any, Any, None]],
+        Callable[[BaseException | None], None],
+    ]:
+        """Return what makes the coroutine that does it, and what is to be called at its end."""
+
+        def make(_emit: Callable[[Any], None]) -> Coroutine[Any, Any, None]:
+            return RunWork(self._plan, self._state, client, self._jobs.call).run()
+
+        def at_end(error: BaseException | None) -> None:
+            if isinstance(error, asyncio.CancelledError):
+                self._state.end("interrupted")
+            elif error is not None:
+                self._state.end("stopped", f"{type(error).__name__}: {error}")
+            self._ended.set()
+            self._jobs.end()
+
+        return make, at_end
+
+    def begun(self, cancel: Callable[[], object]) -> None:
+        """Take the function that stops it."""
+        self._cancel = cancel
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, (str, int, float, bool, Enum))

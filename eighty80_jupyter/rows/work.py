@@ -1,0 +1,401 @@
+"""The work of a run on the event loop: rows are read, found among what is kept, or asked.
+
+    slices of rows -> prompts -> keys -> duplicates, kept answers -> asked, so many at a time
+
+Nothing is read further ahead than it is needed. What calls the user's code goes to another thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Protocol
+
+from eighty80_jupyter.errors import ChatError
+from eighty80_jupyter.rows.answer import Answer
+from eighty80_jupyter.rows.asking import Asker, Client, Outcome
+from eighty80_jupyter.rows.frames import Chunk, Rows
+from eighty80_jupyter.rows.limits import START, Level
+from eighty80_jupyter.rows.options import RowOptions
+from eighty80_jupyter.rows.progress import ErrorKind, RowError, told_seconds, told_tokens
+from eighty80_jupyter.rows.request import RowRequest
+from eighty80_jupyter.rows.state import RunState
+from eighty80_jupyter.rows.template import Filled, NotFilled, RowTemplate
+from eighty80_jupyter.storage.answers import Answers, Kept
+
+SLICE = 256  # rows that are filled at once
+_WRITTEN = 64  # answers that are written at once ...
+_WRITE_SECONDS = 0.5  # ... or after so long
+_LOOKED_AT = 20  # rows of which more than half failed alike: then the rest would fail, too
+_REMEMBERED = 65_536  # requests of a stream by which duplicates are told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run does.
+
+    `positions` are those of `rows` in the user's data, where only some are asked, and `of` is how
+    many there are. `answers` are the kept ones, None where none are used; `most` is how many
+    requests there may be at a time, and `requests` how many in all, where rows come from a stream.
+    """
+
+    rows: Rows
+    template: RowTemplate
+    request: RowRequest
+    options: RowOptions
+    positions: Sequence[int] | None = None
+    of: int | None = None
+    answers: Answers | None = None
+    most: int = 64
+    requests: int | None = None
+
+
+class Elsewhere(Protocol):
+    """Calls a function in the thread that the user's code belongs to."""
+
+    async def __call__(self, job: Callable[[], Any]) -> Any:
+        """Return what `job` returns, or raise what it raises."""
+
+
+@dataclass(slots=True, eq=False)
+class _Item:
+    """A place that is asked. `chunk` and `number` tell the row's label."""
+
+    place: int
+    key: bytes
+    filled: Filled
+    chunk: Chunk
+    number: int
+
+
+class _StopError(Exception):
+    """The run stops at once; the text says why."""
+
+
+class RunWork:
+    """One run, from its first row to its end."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        state: RunState,
+        client: Client,
+        elsewhere: Elsewhere,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        options = plan.options
+        self._plan = plan
+        self._state = state
+        self._samples = options.samples
+        self._elsewhere = elsewhere
+        self._loop = loop
+        start = START if options.concurrency is None else options.concurrency
+        self._level = Level(plan.most, start=start)
+        self._asker = Asker(
+            plan.request,
+            client,
+            self._level,
+            per_minute=options.per_minute,
+            tokens_per_minute=options.tokens_per_minute,
+            cut_to=plan.template.fill_again if options.too_long == "cut" else None,
+            sleep=sleep,
+            now=loop.time,
+        )
+        state.level = lambda: self._level.now
+        state.pause = lambda: self._asker.pause.left(loop.time())
+        ahead = min(SLICE, 2 * self._level.now) if plan.rows.length is None else SLICE
+        self._chunks: Iterator[Chunk] = plan.rows.chunks(ahead)
+        self._short = plan.template.short and plan.rows.length is not None
+        self._ready: deque[_Item] = deque()
+        self._reading = asyncio.Lock()
+        self._more = True
+        self._stopping = ""
+        self._active = 0
+        self._asked = 0
+        self._first: dict[bytes, int] = {}  # the place of each request
+        self._waiting: dict[int, list[tuple[int, Chunk, int]]] = {}  # for the same request
+        self._times: Counter[bytes] = Counter()
+        self._unwritten: list[tuple[bytes, Kept]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._latest: deque[object] = deque(maxlen=_LOOKED_AT)
+
+    async def run(self) -> None:
+        """Do all of it; how it ended stands in the state. Raises CancelledError."""
+        state = self._state
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                self._spawn()
+            state.end("stopped" if self._stopping else "done", self._stopping)
+        except asyncio.CancelledError:
+            state.end("interrupted")
+            raise
+        except BaseExceptionGroup as errors:
+            stop = errors.exceptions[0]
+            if not isinstance(stop, (_StopError, ChatError)):
+                raise
+            state.end("stopped", str(stop))
+        finally:
+            self._write()
+            for note in self._asker.notes:
+                state.remarks[note] = None
+            self._say_where()
+            self._foretell()
+
+    # Workers: each asks one row after the other.
+
+    def _spawn(self) -> None:
+        while self._active < self._level.now and (self._ready or self._more):
+            self._active += 1
+            self._group.create_task(self._worker())
+            if not self._ready:
+                return  # the one that reads calls for others
+
+    async def _worker(self) -> None:
+        try:
+            while self._active <= self._level.now:
+                item = await self._next()
+                if item is None:
+                    return
+                self._spawn()
+                self._settle(item, await self._asker.ask(item.filled))
+        finally:
+            self._active -= 1
+
+    async def _next(self) -> _Item | None:
+        while True:
+            if self._stopping:
+                return None
+            if self._ready:
+                most = self._plan.requests
+                if most is not None and self._asked >= most:
+                    self._stopping = (
+                        f"stopped after ChatConfig.rows_limit = {most:,} requests; all=True "
+                        "(--all) asks as long as rows come"
+                    )
+                    return None
+                self._asked += 1
+                return self._ready.popleft()
+            if not self._more:
+                return None
+            async with self._reading:
+                if not self._ready and self._more:
+                    await self._read()
+
+    # Reading ahead.
+
+    async def _read(self) -> None:
+        """Read the next slice, and have ready what of it must be asked."""
+        plan = self._plan
+        filled: list[Filled | NotFilled] | None = None
+        if self._short:
+            chunk = next(self._chunks, None)
+            filled = None if chunk is None else plan.template.fill_short(chunk)
+            if chunk is not None and filled is None:
+                self._short = False  # its cells are none that are described without anybody's code
+                filled = await self._elsewhere(partial(plan.template.fill, chunk))
+        else:
+            chunk, filled = await self._elsewhere(self._read_there)
+        if chunk is None or filled is None:
+            self._more = False
+            return
+        if plan.rows.length is None:
+            self._state.grow((chunk.start + chunk.count) * self._samples)
+        self._take(chunk, filled)
+        # Where all is kept nothing else is waited for.
+        await asyncio.sleep(0)
+
+    def _read_there(self) -> tuple[Chunk | None, list[Filled | NotFilled] | None]:
+        chunk = next(self._chunks, None)
+        if chunk is None:
+            return None, None
+        template = self._plan.template
+        return chunk, template.fill_short(chunk) or template.fill(chunk)
+
+    def _take(self, chunk: Chunk, filled: Sequence[Filled | NotFilled]) -> None:
+        items: list[_Item] = []
+        request, samples = self._plan.request, self._samples
+        for number, one in enumerate(filled):
+            place = (chunk.start + number) * samples
+            if isinstance(one, NotFilled):
+                for sample in range(samples):
+                    if one.problem:
+                        self._miss(place + sample, chunk, number, "field", one.problem)
+                    else:
+                        self._state.skipped(place + sample)
+                continue
+            self._state.begun(place, one.values)
+            content, has_data = one.content, one.has_data
+            if samples == 1:
+                key = request.key(content, has_data=has_data, sample=0)
+                items.append(_Item(place, key, one, chunk, number))
+                continue
+            # Equal rows are asked each by itself, and find their own answers again.
+            first = request.key(content, has_data=has_data, sample=0)
+            times, self._times[first] = self._times[first], self._times[first] + 1
+            for sample in range(samples):
+                which = times * samples + sample
+                key = request.key(content, has_data=has_data, sample=which)
+                items.append(_Item(place + sample, key, one, chunk, number))
+        self._find(items)
+
+    def _find(self, items: Sequence[_Item]) -> None:
+        """Answer what is kept or has been asked; the rest is ready to be asked."""
+        new: list[_Item] = []
+        known = self._first
+        for item in items:
+            first = known.setdefault(item.key, item.place)
+            if first == item.place:
+                new.append(item)
+            else:
+                self._follow(item, first)
+        if self._plan.rows.length is None:
+            while len(known) > _REMEMBERED:
+                del known[next(iter(known))]
+        kept: dict[bytes, Kept] = {}
+        if self._plan.answers is not None and not self._plan.options.fresh and new:
+            kept = self._plan.answers.get_many([item.key for item in new])
+        for item in new:
+            found = kept.get(item.key)
+            if found is not None:
+                answer = Answer(found.text, found.finish_reason)
+                value, failed = self._asker.reader.read(answer)
+                if failed is None:
+                    self._state.answered(item.place, value, "kept", item.filled.values)
+                    self._settle_followers(item.place, None)
+                    continue
+            self._ready.append(item)
+
+    def _follow(self, item: _Item, first: int) -> None:
+        """Give a row the outcome of the one that was asked the same, now or once it is there."""
+        if not self._state.done[first]:
+            self._waiting.setdefault(first, []).append((item.place, item.chunk, item.number))
+            return
+        error = self._state.errors.get(first)
+        if error is None:
+            self._state.copied(item.place, first)
+        else:
+            self._missed(item.place, item.chunk, item.number, error)
+
+    # What has become of a row.
+
+    def _settle(self, item: _Item, outcome: Outcome) -> None:
+        state = self._state
+        state.used(outcome.usages)
+        state.cut += outcome.cut
+        failed = outcome.failed
+        if failed is None:
+            state.mended += outcome.mended
+            state.answered(item.place, outcome.value, "asked", item.filled.values)
+            self._keep(item.key, outcome.answer)
+            self._settle_followers(item.place, None)
+        else:
+            error = self._miss(
+                item.place,
+                item.chunk,
+                item.number,
+                failed.kind,
+                failed.message,
+                text=outcome.answer.text,
+                attempts=outcome.attempts,
+            )
+            self._settle_followers(item.place, error)
+        if outcome.attempts:
+            self._latest.append(outcome.alike if failed is not None else None)
+        if failed is not None:
+            self._look_at_failures(failed.message, outcome)
+        most = self._plan.options.max_total_tokens
+        if most is not None and state.tokens >= most and not self._stopping:
+            self._stopping = f"stopped at max_total_tokens = {most:,}"
+
+    def _settle_followers(self, place: int, error: RowError | None) -> None:
+        for follower, chunk, number in self._waiting.pop(place, ()):
+            if error is None:
+                self._state.copied(follower, place)
+            else:
+                self._missed(follower, chunk, number, error)
+
+    def _look_at_failures(self, message: str, outcome: Outcome) -> None:
+        """Stop where the other rows would fail, too. Raises _StopError."""
+        if outcome.stops:
+            raise _StopError(message)
+        alike = self._latest.count(outcome.alike)
+        if outcome.attempts and outcome.alike != "invalid" and alike > _LOOKED_AT / 2:
+            raise _StopError(
+                f"{alike} of the last {len(self._latest)} rows failed alike: {message}"
+            )
+
+    def _miss(
+        self, place: int, chunk: Chunk, number: int, kind: ErrorKind, message: str, **more: Any
+    ) -> RowError:
+        more.setdefault("attempts", 0)
+        error = RowError(
+            position=self._state.position(place),
+            label=chunk.label(number),
+            kind=kind,
+            message=message,
+            **more,
+        )
+        self._state.missed(place, error)
+        return error
+
+    def _missed(self, place: int, chunk: Chunk, number: int, error: RowError) -> None:
+        position, label = self._state.position(place), chunk.label(number)
+        self._state.missed(place, replace(error, position=position, label=label))
+
+    # What is kept.
+
+    def _keep(self, key: bytes, answer: Answer) -> None:
+        if self._plan.answers is None:
+            return
+        usage = None if answer.usage is None else answer.usage.to_dict()
+        self._unwritten.append(
+            (
+                key,
+                Kept(
+                    text=answer.text,
+                    finish_reason=answer.finish_reason,
+                    usage=usage,
+                    model=answer.model,
+                ),
+            )
+        )
+        if len(self._unwritten) >= _WRITTEN:
+            self._write()
+        elif self._timer is None:
+            self._timer = self._loop.call_later(_WRITE_SECONDS, self._write)
+
+    def _write(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        written, self._unwritten = self._unwritten, []
+        if self._plan.answers is not None and written:
+            self._plan.answers.put_many(written)
+
+    def _foretell(self) -> None:
+        """Say what all rows would take, where some were tried."""
+        state, of = self._state, self._plan.of
+        asked = state.counts["asked"] + state.counts["failed"]
+        if of is None or not asked:
+            return
+        tokens, seconds = state.tokens / asked * of, state.progress().seconds / asked * of
+        said = f"all {of:,} rows would take about {told_tokens(tokens)} in {told_seconds(seconds)}"
+        state.remarks[said] = None
+
+    def _say_where(self) -> None:
+        answers = self._plan.answers
+        if answers is None:
+            return
+        if answers.note:
+            self._state.remarks[answers.note] = None
+        elif answers.new and answers.path is not None:
+            answers.new = False
+            self._state.remarks[
+                f"answers are kept in {answers.path}; %chat --forget-answers empties it"
+            ] = None

@@ -1,0 +1,175 @@
+"""Runs over rows: from the settings to a run, begun on the loop thread and waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from eighty80_jupyter import loading
+from eighty80_jupyter.api import request_parameters
+from eighty80_jupyter.config import ChatConfig
+from eighty80_jupyter.errors import ChatInterrupted, UsageError
+from eighty80_jupyter.session.embedded import Embedded
+from eighty80_jupyter.session.loop_thread import Work
+from eighty80_jupyter.session.options import TurnOptions
+from eighty80_jupyter.session.records import Records
+from eighty80_jupyter.session.request_builder import RequestBuilder
+from eighty80_jupyter.session.running import Turns
+from eighty80_jupyter.wire.endpoint import Endpoint
+
+if TYPE_CHECKING:
+    # All of that room is brought in by the first run.
+    from eighty80_jupyter.rows.options import RowOptions
+    from eighty80_jupyter.rows.prepare import RowSettings, RowsPreview
+    from eighty80_jupyter.rows.run import Run
+    from eighty80_jupyter.storage.answers import Answers
+
+_ROOM = ("eighty80_jupyter.rows.prepare", *loading.CLIENT)
+_END_SECONDS = 5.0
+
+
+class RowRuns:
+    """The runs over rows of a session. `last` is the latest.
+
+    `follow` waits for a run, and shows how it stands; the notebook room sets it.
+    """
+
+    def __init__(
+        self,
+        config: ChatConfig,
+        requests: RequestBuilder,
+        records: Records,
+        turns: Turns,
+        embedded: Embedded,
+    ) -> None:
+        self.last: Run | None = None
+        self.follow: Callable[[Run], object] = lambda run: run.wait()
+        self._config = config
+        self._requests = requests
+        self._records = records
+        self._turns = turns
+        self._embedded = embedded
+        self._answers: Answers | None = None
+        self._made: set[tuple[str, str]] = set()  # columns, each with its prompt
+
+    def ask(
+        self, data: Any, prompt: str, options: RowOptions | None, keywords: Mapping[str, Any]
+    ) -> Run:
+        """Do a run and return it. See `Session.rows`."""
+        try:
+            run = self.start(data, prompt, options, keywords)
+        except KeyboardInterrupt:
+            raise ChatInterrupted("interrupted; nothing was sent") from None
+        try:
+            self.follow(run)
+        except KeyboardInterrupt:
+            run.cancel()
+            run.wait(_END_SECONDS)
+            raise ChatInterrupted(_interrupted(run)) from None
+        except BaseException:
+            run.cancel()
+            raise
+        if run.progress().state == "interrupted":  # by a panel, or the end of the loop
+            raise ChatInterrupted(_interrupted(run))
+        run.check()
+        return run
+
+    def start(
+        self, data: Any, prompt: str, options: RowOptions | None, keywords: Mapping[str, Any]
+    ) -> Run:
+        """Begin a run and return it at once. See `Session.start_rows`."""
+        loading.require(*_ROOM)
+        from eighty80_jupyter.rows.prepare import prepare  # noqa: PLC0415  # a door
+
+        self._embedded.check()
+        chosen = self._options(options, keywords)
+        run = prepare(data, prompt, chosen, self._settings(chosen))
+        make, at_end = run.work(self._turns.client())
+        work: Work[Any, None] = Work(self._turns.background, make, at_end=at_end)
+        run.begun(work.cancel)
+        self.last = run
+        self._made.update((name, run.prompt) for name in run.columns)
+        work.start()
+        return run
+
+    def preview(
+        self, data: Any, prompt: str, options: RowOptions | None, keywords: Mapping[str, Any]
+    ) -> RowsPreview:
+        """Return what a run would send. See `Session.preview_rows`."""
+        loading.require(*_ROOM)
+        from eighty80_jupyter.rows.prepare import preview  # noqa: PLC0415  # a door
+
+        chosen = self._options(options, keywords)
+        return preview(data, prompt, chosen, self._settings(chosen, sends=False))
+
+    def answers(self) -> Answers:
+        """Return the kept answers of this user, whether or not they are used."""
+        from eighty80_jupyter.storage.answers import Answers  # noqa: PLC0415  # a door: sqlite3
+
+        if self._answers is None:
+            self._answers = Answers(days=self._config.answers_days)
+        return self._answers
+
+    def close(self) -> None:
+        """Close the file of kept answers; the next run opens it again."""
+        if self._answers is not None:
+            self._answers.close()
+
+    def _options(self, options: RowOptions | None, keywords: Mapping[str, Any]) -> RowOptions:
+        from eighty80_jupyter.rows.options import RowOptions  # noqa: PLC0415  # a door
+
+        return RowOptions.of(options, keywords)
+
+    def _settings(self, options: RowOptions, *, sends: bool = True) -> RowSettings:
+        """Return what the settings say of a run. Raises UsageError, MissingKeyError."""
+        from eighty80_jupyter.rows.prepare import RowSettings  # noqa: PLC0415  # a door
+        from eighty80_jupyter.rows.request import RowRequest  # noqa: PLC0415  # a door
+
+        config, requests = self._config, self._requests
+        values = requests.parameters(options.parameters)
+        if values.get("n", 1) > 1:
+            raise UsageError(
+                f"a row has one answer, got n = {values['n']}; samples=N (--samples N) asks each "
+                "row N times"
+            )
+        values.pop("n", None)
+        typed = requests.typed(TurnOptions(returns=options.returns, parameters=options.parameters))
+        # A preview needs no key.
+        endpoint = requests.endpoint() if sends else Endpoint(url=requests.address)
+        limits = requests.limits(endpoint.url, values)
+        context = requests.context(fields=True, allow_secrets=options.allow_secrets)
+        keep = config.keep_answers if options.keep is None else options.keep
+        return RowSettings(
+            context=replace(context, fields=True),
+            request=RowRequest(
+                endpoint=endpoint,
+                settings=requests.wire_settings(),
+                parameters=request_parameters.body_fields(values),
+                system=config.system if options.system is None else options.system,
+                role=config.system_role,
+                typed=typed,
+                limit=limits.limit,
+                ratio=limits.ratio,
+                remember=limits.remember,
+                lost=self._embedded.lost,
+            ),
+            # A record is to hold all requests, or to answer them.
+            answers=self.answers() if keep and not self._records.active else None,
+            most=config.rows_concurrency,
+            requests=config.rows_limit,
+            made=self._was_made,
+        )
+
+    def _was_made(self, names: Sequence[str], prompt: str) -> bool:
+        return all((name, prompt) in self._made for name in names)
+
+
+def _interrupted(run: Run) -> str:
+    """Return the line of a run that was stopped by its user."""
+    progress = run.progress()
+    there = progress.asked + progress.from_kept + progress.duplicates
+    of = f" of {progress.total:,}" if progress.total is not None else ""
+    if not run.keeps:
+        return f"interrupted; {there:,}{of} have an answer: chat.last_run.frame has them"
+    return f"interrupted; {there:,}{of} are kept: run the cell again to go on"
