@@ -182,6 +182,10 @@ _BY_WIRE = {p.wire: p.name for p in _TABLE if p.wire}
 
 # What `extra` must not replace: the turn would no longer be what the conversation shows.
 _RESERVED = ("messages", "stream")
+# Fields of a request that are no parameters of the user's.
+OURS = frozenset(
+    {"messages", "stream", "stream_options", "tools", "tool_choice", "parallel_tool_calls"}
+)
 _RESPONSE_FORMATS = ("text", "json_object", "json_schema")
 
 # Fields of a request without which the answer would be another one than was asked for.

@@ -19,8 +19,8 @@ class Exchange:
     tools, if there were any. `has_data` tells whether blocks of data stand in it. `source` is the
     prompt as it was typed, before its fields were filled. `seen` tells whether a person has seen
     that: what a file brings is text, and no field in it is filled. `tools` names those that were
-    offered. `server` is the mark of the one that answered, if calls came from it: what only that
-    one takes back is sent to no other.
+    offered, `tool_choice` and `parallel_tool_calls` how they may be called. `server` is the mark of
+    the one that answered, if calls came from it: what only that one takes back is sent to no other.
     """
 
     messages: tuple[Message, ...]
@@ -30,6 +30,8 @@ class Exchange:
     seen: bool = field(default=True, compare=False)
     tools: tuple[str, ...] = ()
     server: str = ""
+    tool_choice: str | None = None
+    parallel_tool_calls: bool | None = None
 
     def __repr__(self) -> str:
         return f"<Exchange {_start(self.source or self.messages[0].text)} -> {self.reply!r}>"

@@ -74,12 +74,15 @@ def format_error(reply: Reply) -> ReplyFormatError:
 def exchange_of(running: RunningTurn, reply: Reply) -> Exchange:
     """Return what stands in the history for the prompt of a turn and this reply to it."""
     request = running.request
+    offer = request.offer
     return Exchange(
         messages=(*running.messages, reply.to_message()),
         reply=reply,
         has_data=request.has_data,
         source=request.source,
-        tools=() if request.offer is None else request.offer.names,
+        tools=() if offer is None else offer.names,
+        tool_choice=None if offer is None else offer.choice,
+        parallel_tool_calls=None if offer is None else offer.parallel,
         server=server_mark(request.endpoint.url),
     )
 

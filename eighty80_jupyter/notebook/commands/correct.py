@@ -10,7 +10,7 @@ from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.views import turn_html, turn_text
 from eighty80_jupyter.notebook.commands.branch import shortened, turns
 from eighty80_jupyter.notebook.saved.asked import asked_again
-from eighty80_jupyter.notebook.saved.export_notebook import options_of
+from eighty80_jupyter.notebook.saved.export_notebook import options_of, tool_options
 from eighty80_jupyter.notebook.saved.metadata import page_of
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def _options(context: CommandContext, turn: Turn) -> str:
     with suppress(UsageError):  # a setting may name a tool that is gone
         default = {tool.name for tool in known.select(context.session.config.tools or ())}
     offered = [name for name in turn.exchange.tools if name in known]
-    if offered and set(offered) != default:
-        options += f" --tools {','.join(offered)}"
+    asked = turn.exchange
+    if set(offered) != default or asked.tool_choice or asked.parallel_tool_calls is not None:
+        options += tool_options(turn, offered)
     return options

@@ -18,6 +18,7 @@ from eighty80_jupyter.prompt import parts
 from eighty80_jupyter.prompt.run_cells import ALL
 from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
 from eighty80_jupyter.session.options import Tools, TurnOptions
+from eighty80_jupyter.tools.rounds import CHOICES
 from eighty80_jupyter.turns.request import Place
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ GO_ON = "Continue exactly where you stopped, without repeating anything."
 # Each says which turn is answered; there can be only one.
 _PLACES = ("once", "again", "retry", "continue")
 # Fields of a request that are no parameters of the user's.
-_OURS = {"messages", "stream", "stream_options", "tools", "tool_choice", "parallel_tool_calls"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,11 +251,14 @@ def _as_before(
             f"{how} --anyway sends it all the same"
         )
     known = [name for name in turn.exchange.tools if name in context.session.tools]
-    options = replace(
-        options,
-        parameters={**parameters, **options.parameters},
-        tools=known if options.tools is None and known else options.tools,
-    )
+    if options.tools is None and known:
+        options = replace(options, tools=known)
+        choice, parallel = turn.exchange.tool_choice, turn.exchange.parallel_tool_calls
+        if options.tool_choice is None and (choice in CHOICES or choice in known):
+            options = replace(options, tool_choice=choice)
+        if options.parallel_tool_calls is None:
+            options = replace(options, parallel_tool_calls=parallel)
+    options = replace(options, parameters={**parameters, **options.parameters})
     context.session.requests.offer(options)  # refused, if it must be, before anything is done
     return options
 
@@ -268,7 +271,7 @@ def _of_turn(context: CommandContext, turn: Turn) -> dict[str, Any]:
         name = request_parameters.canonical(wire)
         if name in request_parameters.PARAMETERS:
             found[name] = value
-        elif wire not in _OURS:
+        elif wire not in request_parameters.OURS:
             extra[wire] = value
     if extra:
         found["extra"] = extra

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -128,8 +128,14 @@ class Actions:
                 f"it would not be asked as it was: {'; '.join(differs)}. Nothing was sent; "
                 f"%chat --retry {index + 1} --anyway sends it all the same"
             )
-        tools, returns = list(turn.exchange.tools) or None, turn.reply.returns
-        self._begin(variants.prompt_of(turn), turn.id, "", None, tools=tools, returns=returns)
+        asked = turn.exchange
+        options = TurnOptions(
+            tools=list(asked.tools) or None,
+            tool_choice=asked.tool_choice,
+            parallel_tool_calls=asked.parallel_tool_calls,
+            returns=turn.reply.returns,
+        )
+        self._begin(variants.prompt_of(turn), turn.id, "", None, options)
 
     def undo(self) -> None:
         """Take the last turn away. Raises UsageError."""
@@ -192,7 +198,7 @@ class Actions:
 
     def _send(self, text: str, again: str | None, view: Any) -> None:
         prompt = self._prepared(text, TurnOptions(place=self._place(again)))
-        self._begin(prompt, again, text, view, returns=self.returns())
+        self._begin(prompt, again, text, view, TurnOptions(returns=self.returns()))
 
     def _prepared(self, text: str, options: TurnOptions) -> PreparedPrompt:
         requests = self._session.requests
@@ -205,26 +211,14 @@ class Actions:
         again: str | None,
         text: str,
         view: Any,
-        *,
-        tools: list[str] | None = None,
-        returns: Any = None,
+        options: TurnOptions,
     ) -> None:
-        """Begin a turn with these tools, or those of the settings; `text` was typed for it.
-
-        `returns` is the type of the answer.
-        """
+        """Begin a turn, in the place of `again` where that is given; `text` was typed for it."""
         confirmer = PanelConfirmer(self.questions)
-        place = self._place(again)
+        options = replace(options, place=self._place(again), confirmer=confirmer)
         run = self.context.copy().run
         with self._beginning:  # it may fail at once, and must not be told before it was noted
-            running = run(
-                self._session.start,
-                prompt,
-                place=place,
-                tools=tools,
-                returns=returns,
-                confirmer=confirmer,
-            )
+            running = run(self._session.start, prompt, options=options)
             self._session.on_page.add(running.id)  # the panel's output keeps it
             with self._lock:
                 self._begun[running.id] = _Begun(view, text, confirmer)

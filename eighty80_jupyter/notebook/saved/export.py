@@ -33,10 +33,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Beside:
-    """What stands in an export beside the conversation: its heading, and the tools of its turns."""
+    """What stands in an export beside the conversation, which is text.
+
+    Its heading, the tools of its turns, and the types of its answers by the ids of the turns.
+    """
 
     heading: list[tuple[str, str]]
     tools: list[dict[str, Any]]
+    returns: dict[str, Any]
 
 
 LIMIT = 1_000_000_000  # bytes of a file that may be written over
@@ -72,7 +76,11 @@ def export(
     shown = conversation_without(conversation, without, secret)
     known = tools or {}
     described = [known[name].to_wire() for name in _tools_of(shown) if name in known]
-    beside = _Beside(heading=heading(shown, address), tools=without_secrets(described, secret))
+    beside = _Beside(
+        heading=heading(shown, address),
+        tools=without_secrets(described, secret),
+        returns={turn.id: turn.reply.returns for turn in conversation},
+    )
     data = write(shown, beside)
     with locked(file):
         there = read_file(file, LIMIT) if file.exists() else b""
@@ -115,7 +123,7 @@ def _is_marked(data: bytes, _new: bytes) -> bool:
 
 
 def _notebook(conversation: Conversation, beside: _Beside) -> bytes:
-    made = notebook(conversation, beside.heading, beside.tools)
+    made = notebook(conversation, beside.heading, beside.tools, beside.returns)
     made["metadata"][NAMESPACE] = {"sha256": _cells_sum(made["cells"])}
     return to_json(made, indent=True) + b"\n"
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from eighty80_jupyter.notebook.cell.prompt_view import chip
 from eighty80_jupyter.notebook.cell.summary import last_line, which_answer
 from eighty80_jupyter.notebook.markdown.math import without_commands
+from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.prompt.blocks import DataBlock, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,14 +29,14 @@ _BACKQUOTES = re.compile("`+")
 def markdown(conversation: Conversation, heading: Sequence[tuple[str, str]] = ()) -> str:
     """Return a document with a heading for each prompt and each answer, below the `heading`.
 
-    Prompts, arguments and results stand in fences, as they are. Answers are Markdown; a fence or a
-    comment in one that was not closed ends with it.
+    Prompts, arguments and results stand in fences, as they are; blocks of data fold. Answers are
+    Markdown; a fence or a comment in one that was not closed ends with it.
     """
     parts = [f"# {_line(conversation.name)}"]
     if heading:
         parts.append("\n".join(f"- {title}: {_line(text)}" for title, text in heading))
     if conversation.system:
-        parts += ["## Instruction", fenced(conversation.system)]
+        parts += ["## Instruction", *_said(conversation.system)]
     for number, turn in enumerate(conversation, 1):
         parts += _turn(number, turn)
     return "\n\n".join(parts) + "\n"
@@ -44,6 +47,22 @@ def fenced(text: str, language: str = "text") -> str:
     longest = max(map(len, _BACKQUOTES.findall(text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{text}\n{fence}"
+
+
+def _said(text: str) -> Iterator[str]:
+    """Give a prompt in fences, each block of data folded below a line that names it."""
+    empty = True
+    for piece in pieces(text):
+        if isinstance(piece, DataBlock):
+            yield f"<details>\n<summary>{page_text(chip(piece))}</summary>"
+            yield fenced(piece.text)
+            yield "</details>"
+            empty = False
+        elif said := piece.strip("\n"):
+            yield fenced(said)
+            empty = False
+    if empty:
+        yield fenced("")
 
 
 def closed(text: str) -> str:
@@ -65,7 +84,7 @@ def closed(text: str) -> str:
 
 def _turn(number: int, turn: Turn) -> Iterator[str]:
     yield f"## {number} · You"
-    yield fenced(turn.prompt)
+    yield from _said(turn.prompt)
     which = f" (answer {which_answer(turn)})" if len(turn.alternatives) > 1 else ""
     yield f"## {number} · Model{which and f' {_line(which)}'}"
     results = {m.tool_call_id: m.text for m in turn.messages if m.role == "tool"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api import request_parameters
@@ -16,6 +17,7 @@ from eighty80_jupyter.notebook.line.parser import parse
 from eighty80_jupyter.notebook.saved.asked import asked_again
 from eighty80_jupyter.notebook.saved.export_markdown import fenced
 from eighty80_jupyter.notebook.saved.metadata import turn_metadata
+from eighty80_jupyter.tools.rounds import CHOICES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,13 +32,15 @@ def notebook(
     conversation: Conversation,
     heading: Sequence[tuple[str, str]] = (),
     tools: Sequence[Mapping[str, Any]] = (),
+    returns: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return a notebook (nbformat 4.5): the extension, the instruction, a cell for each turn.
 
     Its cells ask what was asked: prompts stand as they were typed, with the parameters that were
     set and the names of the tools that were offered. What the first cell with a tool needs stands
-    above it as a comment; `tools` are their descriptions, as a request has them. The outputs are
-    those of the cells that asked, so that `%chat --restore` reads them back.
+    above it as a comment; `tools` are their descriptions, as a request has them. `returns` has the
+    types of answers by the ids of their turns: those that are text stand on the line. The outputs
+    are those of the cells that asked, so that `%chat --restore` reads them back.
     """
     first = "%load_ext eighty80_jupyter"
     models = {str(turn.reply.parameters.get("model") or "") for turn in conversation}
@@ -58,7 +62,8 @@ def notebook(
         outputs = _outputs(conversation, number, turn)
         new = [name for name in turn.exchange.tools if name not in named]
         named.update(new)
-        source = _needs(new, described) + _source(turn, with_model=not model)
+        options = _returns(returns.get(turn.id))
+        source = _needs(new, described) + _source(turn, options, with_model=not model)
         cells.append(_cell(len(cells), source, outputs))
     if heading:
         facts = [("Conversation", conversation.name), *heading]
@@ -109,36 +114,75 @@ def _needs(names: Sequence[str], described: Mapping[str, Mapping[str, Any]]) -> 
     return "\n".join(lines) + "\n"
 
 
-def _source(turn: Turn, *, with_model: bool) -> str:
-    """Return the cell that asks the prompt again."""
+def _source(turn: Turn, more: str, *, with_model: bool) -> str:
+    """Return the cell that asks the prompt again, with `more` options."""
     parameters = turn.reply.parameters
     options = options_of(parameters)
     model = parameters.get("model")
     if with_model and isinstance(model, str) and model:
         options = f" -m {shlex.quote(model)}{options}"
-    if turn.exchange.tools:
-        options += f" --tools {shlex.quote(','.join(turn.exchange.tools))}"
+    options += tool_options(turn, turn.exchange.tools) + more
     source, is_raw = asked_again(turn)
     if is_raw and "{{" in source:
         options += " --raw"
     return f"%%chat{options}\n{source}"
 
 
+def tool_options(turn: Turn, names: Sequence[str]) -> str:
+    """Return the options that offer these of a turn's tools as they were offered."""
+    if not names:
+        return ""
+    choice, parallel = turn.exchange.tool_choice, turn.exchange.parallel_tool_calls
+    text = f" --tools {shlex.quote(','.join(names))}"
+    if choice in CHOICES or choice in names:
+        text += f" --tool-choice {shlex.quote(str(choice))}"
+    if parallel is not None:
+        text += " --parallel-tools" if parallel else " --no-parallel-tools"
+    return text
+
+
+def _returns(kind: Any) -> str:
+    """Return the option for the type of an answer, where that is a text or a list of words."""
+    match kind:
+        case str(text):
+            return _if_read(f" --returns {shlex.quote(text)}", "returns", text)
+        case [*words] if words and all(isinstance(word, str) for word in words):
+            text = ",".join(words)
+            return _if_read(f" --choices {shlex.quote(text)}", "choices", text)
+    return ""
+
+
 def options_of(parameters: Mapping[str, Any]) -> str:
-    """Return the parameters but the model as options, those that read back as what they were."""
+    """Return the parameters but the model as options that read back as what they were.
+
+    What has no option of its own stands in --extra, as it is sent.
+    """
     text = ""
+    extra: dict[str, Any] = {}
     for wire, value in parameters.items():
         known = request_parameters.PARAMETERS.get(request_parameters.canonical(wire))
-        if known is None or known.name == "model" or value is False:
+        if wire in request_parameters.OURS or (known is not None and known.name == "model"):
             continue
-        words = value if isinstance(value, list) else [value]
-        option = "".join(f" {known.option}{_value(word, known.kind)}" for word in words)
-        try:
-            if parse(option)[0].given == {known.name: value}:
-                text += option
-        except UsageError:
-            pass  # it has no form on a line
+        option = ""
+        if known is not None and value is not False:
+            words = value if isinstance(value, list) else [value]
+            option = "".join(f" {known.option}{_value(word, known.kind)}" for word in words)
+            option = _if_read(option, known.name, value)
+        if option:
+            text += option
+        elif value is not None:
+            extra[wire] = value
+    if extra:
+        text += _if_read(f" --extra {shlex.quote(json.dumps(extra))}", "extra", extra)
     return text
+
+
+def _if_read(option: str, name: str, value: Any) -> str:
+    """Return an option that a line reads as this value; nothing where it has no form on one."""
+    try:
+        return option if parse(option)[0].given == {name: value} else ""
+    except UsageError:
+        return ""
 
 
 def _value(value: Any, kind: request_parameters.Kind) -> str:

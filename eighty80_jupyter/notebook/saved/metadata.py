@@ -70,6 +70,8 @@ def turn_metadata(conversation: Conversation, turn: Turn) -> dict[str, Any]:
         "further": [_answer(choice) for choice in further] or None,
         "attached": sum(map(_attached, turn.messages)) or None,
         "tools": list(turn.exchange.tools) or None,
+        "tool_choice": turn.exchange.tool_choice,
+        "parallel_tool_calls": turn.exchange.parallel_tool_calls,
         "server": turn.exchange.server or None,
         "rounds": turn.reply.rounds if turn.reply.rounds > 1 else None,
         "error": turn.reply.error or None,

@@ -105,6 +105,8 @@ class _SavedTurn:
     further: tuple[Choice, ...] = ()
     attached: int = 0
     tools: tuple[str, ...] = ()
+    tool_choice: str | None = None
+    parallel_tool_calls: bool | None = None
     server: str = ""
     in_python: tuple[int, ...] = ()
     formerly: tuple[str, ...] = ()
@@ -316,6 +318,8 @@ def _turn(entry: _SavedTurn) -> Turn:
         has_data=entry.has_data,
         source=entry.source,
         tools=entry.tools,
+        tool_choice=entry.tool_choice,
+        parallel_tool_calls=entry.parallel_tool_calls,
         server=entry.server[:100],
     )
     if entry.id:

@@ -70,7 +70,9 @@ def test_an_exported_notebook_asks_the_same_requests(
     server: ScriptedServer, tmp_path: Path
 ) -> None:
     """Model, parameters, instruction, tools and the conversation's name are those of before."""
-    server.queue(*[stream_reply(text) for text in ("ONE", "TWO", "THREE") * 2])
+    server.queue(
+        *[stream_reply(text) for text in ("ONE", "TWO", "3", "4", "5", '{"value": 6}') * 2]
+    )
     with kernel_for(server, tmp_path) as kernel:
         for cell in (
             TOOL,
@@ -78,13 +80,16 @@ def test_an_exported_notebook_asks_the_same_requests(
             "%%chat -s 'Be \"brief\".' -m tiny -t 0.3 --stop '\\n' --seed 7\nHello {{1 + 1}}",
             "%%chat --tools sql -m tiny --logit-bias '{\"5\": 2}'\nUse {{not a field}} or not",
             "%%chat -m other --raw\nand {{this}}",
+            "%%chat --tools sql --tool-choice sql --no-parallel-tools -m tiny\nCall it",
+            "chat.ask('In Python', logprobs=False, extra={'top_k': 5, 'who': \"it's\"}).text",
+            "%%chat --returns int -m tiny\nHow many?",
             "%chat --export talk.ipynb",
         ):
             assert (result := kernel.run(cell)).ok, result.error
     before = bodies(server)
     made = json.loads((tmp_path / "talk.ipynb").read_text(encoding="utf-8"))
     cells = [cell["source"] for cell in made["cells"] if cell["cell_type"] == "code"]
-    (offering,) = [cell for cell in cells if "--tools" in cell]
+    offering, _ = (cell for cell in cells if "--tools" in cell)
     assert "# @chat.tool\n# def sql(query, limit=...):\n" in offering
     with kernel_for(server, tmp_path) as kernel:
         assert kernel.run(TOOL).ok

@@ -80,7 +80,7 @@ def text_of(tmp_path: Path, suffix: str, **options: Any) -> str:
 
 
 def test_markdown_has_a_heading_for_each_turn(tmp_path: Path) -> None:
-    """Prompts, calls and results stand in fences, answers as the Markdown that they are."""
+    """Prompts, calls and results stand in fences, data folds, answers are the Markdown they are."""
     tokens = MarkdownIt("commonmark").parse(text_of(tmp_path, ".md"))
     headings = [tokens[at + 1].content for at, t in enumerate(tokens) if t.type == "heading_open"]
     second = (
@@ -98,12 +98,19 @@ def test_markdown_has_a_heading_for_each_turn(tmp_path: Path) -> None:
         "3 · Model",
     ]
     fences = [token.content for token in tokens if token.type == "fence"]
-    assert fences[:3] == [
+    assert fences[:5] == [
         'Be "brief".\nAlways.\n',
         "Say <b>hi</b>\n",
-        f"What of `df`?\n\n{DATA}\n[image]\n",
+        "What of `df`?\n",
+        f"{DATA}\n",
+        "[image]\n",
     ]
-    assert fences[3:5] == ['{"city": "Paris"}\n', "12 degrees\n"]
+    assert fences[5:7] == ['{"city": "Paris"}\n', "12 degrees\n"]
+    folds = [token.content for token in tokens if token.type == "html_block"]
+    assert [fold.strip() for fold in folds if "sha256" not in fold] == [
+        "<details>\n<summary>df · DataFrame</summary>",
+        "</details>",
+    ]
 
 
 @given(st.text("`~> \n-<!script#ab", max_size=60))
@@ -183,6 +190,7 @@ def test_the_notebook_is_valid_and_has_the_cells_that_ask(tmp_path: Path) -> Non
         "stop": ["a b", "c"],
         "logprobs": True,
         "response_format": {"type": "text"},
+        "extra": {"no_such": 1},
     }
     assert sources[4] == "%%chat --raw\nWrite {{this}} as it is"
     html = [out.data["text/html"] for out in cells[3].outputs if "data" in out]
