@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, overload
 
 from eighty80_jupyter.conversation.outgoing import sent_turns, to_wire
+from eighty80_jupyter.conversation.side_by_side import MOST, SideBySide
 from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.text import clean
@@ -32,9 +33,9 @@ class Conversation:
 
     Indexing, iteration and `len` are over turns. `system` is the instruction message of this
     conversation; None leaves it to the configuration. `summary` stands for the oldest turns where
-    the model had to condense them. `former_names` are those that it had before. Every change is
-    whole when it is seen, from whatever thread it comes, and is told to the watchers: it is made
-    under `_lock`, and told without it.
+    the model had to condense them. `former_names` are those that it had before, `comparisons`
+    what was asked side by side. Every change is whole when it is seen, from whatever thread it
+    comes, and is told to the watchers: it is made under `_lock`, and told without it.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Conversation:
     ) -> None:
         self._name = name
         self.former_names: tuple[str, ...] = ()
+        self.comparisons: tuple[SideBySide, ...] = ()
         self.summary: Summary | None = None
         self._system = system
         self._turns = list(turns)
@@ -70,7 +72,8 @@ class Conversation:
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle as a value: what it holds, without those who watch it."""
         with self._lock:
-            return _rebuilt, (self._name, tuple(self._turns), self._system, self.summary)
+            values = (self._name, tuple(self._turns), self._system, self.summary, self.comparisons)
+            return _rebuilt, values
 
     @property
     def name(self) -> str:
@@ -131,6 +134,12 @@ class Conversation:
             self._append(turn)
         self._tell()
 
+    def add_comparison(self, comparison: SideBySide) -> None:
+        """Keep what was asked side by side; it is shown with the turns, and never sent."""
+        with self._lock:
+            self.comparisons = (*self.comparisons, comparison)[-MOST:]
+        self._tell()
+
     def add_alternative(self, turn_id: str, exchange: Exchange) -> Turn:
         """Add another answer to a turn and choose it; a turn that is gone is added anew."""
         with self._lock:
@@ -189,6 +198,7 @@ class Conversation:
             self._data_turns = sum(turn.has_data for turn in self._turns)
             self._system = system
             self.summary = None
+            self.comparisons = ()
         self._tell()
 
     def fork(self, name: str, *, at: int | None = None) -> Conversation:
@@ -204,6 +214,8 @@ class Conversation:
                 )
             fork = Conversation(name, self._turns[:at], system=self._system)
             fork.summary = self.summary
+            there = {"", *(turn.id for turn in self._turns[:at])}
+            fork.comparisons = tuple(one for one in self.comparisons if one.after in there)
             return fork
 
     def turns(self, *, before: str | None = None) -> list[Turn]:
@@ -266,9 +278,14 @@ class Conversation:
 
 
 def _rebuilt(
-    name: str, turns: Iterable[Turn], system: str | None, summary: Summary | None
+    name: str,
+    turns: Iterable[Turn],
+    system: str | None,
+    summary: Summary | None,
+    comparisons: tuple[SideBySide, ...] = (),
 ) -> Conversation:
     """Return a conversation that was copied or pickled."""
     conversation = Conversation(name, turns, system=system)
     conversation.summary = summary
+    conversation.comparisons = comparisons
     return conversation

@@ -33,6 +33,9 @@ def plain_without(record: Record, without: Iterable[str], secret: Secrets) -> di
         for turn in values.get("turns", ()):  # an empty conversation has none
             for exchange in turn["alternatives"]:
                 _leave_out(exchange, kinds)
+        for comparison in values.get("comparisons", ()) if "data" in kinds else ():
+            for asked in (comparison, *comparison.get("answers", ())):
+                asked["prompt"] = without_data(asked.get("prompt", ""))
     checked: dict[str, Any] = without_secrets(values, secret)
     return checked
 

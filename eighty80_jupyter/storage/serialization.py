@@ -18,6 +18,7 @@ import orjson
 
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.conversation.conversation import Conversation, Summary
+from eighty80_jupyter.conversation.side_by_side import SideBySide
 from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.text import clean_json
@@ -40,6 +41,7 @@ class Record:
     turns: tuple[Turn, ...] = ()
     system: str | None = None
     summary: Summary | None = None
+    comparisons: tuple[SideBySide, ...] = ()
 
     @classmethod
     def of(cls, conversation: Conversation) -> Record:
@@ -49,12 +51,14 @@ class Record:
             turns=tuple(conversation.turns()),
             system=conversation.system,
             summary=conversation.summary,
+            comparisons=conversation.comparisons,
         )
 
     def to_conversation(self) -> Conversation:
         """Return a conversation that holds this."""
         conversation = Conversation(self.name, self.turns, system=self.system)
         conversation.summary = self.summary
+        conversation.comparisons = self.comparisons
         return conversation
 
 
@@ -122,6 +126,8 @@ def read_conversation(value: Any) -> Conversation:
     """Return the conversation in plain values. Raises UsageError."""
     record = read(Record, value)
     check_name(record.name)
+    if not all(one.is_whole for one in record.comparisons):
+        raise UsageError("a comparison has a reply without an answer")
     seen = set[str]()
     for number, turn in enumerate(record.turns, 1):
         check_turn(turn, f"turn {number}")
@@ -148,9 +154,9 @@ def as_seen(conversation: Conversation, seen: Callable[[str, int], bool]) -> Con
             for n, e in enumerate(turn.alternatives)
         )
         turns.append(dataclasses.replace(turn, alternatives=tuple(exchanges)))
-    summary = conversation.summary
+    summary, comparisons = conversation.summary, conversation.comparisons
     conversation.restore(turns, system=conversation.system)
-    conversation.summary = summary
+    conversation.summary, conversation.comparisons = summary, comparisons
     return conversation
 
 

@@ -15,6 +15,7 @@ import hashlib
 import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -119,6 +120,7 @@ def adopt(
         elif _is_empty(there):
             there.restore(conversation.turns(), system=conversation.system)
             there.summary = conversation.summary
+            there.comparisons = conversation.comparisons
             there.former_names = conversation.former_names
             _hand_on(conversation, there)
             taken = conversations.use(name)
@@ -173,7 +175,8 @@ def _parsed(path: str | os.PathLike[str]) -> list[Any]:
     branches = values.get("branches", [])
     if not isinstance(branches, list):
         raise _refused(path, "its branches are no list")
-    head = {name: values[name] for name in ("name", "system", "summary", "turns") if name in values}
+    names = (each.name for each in fields(Record))
+    head = {name: values[name] for name in names if name in values}
     return [head, *branches]
 
 
@@ -182,12 +185,13 @@ def _refused(path: str | os.PathLike[str], why: str) -> UsageError:
 
 
 def _pieces(values: Mapping[str, Any]) -> _Pieces:
-    """Return a mark for all that must not be lost: the instruction, each answer to each turn."""
+    """Return a mark for all that must not be lost: the instruction, each answer, comparisons."""
     marks = {
         _mark(turn["id"], alternative)
         for turn in values.get("turns", ())
         for alternative in turn["alternatives"]
     }
+    marks |= {_mark("comparison", one) for one in values.get("comparisons", ())}
     if values.get("system"):
         marks.add(_mark("system", values["system"]))
     return frozenset(marks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from eighty80_jupyter.conversation.side_by_side import Answer, behind
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.outputs import QUIET, QUOTED, columns_html, folded
 from eighty80_jupyter.notebook.cell.prompt_view import prompt_html
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _TURNS = 20  # that are shown at once
 _CHARACTERS = 200_000  # of their text
 _RESULT = 1_500  # characters of a tool's result
+SIDE_BY_SIDE = "answers side by side, none of which is the reply"
 _OTHERS = 8  # conversations that the status names
 # As it was typed: in a <pre> MathJax takes no two dollars for a formula. It looks like text.
 _PROSE = (
@@ -77,7 +79,11 @@ def conversation_html(conversation: Conversation, shown: range | None = None) ->
         return f'<div style="{QUIET}">{page_text(conversation_text(conversation))}</div>'
     lines = _before(conversation, shown)
     parts = [f'<div style="{QUIET}">{page_text(line)}</div>' for line in lines]
-    parts += [turn_html(number, conversation.numbered(number)) for number in shown]
+    if shown.start == 1:
+        parts += comparisons_html(conversation, None)
+    for number in shown:
+        turn = conversation.numbered(number)
+        parts += [turn_html(number, turn), *comparisons_html(conversation, turn)]
     if after := _after(conversation, shown):
         parts.append(f'<div style="{QUIET}">{page_text(after)}</div>')
     return "\n".join(parts)
@@ -90,7 +96,11 @@ def conversation_text(conversation: Conversation, shown: range | None = None) ->
         return "No turns yet: the conversation is empty." + instruction
     shown = wanted(conversation) if shown is None else shown
     parts = _before(conversation, shown)
-    parts += [turn_text(number, conversation.numbered(number)) for number in shown]
+    if shown.start == 1:
+        parts += comparisons_text(conversation, None)
+    for number in shown:
+        turn = conversation.numbered(number)
+        parts += [turn_text(number, turn), *comparisons_text(conversation, turn)]
     if after := _after(conversation, shown):
         parts.append(after)
     return "\n\n".join(parts)
@@ -118,6 +128,41 @@ def turn_text(number: int, turn: Turn) -> str:
     """Return one turn as plain text."""
     lines = [*_round_lines(turn), *_answers(turn.reply), f"[{last_line(turn.reply)}]"]
     return f"{number}. You:\n{turn.prompt}\n\nModel{_which(turn)}:\n" + "\n".join(lines)
+
+
+def comparisons_html(conversation: Conversation, turn: Turn | None) -> list[str]:
+    """Return what was asked side by side behind a turn, as columns; None: before the first one."""
+    made = []
+    for one in behind(conversation.comparisons, "" if turn is None else turn.id):
+        if turn is None or one.prompt != turn.prompt:
+            above = asked_html(None, one.prompt, f" · {SIDE_BY_SIDE}")
+        else:
+            above = f'<div style="{QUIET}">Model · {SIDE_BY_SIDE}</div>'
+        columns = [(each.heading, _compared_html(each)) for each in one.answers]
+        made.append(above + columns_html(columns))
+    return made
+
+
+def comparisons_text(conversation: Conversation, turn: Turn | None) -> list[str]:
+    """Return the same as plain text."""
+    made = []
+    for one in behind(conversation.comparisons, "" if turn is None else turn.id):
+        asked = [] if turn is not None and one.prompt == turn.prompt else [f"You:\n{one.prompt}\n"]
+        answers = [
+            f"{each.heading}:\n{f'{each.prompt} ->{chr(10)}' if each.prompt else ''}"
+            f"{each.reply.text or each.reply.error}\n[{last_line(each.reply)}]"
+            for each in one.answers
+        ]
+        made.append("\n".join([*asked, f"Model, {SIDE_BY_SIDE}:", *answers]))
+    return made
+
+
+def _compared_html(answer: Answer) -> str:
+    reply = answer.reply
+    asked = f'<div style="{QUOTED}">{prompt_html(answer.prompt, _PROSE)}</div>'
+    error = f'<div style="{QUIET}">{page_text(reply.error)}</div>' if reply.error else ""
+    said = "" if reply.empty and error else reply_html(reply)
+    return f"{asked if answer.prompt else ''}{said}{error}"
 
 
 def _answers(reply: Reply) -> list[str]:

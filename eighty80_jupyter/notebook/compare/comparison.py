@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.api.request_parameters import Kind
-from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.conversation.side_by_side import Answer, SideBySide
+from eighty80_jupyter.errors import UsageError, one_line
 from eighty80_jupyter.notebook.compare import variants
 from eighty80_jupyter.notebook.compare.variants import from_loop
 from eighty80_jupyter.session.options import TurnOptions
@@ -151,6 +152,7 @@ class Comparison:
         self._changed = changed
         self._conversation: Conversation | None = None
         self._turn_id = ""
+        self._noted = True  # whether the conversation has what stands here
         self._end_watch = session.watch(self._hear)
 
     @property
@@ -209,7 +211,7 @@ class Comparison:
         turn_id = turn_id or uuid.uuid4().hex
         with self._lock:
             self.stop()
-            self._conversation, self._turn_id = conversation, turn_id
+            self._conversation, self._turn_id, self._noted = conversation, turn_id, False
             self.width = width
             self.columns = tuple(
                 Column(
@@ -304,10 +306,40 @@ class Comparison:
             where += f" in the conversation {conversation.name}"
         return f"The answer with {column.heading} is the reply{where} now."
 
+    def _note(self) -> None:
+        """Leave what has ended in the conversation, to be read there later; on the loop thread."""
+        conversation, columns = self._conversation, self.columns
+        if self._noted or conversation is None or self.running:
+            return
+        self._noted = True
+        prompts = [column.running.request.prompt.text for column in columns]
+        answers = tuple(
+            Answer(
+                heading=column.heading,
+                reply=_ended(column.running),
+                prompt="" if prompt == prompts[0] else prompt,
+            )
+            for column, prompt in zip(columns, prompts, strict=True)
+        )
+        if all(answer.reply.empty for answer in answers):
+            return
+        last = conversation.turn(self._turn_id) or next(iter(conversation[-1:]), None)
+        after = "" if last is None else last.id
+        conversation.add_comparison(SideBySide(prompt=prompts[0], after=after, answers=answers))
+
     def _hear(self, event: SessionEvent) -> None:
         match event:
             case TurnEvents(running, _) | TurnEnded(running):
                 if any(running is column.running for column in self.columns):
+                    self._note()
                     self._changed()
             case _:
                 pass
+
+
+def _ended(running: RunningTurn) -> Reply:
+    """Return what a column shows at its end: an answer, or why there is none."""
+    reply = variants.so_far(running)
+    if running.error is None or reply.error:
+        return reply
+    return replace(reply, status="error", error=one_line(running.error))

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 from eighty80_jupyter.notebook.cell.outputs import QUIET, QUOTED
 from eighty80_jupyter.notebook.cell.summary import last_line
-from eighty80_jupyter.notebook.cell.views import asked_html, turn_html
+from eighty80_jupyter.notebook.cell.views import (
+    asked_html,
+    comparisons_html,
+    comparisons_text,
+    turn_html,
+)
 from eighty80_jupyter.notebook.markdown.page_text import page_text
 
 if TYPE_CHECKING:
@@ -46,13 +51,16 @@ class Transcripts:
                 known = self._turns.get(id(turn))
                 html = known[1] if known else turn_html(index + 1, turn)
                 kept[id(turn)] = (turn, html)
+            html = "\n".join([html, *comparisons_html(conversation, turn)])
             size += len(html)
             if parts and size > MAX_CHARACTERS:
                 break
             parts.append(html)
         self._turns, self._count = kept, len(parts)
         left = len(turns) - len(parts)
-        if left:
+        if not left:
+            parts += comparisons_html(conversation, None)[::-1]
+        else:
             parts.append(quiet(f"{left} earlier turns are not shown here: %chat --history"))
         if conversation.system:
             parts.append(quiet(f"Instruction: {conversation.system}"))
@@ -66,12 +74,15 @@ class Transcripts:
         if conversation.system:
             parts.append(f"Instruction: {conversation.system}")
         turns = list(enumerate(conversation, 1))[-self._count :] if self._count else []
+        if len(turns) == len(conversation):
+            parts += comparisons_text(conversation, None)
         for number, turn in turns:
             if self._in_cell(turn):
                 parts.append(in_its_cell(number, turn.source))
-                continue
-            parts.append(f"{number}. You:\n{turn.source}")
-            parts.append(f"Model:\n{turn.reply.text}\n[{last_line(turn.reply)}]")
+            else:
+                parts.append(f"{number}. You:\n{turn.source}")
+                parts.append(f"Model:\n{turn.reply.text}\n[{last_line(turn.reply)}]")
+            parts += comparisons_text(conversation, turn)
         return "\n\n".join(parts)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.notebook.cell.prompt_view import prompt_html
 from eighty80_jupyter.notebook.cell.summary import which_answer
 from eighty80_jupyter.notebook.cell.tool_display import entries_html, entries_of
-from eighty80_jupyter.notebook.cell.views import reply_html
+from eighty80_jupyter.notebook.cell.views import comparisons_html, reply_html
 from eighty80_jupyter.notebook.markdown.page_text import page_attribute, page_text
 
 if TYPE_CHECKING:
@@ -59,7 +59,9 @@ def page(conversation: Conversation, heading: Sequence[tuple[str, str]] = ()) ->
 
     Formulas stand as they were written: there is nothing to set them.
     """
-    parts = [_turn(number, turn) for number, turn in enumerate(conversation, 1)]
+    parts = comparisons_html(conversation, None)
+    for number, turn in enumerate(conversation, 1):
+        parts += [_turn(number, turn), *comparisons_html(conversation, turn)]
     if conversation.system:
         parts.insert(0, f'<h2 class="who">Instruction</h2>{_typed(conversation.system)}')
     if heading:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from eighty80_jupyter.conversation.side_by_side import behind
 from eighty80_jupyter.notebook.cell.prompt_view import chip
 from eighty80_jupyter.notebook.cell.summary import last_line, which_answer
+from eighty80_jupyter.notebook.cell.views import SIDE_BY_SIDE
 from eighty80_jupyter.notebook.markdown.math import without_commands
 from eighty80_jupyter.notebook.markdown.page_text import page_text
 from eighty80_jupyter.prompt.blocks import DataBlock, pieces
@@ -37,9 +39,27 @@ def markdown(conversation: Conversation, heading: Sequence[tuple[str, str]] = ()
         parts.append("\n".join(f"- {title}: {_line(text)}" for title, text in heading))
     if conversation.system:
         parts += ["## Instruction", *_said(conversation.system)]
+    parts += comparisons(conversation, None)
     for number, turn in enumerate(conversation, 1):
-        parts += _turn(number, turn)
+        parts += [*turn_markdown(number, turn), *comparisons(conversation, turn)]
     return "\n\n".join(parts) + "\n"
+
+
+def comparisons(conversation: Conversation, turn: Turn | None) -> Iterator[str]:
+    """Give what was asked side by side behind a turn; None: before the first one."""
+    for one in behind(conversation.comparisons, "" if turn is None else turn.id):
+        yield f"## Model · {SIDE_BY_SIDE}"
+        if turn is None or one.prompt != turn.prompt:
+            yield from _said(one.prompt)
+        for each in one.answers:
+            yield f"### {_line(each.heading)}"
+            if each.prompt:
+                yield from _said(each.prompt)
+            for choice in each.reply.choices:
+                if text := choice.text or choice.refusal:
+                    yield closed(text)
+            told = [each.reply.error] if each.reply.error else []
+            yield f"*{_line(' · '.join([last_line(each.reply), *told]))}*"
 
 
 def fenced(text: str, language: str = "text") -> str:
@@ -82,7 +102,8 @@ def closed(text: str) -> str:
     return "\n".join([*lines, fence] if fence else lines)
 
 
-def _turn(number: int, turn: Turn) -> Iterator[str]:
+def turn_markdown(number: int, turn: Turn) -> Iterator[str]:
+    """Give a turn in pieces: a heading for the prompt, and one for the answer."""
     yield f"## {number} · You"
     yield from _said(turn.prompt)
     which = f" (answer {which_answer(turn)})" if len(turn.alternatives) > 1 else ""

@@ -13,6 +13,7 @@ from eighty80_jupyter.notebook.cell.display import NotebookWriter
 from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
 from eighty80_jupyter.notebook.cell.summary import SCHEMA
 from eighty80_jupyter.notebook.cell.tool_display import entries_html, entries_of, entries_text
+from eighty80_jupyter.notebook.cell.views import comparisons_html, comparisons_text
 from eighty80_jupyter.notebook.line.parser import parse
 from eighty80_jupyter.notebook.saved.asked import asked_again
 from eighty80_jupyter.notebook.saved.export_markdown import fenced
@@ -57,6 +58,7 @@ def notebook(
             f"chat.conversation.system = {conversation.system!r}"
         )
         cells.append(_cell(1, text))
+    cells += _compared(conversation, None)
     named: set[str] = set()
     for number, turn in enumerate(conversation, 1):
         outputs = _outputs(conversation, number, turn)
@@ -65,6 +67,7 @@ def notebook(
         options = _returns(returns.get(turn.id))
         source = _needs(new, described) + _source(turn, options, with_model=not model)
         cells.append(_cell(len(cells), source, outputs))
+        cells += _compared(conversation, turn)
     if heading:
         facts = [("Conversation", conversation.name), *heading]
         lines = "\n".join(f"{title}: {' '.join(words.split())}" for title, words in facts)
@@ -87,6 +90,19 @@ def _cell(number: int, source: str, outputs: list[dict[str, Any]] | None = None)
         "outputs": outputs or [],
         "source": source,
     }
+
+
+def _compared(conversation: Conversation, turn: Turn | None) -> list[dict[str, Any]]:
+    """Return a cell with what was asked side by side behind a turn: a note, and the columns."""
+    html = comparisons_html(conversation, turn)
+    if not html:
+        return []
+    text = "\n\n".join(comparisons_text(conversation, turn))
+    data = {"text/html": "\n".join(html), "text/plain": text}
+    output = {"output_type": "display_data", "data": data, "metadata": {}}
+    name = "start" if turn is None else turn.id[:50]
+    source = "# Answers that stood side by side in the panel; nothing is asked here."
+    return [{**_cell(0, source, [output]), "id": f"compared-{name}"}]
 
 
 def _heading_cell(source: str) -> dict[str, Any]:

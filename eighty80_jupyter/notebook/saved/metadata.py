@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.notebook.cell.summary import SCHEMA, reply_metadata
+from eighty80_jupyter.storage.serialization import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -128,7 +129,7 @@ class PanelPage:
             elif conversation.name not in self._begun:
                 continue  # what an earlier kernel has left on the page must not be taken for undone
             page, room = self._page(conversation, room, known)
-            if page["turns"] or not conversation:
+            if page["turns"] or "comparisons" in page or not conversation:
                 pages.append(page)
         self._known = known
         if not pages:
@@ -162,6 +163,12 @@ class PanelPage:
             "turns": kept[::-1],
         }
         page["last"] = turns[-1].id if turns else ""
+        for one in reversed(conversation.comparisons):
+            value = plain(one)
+            room -= len(json.dumps(value))
+            if room < 0:
+                break
+            page.setdefault("comparisons", []).insert(0, value)
         if conversation.former_names:
             page["formerly"] = list(conversation.former_names)
         return page, room
@@ -201,6 +208,13 @@ def entries_of(metadata: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             for answer in _dicts(turn.get("answers")):
                 yield {**answer, **common, **place, "role": "assistant"}
         yield {**common, "role": "state", "after": page.get("last")}
+
+
+def comparisons_of(kept: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give what the output of a panel keeps of comparisons, with the names of conversations."""
+    for page in _dicts(kept.get("conversations")):
+        for one in _dicts(page.get("comparisons")):
+            yield str(page.get("name")), one
 
 
 def _dicts(values: Any) -> list[dict[str, Any]]:

@@ -17,10 +17,11 @@ from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.api.messages import Message, Part, Role, ToolCall
 from eighty80_jupyter.api.reply import CallRecord, Choice, Reply, Status, Usage
 from eighty80_jupyter.conversation.conversation import Conversation
+from eighty80_jupyter.conversation.side_by_side import SideBySide
 from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
-from eighty80_jupyter.notebook.saved.metadata import entries_of
+from eighty80_jupyter.notebook.saved.metadata import comparisons_of, entries_of
 from eighty80_jupyter.storage.files import read_file
 from eighty80_jupyter.storage.serialization import check_name, fault, from_json, read
 from eighty80_jupyter.storage.store import adopt
@@ -123,9 +124,11 @@ def restore(conversations: Conversations, path: str | os.PathLike[str]) -> list[
     The one that was answered last becomes the current one. One that is there already stays as it
     is; a name that is taken is not taken away. Raises UsageError, and then nothing has changed.
     """
-    kept = _read(path)
+    kept, compared = _read(path)
     pages = _pages(kept)
     loaded = pages.conversations()
+    for made in loaded:
+        made.comparisons = tuple(compared.get(made.name, ()))
     missing = {made.name: told for made in loaded if (told := pages.missing(made))}
     lines = adopt(conversations, loaded, copies=False, missing=missing)
     if attached := len({entry.id for entry in kept if entry.attached}):
@@ -139,11 +142,16 @@ def read_notebook(path: str | os.PathLike[str]) -> list[Conversation]:
 
     Raises UsageError for a file that is no notebook, or has no turns, or of a later version.
     """
-    return _pages(_read(path)).conversations()
+    return _pages(_read(path)[0]).conversations()
 
 
-def _read(path: str | os.PathLike[str]) -> list[_SavedTurn]:
-    """Return what the outputs of a notebook keep, in the order of the page. Raises UsageError."""
+def _read(
+    path: str | os.PathLike[str],
+) -> tuple[list[_SavedTurn], dict[str, list[SideBySide]]]:
+    """Return what the outputs of a notebook keep, in the order of the page. Raises UsageError.
+
+    That are turns, and what was asked side by side in the conversation of each name.
+    """
     try:
         notebook = from_json(read_file(path, LIMIT))
     except UsageError as error:
@@ -161,7 +169,19 @@ def _read(path: str | os.PathLike[str]) -> list[_SavedTurn]:
             raise UsageError(f"{path}: reply {number} cannot be read back: {error}") from None
     if not kept:
         raise UsageError(f"{path} holds no replies of %%chat; save the notebook before the kernel")
-    return kept
+    return kept, _compared(cells)
+
+
+def _compared(cells: list[dict[str, Any]]) -> dict[str, list[SideBySide]]:
+    """Return what was asked side by side; what cannot be read was only looked at."""
+    found: dict[str, list[SideBySide]] = {}
+    for _, kept in _own_outputs(cells):
+        for name, value in comparisons_of(kept):
+            with suppress(UsageError):
+                one = read(SideBySide, value)
+                if one.is_whole and one not in found.setdefault(name, []):
+                    found[name].append(one)
+    return found
 
 
 def _pages(kept: list[_SavedTurn]) -> _Pages:
@@ -357,23 +377,28 @@ def _parameters(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _outputs(cells: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Give what outputs keep of turns, with their cells, in the order of the page."""
+    for cell, kept in _own_outputs(cells):
+        schema = kept.get("schema")
+        if isinstance(schema, int) and schema > SCHEMA:
+            raise UsageError(
+                f"the notebook was written by a later eighty80_jupyter (version {schema} of "
+                f"its outputs, this one knows {SCHEMA}); upgrade it"
+            )
+        for entry in entries_of(kept):
+            said = entry.get("messages") or entry.get("role") == "state"
+            if said and "conversation" in entry:
+                yield cell, entry
+
+
+def _own_outputs(cells: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Give what outputs of ours keep, with their cells."""
     for cell in cells:
         outputs = cell.get("outputs")
         for output in outputs if isinstance(outputs, list) else ():
             metadata = output.get("metadata") if isinstance(output, dict) else None
             entry_metadata = metadata.get(NAMESPACE) if isinstance(metadata, dict) else None
-            if not isinstance(entry_metadata, dict):
-                continue
-            schema = entry_metadata.get("schema")
-            if isinstance(schema, int) and schema > SCHEMA:
-                raise UsageError(
-                    f"the notebook was written by a later eighty80_jupyter (version {schema} of "
-                    f"its outputs, this one knows {SCHEMA}); upgrade it"
-                )
-            for entry in entries_of(entry_metadata):
-                said = entry.get("messages") or entry.get("role") == "state"
-                if said and "conversation" in entry:
-                    yield cell, entry
+            if isinstance(entry_metadata, dict):
+                yield cell, entry_metadata
 
 
 def _is_hidden(cell: Mapping[str, Any]) -> bool:
