@@ -136,6 +136,16 @@ def test_of_too_many_the_least_used_go(file: Path) -> None:
     assert len(kept(Answers(file, clock=clock, most_bytes=500_000), *range(1_000))) == len(left)
 
 
+def test_a_long_run_makes_room_now_and_then(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only when the file is opened: after so many answers the least used ones go."""
+    monkeypatch.setattr("eighty80_jupyter.storage.answers._LOOKED_AFTER", 100)
+    answers = Answers(file, clock=Clock(), most_bytes=200_000)
+    for start in range(0, 300, 30):
+        put(answers, *range(start, start + 30), text="x" * 2_000)
+    left = kept(answers, *range(300))
+    assert 0 < len(left) < 200
+
+
 def test_all_are_forgotten_on_demand(file: Path) -> None:
     """No word of them is left in any of the files, and the count is told."""
     answers = Answers(file)
@@ -180,6 +190,33 @@ def test_where_nothing_can_be_written_answers_are_kept_in_memory(tmp_path: Path)
     assert answers.note.startswith("answers are kept in memory only: ")
     assert "answers.sqlite cannot be used (" in answers.note
     assert answers.forget() == 1
+
+
+def test_a_fault_that_passes_sets_no_good_file_aside(file: Path) -> None:
+    """Another kernel may have begun a new file by then; it is opened again, and nothing is lost."""
+    answers = Answers(file)
+    put(answers, 1)
+    faults = [sqlite3.DatabaseError("it was broken")]
+
+    def act(connection: sqlite3.Connection) -> int:
+        if faults:
+            raise faults.pop()
+        return int(connection.execute("SELECT count(*) FROM answers").fetchone()[0])
+
+    assert answers._attempt(act, 0) == 1
+    assert (answers.note, kept(answers, 1)) == ("", [1])
+    assert not list(file.parent.glob("*.broken-*"))
+
+
+def test_threads_share_what_is_in_memory(tmp_path: Path) -> None:
+    """What one has kept is there for the others, where no file can be written."""
+    (tmp_path / "file").write_text("")
+    answers = Answers(tmp_path / "file" / "answers.sqlite")
+    put(answers, 1)
+    thread = threading.Thread(target=put, args=(answers, 2))
+    thread.start()
+    thread.join()
+    assert kept(answers, 1, 2) == [1, 2]
 
 
 def test_a_file_of_another_version_is_left_alone(file: Path) -> None:

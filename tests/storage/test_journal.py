@@ -159,6 +159,38 @@ def test_a_reply_that_is_under_way_is_there_as_far_as_it_had_come(
     assert recover().conversations[0][1].reply.text == "half of it and the rest"
 
 
+def test_all_of_a_turn_under_way_is_there(
+    session: Session, server: ScriptedServer, state: Path, tmp_path: Path
+) -> None:
+    """Its data, its server and what was typed are those that the whole turn will have."""
+    session.config.autosave = True
+    gate = threading.Event()
+    server.queue(sse_reply([chunk({"content": "half"}), Gate(gate), *text_chunks(" and half")]))
+    session.namespace = {"df": [{"a": n} for n in range(50)]}
+    session.start("Look at {{df}}.", fields=True)
+    wait_until(lambda: '"half"' in last(state))
+    ((begun,),) = read_journal(copied(state, tmp_path / "killed.jsonl")).conversations
+    gate.set()
+    wait_until(lambda: len(session.conversation) == 1)
+    whole = session.conversation[0]
+    assert (begun.id, begun.cell, begun.prompt) == (whole.id, whole.cell, whole.prompt)
+    for name in ("source", "has_data", "server"):
+        assert getattr(begun.exchange, name) == getattr(whole.exchange, name), name
+    assert begun.reply.parameters == whole.reply.parameters
+    assert whole.has_data
+
+
+def test_what_is_asked_aside_is_not_in_it(
+    session: Session, server: ScriptedServer, state: Path
+) -> None:
+    """A prompt that is to leave no turn leaves no line either."""
+    session.config.autosave = True
+    server.queue(stream_reply("one"))
+    assert session.ask("aside", place=Place(keep=False)).text == "one"
+    session.config.autosave = False
+    assert not state.exists()
+
+
 def test_an_answer_asked_again_is_an_alternative(
     session: Session, server: ScriptedServer, state: Path, tmp_path: Path
 ) -> None:

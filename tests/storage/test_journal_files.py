@@ -26,6 +26,14 @@ def test_kernels_share_a_folder(tmp_path: Path) -> None:
     assert all(path.read_bytes().endswith(b"}\nline\n") for path, _ in made)
 
 
+def test_what_is_no_file_is_no_journal(tmp_path: Path) -> None:
+    """A folder of that name, or a file that cannot be opened, is left alone."""
+    (tmp_path / "folder.jsonl").mkdir()
+    assert journals(tmp_path) == []
+    (tmp_path / "file.jsonl").write_text("")
+    assert journals(tmp_path) == [tmp_path / "file.jsonl"]
+
+
 def test_a_reason_is_the_systems_own_words() -> None:
     """Without the path; of another error it is the beginning of its text."""
     error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/some/path")

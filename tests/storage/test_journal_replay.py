@@ -206,6 +206,27 @@ def test_no_text_stands_before_the_line_that_it_belongs_to(tmp_path: Path) -> No
     journal.close()
 
 
+def test_text_that_was_reasoning_is_not_told_twice(tmp_path: Path) -> None:
+    """A model may end its thoughts without having begun them; what comes after that follows on."""
+    journal = Journal(Conversations(), Feed(), folder=tmp_path)
+    progress = journal._progress["1"] = _Progress(open=True)
+    told = []
+    for pieces in (
+        [(0, "text", "Let me see. "), (1, "text", "Other")],
+        [(0, "thought", ""), (0, "reasoning", "Yes."), (0, "text", "It is 4.")],
+        [(0, "text", " Sure."), (0, "reasoning", " Or no.")],
+    ):
+        progress.pieces.extend(pieces)
+        found = [item for item in journal._pieces() if isinstance(item, dict)]
+        told.append([(item["choice"], item.get("kind"), item.get("text")) for item in found])
+    journal.close()
+    assert told == [
+        [(0, "text", "Let me see. "), (1, "text", "Other")],
+        [(0, None, None), (0, "reasoning", "Yes."), (0, "text", "It is 4.")],
+        [(0, "reasoning", " Or no."), (0, "text", " Sure.")],
+    ]
+
+
 def test_changes_of_several_threads_are_all_told(tmp_path: Path) -> None:
     """Whichever thread is told first, the journal ends with what the conversation holds."""
     talks = Conversations()

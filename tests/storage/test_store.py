@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.reply import Choice, Reply
 from eighty80_jupyter.conversation.branches import Conversations
-from eighty80_jupyter.conversation.conversation import Conversation
+from eighty80_jupyter.conversation.conversation import Conversation, Summary
 from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.storage.omit import KINDS, conversation_without
+from eighty80_jupyter.storage.omit import KINDS, conversation_without, kinds_of
 from eighty80_jupyter.storage.serialization import Record
 from eighty80_jupyter.storage.store import adopt, load, save
 from eighty80_jupyter.wire.secret import Secret
@@ -136,7 +137,9 @@ def test_a_file_that_would_make_the_history_invalid_is_refused(tmp_path: Path, w
         ("[]", "no conversation that %chat --save wrote"),
         ('{"cells": []}', "no conversation that %chat --save wrote"),
         (json.dumps(document(USER, ANSWER, schema=2)), "version 2"),
-        (json.dumps(document(USER, ANSWER, schema="x")), "version"),
+        (json.dumps(document(USER, ANSWER, schema="x")), ": it does not say its version"),
+        (json.dumps(document(USER, ANSWER, schema=0)), ": it does not say its version"),
+        (json.dumps(document(USER, ANSWER, branches={})), ": its branches are no list"),
         (json.dumps(document(USER, ANSWER, name="a\nb")), "name"),
         (json.dumps(document(USER, ANSWER, turns=5)), "turns"),
         (json.dumps(document(USER, ANSWER, turns=[{"alternatives": []}])), "no alternative 1"),
@@ -259,6 +262,61 @@ def test_only_what_is_asked_for_is_left_out(tmp_path: Path) -> None:
         here = [word for word in ("secret rows", "PICTURE", "secret result") if word in content]
         assert gone not in here
         assert len(here) == 2
+
+
+def test_a_summary_goes_with_what_it_may_tell_of(tmp_path: Path) -> None:
+    """What stands for older turns may hold their data; where nothing is left out it stays."""
+    made = rich()
+    made.summary = Summary("They looked at secret rows.", covers=((made[0].id, 0),))
+    for without, found in (((), made.summary), (("tools",), None)):
+        (read,) = load(save(made, tmp_path / f"{len(without)}.json", without=without))
+        assert read.summary == found
+
+
+@pytest.mark.parametrize(
+    ("without", "kinds"),
+    [
+        ("data", {"data"}),
+        ("data, images,", {"data", "images"}),
+        (["tools", "data,images"], {"data", "images", "tools"}),
+        ([], set()),
+    ],
+)
+def test_what_is_to_be_left_out_is_one_text_or_several(
+    without: str | list[str], kinds: set[str]
+) -> None:
+    """Words with commas, in one text or in many."""
+    assert kinds_of(without) == kinds
+
+
+def test_another_word_is_named() -> None:
+    """As far as a line has room for it."""
+    with pytest.raises(UsageError, match=rf"^only data, .* left out, got '{'x' * 40}'$"):
+        kinds_of(["data", "x" * 50])
+
+
+def test_what_was_seen_is_told_of_each_answer() -> None:
+    """A copy without something says so of the same alternatives, and no type comes from a file."""
+    made = talk(("a", "1"))
+    made.add_alternative(made[0].id, replace(plain_exchange("a", "2"), seen=False))
+    (left,) = conversation_without(made, ("data",), None)
+    assert [each.seen for each in left.alternatives] == [True, False]
+    assert [each.reply.values for each in left.alternatives] == [(), ()]
+
+
+def test_an_empty_conversation_is_saved_again(tmp_path: Path) -> None:
+    """Nothing takes the place of nothing: there are no branches."""
+    made = Conversation("main")
+    for _ in range(2):
+        file = save(made, tmp_path / "talk.json")
+    assert len(load(file)) == 1
+    assert "branches" not in json.loads(file.read_text())
+
+
+def test_what_of_a_conversation_is_missing_is_told() -> None:
+    """In place of the number of its turns, under the name that it had."""
+    lines = adopt(Conversations(), [talk(("a", "1"))], missing={"main": "1 of 3 turns"})
+    assert lines == ["main: 1 of 3 turns"]
 
 
 def test_an_empty_conversation_has_nothing_to_leave_out(tmp_path: Path) -> None:
