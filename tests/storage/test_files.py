@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.storage import files
 from eighty80_jupyter.storage.files import lock, locked, read_file, target, write_file
 
 
@@ -90,6 +94,52 @@ def test_a_file_is_written_as_a_whole_and_nothing_stays_beside_it(tmp_path: Path
         assert len(list(tmp_path.iterdir())) == 2
     assert file.read_bytes() == b"two"
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes as POSIX has them")
+@pytest.mark.parametrize(("private", "mode"), [(True, 0o600), (False, 0o640)])
+def test_the_mode_of_a_new_file(tmp_path: Path, *, private: bool, mode: int) -> None:
+    """That of the user alone, or that of any new file; one that was there keeps its own."""
+    file = tmp_path / ("n" * 200)  # as long as names of hidden files beside it allow
+    before = os.umask(0o027)
+    try:
+        write_file(file, b"1", private=private)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(file.stat().st_mode) == mode
+    file.chmod(0o604)
+    write_file(file, b"2", private=private)
+    assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) == (b"2", 0o604)
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("private", [True, False])
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path, *, private: bool) -> None:
+    """In the words of the system."""
+    file = tmp_path / "none" / "x"
+    with pytest.raises(UsageError) as caught:
+        write_file(file, b"1", private=private)
+    assert str(caught.value) == f"cannot write {file}: {os.strerror(errno.ENOENT)}"
+
+
+def test_a_lock_of_another_user_is_good_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where its file may only be read it is locked as well."""
+    (tmp_path / ".x.lock").write_bytes(b"")
+    real = os.open
+
+    def refusing(path: Path, flags: int, *mode: int) -> int:
+        if flags & os.O_RDWR:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(path, flags, *mode)
+
+    monkeypatch.setattr(files, "os", SimpleNamespace(**{**vars(os), "open": refusing}))
+    with locked(tmp_path / "x"):
+        descriptor = real(tmp_path / ".x.lock", os.O_RDWR)
+        held = lock(descriptor, wait=False)
+        os.close(descriptor)
+    assert held is False
 
 
 def test_a_lock_of_another_is_false(tmp_path: Path) -> None:
