@@ -25,6 +25,7 @@ from eighty80_jupyter.errors import (
     ChatError,
     ChatInterrupted,
     ContextLengthError,
+    EvaluationError,
     LocalModelError,
     MCPServerError,
     MissingKeyError,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.conversation.branches import Conversations
     from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.conversation.turn import Exchange, Turn
+    from eighty80_jupyter.rows.comparison import RowComparison
     from eighty80_jupyter.rows.options import RowOptions
     from eighty80_jupyter.rows.progress import RowError
     from eighty80_jupyter.rows.run import Run
@@ -78,6 +80,7 @@ __all__ = [
     "Conversation",
     "Conversations",
     "Decision",
+    "EvaluationError",
     "Exchange",
     "LocalModelError",
     "MCPServerError",
@@ -89,6 +92,7 @@ __all__ = [
     "RateLimitError",
     "Reply",
     "ReplyFormatError",
+    "RowComparison",
     "RowError",
     "RowOptions",
     "RowsError",
@@ -119,6 +123,7 @@ _LATE = {
     "Model": "eighty80_jupyter.api.models",
     "Place": "eighty80_jupyter.turns.request",
     "Reply": "eighty80_jupyter.api.reply",
+    "RowComparison": "eighty80_jupyter.rows.comparison",
     "RowError": "eighty80_jupyter.rows.progress",
     "RowOptions": "eighty80_jupyter.rows.options",
     "Run": "eighty80_jupyter.rows.run",

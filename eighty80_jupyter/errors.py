@@ -11,6 +11,7 @@ still fails.
     ├── MCPServerError           an MCP server cannot be started, or does not do what was asked
     ├── ReplyFormatError         the reply is not the JSON that was asked for
     ├── RowsError                a run over rows stopped, or its rows have failed
+    ├── EvaluationError          answers are not as good as was required
     └── APIError                 the request was made and failed
         ├── APIConnectionError   no connection, or it broke before the reply began
         │   └── APITimeoutError  nothing came for longer than the timeout
@@ -101,6 +102,14 @@ class RowsError(ChatError):
     def __init__(self, message: str, *, run: Any = None) -> None:
         super().__init__(message)
         self.run = run
+
+
+class EvaluationError(ChatError, AssertionError):
+    """Answers are not as good as was required. `comparison` is what was measured."""
+
+    def __init__(self, message: str, *, comparison: Any = None) -> None:
+        super().__init__(message)
+        self.comparison = comparison
 
 
 class APIError(ChatError):

@@ -13,9 +13,10 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api.reply import Usage
-from eighty80_jupyter.errors import RowsError
+from eighty80_jupyter.errors import RowsError, UsageError
 from eighty80_jupyter.rows.columns import attach, column_types
 from eighty80_jupyter.rows.progress import Progress, RowError
+from eighty80_jupyter.rows.share_table import share_table
 from eighty80_jupyter.rows.state import RunState, of_row
 from eighty80_jupyter.rows.work import Plan, RunWork
 
@@ -202,6 +203,39 @@ class Run:
             self.values,
             errors=errors,
             samples=self.options.samples > 1,
+        )
+
+    def share(
+        self,
+        field: str | None = None,
+        *,
+        truth: Any = None,
+        by: Any = None,
+        confidence: float = 0.95,
+    ) -> Any:
+        """Return the share of each label among all rows, corrected where the truth is known.
+
+        `field` names a field of records, or a column of the run; None: the answer itself. `truth`
+        names the column with labels that people gave to rows drawn at random (None and NaN: not
+        labelled), or holds them; by them the model's share is corrected, and gets an interval.
+        `by` names a column whose groups are told apart. The DataFrame has `label`, `share`, `low`,
+        `high`, `model` (the model's own share), `labelled`, `rows` and `note`; shares go from 0 to
+        1. Rows without an answer are left out. Source: `evaluation.shares`. Raises UsageError.
+        """
+        if self._plan.positions is not None:
+            raise UsageError("run.share needs all rows; this run has asked some of them")
+        if self.options.samples > 1:
+            raise UsageError("run.share takes one answer for each row, and this run has samples")
+        name = field or ""
+        if name.startswith(f"{self.column}_"):
+            name = name.removeprefix(f"{self.column}_")
+        return share_table(
+            self._plan.rows,
+            self.values,
+            field="" if name == self.column else name,
+            truth=truth,
+            by=by,
+            confidence=confidence,
         )
 
     def first(self, count: int) -> list[tuple[int, str]]:

@@ -20,6 +20,7 @@ from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.conversation.turn import Turn
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.prompt.describe.registry import Registry
+from eighty80_jupyter.session.comparing import RowComparisons
 from eighty80_jupyter.session.embedded import Embedded
 from eighty80_jupyter.session.mcp_servers import MCPServers
 from eighty80_jupyter.session.options import TurnOptions, lists_options
@@ -101,6 +102,8 @@ class Session:
         self.row_runs = RowRuns(
             self.config, self.requests, self.records, self._turns, self._embedded
         )
+        self.comparisons = RowComparisons(self.config, self.row_runs)
+        self.compare = self.comparisons.compare
         self.say: Callable[[str], object] = partial(print, file=sys.stderr)
         self.servers = MCPServers(
             self.tools,

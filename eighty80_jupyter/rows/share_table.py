@@ -1,0 +1,86 @@
+"""Shares of labels among the answers of a run, corrected by rows that somebody has labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from enum import Enum
+from typing import Any
+
+from eighty80_jupyter.api.request_parameters import shown
+from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.evaluation.shares import share
+from eighty80_jupyter.evaluation.table import truth_of
+from eighty80_jupyter.rows.data.chunks import Rows
+
+_CHUNK = 1024
+_MOST = 100  # labels; with more of them they are none
+
+
+def share_table(
+    rows: Rows, values: Sequence[Any], *, field: str, truth: Any, by: Any, confidence: float
+) -> Any:
+    """Return the share of each label as a DataFrame. See `Run.share`."""
+    try:
+        import pandas as pd  # noqa: PLC0415  # optional, and slow to import
+    except ImportError:
+        raise UsageError("run.share makes a DataFrame and needs pandas") from None
+    if not 0 < confidence < 1:
+        raise UsageError(f"confidence is a share between 0 and 1, got {shown(confidence)}")
+    answers = [_label(value, field) for value in values]
+    known = [None] * len(answers) if truth is None else _truth(rows, truth)
+    groups = [None] * len(answers) if by is None else _column(rows, by)
+    # What has no answer tells nothing of its label: neither of the model nor of its errors.
+    there = [at for at, answer in enumerate(answers) if answer is not None]
+    labels = list(dict.fromkeys([*(answers[at] for at in there), *filter(_is_known, known)]))
+    if len(labels) > _MOST:
+        raise UsageError(
+            f"the answers are {len(labels):,} different ones, and shares are of labels; "
+            "ask with returns=[...], or name a field of the records"
+        )
+    found: list[dict[str, Any]] = []
+    for group in dict.fromkeys(groups[at] for at in there):
+        inside = [at for at in there if by is None or groups[at] == group]
+        for label in labels:
+            part = share(
+                [answers[at] == label for at in inside],
+                [None if known[at] is None else known[at] == label for at in inside],
+                confidence,
+            )
+            found.append(
+                {
+                    **({} if by is None else {by: group}),
+                    "label": label,
+                    "share": part.value,
+                    "low": part.low,
+                    "high": part.high,
+                    "model": part.model,
+                    "labelled": part.labelled,
+                    "rows": len(inside),
+                    "note": part.note,
+                }
+            )
+    return pd.DataFrame(found)
+
+
+def _truth(rows: Rows, truth: Any) -> list[Any]:
+    if isinstance(truth, str) or (isinstance(truth, Hashable) and truth in rows.names):
+        return truth_of(_column(rows, truth), f"the column {truth}")
+    values = list(truth)
+    if len(values) != rows.length:
+        raise UsageError(f"truth has {len(values):,} values for {rows.length or 0:,} rows")
+    return truth_of(values, "truth")
+
+
+def _column(rows: Rows, name: Hashable) -> list[Any]:
+    return [cell for chunk in rows.chunks(_CHUNK) for cell in chunk.column(name)]
+
+
+def _label(value: Any, field: str) -> Any:
+    if field and value is not None:
+        value = value.get(field) if isinstance(value, Mapping) else getattr(value, field, None)
+    value = value.value if isinstance(value, Enum) else value
+    return value if isinstance(value, Hashable) else repr(value)
+
+
+def _is_known(value: Any) -> bool:
+    return value is not None
