@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from eighty80_jupyter.notebook.rows.display import RunDisplay
     from eighty80_jupyter.notebook.saved.python_turns import PythonTurns
+    from eighty80_jupyter.rows.run import Run
     from eighty80_jupyter.session.session import Session
 
 # On the shell, so that they outlive a reload of the extension.
@@ -156,8 +157,17 @@ def _make_session(shell: InteractiveShell | None, *, in_kernel: bool) -> Session
     from eighty80_jupyter.session.session import Session  # noqa: PLC0415  # a door
 
     session = Session(None if shell is None else config_of(shell))
+    session.row_runs.follow = _follow_in_terminal
     session.confirmer = InputConfirmer(in_kernel=in_kernel, shell=shell if in_kernel else None)
     return session
+
+
+def _follow_in_terminal(run: Run) -> None:
+    """Wait for a run where there is no shell, and tell it beside what the program writes."""
+    loading.require(*loading.ROWS)
+    from eighty80_jupyter.notebook.rows.display import follow_in_terminal  # noqa: PLC0415  # a door
+
+    follow_in_terminal(run, sys.stderr, live=sys.stderr.isatty())
 
 
 def _views() -> ModuleType:

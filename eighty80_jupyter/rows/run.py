@@ -238,10 +238,17 @@ class Run:
             confidence=confidence,
         )
 
-    def first(self, count: int) -> list[tuple[int, str]]:
-        """Return the positions of the first rows, at most 20, and what they are about, in short."""
+    def first(self, count: int) -> list[tuple[int, str, Any]]:
+        """Return the first rows that have a prompt, at most 20.
+
+        Of each its position, what it is about, in short, and its answer.
+        """
         first = list(self._state.first.copy().items())[:count]
-        return [(self._state.position(place), of_row(row)) for place, row in first]
+        values, samples = self.values, self.options.samples
+        return [
+            (self._state.position(place), of_row(row), values[place // samples])
+            for place, row in first
+        ]
 
     def progress(self) -> Progress:
         """Return how it stands, from any thread."""

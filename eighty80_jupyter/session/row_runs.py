@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter import loading
@@ -27,6 +27,21 @@ if TYPE_CHECKING:
 
 _ROOM = ("eighty80_jupyter.rows.prepare", *loading.CLIENT)
 _END_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptOrigin:
+    """Where a prompt was typed.
+
+    `names` are the variables that are seen there besides the notebook's, `first_line` is the number
+    of the prompt's first line in its cell.
+    """
+
+    names: Mapping[str, Any] = field(default_factory=dict)
+    first_line: int = 1
+
+
+IN_PYTHON = PromptOrigin()
 
 
 class RowRuns:
@@ -54,11 +69,16 @@ class RowRuns:
         self._made: set[tuple[str, str]] = set()  # columns, each with its prompt
 
     def ask(
-        self, data: Any, prompt: str, options: RowOptions | None, keywords: Mapping[str, Any]
+        self,
+        data: Any,
+        prompt: str,
+        options: RowOptions | None,
+        keywords: Mapping[str, Any],
+        origin: PromptOrigin = IN_PYTHON,
     ) -> Run:
         """Do a run and return it. See `Session.rows`."""
         try:
-            run = self.start(data, prompt, options, keywords)
+            run = self.start(data, prompt, options, keywords, origin)
         except KeyboardInterrupt:
             raise ChatInterrupted("interrupted; nothing was sent") from None
         try:
@@ -76,7 +96,12 @@ class RowRuns:
         return run
 
     def start(
-        self, data: Any, prompt: str, options: RowOptions | None, keywords: Mapping[str, Any]
+        self,
+        data: Any,
+        prompt: str,
+        options: RowOptions | None,
+        keywords: Mapping[str, Any],
+        origin: PromptOrigin = IN_PYTHON,
     ) -> Run:
         """Begin a run and return it at once. See `Session.start_rows`."""
         loading.require(*_ROOM)
@@ -84,7 +109,7 @@ class RowRuns:
 
         self._embedded.check()
         chosen = self._options(options, keywords)
-        run = prepare(data, prompt, chosen, self._settings(chosen))
+        run = prepare(data, prompt, chosen, self._settings(chosen, origin))
         make, at_end = run.work(self._turns.client())
         work: Work[Any, None] = Work(self._turns.background, make, at_end=at_end)
         run.begun(work.cancel)
@@ -94,14 +119,19 @@ class RowRuns:
         return run
 
     def preview(
-        self, data: Any, prompt: str, options: RowOptions | None, keywords: Mapping[str, Any]
+        self,
+        data: Any,
+        prompt: str,
+        options: RowOptions | None,
+        keywords: Mapping[str, Any],
+        origin: PromptOrigin = IN_PYTHON,
     ) -> RowsPreview:
         """Return what a run would send. See `Session.preview_rows`."""
         loading.require(*_ROOM)
         from eighty80_jupyter.rows.prepare import preview  # noqa: PLC0415  # a door
 
         chosen = self._options(options, keywords)
-        return preview(data, prompt, chosen, self._settings(chosen, sends=False))
+        return preview(data, prompt, chosen, self._settings(chosen, origin, sends=False))
 
     def answers(self) -> Answers:
         """Return the kept answers of this user, whether or not they are used."""
@@ -121,7 +151,9 @@ class RowRuns:
 
         return RowOptions.of(options, keywords)
 
-    def _settings(self, options: RowOptions, *, sends: bool = True) -> RowSettings:
+    def _settings(
+        self, options: RowOptions, origin: PromptOrigin, *, sends: bool = True
+    ) -> RowSettings:
         """Return what the settings say of a run. Raises UsageError, MissingKeyError."""
         from eighty80_jupyter.rows.prepare import RowSettings  # noqa: PLC0415  # a door
         from eighty80_jupyter.rows.request import RowRequest  # noqa: PLC0415  # a door
@@ -138,7 +170,12 @@ class RowRuns:
         # A preview needs no key.
         endpoint = requests.endpoint() if sends else Endpoint(url=requests.address)
         limits = requests.limits(endpoint.url, values)
-        context = requests.context(fields=True, allow_secrets=options.allow_secrets)
+        context = requests.context(
+            fields=True,
+            allow_secrets=options.allow_secrets,
+            first_line=origin.first_line,
+            values=origin.names,
+        )
         keep = config.keep_answers if options.keep is None else options.keep
         return RowSettings(
             context=replace(context, fields=True),

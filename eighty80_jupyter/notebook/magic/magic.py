@@ -21,6 +21,7 @@ from eighty80_jupyter.notebook.line.options import OPTIONS, LineOptions
 from eighty80_jupyter.notebook.line.parser import parse
 from eighty80_jupyter.notebook.magic.ask import ask, dry_run
 from eighty80_jupyter.notebook.magic.prompt_request import instruction, question, settled
+from eighty80_jupyter.notebook.magic.rows import ask_rows, check_rows
 from eighty80_jupyter.notebook.magic.vary import Plan, ask_side_by_side, plan
 
 if TYPE_CHECKING:
@@ -118,7 +119,11 @@ class ChatMagic:
         All is tried first, so that a prompt that cannot be sent changes and starts nothing.
         """
         if context.options.rows is not None:
-            raise UsageError("--rows is not there yet")
+            check_rows(context.options)
+            if not context.options.dry_run:
+                act(context, _commands(context.options))
+            ask_rows(context, prompt, first_line=first_line)
+            return
         tried = context
         before = _commands(context.options, branches=True)
         if before or context.options.in_ is not None:

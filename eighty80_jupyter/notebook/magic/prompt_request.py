@@ -113,7 +113,7 @@ def _turn_options(context: CommandContext) -> TurnOptions:
         tools=False if line.no_tools else tools,
         tool_choice=line.tool_choice,
         parallel_tool_calls=line.parallel_tools if says_how else None,
-        returns=_returns(line),
+        returns=returns_of(line),
         cells=False if line.no_cells else ALL if line.cells == "" else line.cells,
         parameters=_parameters(line),
     )
@@ -130,7 +130,7 @@ def _parameters(line: LineOptions) -> Mapping[str, Any]:
     return {"logprobs": True, "top_logprobs": _ALTERNATIVES, **line.parameters}
 
 
-def _returns(line: LineOptions) -> Any:
+def returns_of(line: LineOptions) -> Any:
     """Return the type that a line asks for. Raises UsageError."""
     if line.choices is None:
         return line.returns

@@ -31,6 +31,7 @@ from eighty80_jupyter.notebook.panel.live import LiveControls
 from eighty80_jupyter.notebook.panel.menu import ConversationBar, ConversationMenu
 from eighty80_jupyter.notebook.panel.parameters import ParameterPanel
 from eighty80_jupyter.notebook.panel.questions import Consent
+from eighty80_jupyter.notebook.panel.rows import RowsView
 from eighty80_jupyter.notebook.panel.saved import SavedOutputs
 from eighty80_jupyter.notebook.panel.view import ChatView
 from eighty80_jupyter.notebook.panel.widgets import close_all
@@ -67,13 +68,15 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
         self.actions.pressed = lambda _name: self.live.live.pressed()
         self.view.live = self.live.answer
         self.comparison = ComparisonView(session)
+        tell = self.view.tell
+        self.rows = RowsView(session, lambda text: tell("cell", code=text, id=uuid.uuid4().hex))
         side = VBox([self.live, self.parameters])
         side.add_class("e80-side")
         main = VBox([self.view])
         main.add_class("e80-main")
         chat = HBox([main, side])
         chat.add_class("e80-body")
-        views = {"Chat": chat, "Compare": self.comparison}
+        views = {"Chat": chat, "Compare": self.comparison, "Rows": self.rows}
         self.bar = ConversationBar(session, self.actions, self.menu, views)
         super().__init__([self.bar, self.menu, *views.values()])
         self.add_class("e80-panel")

@@ -62,6 +62,11 @@ def answer_html(
     )
 
 
+def rendered(html: str) -> str:
+    """Return safe HTML as Jupyter shows what was rendered."""
+    return f'<div class="{_RENDERED}" style="{_BODY}">{html}</div>'
+
+
 def quiet_html(text: str, *, status: bool = False) -> str:
     """Return a line in small and grey letters; a `status` is read out by screen readers."""
     role = ' role="status"' if status else ""

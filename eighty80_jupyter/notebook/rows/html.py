@@ -35,8 +35,8 @@ _ACCENT = "var(--jp-brand-color1, #1976d2)"
 _SHADE = "var(--jp-layout-color3, #ddd)"
 _WRONG = "color: var(--jp-error-color1, #b00020)"
 _ONE_LINE = "white-space: nowrap; overflow: hidden; text-overflow: ellipsis"
-_LEFT = "text-align: left; vertical-align: top"
-_RIGHT = "text-align: right; vertical-align: top"
+_LEFT = "text-align: left; vertical-align: baseline"
+_RIGHT = "text-align: right; vertical-align: baseline"
 _WRAPS = f"{_LEFT}; overflow-wrap: anywhere; white-space: pre-wrap; word-break: normal"
 _WIDE = "max-width: 60em"
 
@@ -130,27 +130,22 @@ def _rows(run: ShownRun) -> str:
     if not shown:
         return ""
     failed = {error.position: error for error in run.errors}
-    values = {position: plain_value(run.values[position]) for position, _ in shown}
-    names = fields_of(values.values())
+    values = [plain_value(value) for _, _, value in shown]
+    names = fields_of(values)
     heads = ["", "row", *(names or [run.column])]
     lines = []
-    for position, text in shown:
+    for (position, text, _), value in zip(shown, values, strict=True):
         if position in failed:
-            words = short(
-                f"{failed[position].kind}: {failed[position].message}", _ANSWER_CHARACTERS
-            )
-            cells = (
-                f'<td colspan="{len(heads) - 2}" style="{_LEFT}; {_WRONG}">{page_text(words)}</td>'
-            )
+            cells = _failure(failed[position], width=len(heads) - 2)
         else:
-            cells = _cells(values[position], names)
+            cells = _cells(value, names)
         lines.append(
             f'<tr><td style="{_RIGHT}; {QUIET}">{position:,}</td>'
             f'<td style="{_WRAPS}">{page_text(_cut(text, _ROW_CHARACTERS))}</td>{cells}</tr>'
         )
     head = "".join(f'<th style="{_LEFT}">{page_text(short(name, 60))}</th>' for name in heads)
-    count = run.progress().total
-    more = (count or len(run.values)) - len(shown)
+    progress = run.progress()
+    more = (progress.total or progress.done) - len(shown)
     rest = f'<div style="{QUIET}">and {rows_of(more)} more</div>' if more > 0 else ""
     return (
         f'<div style="overflow-x: auto"><table><thead><tr>{head}</tr></thead>'

@@ -20,12 +20,12 @@ def run_text(run: ShownRun) -> str:
         lines.append(", ".join(f"{short(label, 40)} {count:,}" for label, count in ranked))
     failed = {error.position: error.kind for error in run.errors}
     shown = run.first(SHOWN_ROWS)
-    for position, text in shown:
-        answer = text_of(plain_value(run.values[position]))
+    for position, text, value in shown:
+        answer = text_of(plain_value(value))
         answer = f"failed ({failed[position]})" if position in failed else answer
         row, answer = short(text, _ROW_CHARACTERS), short(answer, _ANSWER_CHARACTERS)
         lines.append(f"{position:>7,}  {row}  ->  {answer}")
-    more = (progress.total or len(run.values)) - len(shown)
+    more = (progress.total or progress.done) - len(shown)
     if shown and more > 0:
         lines.append(f"         and {rows_of(more)} more")
     return "\n".join([*lines, *end_lines(run)])

@@ -15,15 +15,11 @@ _MOST_FIELDS = 12
 
 
 class ShownRun(Protocol):
-    """What is shown of a run; `values` holds an answer for each row, None where there is none."""
+    """What is shown of a run."""
 
     @property
     def column(self) -> str:
         """The name of the column with the answers."""
-
-    @property
-    def values(self) -> Sequence[Any]:
-        """The answers as Python objects."""
 
     @property
     def errors(self) -> Sequence[RowError]:
@@ -32,8 +28,8 @@ class ShownRun(Protocol):
     def progress(self) -> Progress:
         """Return how it stands."""
 
-    def first(self, count: int) -> Sequence[tuple[int, str]]:
-        """Return the positions and shortened texts of the first rows."""
+    def first(self, count: int) -> Sequence[tuple[int, str, Any]]:
+        """Return the position, the shortened text and the answer of the first rows."""
 
     def wait(self, timeout: float | None = None) -> bool:
         """Return whether it has ended, at the latest after so many seconds."""

@@ -53,9 +53,9 @@ class MadeRun:
         """Return how it stands."""
         return self._now
 
-    def first(self, count: int) -> list[tuple[int, str]]:
+    def first(self, count: int) -> list[tuple[int, str, Any]]:
         """Return the first rows."""
-        return list(enumerate(self.rows))[:count]
+        return list(zip(range(count), self.rows, self.values, strict=False))
 
 
 def ended(run: MadeRun) -> MadeRun:

@@ -14,6 +14,7 @@ const ANSWERS = {
   hello: ["state"], send: ["sent", "notice"], preview: ["preview"],
   stop: ["busy"], retry: ["turn", "notice"], choose: ["turn", "notice"],
 };
+const CELLS = new Set();
 
 function render({ model, el }) {
   const view = crypto.randomUUID?.() ?? String(Math.random());
@@ -30,6 +31,11 @@ function render({ model, el }) {
   };
   const manager = model.widget_manager;
   const typesetter = (manager?.rendermime ?? manager?._rendermime)?.latexTypesetter;
+  const toCell = async (code) => {
+    if (insertCell(model, code)) composer.say("It is in a new cell below the panel.", "info");
+    else if (await copyText(code)) composer.say("Copied: paste it into a cell.", "info");
+    else composer.say("Neither a cell nor the clipboard can be reached from here.");
+  };
   const composer = new Composer({ send, model, prompts: () => transcript.prompts() });
   const transcript = new Transcript({
     send,
@@ -38,11 +44,7 @@ function render({ model, el }) {
       /\$|\\[([]|\\begin/.test(element.textContent) && typesetter?.typeset(element),
     edit: (turn) => composer.edit(turn),
     say: (text) => composer.say(text, "info"),
-    toCell: async (code) => {
-      if (insertCell(model, code)) composer.say("It is in a new cell below the panel.", "info");
-      else if (await copyText(code)) composer.say("Copied: paste it into a cell.", "info");
-      else composer.say("Neither a cell nor the clipboard can be reached from here.");
-    },
+    toCell,
   });
   const consent = new Consent(send, () => composer.box.focus());
   const ended = make("div", { class: "e80-dead", role: "alert", hidden: true }, DEAD);
@@ -84,6 +86,10 @@ function render({ model, el }) {
     },
     refill({ text, to }) {
       if (to === view && !composer.box.value) composer.setText(text, { keepNotice: true });
+    },
+    cell({ code, id }) {
+      if (!CELLS.has(id)) toCell(code);
+      CELLS.add(id); // the other views of this panel are told as well
     },
     published({ name, stamp, inserted }) {
       telling ||= inserted;

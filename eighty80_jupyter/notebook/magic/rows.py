@@ -1,0 +1,79 @@
+"""From a cell with --rows to a run over rows, and from the run to the cell's variable."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from typing import TYPE_CHECKING, Any
+
+from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.line.options import OPTIONS, LineOptions
+from eighty80_jupyter.notebook.magic.prompt_request import instruction, returns_of
+from eighty80_jupyter.notebook.rows.preview import preview_html, preview_text
+from eighty80_jupyter.notebook.rows.source import rows_named
+from eighty80_jupyter.session.row_runs import PromptOrigin
+
+if TYPE_CHECKING:
+    from eighty80_jupyter.notebook.commands.context import CommandContext
+
+# What says something of a run besides its own options, those of the request, and settings.
+_ALLOWED = {
+    "system",
+    "into",
+    "returns",
+    "choices",
+    "allow_secrets",
+    "dry_run",
+    "no_stream",
+    "no_tools",
+}
+# What a run knows under another name.
+_NAMES = {"try": "try_rows"}
+
+
+def check_rows(line: LineOptions) -> None:
+    """Raise UsageError for what does not go with --rows, as rows are no turns."""
+    for name in line.given:
+        option = OPTIONS[name]
+        if not (option.group in ("rows", "set") or option.parameter or name in _ALLOWED):
+            raise UsageError(
+                f"{option.long} does not go with --rows, which asks for each row by itself, in no "
+                "conversation"
+            )
+    if "n" in line.parameters:
+        raise UsageError("-n does not go with --rows; --samples N asks N times for each row")
+
+
+def ask_rows(context: CommandContext, prompt: str, *, first_line: int) -> None:
+    """Ask for every row and show it; what --into names gets the frame, if the run went to its end.
+
+    `first_line` is the number of the prompt's first line in its cell. Raises what `Session.rows`
+    does.
+    """
+    line, session = context.options, context.session
+    names = ChainMap(dict(context.names.values), context.shell.user_ns)
+    context.names.check([prompt, f"{{{{{line.rows}}}}}"])
+    data = rows_named(line.rows or "", names)
+    runs, options = session.row_runs, run_options(line, instruction(context))
+    origin = PromptOrigin(names=context.names.values, first_line=first_line)
+    if line.dry_run:
+        preview = runs.preview(data, prompt, None, options, origin)
+        context.show(preview_html(preview), preview_text(preview))
+        return
+    run = runs.ask(data, prompt, None, options, origin)
+    if line.into is not None:
+        context.shell.user_ns[line.into] = run.frame
+
+
+def run_options(line: LineOptions, system: str | None) -> dict[str, Any]:
+    """Return what the options of a line mean for a run, by the names of `RowOptions`."""
+    given = {
+        _NAMES.get(name, name): value
+        for name, value in line.given.items()
+        if OPTIONS[name].group == "rows" and name != "rows"
+    }
+    return given | {
+        "system": system,
+        "returns": returns_of(line),
+        "allow_secrets": line.allow_secrets,
+        "parameters": line.parameters,
+    }

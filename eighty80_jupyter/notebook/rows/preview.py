@@ -1,0 +1,66 @@
+"""What `--dry-run` shows of a run over rows: the first request, and how many there would be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from eighty80_jupyter.notebook.cell.outputs import QUIET
+from eighty80_jupyter.notebook.cell.prompt_view import prompt_html
+from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.rows.words import rows_of
+
+if TYPE_CHECKING:
+    from eighty80_jupyter.rows.prepare import RowsPreview
+
+_HEAD = "Nothing was sent. For the first row this would be:"
+# JupyterLab would break lines within words.
+_PROSE = "white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; margin: 0 0 1em 1em"
+
+
+def preview_text(preview: RowsPreview) -> str:
+    """Return what would be sent as plain text."""
+    lines = [_HEAD, ""]
+    for message in preview.messages:
+        lines += [f"[{message['role']}]", _content(message), ""]
+    return "\n".join([*lines, *_counts(preview)])
+
+
+def preview_html(preview: RowsPreview) -> str:
+    """Return what would be sent as HTML."""
+    parts = [f'<div style="{QUIET}">{_HEAD}</div>']
+    parts += [
+        f'<div style="{QUIET}">{page_text(message["role"])}</div>'
+        f"{prompt_html(_content(message), _PROSE)}"
+        for message in preview.messages
+    ]
+    parts += [f"<div>{page_text(line)}</div>" for line in _counts(preview)]
+    return "\n".join(parts)
+
+
+def _content(message: dict[str, Any]) -> str:
+    """Return the text of a message; of pictures and the like their kind."""
+    content = message["content"]
+    if isinstance(content, str):
+        return content
+    return "\n".join(part.get("text") or f"[{part.get('type')}]" for part in content)
+
+
+def _counts(preview: RowsPreview) -> list[str]:
+    """Return how many requests it would be, and about how many tokens without the answers."""
+    if preview.rows is None:
+        return ["How many rows will come nobody knows; none was read.", *preview.remarks]
+    counts = {
+        "kept answer": preview.from_kept,
+        "duplicate": preview.duplicates,
+        "skipped": preview.skipped,
+    }
+    told = [
+        f"{count:,} {what}{'s' * (count != 1 and what != 'skipped')}"
+        for what, count in counts.items()
+        if count
+    ]
+    requests = f"{preview.requests:,} request" + "s" * (preview.requests != 1)
+    line = f"{rows_of(preview.rows)}: {', '.join([requests, *told])}"
+    if preview.requests:
+        line += f"; about {preview.tokens:,} tokens would be sent"
+    return [line, *preview.remarks]
