@@ -42,6 +42,9 @@ ENVIRONMENTS = {
     "python-3.13": Environment(python="3.13"),
     "python-3.14": Environment(python="3.14"),
     "pandas-2": Environment(packages=("pandas<3", "modin"), tests=("tests/prompt", "tests/rows")),
+    "engines": Environment(
+        packages=("pandas<3", "pyspark>=4", "ray[data]>=2.40"), tests=("-m", "engines")
+    ),
     "ipykernel-6": Environment(
         packages=("ipykernel<7",), tests=("tests/notebook", "tests/browser")
     ),

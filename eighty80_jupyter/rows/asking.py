@@ -24,7 +24,7 @@ from eighty80_jupyter.errors import (
     UsageError,
 )
 from eighty80_jupyter.rows.answer import Answer, Failed, Reader, answer_of
-from eighty80_jupyter.rows.limits import Bucket, Level, Pause
+from eighty80_jupyter.rows.limits import Limits
 from eighty80_jupyter.rows.request import RowRequest
 from eighty80_jupyter.rows.template import Filled
 from eighty80_jupyter.wire.endpoint import Endpoint
@@ -77,7 +77,7 @@ class Outcome:
 class Asker:
     """Asks rows, any number at the same time, within limits that hold for all of them.
 
-    `level` says how many there should be at a time, `pause` for how long there is none. `notes` are
+    `limits` say how many there should be at a time, and how soon. `notes` are
     what the client says of the requests. `sleep` and `now` are the clock. `cut_to` fills a prompt
     again so that it has no more than so many tokens; None: what is too long is an error.
     """
@@ -86,24 +86,22 @@ class Asker:
         self,
         request: RowRequest,
         client: Client,
-        level: Level,
+        limits: Limits,
         *,
-        per_minute: int | None = None,
-        tokens_per_minute: int | None = None,
         cut_to: Callable[[Sequence[Any], int], Filled] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now: Callable[[], float],
     ) -> None:
         self.request = request
-        self.level = level
-        self.pause = Pause()
+        self.level = limits.level
+        self.pause = limits.pause
         self.notes: dict[str, None] = {}
         self.reader = Reader(None if request.typed is None else request.typed.shape)
         self._client = client
         self._settings = replace(request.settings, max_retries=0)
         self._retries = replace(request.settings, max_retries=RETRIES)
-        self._requests = Bucket(per_minute) if per_minute else None
-        self._tokens = Bucket(tokens_per_minute) if tokens_per_minute else None
+        self._requests = limits.requests
+        self._tokens = limits.tokens
         self._cut_to = cut_to
         self._sleep = sleep
         self._now = now

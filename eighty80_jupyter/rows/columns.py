@@ -22,7 +22,7 @@ from eighty80_jupyter.rows.data.types import (
 if TYPE_CHECKING:
     from eighty80_jupyter.structured.shape import Shape
 
-__all__ = ["attach", "clashes", "column_types"]
+__all__ = ["attach", "attach_columns", "clashes", "column_types"]
 
 
 def clashes(rows: Rows, shape: Shape | None, column: str, *, errors: bool = False) -> list[str]:
@@ -68,6 +68,11 @@ def attach(
     )
     if errors is not None:
         columns.append(Column(name=f"{column}_error", type=TEXT, values=list(errors), beside=True))
+    return attach_columns(rows, columns, column)
+
+
+def attach_columns(rows: Rows, columns: list[Column], column: str) -> Any:
+    """Return a copy of what holds the rows with these columns; see `attach`."""
     match rows.kind:
         case "pandas" | "series" | "modin":
             return _pandas(rows, columns)

@@ -73,3 +73,24 @@ class Pause:
     def left(self, now: float) -> float:
         """Return the seconds that are left of it."""
         return max(0.0, self._until - now)
+
+
+class Limits:
+    """What holds for all requests, of one run or of several after each other.
+
+    At most `most` at a time, from `start` on; `requests` and `tokens` are the buckets of a minute,
+    None where there is no such limit.
+    """
+
+    def __init__(
+        self,
+        most: int,
+        *,
+        start: int | None = None,
+        per_minute: int | None = None,
+        tokens_per_minute: int | None = None,
+    ) -> None:
+        self.level = Level(most, start=START if start is None else start)
+        self.pause = Pause()
+        self.requests = Bucket(per_minute) if per_minute else None
+        self.tokens = Bucket(tokens_per_minute) if tokens_per_minute else None

@@ -13,6 +13,7 @@ from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.template.prepare import Context
 from eighty80_jupyter.rows.columns import clashes
 from eighty80_jupyter.rows.frames import Rows, open_rows
+from eighty80_jupyter.rows.limits import Limits
 from eighty80_jupyter.rows.options import RowOptions
 from eighty80_jupyter.rows.request import RowRequest
 from eighty80_jupyter.rows.run import Run
@@ -30,7 +31,8 @@ class RowSettings:
     `context` fills the fields, `request` is what all requests have in common. `answers` are the
     kept ones, None where none are used. `most` requests are under way at a time, and `requests` in
     all unless that is asked for. `made` tells whether columns of these names were made by an
-    earlier run of the same prompt, which makes them anew.
+    earlier run of the same prompt, which makes them anew. `limits` are those that earlier runs have
+    counted with; None: this one has its own.
     """
 
     context: Context
@@ -39,6 +41,7 @@ class RowSettings:
     most: int = 64
     requests: int = 10_000
     made: Callable[[Sequence[str], str], bool] = lambda _names, _prompt: False
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +89,7 @@ def prepare(data: Any, prompt: Any, options: RowOptions, settings: RowSettings) 
         positions=positions,
         of=of,
         answers=settings.answers,
+        limits=settings.limits,
         most=settings.most if options.concurrency is None else options.concurrency,
         requests=limit if rows.length is None else None,
     )

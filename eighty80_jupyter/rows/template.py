@@ -130,6 +130,15 @@ class RowTemplate:
         hidden = sorted(used & self._columns & set(self._context.namespace))
         return [f"{name} is the column, not the variable" for name in hidden]
 
+    @property
+    def columns(self) -> tuple[Hashable, ...]:
+        """The columns that it uses, in the order of the rows; all where it uses the whole row."""
+        used = [cells for cells in self._cells if cells is not None]
+        if any(cells.whole for cells in used):
+            return self._rows.names
+        names = {name for cells in used for name in cells.columns}
+        return tuple(name for name in self._rows.names if name in names)
+
     def missing(self, chunk: Chunk) -> list[bool]:
         """Return for each row whether all that the prompt uses of it is missing."""
         used = [cells for cells in self._cells if cells is not None]

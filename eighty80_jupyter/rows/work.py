@@ -18,7 +18,7 @@ from eighty80_jupyter.errors import ChatError
 from eighty80_jupyter.rows.answer import Answer
 from eighty80_jupyter.rows.asking import Asker, Client, Outcome
 from eighty80_jupyter.rows.frames import Chunk, Rows
-from eighty80_jupyter.rows.limits import START, Level
+from eighty80_jupyter.rows.limits import Limits
 from eighty80_jupyter.rows.options import RowOptions
 from eighty80_jupyter.rows.progress import ErrorKind, RowError, told_seconds, told_tokens
 from eighty80_jupyter.rows.request import RowRequest
@@ -40,6 +40,7 @@ class Plan:
     `positions` are those of `rows` in the user's data, where only some are asked, and `of` is how
     many there are. `answers` are the kept ones, None where none are used; `most` is how many
     requests there may be at a time, and `requests` how many in all, where rows come from a stream.
+    `limits` are those that runs before this one have counted with; None: it has its own.
     """
 
     rows: Rows
@@ -51,6 +52,7 @@ class Plan:
     answers: Answers | None = None
     most: int = 64
     requests: int | None = None
+    limits: Limits | None = None
 
 
 class Elsewhere(Protocol):
@@ -94,14 +96,17 @@ class RunWork:
         self._samples = options.samples
         self._elsewhere = elsewhere
         self._loop = loop
-        start = START if options.concurrency is None else options.concurrency
-        self._level = Level(plan.most, start=start)
+        limits = plan.limits or Limits(
+            plan.most,
+            start=options.concurrency,
+            per_minute=options.per_minute,
+            tokens_per_minute=options.tokens_per_minute,
+        )
+        self._level = limits.level
         self._asker = Asker(
             plan.request,
             client,
-            self._level,
-            per_minute=options.per_minute,
-            tokens_per_minute=options.tokens_per_minute,
+            limits,
             cut_to=plan.template.fill_again if options.too_long == "cut" else None,
             sleep=sleep,
             now=loop.time,

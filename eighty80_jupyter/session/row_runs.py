@@ -20,12 +20,13 @@ from eighty80_jupyter.wire.endpoint import Endpoint
 
 if TYPE_CHECKING:
     # All of that room is brought in by the first run.
+    from eighty80_jupyter.rows.limits import Limits
     from eighty80_jupyter.rows.options import RowOptions
     from eighty80_jupyter.rows.prepare import RowSettings, RowsPreview
     from eighty80_jupyter.rows.run import Run
     from eighty80_jupyter.storage.answers import Answers
 
-_ROOM = ("eighty80_jupyter.rows.prepare", *loading.CLIENT)
+ROOM = ("eighty80_jupyter.rows.prepare", *loading.CLIENT)
 _END_SECONDS = 5.0
 
 
@@ -42,6 +43,18 @@ class PromptOrigin:
 
 
 IN_PYTHON = PromptOrigin()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What several runs have in common: variables as they were, limits, and answers in memory.
+
+    The answers are used where none are kept on disk.
+    """
+
+    namespace: Mapping[str, Any]
+    limits: Limits
+    answers: Answers
 
 
 class RowRuns:
@@ -102,19 +115,33 @@ class RowRuns:
         options: RowOptions | None,
         keywords: Mapping[str, Any],
         origin: PromptOrigin = IN_PYTHON,
+        *,
+        shared: Shared | None = None,
     ) -> Run:
-        """Begin a run and return it at once. See `Session.start_rows`."""
-        loading.require(*_ROOM)
+        """Begin a run and return it at once. See `Session.start_rows`.
+
+        One of those that have something `shared` is a part of something else, and never the latest.
+        """
+        loading.require(*ROOM)
         from eighty80_jupyter.rows.prepare import prepare  # noqa: PLC0415  # a door
 
         self._embedded.check()
         chosen = self._options(options, keywords)
-        run = prepare(data, prompt, chosen, self._settings(chosen, origin))
+        settings = self._settings(chosen, origin)
+        if shared is not None:
+            settings = replace(
+                settings,
+                context=replace(settings.context, namespace=shared.namespace),
+                answers=settings.answers or shared.answers,
+                limits=shared.limits,
+            )
+        run = prepare(data, prompt, chosen, settings)
         make, at_end = run.work(self._turns.client())
         work: Work[Any, None] = Work(self._turns.background, make, at_end=at_end)
         run.begun(work.cancel)
-        self.last = run
-        self._made.update((name, run.prompt) for name in run.columns)
+        if shared is None:
+            self.last = run
+            self._made.update((name, run.prompt) for name in run.columns)
         work.start()
         return run
 
@@ -127,11 +154,24 @@ class RowRuns:
         origin: PromptOrigin = IN_PYTHON,
     ) -> RowsPreview:
         """Return what a run would send. See `Session.preview_rows`."""
-        loading.require(*_ROOM)
+        loading.require(*ROOM)
         from eighty80_jupyter.rows.prepare import preview  # noqa: PLC0415  # a door
 
         chosen = self._options(options, keywords)
         return preview(data, prompt, chosen, self._settings(chosen, origin, sends=False))
+
+    def columns(
+        self, prompt: str, names: Sequence[str], namespace: Mapping[str, Any]
+    ) -> tuple[str, ...]:
+        """Return which of these columns a prompt uses. Raises UsageError for an unknown name."""
+        loading.require(*ROOM)
+        from eighty80_jupyter.rows.frames import open_rows  # noqa: PLC0415  # a door
+        from eighty80_jupyter.rows.template import RowTemplate  # noqa: PLC0415  # a door
+
+        context = self._requests.context(fields=True, allow_secrets=False)
+        context = replace(context, namespace=namespace)
+        template = RowTemplate(prompt, open_rows(dict.fromkeys(names, ())), context)
+        return tuple(map(str, template.columns))
 
     def answers(self) -> Answers:
         """Return the kept answers of this user, whether or not they are used."""

@@ -27,6 +27,7 @@ from eighty80_jupyter.session.options import TurnOptions, lists_options
 from eighty80_jupyter.session.presets import Presets
 from eighty80_jupyter.session.records import Records
 from eighty80_jupyter.session.request_builder import RequestBuilder
+from eighty80_jupyter.session.row_functions import is_plan, row_function
 from eighty80_jupyter.session.row_runs import RowRuns
 from eighty80_jupyter.session.running import Listener, Turns
 from eighty80_jupyter.storage.journal import Journal
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from eighty80_jupyter.local.server import LocalServer
+    from eighty80_jupyter.rows.engines.function import RowFunction
     from eighty80_jupyter.rows.options import RowOptions
     from eighty80_jupyter.rows.prepare import RowsPreview
     from eighty80_jupyter.rows.run import Run
@@ -239,7 +241,7 @@ class Session:
 
     def rows(
         self, data: Any, prompt: str, *, options: RowOptions | None = None, **keywords: Any
-    ) -> Run:
+    ) -> Any:
         """Ask `prompt` for every row of `data`, and return the run with all answers.
 
         `data` is a frame of pandas, polars, pyarrow, modin or DuckDB, a Series, a list, a
@@ -247,11 +249,15 @@ class Session:
         the prompt a `{{name}}` means a column, then a variable; `{{row["any name"]}}` is a cell and
         `{{row}}` the whole. Keywords are the options that `rows.options.RowOptions` explains, such
         as `returns`, `column`, `try_rows` and `concurrency`, and the parameters of `ask`. It is no
-        turn: no history is sent, and none is kept. What was asked before is not asked again.
+        turn: no history is sent, and none is kept. What was asked before is not asked again. For a
+        plan (a Dask, polars lazy, Spark, Ray or Daft frame) it returns the plan with the answers in
+        it, and asks nothing: see `row_function`.
 
         Raises UsageError for what cannot be asked, RowsError where the run stopped, where all rows
         failed, or one with `strict`, and ChatInterrupted; `last_run` has what there is.
         """
+        if is_plan(data):
+            return row_function(self, prompt, options, keywords)(data)
         return self.row_runs.ask(data, prompt, options, keywords)
 
     def start_rows(
@@ -262,6 +268,17 @@ class Session:
         Raises UsageError for what cannot be asked.
         """
         return self.row_runs.start(data, prompt, options, keywords)
+
+    def row_function(
+        self, prompt: str, *, options: RowOptions | None = None, **keywords: Any
+    ) -> RowFunction:
+        """Return `prompt` as a function from a table to the table with its answers, for engines.
+
+        Dask, polars lazy, DuckDB, Spark, Ray and Daft call it with their own schedulers, in any
+        process: it can be pickled, without the key. `rows` explains the parameters; variables that
+        the prompt names are taken as they are now. Raises UsageError.
+        """
+        return row_function(self, prompt, options, keywords)
 
     def preview_rows(
         self, data: Any, prompt: str, *, options: RowOptions | None = None, **keywords: Any

@@ -92,6 +92,13 @@ class Answers:
         self._waiting: list[tuple[bytes, Kept]] = []  # what another kernel kept us from writing
         self._written = 0
 
+    @classmethod
+    def in_memory(cls, most_bytes: int = MOST_BYTES // 10) -> Answers:
+        """Return answers that this process keeps for itself."""
+        answers = cls(most_bytes=most_bytes)
+        answers.path = None
+        return answers
+
     def get_many(self, keys: Sequence[bytes]) -> dict[bytes, Kept]:
         """Return the answers that are kept under any of the keys, and note that they were used."""
         return self._attempt(lambda connection: self._get(connection, keys), {})
