@@ -24,7 +24,7 @@ DRAWING = (
     "pygments.formatters.html",
 )
 TOOLS = ("eighty80_jupyter.tools.schema", "pydantic", "docstring_parser")
-ROWS = ("eighty80_jupyter.notebook.rows.display",)
+ROWS = ("eighty80_jupyter.notebook.rows.display", "eighty80_jupyter.notebook.rows.comparing")
 MCP = ("eighty80_jupyter.mcp.servers",)
 PANEL = ("eighty80_jupyter.notebook.panel.panel",)
 # In the order in which they are likely to be needed. Widgets are for those who open a panel.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from eighty80_jupyter.notebook.rows.display import RunDisplay
     from eighty80_jupyter.notebook.saved.python_turns import PythonTurns
+    from eighty80_jupyter.rows.comparison import RowComparison
     from eighty80_jupyter.rows.run import Run
     from eighty80_jupyter.session.session import Session
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _SESSION, _CONFIG, _ASKED = "_eighty80_session", "_eighty80_config", "_eighty80_asked"
 _RUNS = "_eighty80_runs"
 _RUN = ("eighty80_jupyter.rows.run", "Run")
+_COMPARISON = ("eighty80_jupyter.rows.comparison", "RowComparison")
 _REPLY = ("eighty80_jupyter.api.reply", "Reply")
 _TURN = ("eighty80_jupyter.conversation.turn", "Turn")
 _CONVERSATION = ("eighty80_jupyter.conversation.conversation", "Conversation")
@@ -60,6 +62,7 @@ def session_of(shell: InteractiveShell) -> Session:
         session.running_cell = lambda: _run_of_cell(shell)
         session.say = lambda text: _say(shell, session_of(shell), text)
         session.row_runs.follow = lambda run: _run_display(shell).follow(run)
+        session.comparisons.follow = lambda trial: _follow_comparison(shell, trial)
         register_displays(shell)
         if in_kernel:
             # What a cell had shown goes away when it runs again.
@@ -136,7 +139,22 @@ def register_displays(shell: InteractiveShell) -> None:
     html.for_type_by_name(*_REPLY, lambda reply: _views().reply_html(reply))
     html.for_type_by_name(*_CONVERSATION, lambda talk: _views().conversation_html(talk))
     html.for_type_by_name(*_TURN, lambda turn: _views().turn_html(None, turn))
+    html.for_type_by_name(*_COMPARISON, _comparison_html)
     html.for_type_by_name(*_RUN, lambda run: _run_display(shell).result_html(run))
+
+
+def _follow_comparison(shell: InteractiveShell, comparison: RowComparison) -> None:
+    """Wait for a comparison and show it."""
+    loading.require(*loading.ROWS)
+    from eighty80_jupyter.notebook.rows.comparing import follow_comparison  # noqa: PLC0415  # a door
+
+    follow_comparison(shell, config_of(shell), comparison)
+
+
+def _comparison_html(comparison: RowComparison) -> str:
+    from eighty80_jupyter.notebook.rows.comparison_html import comparison_html  # noqa: PLC0415  # a door
+
+    return comparison_html(comparison)
 
 
 def _run_display(shell: InteractiveShell) -> RunDisplay:

@@ -17,7 +17,7 @@ from eighty80_jupyter.notebook.cell.terminal_text import harmless
 from eighty80_jupyter.notebook.markdown.page_text import page_text
 from eighty80_jupyter.notebook.rows.html import progress_html, run_html
 from eighty80_jupyter.notebook.rows.text import end_lines, run_text
-from eighty80_jupyter.notebook.rows.values import ShownRun
+from eighty80_jupyter.notebook.rows.values import ShownRun, Waited
 from eighty80_jupyter.notebook.rows.words import line_of
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class RunDisplay:
             output.html(progress_html(progress), line_of(progress))
 
         try:
-            _watch(run, draw)
+            watch(run, draw)
         finally:
             self._followed[run] = self._running_cell()
             output.html(run_html(run), run_text(run))
@@ -86,7 +86,7 @@ def follow_in_terminal(run: ShownRun, out: TextIO, *, live: bool) -> None:
         width = len(line)
 
     try:
-        _watch(run, draw if live else lambda: None)
+        watch(run, draw if live else lambda: None)
     finally:
         if width:
             out.write("\r" + " " * width + "\r")
@@ -94,7 +94,7 @@ def follow_in_terminal(run: ShownRun, out: TextIO, *, live: bool) -> None:
         out.flush()
 
 
-def _watch(run: ShownRun, draw: Callable[[], None]) -> None:
+def watch(run: Waited, draw: Callable[[], None]) -> None:
     """Draw until the run has ended; an interrupt cancels it, and is raised."""
     pause = FIRST_SECONDS
     try:

@@ -14,7 +14,17 @@ SHOWN_ROWS = 20  # of a run that has ended
 _MOST_FIELDS = 12
 
 
-class ShownRun(Protocol):
+class Waited(Protocol):
+    """What can be waited for, and stopped."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Return whether it has ended, at the latest after so many seconds."""
+
+    def cancel(self) -> None:
+        """Ask for nothing more."""
+
+
+class ShownRun(Waited, Protocol):
     """What is shown of a run."""
 
     @property
@@ -30,12 +40,6 @@ class ShownRun(Protocol):
 
     def first(self, count: int) -> Sequence[tuple[int, str, Any]]:
         """Return the position, the shortened text and the answer of the first rows."""
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Return whether it has ended, at the latest after so many seconds."""
-
-    def cancel(self) -> None:
-        """Ask for nothing more."""
 
 
 def text_of(value: Any) -> str:
