@@ -137,6 +137,11 @@ class Server:
         await connection.open()
         self._offer()
 
+    async def reopen(self) -> None:
+        """Start it anew; on the loop. Raises MCPServerError."""
+        await self.close()
+        await self.open()
+
     async def close(self) -> None:
         """End it, on the loop; the next call starts it again."""
         connection, self._connection = self._connection, None

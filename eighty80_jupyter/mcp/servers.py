@@ -106,11 +106,17 @@ class Servers(Mapping[str, Server]):
         self._open(servers)
         return [self._servers[spec.name] for spec in specs]
 
-    def restart(self, name: str) -> Server:
-        """Start a server anew that was agreed to before. Raises MCPServerError."""
-        server = self._add(self[name].spec)
-        self._open([server])
-        return server
+    def switch(self, name: str, *, on: bool) -> None:
+        """Start a server anew that was agreed to before, or end it; its name stays either way.
+
+        Raises MCPServerError.
+        """
+        server = self[name]
+        if on:
+            self._loop.run(server.reopen())
+        else:
+            server.withdraw()
+            self._loop.run(server.close())
 
     def stop(self, name: str) -> None:
         """End a server, and take its tools away. Raises UsageError with the nearest name."""

@@ -107,10 +107,10 @@ class MCPServers:
             raise UsageError(f"there is no MCP server {name}; there are none")
         self._servers.stop(name)
 
-    def restart(self, name: str) -> None:
-        """Start a server anew. Raises MCPServerError."""
+    def switch(self, name: str, *, on: bool) -> None:
+        """End a server whose name stays, or start it again. Raises MCPServerError."""
         if self._servers is not None:
-            self._servers.restart(name)
+            self._servers.switch(name, on=on)
 
     def close(self) -> None:
         """End all servers; the next call of one of their tools starts its server again."""

@@ -150,6 +150,7 @@ class ToolBox(Mapping[str, Tool]):
 
     def __init__(self) -> None:
         self._tools: dict[str, Tool] = {}
+        self._watchers: tuple[Callable[[], object], ...] = ()
 
     def __repr__(self) -> str:
         return f"<ToolBox: {', '.join(self._tools) or 'no tools'}>"
@@ -184,11 +185,29 @@ class ToolBox(Mapping[str, Tool]):
     def add(self, tool: Tool) -> None:
         """Add a tool; one of the same name is replaced, since cells are run again."""
         self._tools[tool.name] = tool
+        self._tell()
 
     def remove(self, name: str) -> None:
         """Take a tool out. Raises UsageError with the nearest name."""
         self[name]
         self._tools.pop(name, None)
+        self._tell()
+
+    def watch(self, told: Callable[[], object]) -> Callable[[], None]:
+        """Call `told` whenever the tools have changed, in any thread; it must return at once.
+
+        Returns the function that ends this.
+        """
+        self._watchers = (*self._watchers, told)
+
+        def end() -> None:
+            self._watchers = tuple(other for other in self._watchers if other is not told)
+
+        return end
+
+    def _tell(self) -> None:
+        for told in self._watchers:
+            told()
 
     def select(self, names: str | Sequence[str]) -> tuple[Tool, ...]:
         """Return the tools of these names, each once: a list, a text "a,b", or "all".

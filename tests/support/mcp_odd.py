@@ -8,6 +8,7 @@ It speaks the protocol of 2025-06-18, a line of JSON for each message. The words
 - `stubborn` ignores the end of its standard input, and SIGTERM.
 - `changing` has another description for `weather` from its second listing on; `notify` has the tool
   `change` tell the client so.
+- `once=PATH` starts only where there is no such file, which it makes.
 - `log=PATH` notes each start there, with the process.
 """
 
@@ -147,7 +148,11 @@ class Odd:
         if "log" in self.words:
             with Path(self.words["log"]).open("a") as log:
                 log.write(f"{os.getpid()}\n")
-        if "exit" in self.words:
+        once = Path(self.words.get("once", ""))
+        again = "once" in self.words and once.exists()
+        if "once" in self.words:
+            once.touch()
+        if again or "exit" in self.words:
             for number in range(30):
                 sys.stderr.write(f"line {number} \x1b[31m of what is wrong\n")
             sys.exit(4)

@@ -116,7 +116,7 @@ class ButtonQuestion(anywidget.AnyWidget):
         self._messages: queue.SimpleQueue[tuple[str, Said, str]] = queue.SimpleQueue()
         self._seen: set[str] = set()
         super().__init__(question=dict(question))
-        # See `panel.listen_where_it_is_sent`: the messages come through the page's own subshell.
+        # As the panel's `listen_where_it_is_sent`: messages come through the page's own subshell.
         if hasattr(self.comm, "_reply_subshell_for"):
             self.comm._reply_subshell_for = None  # noqa: SLF001  # the only way to say so
         self.on_msg(self._receive)

@@ -33,8 +33,9 @@ from eighty80_jupyter.notebook.panel.parameters import ParameterPanel
 from eighty80_jupyter.notebook.panel.questions import Consent
 from eighty80_jupyter.notebook.panel.rows import RowsView
 from eighty80_jupyter.notebook.panel.saved import SavedOutputs
+from eighty80_jupyter.notebook.panel.tools import ToolPanel
 from eighty80_jupyter.notebook.panel.view import ChatView
-from eighty80_jupyter.notebook.panel.widgets import close_all
+from eighty80_jupyter.notebook.panel.widgets import close_all, listen_where_it_is_sent
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.turns.feed import SessionEvent, TurnBegan, TurnEnded, TurnEvents
 
@@ -70,7 +71,8 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
         self.comparison = ComparisonView(session)
         tell = self.view.tell
         self.rows = RowsView(session, lambda text: tell("cell", code=text, id=uuid.uuid4().hex))
-        side = VBox([self.live, self.parameters])
+        self.tools = ToolPanel(session, self.wake)
+        side = VBox([self.live, self.parameters, self.tools])
         side.add_class("e80-side")
         main = VBox([self.view])
         main.add_class("e80-main")
@@ -95,7 +97,7 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
                 if isinstance(event, TurnEvents):
                     panel.actions.show_figures(event)
                 else:
-                    panel.saved.stale = True
+                    panel.saved.stale = panel.tools.stale = True
                 panel.painter.wake(now=isinstance(event, (TurnBegan, TurnEnded)))
 
         self.unwatch = session.watch(watch)
@@ -108,6 +110,7 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
     def paint(self) -> bool:
         """Draw what is new, in the painter's thread; return whether there is more to come."""
         again = self.actions.page.paint()
+        self.tools.refresh()
         if self.saved.stale:
             self.bar.refresh()
             self.parameters.refresh()
@@ -178,17 +181,3 @@ def open_panel(shell: InteractiveShell, session: Session) -> Panel:
     panel.view.run = cell.run
     opened[cell.id] = (cell.run, weakref.ref(panel))
     return panel
-
-
-def listen_where_it_is_sent(widget: Any) -> None:
-    """Have the messages to a widget handled in the subshell that the front end sends them to.
-
-    ipykernel 7.4 prefers the one that was busy when the widget was last written to. Threads write
-    to these: a click would wait for the end of a cell that had begun since, or be lost with the
-    subshell of a page that is gone. A kernel without subshells knows no such thing, and its comms
-    may take no attribute: there a click is handled when the kernel gets to it.
-    """
-    if hasattr(widget.comm, "_reply_subshell_for"):
-        widget.comm._reply_subshell_for = None  # noqa: SLF001  # the only way to say so
-    for child in getattr(widget, "children", ()):
-        listen_where_it_is_sent(child)
