@@ -1,6 +1,7 @@
 """A server for the benchmarks, in a process of its own: prepared streams, as fast as they go.
 
-`POST /whole/v1/chat/completions` is answered with one JSON object.
+`POST /whole/v1/chat/completions` is answered with one JSON object, and `POST /slow/...` with the
+same after 50 ms.
 
 `POST /<events in a packet>/<events>/v1/chat/completions` is answered with that many events, each
 packet one HTTP chunk and one write. The completion's `id` is the time at which the request came,
@@ -16,11 +17,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import BinaryIO
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+SLOW_SECONDS = 0.05
 CHUNK = {
     "id": "chatcmpl-1",
     "object": "chat.completion.chunk",
@@ -80,10 +82,12 @@ def _request(file: BinaryIO) -> tuple[bytes, int] | None:
 
 def _converse(connection: socket.socket) -> None:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    with connection, connection.makefile("rb") as file:
+    with connection, connection.makefile("rb") as file, suppress(ConnectionError):
         while (request := _request(file)) is not None:
             line, came = request
-            if line.startswith(b"POST /whole/"):
+            if line.startswith((b"POST /whole/", b"POST /slow/")):
+                if line.startswith(b"POST /slow/"):
+                    time.sleep(SLOW_SECONDS)
                 connection.sendall(WHOLE)
                 continue
             in_packet, events = map(int, line.split(b"/")[1:3])

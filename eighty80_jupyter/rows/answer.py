@@ -102,38 +102,38 @@ class Reader:
         self._shape = shape
         self._known: dict[str, Any] = {}
 
-    def read(self, answer: Answer) -> tuple[Any, Failed | None]:
-        """Return the value of an answer, or why there is none."""
+    def read(self, text: str, ended: str | None, refusal: str = "") -> tuple[Any, Failed | None]:
+        """Return the value of an answer that `ended` for a reason, or why there is none."""
         if self._shape is None:
-            return _text(answer)
-        ended = answer.finish_reason
-        whole = ended == "stop" and not answer.refusal
-        if whole and answer.text in self._known:
-            return self._known[answer.text], None
+            return _text(text, ended, refusal)
+        whole = ended == "stop" and not refusal
+        if whole and text in self._known:
+            return self._known[text], None
         # Doors: pydantic.
         from eighty80_jupyter.structured.asking import may_be_mended  # noqa: PLC0415
         from eighty80_jupyter.structured.reading import UnreadableError, read  # noqa: PLC0415
 
         try:
-            value = read(self._shape, answer.text, finish_reason=ended, refusal=answer.refusal)
+            value = read(self._shape, text, finish_reason=ended, refusal=refusal)
         except UnreadableError as error:
             kind: ErrorKind = "invalid" if error.kind == "empty" else error.kind
             again = may_be_mended(error)
             return None, Failed(kind, str(error), error.problems, mendable=again)
-        short = len(answer.text) <= _LONG and len(self._known) < _MANY
+        short = len(text) <= _LONG and len(self._known) < _MANY
         if whole and short and isinstance(value, _ONCE):
-            self._known[answer.text] = value
+            self._known[text] = value
         return value, None
 
 
-def _text(answer: Answer) -> tuple[str | None, Failed | None]:
-    ended = (answer.finish_reason or "").casefold()
-    if answer.refusal:
-        return None, Failed("refused", f"the model refused: {answer.refusal.strip()[:200]}")
-    if ended in CUT:
-        return None, Failed("cut", "the answer was cut at the limit of tokens; raise max_tokens")
-    if ended in FILTERED:
-        return None, Failed("refused", "the server's content filter ended the answer")
-    if not answer.text.strip():
+def _text(text: str, ended: str | None, refusal: str) -> tuple[str | None, Failed | None]:
+    if refusal:
+        return None, Failed("refused", f"the model refused: {refusal.strip()[:200]}")
+    if ended != "stop" and (ended := (ended or "").casefold()):
+        if ended in CUT:
+            what = "the answer was cut at the limit of tokens; raise max_tokens"
+            return None, Failed("cut", what)
+        if ended in FILTERED:
+            return None, Failed("refused", "the server's content filter ended the answer")
+    if not text or text.isspace():
         return None, Failed("invalid", "the answer is empty")
-    return answer.text, None
+    return text, None

@@ -133,7 +133,9 @@ class Asker:
             if answer is None:
                 return
             outcome.answer = answer
-            outcome.value, failed = self.reader.read(answer)
+            outcome.value, failed = self.reader.read(
+                answer.text, answer.finish_reason, answer.refusal
+            )
             if failed is None:
                 return
             outcome.alike = failed.kind

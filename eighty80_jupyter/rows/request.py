@@ -65,7 +65,7 @@ class RowRequest:
         messages += [message.to_wire() for message in correction]
         return {**fields, "messages": messages}
 
-    def key(self, content: str | tuple[Part, ...], *, has_data: bool, sample: int) -> bytes:
+    def key(self, content: str | tuple[Part, ...], *, has_data: bool, sample: int = 0) -> bytes:
         """Return the hash of what is asked, as it is before any server has refused a part of it.
 
         The first of its kind has no number, so that it is the same with and without samples.

@@ -38,12 +38,15 @@ NONE = "(none)"  # what stands for a missing value
 _ENDLESS = Budgets(field=10**9, message=10**9)  # a row is never cut unasked
 _WHOLE = 2**20  # characters of a text that the short way takes
 _DIGITS = 10**18
+_CATEGORY = 40  # characters of a cell that may come again ...
+_CATEGORIES = 1_000  # ... and how many of those are remembered
+_SURELY_INLINE = 100  # characters
 _SHORT_FORMAT = 8  # characters of a format that needs no further look
 # Their texts are made without any code of the user's.
 _PLAIN_MODULES = frozenset({"datetime", "decimal", "uuid"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # a frozen one takes three times as long, and there is one for each row
 class Filled:
     """A prompt filled for one row: the content of its message, whether blocks of data stand in it.
 
@@ -121,6 +124,7 @@ class RowTemplate:
     def refresh(self) -> None:
         """Look at the environment again, for the secrets in it."""
         redactor = self._context.redactor
+        self._seen: dict[str, str] = {}
         self._steady = None if redactor is None else SteadyRedactor(redactor)
 
     @property
@@ -161,12 +165,30 @@ class RowTemplate:
                 return None  # a row of several cells
             values = self._column(chunk, cells)
             lost = chunk.missing_rows() if cells.whole else chunk.missing(cells.columns[0])
-            texts = [NONE if no else self._text(v) for v, no in zip(values, lost, strict=True)]
-            if None in texts:
+            texts = self._texts(values, lost)
+            if texts is None:
                 return None
-            columns.append(texts)  # type: ignore[arg-type]  # looked at above
-        rows = zip(self._skipped(chunk), *columns, strict=True)
-        return [NotFilled() if skip else self._composed(texts, texts) for skip, *texts in rows]
+            columns.append(texts)
+        skipped = self._skipped(chunk)
+        rows = zip(*columns, strict=True)
+        if not all(map(self._is_inline, columns)):
+            return [
+                NotFilled() if skip else self._composed(texts, texts)
+                for skip, texts in zip(skipped, rows, strict=True)
+            ]
+        pieces = self._pieces
+        joined = "".join
+        # Written out: this is done for every row.
+        return [
+            NotFilled()
+            if skip
+            else Filled(
+                clean(joined([one if type(one) is str else texts[one] for one in pieces])),  # type: ignore[index]  # a place
+                has_data=False,
+                values=texts,
+            )
+            for skip, texts in zip(skipped, rows, strict=True)
+        ]
 
     def fill(self, chunk: Chunk) -> list[Filled | NotFilled]:
         """Fill it for all rows of a chunk; what it calls is called in this thread.
@@ -266,6 +288,35 @@ class RowTemplate:
             return [chunk.row(number) for number in range(chunk.count)]
         return chunk.column(cells.columns[0])
 
+    def _texts(self, values: Sequence[Any], lost: Sequence[bool]) -> list[str] | None:
+        """Return the texts of plain values without secrets; None where one is not plain.
+
+        Cells come again, those of a category above all: what was short is looked at once.
+        """
+        known = self._seen
+        texts: list[str] = []
+        for value, no in zip(values, lost, strict=True):
+            text: str | None = NONE if no else known.get(value) if type(value) is str else None
+            if text is None:
+                text = self._text(value)
+                if text is None:
+                    return None
+                if type(value) is str and len(value) <= _CATEGORY and len(known) < _CATEGORIES:
+                    known[value] = text
+            texts.append(text)
+        return texts
+
+    @staticmethod
+    def _is_inline(texts: Sequence[str | Description]) -> bool:
+        """Tell whether all texts go into the sentence as they are."""
+        for text in texts:
+            if type(text) is not str or "<" in text or "[" in text:
+                return False
+            # What ends a line cannot be printed.
+            if not (len(text) <= _SURELY_INLINE and text.isprintable()) and not is_inline(text):
+                return False
+        return True
+
     def _text(self, value: Any, options: str = "") -> str | None:
         """Return the text of a plain value without secrets; None where it needs to be described."""
         kind = type(value)
@@ -346,7 +397,7 @@ class RowTemplate:
         """Return the prompt with values in their places: texts, and what is described already."""
         texts = [one for one in shown if isinstance(one, str) and is_inline(one)]
         if len(texts) == len(shown):
-            texts = [defused(text) if "<" in text or "[" in text else text for text in texts]
+            texts = [defused(text) for text in texts]
             pieces = [one if isinstance(one, str) else texts[one] for one in self._pieces]
             return Filled(clean("".join(pieces)), has_data=False, values=values)
         composer = Composer(_ready, None, _ENDLESS, self._context.key)

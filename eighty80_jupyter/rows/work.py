@@ -234,14 +234,14 @@ class RunWork:
                     else:
                         self._state.skipped(place + sample)
                 continue
-            self._state.begun(place, one.values)
+            if chunk.start == 0:
+                self._state.begun(place, one.values)
             content, has_data = one.content, one.has_data
+            first = request.key(content, has_data=has_data)
             if samples == 1:
-                key = request.key(content, has_data=has_data, sample=0)
-                items.append(_Item(place, key, one, chunk, number))
+                items.append(_Item(place, first, one, chunk, number))
                 continue
             # Equal rows are asked each by itself, and find their own answers again.
-            first = request.key(content, has_data=has_data, sample=0)
             times, self._times[first] = self._times[first], self._times[first] + 1
             for sample in range(samples):
                 which = times * samples + sample
@@ -268,11 +268,11 @@ class RunWork:
         for item in new:
             found = kept.get(item.key)
             if found is not None:
-                answer = Answer(found.text, found.finish_reason)
-                value, failed = self._asker.reader.read(answer)
+                value, failed = self._asker.reader.read(found.text, found.finish_reason)
                 if failed is None:
                     self._state.answered(item.place, value, "kept", item.filled.values)
-                    self._settle_followers(item.place, None)
+                    if item.place in self._waiting:
+                        self._settle_followers(item.place, None)
                     continue
             self._ready.append(item)
 
