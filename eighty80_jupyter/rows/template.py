@@ -247,15 +247,16 @@ class RowTemplate:
         names = [name for name in names_of(field.expression) if name in self._known]
         if not names:
             return None
+        bare = not (field.conversion or field.options)
         column = self._column_of(field.expression)
         if column is not None:
             self._rows.place(column)  # refused where several columns have the name
-            return _Cells((column,), whole=False, plain=True)
+            return _Cells((column,), whole=False, plain=bare)
         columns = tuple(dict.fromkeys(name for name in names if name in self._columns))
         for name in columns:
             self._rows.place(name)
         whole = len(columns) < len(set(names))
-        return _Cells(columns, whole=whole, plain=field.expression == ROW and whole)
+        return _Cells(columns, whole=whole, plain=bare and whole and field.expression == ROW)
 
     def _column_of(self, expression: str) -> Hashable | None:
         """Return the column whose cell an expression is: `text`, or `row["a name"]`."""
