@@ -240,6 +240,8 @@ class Asker:
             self.pause.ask(now, asked)
         if silent:
             return 0.0 if failures < _SILENCES else None
+        if _fault(error) in _AWAY:
+            return None
         if isinstance(error, APIStreamError) and _fault(error) is Fault.BROKEN:
             # No answer has come, as much as if the connection had broken before it.
             again = APIConnectionError(str(error))
