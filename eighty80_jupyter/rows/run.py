@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import dataclass, fields
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +130,11 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<Run of {self.column}: {self.progress().last_line()}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle as what it has come to: values, without a client and its key."""
+        state = {f.name: getattr(self, f.name) for f in fields(RunCopy) if f.name != "last"}
+        return _copied, ({**state, "last": self.progress()},)
 
     @property
     def column(self) -> str:
@@ -309,6 +315,31 @@ class Run:
     def begun(self, cancel: Callable[[], object]) -> None:
         """Take the function that stops it."""
         self._cancel = cancel
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class RunCopy:
+    """What a run had come to when it was copied or pickled: see `Run`."""
+
+    column: str
+    prompt: str
+    frame: Any
+    values: list[Any]
+    errors: list[RowError]
+    counts: Counter[Any]
+    usage: Usage
+    last: Progress
+
+    def __repr__(self) -> str:
+        return f"<Copy of a run of {self.column}: {self.last.last_line()}>"
+
+    def progress(self) -> Progress:
+        """Return how it stood."""
+        return self.last
+
+
+def _copied(state: dict[str, Any]) -> RunCopy:
+    return RunCopy(**state)
 
 
 def _is_plain(value: Any) -> bool:

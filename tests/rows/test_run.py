@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import random
+import subprocess
+import sys
+import threading
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -10,11 +16,14 @@ import pytest
 
 from eighty80_jupyter.errors import ChatInterrupted, RowsError, UsageError
 from tests.rows.answering import answering, echo, label, prompt_of, texts
-from tests.support.replies import chat_reply, error_reply
+from tests.rows.conftest import KEY
+from tests.support.ports import free_port
+from tests.support.replies import Reply, Reset, chat_reply, error_reply
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from eighty80_jupyter.rows.run import Run
     from eighty80_jupyter.session.session import Session
@@ -243,3 +252,204 @@ def test_column_that_is_there(server: ScriptedServer, session: Session) -> None:
     assert [row["answer"] for row in again.frame] == ["0", "1", "2"]
     with pytest.raises(UsageError, match="answer already"):
         session.rows(again.frame, "Otherwise: {{text}}")
+
+
+def test_each_sample_is_kept_by_itself(server: ScriptedServer, session: Session) -> None:
+    """A row that is asked several times has several answers, also where they come from the file."""
+    numbers = iter(range(1000))
+    server.handler = answering(lambda _: str(next(numbers)))
+    first = session.rows(texts(5), PROMPT, samples=3)
+    assert len(set(chain.from_iterable(first.values))) == 15
+    assert session.rows(texts(5), PROMPT, samples=3).values == first.values
+    assert len(server.chats) == 15
+    more = session.rows(texts(5), PROMPT, samples=4)
+    assert len(server.chats) == 20
+    assert [values[:3] for values in more.values] == first.values
+
+
+def test_dropped_connections(server: ScriptedServer, session: Session) -> None:
+    """A connection that breaks costs no row."""
+    seen: set[str] = set()
+
+    def answer(prompt: str) -> Any:
+        if int(echo(prompt)) % 10 == 3 and prompt not in seen:
+            seen.add(prompt)
+            return Reply((Reset(),))
+        return echo(prompt)
+
+    server.handler = answering(answer)
+    run = session.rows(texts(40), PROMPT)
+    assert run.values == [str(n) for n in range(40)]
+    assert len(seen) == 4
+
+
+def test_a_server_that_is_not_there(make_session: Callable[..., Session]) -> None:
+    """A refused connection stops the run at once, with the line that says so."""
+    session = make_session(base_url=f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(RowsError, match="cannot connect"):
+        session.rows(texts(5000), PROMPT)
+    assert session.last_run is not None
+    assert session.last_run.progress().not_asked > 4900
+
+
+def test_a_killed_kernel_goes_on(server: ScriptedServer, session: Session, tmp_path: Path) -> None:
+    """A process that is killed in the middle loses at most 64 answers and what was under way."""
+    server.handler = answering(echo)
+    code = (
+        "from tests.rows.answering import texts\n"
+        "from eighty80_jupyter.config import ChatConfig\n"
+        "from eighty80_jupyter.session.session import Session\n"
+        f"session = Session(ChatConfig(api_key='k' * 20, base_url={server.url!r}), environ={{}})\n"
+        f"session.rows(texts(2000), {PROMPT!r}, concurrency=16)\n"
+    )
+    script = tmp_path / "run.py"
+    script.write_text(code)
+    with subprocess.Popen(
+        [sys.executable, str(script)], env={**os.environ, "PYTHONPATH": "."}
+    ) as one:
+        server.wait_request(700)
+        one.kill()
+    asked = len(server.chats)
+    assert asked < 2000
+    run = session.rows(texts(2000), PROMPT)
+    assert run.values == [str(n) for n in range(2000)]
+    assert run.progress().from_kept >= asked - 64 - 16
+    assert len(server.chats) - asked == 2000 - run.progress().from_kept
+
+
+def test_two_kernels_share_the_file(
+    server: ScriptedServer, make_session: Callable[..., Session]
+) -> None:
+    """Two kernels at once have all answers, and what either was told is there for both."""
+    server.handler = answering(echo, delays=random.Random(3))
+    one, two = make_session(), make_session()
+    runs = [one.start_rows(texts(200), PROMPT), two.start_rows(texts(300, 100), PROMPT)]
+    assert all(run.wait(60) for run in runs)
+    assert runs[0].values == [str(n) for n in range(200)]
+    assert runs[1].values == [str(n) for n in range(100, 400)]
+    before = len(server.chats)
+    assert make_session().rows(texts(400), PROMPT).progress().from_kept == 400
+    assert len(server.chats) == before
+
+
+def test_the_key_is_nowhere(
+    server: ScriptedServer, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No key, and no prompt, stands in the file, and no key in an error, a pickle or a repr."""
+
+    def answer(prompt: str) -> Any:
+        if prompt.endswith(" 3"):
+            return error_reply(400, f"the key {KEY} cannot do this")
+        return f"You said {KEY} {echo(prompt)}"
+
+    server.handler = answering(answer)
+    monkeypatch.setenv("SOME_TOKEN", "another-secret-55aa")
+    session.rows([{"text": f"my key is {KEY} 9"}], PROMPT)
+    run = session.rows(texts(9), PROMPT)
+    session.close()
+    copied = pickle.dumps(run)
+    stored = b"".join(p.read_bytes() for p in (tmp_path / "state").rglob("*") if p.is_file())
+    assert b"You said" in stored
+    for data in (stored, copied, repr(run).encode(), str(run.errors).encode()):
+        assert KEY.encode() not in data
+    assert b"Classify" not in stored
+    assert all(KEY not in str(request.json) for request in server.chats)
+    assert pickle.loads(copied).frame == run.frame  # noqa: S301  # our own
+    if os.name == "posix":
+        (file,) = (tmp_path / "state").rglob("answers.sqlite")
+        assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_where_answers_are_kept_is_said_once(server: ScriptedServer, session: Session) -> None:
+    """The first run says which file it is, and that it can be emptied; later ones do not."""
+    server.handler = answering(echo)
+    assert "answers.sqlite" in session.rows(texts(2), PROMPT).progress().last_line()
+    assert "answers.sqlite" not in session.rows(texts(3), PROMPT).progress().last_line()
+
+
+def test_records(server: ScriptedServer, session: Session) -> None:
+    """A record becomes one column a field, and its choices are counted while it runs."""
+    server.handler = answering(
+        lambda prompt: f'{{"label": "{label(prompt)}", "score": {echo(prompt)}}}'
+    )
+    run = session.rows(
+        pd.DataFrame(texts(4)), PROMPT, returns={"label": LABELS, "score": int}, column="t"
+    )
+    assert run.frame["t_label"].tolist() == ["bug", "feature", "bug", "feature"]
+    assert run.frame["t_score"].tolist() == [0, 1, 2, 3]
+    assert run.progress().labels == {"bug": 2, "feature": 2}
+    assert run.columns == ["t_label", "t_score"]
+
+
+def test_empty_input(server: ScriptedServer, session: Session) -> None:
+    """Without rows nothing is sent, and the column is there with its type."""
+    run = session.rows(pd.DataFrame({"text": []}), PROMPT, returns=int)
+    assert str(run.frame["answer"].dtype) == "Int64"
+    assert not server.chats
+
+
+def test_strict(server: ScriptedServer, session: Session) -> None:
+    """With strict one failed row is a failure of the whole."""
+    server.handler = answering(lambda prompt: error_reply(400, "no") if "3" in prompt else "x")
+    with pytest.raises(RowsError, match="1 failed"):
+        session.rows(texts(5), PROMPT, strict=True)
+
+
+def test_missing_rows_as_an_error(server: ScriptedServer, session: Session) -> None:
+    """Missing rows are refused before anything is sent, or sent, where that is asked for."""
+    server.handler = answering(lambda prompt: prompt)
+    rows = [{"text": "a"}, {"text": None}]
+    with pytest.raises(UsageError, match="1 row has nothing that the prompt uses, the first is 1"):
+        session.rows(rows, PROMPT, missing="error")
+    assert not server.chats
+    assert session.rows(rows, PROMPT, missing="send").values[1] == "Classify: (none)"
+
+
+def test_expressions_and_iterators_in_the_calling_thread(
+    server: ScriptedServer, session: Session
+) -> None:
+    """What is the user's own is called where the run is waited for, else in a thread of its own."""
+    server.handler = answering(echo)
+    threads: set[threading.Thread] = set()
+
+    def shout(text: str) -> str:
+        threads.add(threading.current_thread())
+        return text.upper()
+
+    def source() -> Iterator[str]:
+        for number in range(30):
+            threads.add(threading.current_thread())
+            yield f"row {number}"
+
+    session.namespace = {"shout": shout}
+    run = session.rows(source(), "Say {{shout(row)}}")
+    assert run.values == [str(n) for n in range(30)]
+    assert threads == {threading.current_thread()}
+    run = session.start_rows(source(), "Say again {{shout(row)}}")
+    wait_until(lambda: run.done)
+    assert run.values == [str(n) for n in range(30)]
+    assert len(threads) == 2
+
+
+def test_a_preview_sends_nothing(
+    server: ScriptedServer, make_session: Callable[..., Session]
+) -> None:
+    """A preview has the first row's messages and the numbers of what would be sent."""
+    server.handler = answering(label)
+    make_session().rows(texts(10), PROMPT, returns=LABELS)
+    before = len(server.chats)
+    rows = [{"text": None}, *texts(15), *texts(2)]
+    preview = make_session(api_key=None).preview_rows(rows, PROMPT, returns=LABELS)
+    assert len(server.chats) == before
+    assert preview.messages[-1] == {"role": "user", "content": "Classify: row 0"}
+    assert (preview.rows, preview.skipped, preview.duplicates) == (18, 1, 2)
+    assert (preview.from_kept, preview.requests) == (10, 5)
+    assert preview.tokens > 5 * 20
+
+
+def test_parameters_that_make_no_sense(session: Session) -> None:
+    """Several answers to one request are refused; samples ask for them."""
+    with pytest.raises(UsageError, match="samples"):
+        session.rows(texts(2), PROMPT, n=2)
+    with pytest.raises(UsageError, match="unknown parameter colum"):
+        session.rows(texts(2), PROMPT, colum="x")
