@@ -5,13 +5,18 @@
 # make check     ruff, mypy and import-linter
 # make docs      build the documentation into build/docs/html, each warning an error
 # make bench     run the benchmarks
+# make numbers   the same, and write what they print into the documentation
+# make picture   make the moving picture of the README anew
 # make mutants   break lines on purpose and see which tests notice; ROOM=storage for one room
 # make matrix    the tests with other versions and front ends; ONLY=lowest for one of them
+# make lowest    the tests with the lowest versions that the project allows
+# make dist      build what is released into dist/, and check it
 # make clean     remove what the above have made
 
 BIN := .venv/bin
 
-.PHONY: demo lab test quick check docs bench mutants matrix clean install-demo install-docs install-dev
+.PHONY: demo lab test quick check docs bench numbers picture mutants matrix lowest dist clean \
+	install-demo install-docs install-dev
 
 demo: install-demo
 	@$(BIN)/python tools/demo.py
@@ -42,12 +47,28 @@ bench: install-dev
 		name=$${file##*/}; echo "== $${name%.py}"; $(BIN)/python -m "benchmarks.$${name%.py}"; \
 	done
 
+numbers: install-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	$(BIN)/python tools/numbers.py
+
+picture: install-dev
+	$(BIN)/python tools/picture.py
+
 mutants: install-dev
 	$(BIN)/mutmut run $(if $(ROOM),"eighty80_jupyter.$(ROOM).*")
 	$(BIN)/python tools/mutants.py $(ROOM)
 
 matrix: install-dev
 	$(BIN)/python tools/matrix.py $(ONLY)
+
+lowest:
+	@$(MAKE) --no-print-directory matrix ONLY=lowest
+
+dist: install-dev
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
 
 clean:
 	rm -rf .venv build dist mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

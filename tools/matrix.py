@@ -27,17 +27,19 @@ class Environment:
     """What is installed beside this project, and which tests run there.
 
     `python` is a version, `packages` are requirements of pip, `lowest` takes the oldest version
-    that the project allows of all that it names itself.
+    that the project allows of all that it names itself, `newest` takes what is not released yet.
     """
 
     python: str = "3.11"
     packages: tuple[str, ...] = ()
     lowest: bool = False
+    newest: bool = False
     tests: tuple[str, ...] = NO_BROWSER
 
 
 ENVIRONMENTS = {
     "lowest": Environment(lowest=True),
+    "newest": Environment(python="3.14", newest=True),
     "python-3.12": Environment(python="3.12"),
     "python-3.13": Environment(python="3.13"),
     "python-3.14": Environment(python="3.14"),
@@ -74,6 +76,7 @@ def run(name: str, environment: Environment) -> str:
         return f"passed over: Python {environment.python} is not to be had here"
     python = folder / "bin" / "python"
     strategy = ["--resolution", "lowest-direct"] if environment.lowest else []
+    strategy += ["--prerelease", "allow"] if environment.newest else []
     wanted = ["-e", f"{ROOT}[test]", *environment.packages]
     if not call(*UV, "pip", "install", "--quiet", "--python", str(python), *strategy, *wanted):
         return "failed"
