@@ -5,6 +5,7 @@
     ```{chat-settings}          the settings, with their defaults
     ```{chat-errors}            the errors, as a tree
     ```{chat-exceptions}        all that they carry, from their docstrings
+    ```{chat-others}            the public names that the page has not named, from their docstrings
     ```{chat-manual}            what `%%chat?` shows
 
 An example that is no line of `%chat`, or is none of its option, is a warning.
@@ -13,7 +14,9 @@ An example that is no line of `%chat`, or is none of its option, is a warning.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, get_args
 
 from docutils import nodes
@@ -28,6 +31,9 @@ from eighty80_jupyter.config import ChatConfig, expected
 from eighty80_jupyter.notebook.line.manual import manual
 from eighty80_jupyter.notebook.line.options import OPTIONS, Group
 from eighty80_jupyter.notebook.line.parser import parse
+
+# Public names that are no classes: the session, and what IPython calls.
+NO_CLASSES = {"chat", "load_ipython_extension", "unload_ipython_extension"}
 
 
 class Table(SphinxDirective):
@@ -150,6 +156,21 @@ class Exceptions(Table):
         yield "```"
 
 
+class Others(Table):
+    """The docstrings of what else is public: a new name appears by itself."""
+
+    def markdown(self) -> Iterator[str]:
+        """Return what autodoc reads."""
+        page = Path(self.env.doc2path(self.env.docname)).read_text(encoding="utf-8")
+        named = {*re.findall(r"auto\w+:: (\w+)", page), *(kind.__name__ for kind in _errors())}
+        yield "```{eval-rst}"
+        for name in sorted(set(eighty80_jupyter.__all__) - named - NO_CLASSES):
+            kind = getattr(eighty80_jupyter, name)
+            directive = "autoexception" if issubclass(kind, BaseException) else "autoclass"
+            yield from (f".. {directive}:: eighty80_jupyter.{name}", "   :members:", "")
+        yield "```"
+
+
 class Manual(Table):
     """The manual of the magic."""
 
@@ -204,6 +225,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         "settings": Settings,
         "errors": Errors,
         "exceptions": Exceptions,
+        "others": Others,
         "manual": Manual,
     }.items():
         app.add_directive(f"chat-{name}", directive)
