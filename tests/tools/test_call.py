@@ -459,6 +459,25 @@ def test_how_much_is_taken(count: int) -> None:
     assert closed.is_set()
 
 
+def test_an_async_iterator_is_closed() -> None:
+    """Also one that is no generator, whose items nobody would read any more."""
+
+    class Endless:
+        closed = 0
+
+        def __aiter__(self) -> Endless:
+            return self
+
+        async def __anext__(self) -> int:
+            return 1
+
+        async def aclose(self) -> None:
+            Endless.closed += 1
+
+    assert len(ran(Endless).value) == MOST_ITEMS
+    assert Endless.closed == 1
+
+
 def test_a_coroutine_that_begins_after_it_was_given_up() -> None:
     """It is cancelled as soon as it is there, and does nothing."""
     free, ended = threading.Event(), threading.Event()

@@ -744,3 +744,19 @@ def test_an_enum_without_members_is_refused() -> None:
 
     with pytest.raises(UsageError, match=r"kind has the type enum\.Enum, which has no JSON form"):
         make_tool(function)
+
+
+class Unfinished(BaseModel):
+    """A class with a field of a type that comes later."""
+
+    child: Later  # type: ignore[name-defined]  # noqa: F821  # that is what is tried here
+
+
+def test_a_class_that_is_not_defined_yet() -> None:
+    """The error says what pydantic wants."""
+
+    def walk(node: Unfinished) -> None:
+        """Walk."""
+
+    with pytest.raises(UsageError, match=r"node has .*Unfinished, which needs model_rebuild\(\)"):
+        make_tool(walk)

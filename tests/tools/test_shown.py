@@ -52,6 +52,33 @@ def test_the_count_of_what_is_missing_is_exact() -> None:
     assert len(head) + len(tail) + int(count.split()[0].replace(",", "")) == len(repr(LONG))
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("A" * 398, f"'{'A' * 398}'"),
+        ("A" * 399, f"'{'A' * 199} … 1 characters more … {'A' * 199}'"),
+        (["A" * 398], f"['{'A' * 398}']"),
+        ([*range(40)], repr([*range(40)])),
+        (
+            [*range(41)],
+            f"[{repr([*range(20)])[1:-1]}, … 1 entries more …, {repr([*range(21, 41)])[1:]}",
+        ),
+        ({"k": [*range(40)]}, repr({"k": [*range(40)]})),
+        ([str(n) * 100 for n in range(40)], None),
+    ],
+)
+def test_what_has_just_room_is_whole(value: object, shown: str | None) -> None:
+    """Both ends of what has not are equally long; nothing is said to be left out where all is."""
+    asked = asked_call("f", json.dumps({"a": value}))
+    ((_, text),) = asked.arguments
+    if shown is None:
+        head, _, tail = text.split(" … ")
+        assert (len(head), len(tail)) == (2_000, 2_000)
+    else:
+        assert text == shown
+    assert asked.cut is (" more …" in text)
+
+
 @pytest.mark.parametrize("text", ["[1, 2]", '{"a": ', "[" * 20_000, '"x" * 9'])
 def test_what_is_no_object_is_shown_as_it_is(text: str) -> None:
     """Arguments that cannot be read stand there as they came, bounded."""

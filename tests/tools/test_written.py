@@ -181,11 +181,40 @@ CALLS |= {
         [(W, {"city": ["a", 1.5], "at": {"x": None}, "on": True, "off": False, "n": -1})],
     ),
     "Phi": (f"functools[{ONE}]", [WEATHER]),
+    "python tag and a list": (f"<|python_tag|>[{ONE}, {OTHER}]", [WEATHER, NOW]),
+    "a type as an argument": (
+        '{"name": "now", "arguments": {"type": "object"}}',
+        [(N, {"type": "object"})],
+    ),
+    "properties as an argument": (
+        '{"name": "now", "arguments": {"properties": {"x": 1}}}',
+        [(N, {"properties": {"x": 1}})],
+    ),
+    "properties that are none": (
+        '{"name": "now", "arguments": {"type": "object", "properties": 5}}',
+        [(N, {"type": "object", "properties": 5})],
+    ),
+    "line end in a tag": (
+        f'<function={W}>{{"city": "a\nb"}}</function>',
+        [(W, {"city": "a\nb"})],
+    ),
 }
 
 
 @pytest.mark.parametrize("row", MARKED)
-@pytest.mark.parametrize("said", ["I will look it up.", "Let me see:\n", "Wait...\n\n", "Now!"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Use `x` and `y`.",
+        'It is "so".',
+        "An open ` above.\nNow.",
+        "```\nx\n```\nNow.",
+        "I will look it up.",
+        "Let me see:\n",
+        "Wait...\n\n",
+        "Now!",
+    ],
+)
 def test_a_marked_call_may_follow_a_sentence(row: str, said: str) -> None:
     """What was said before is told apart from the calls."""
     text, expected = MARKED[row]
@@ -210,6 +239,9 @@ def test_a_marked_call_may_follow_a_sentence(row: str, said: str) -> None:
         "{}\nThat is how it is written.",
         "A model may write {}",
         "Either {} or {}",
+        "They open `one. {}",
+        'They say "so. {}',
+        'Not "this". But "that. {}',
     ],
 )
 def test_text_about_a_form_is_text(row: str, around: str) -> None:
@@ -235,6 +267,14 @@ def test_written(row: str) -> None:
     assert all(len(call.id) == 9 and call.id.isalnum() for call in calls)
     json.dumps([call.to_wire() for call in calls]).encode()
     "".join(call.arguments for call in calls).encode()
+
+
+def test_letters_of_arguments_stay() -> None:
+    """The text of arguments is what the model wrote, whatever letters there are in it."""
+    (call,) = (
+        written_call('{"name": "get_weather", "arguments": {"city": "Zürich 😀"}}', NAMES) or []
+    )
+    assert call.arguments == '{"city": "Zürich 😀"}'
 
 
 DEFINITION = '{"type": "object", "properties": {"city": {"type": "string"}}}'
