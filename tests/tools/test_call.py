@@ -344,8 +344,10 @@ def test_stop(monkeypatch: pytest.MonkeyPatch) -> None:
         await asyncio.sleep(60)
 
     tool = make_tool(slow)
-    result = run_tool(tool, {}, call=call_of(), stop=stop)
-    assert (result.status, result.text) == ("stopped", "stopped; it was cancelled")
+    for timeout in (None, 600):
+        stop.clear()
+        result = run_tool(tool, {}, call=call_of(), stop=stop, timeout=timeout)
+        assert (result.status, result.text) == ("stopped", "stopped; it was cancelled")
     with pytest.raises(GivenUpError):
         execute(tool, {}, stop=stop)
 

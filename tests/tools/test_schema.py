@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import json
+import typing
 import uuid
 from collections import abc
 from dataclasses import dataclass, field
@@ -187,6 +188,7 @@ TYPES: dict[str, tuple[Any, dict[str, Any]]] = {
     "iterable": (abc.Iterable[int], a_list(INTEGER)),
     "collection": (abc.Collection[int], a_list(INTEGER)),
     "bare iterable": (abc.Iterable, a_list({})),
+    "bare iterable of typing": (typing.Iterable, a_list({})),
     "optional": (int | None, either(INTEGER, NULL)),
     "union": (int | str, either(INTEGER, STRING)),
     "union of three": (int | list[str] | None, either(INTEGER, a_list(STRING), NULL)),

@@ -555,6 +555,7 @@ def test_registry() -> None:
         None,
         False,
     )
+    assert (tools.get("x", 5), tools.get("weather", 5)) == (5, tools["weather"])
     both = (tools["weather"], tools["forecast"])
     assert tools.select("all") == tools.select(["weather", "forecast"]) == both
     assert tools.select(" forecast, weather,forecast ") == both[::-1]
