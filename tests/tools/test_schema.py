@@ -762,3 +762,32 @@ def test_a_class_that_is_not_defined_yet() -> None:
 
     with pytest.raises(UsageError, match=r"node has .*Unfinished, which needs model_rebuild\(\)"):
         make_tool(walk)
+
+
+class Formless:
+    """Pydantic can check it, but not say what it is in JSON."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> Any:
+        return {"type": "is-instance", "cls": cls}
+
+
+@pytest.mark.parametrize(
+    ("hint", "shown"),
+    [
+        (Formless, "Formless"),
+        (Annotated[float, Field(json_schema_extra={"most": float("nan")})], "float"),
+    ],
+)
+def test_a_type_without_a_form_is_named(hint: Any, shown: str) -> None:
+    """The tool, the parameter and its type; what JSON cannot say is no form."""
+
+    def walk(first: int, second: object) -> None:
+        """Walk."""
+
+    walk.__annotations__["second"] = hint
+    with pytest.raises(UsageError) as caught:
+        make_tool(walk)
+    assert str(caught.value).startswith("walk cannot be a tool: its parameter second has the type ")
+    assert shown in str(caught.value)
+    assert "which has no JSON form" in str(caught.value)
