@@ -25,7 +25,8 @@ class Columns:
         if answers:
             html = columns_html([(f"Answer {number}", html) for number, (html, _) in answers])
             text = "\n\n".join(f"Answer {number}: {text}" for number, (_, text) in answers)
-            self.output.html(html, text, partial=not final)
+            latex = "\n\n".join(f"**Answer {number}**\n\n{text}" for number, (_, text) in answers)
+            self.output.html(html, text, partial=not final, latex=latex)
 
 
 class Answer:

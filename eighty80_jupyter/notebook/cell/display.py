@@ -76,7 +76,7 @@ class NotebookWriter:
     """Draw a reply into the outputs of the running cell.
 
     One answer is drawn as frozen blocks and a tail. Several stand in columns under small headings,
-    as one output; as Markdown, and as values, one below the other, each as an output. `markdown`
+    as one output; as Markdown one below the other, each as an output. `markdown`
     sends the text as `text/markdown` for the front end to render. `metadata` goes with every
     output. `typed` shows the answer as a value, `shaded` its tokens by their probability. Where it
     is not `live`, every output comes once, at the end. `latex` adds LaTeX to the final outputs.
@@ -111,7 +111,8 @@ class NotebookWriter:
         self._several = choices > 1
         self._kind = ValueAnswer if typed else ShadedAnswer if shaded else Answer
         self._columns = Columns(self._page)
-        self._beside = self._several and self._kind is Answer and not markdown
+        plain = self._kind is Answer and not markdown
+        self._beside = self._several and (plain or self._kind is ValueAnswer)
         self._answers: list[Answer] = []
         self._calls: CallGroup | None = None
         self._written: frozenset[str] = frozenset()

@@ -110,16 +110,21 @@ class Output:
             data["text/latex"] = latex(heading + text, references=references)
         self._show(data)
 
-    def html(self, html: str, text: str, *, partial: bool = False) -> None:
+    def html(self, html: str, text: str, *, partial: bool = False, latex: str = "") -> None:
         """Show HTML of ours, with `text` beside it for where there is none.
 
         A `partial` drawing after the first goes without the text and the metadata, which the last
-        one brings.
+        one brings. `latex` is Markdown that says the same, for a notebook that becomes a PDF.
         """
         if partial and self.shown:
             self._show({"text/html": html}, {})
-        else:
-            self._show({"text/html": html, "text/plain": text})
+            return
+        data = {"text/html": html, "text/plain": text}
+        if latex and self._page.latex and not partial:
+            from eighty80_jupyter.notebook.markdown.latex import latex as typeset  # noqa: PLC0415  # as above
+
+            data["text/latex"] = typeset(latex)
+        self._show(data)
 
     def widget(self, model_id: str, text: str) -> None:
         """Show a widget, with `text` beside it for where there are none."""

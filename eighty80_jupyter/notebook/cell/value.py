@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from eighty80_jupyter.notebook.cell.answer import Answer
+from eighty80_jupyter.notebook.cell.outputs import folded
 from eighty80_jupyter.notebook.cell.terminal import TerminalWriter
 from eighty80_jupyter.notebook.cell.value_html import (
     folded_source,
@@ -41,6 +42,12 @@ def partial_value(text: str) -> Any:
     return value["value"] if isinstance(value, dict) and value.keys() == _WRAPPER else value
 
 
+def coming_html(text: str) -> tuple[str, str]:
+    """Return an unfinished answer, its fields as far as they have come, as HTML and as text."""
+    found = partial_value(text)
+    return (raw_html(text), text) if found is None else (value_html(found), value_text(found))
+
+
 def typed_html(value: Any, text: str) -> str:
     """Return the value of an answer as HTML, and below it, folded, how the model wrote it."""
     return f"{value_html(plain_value(value))}{folded_source(text)}"
@@ -60,18 +67,26 @@ class ValueAnswer(Answer):
     valid = False
 
     def _draw_text(self, *, final: bool) -> None:
-        text = self._text.tail
-        found = plain_value(self.value) if self.valid else partial_value(text)
-        if self.valid:
-            self._output.html(typed_html(self.value, text), value_text(found))
-        elif found is not None and not final:
-            self._output.html(value_html(found), value_text(found))
-        else:
-            self._output.html(raw_html(text), text)
+        self._output.html(*self._seen(final=final))
         self._text.drawn()
 
     def _draw_whole(self, *, final: bool) -> None:
-        self._draw_text(final=final)
+        if self._columns is None or self._number is None:
+            self._draw_text(final=final)
+            return
+        html, text = self._seen(final=final)
+        thoughts = self._thoughts.tail
+        above = folded(thoughts, images=self._page.images) if thoughts else ""
+        self._columns.put(self._number, above + html, text)
+        self._text.drawn()
+        self._thoughts.drawn()
+
+    def _seen(self, *, final: bool) -> tuple[str, str]:
+        """Return what is shown of it by now, as HTML and as text."""
+        text = self._text.tail
+        if self.valid:
+            return typed_html(self.value, text), value_text(plain_value(self.value))
+        return (raw_html(text), text) if final else coming_html(text)
 
 
 class ValueTerminalWriter(TerminalWriter):

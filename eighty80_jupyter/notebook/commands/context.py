@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.conversation.branches import Conversations
-from eighty80_jupyter.notebook.cell.front_end import has_pages
+from eighty80_jupyter.notebook.cell.front_end import has_pages, is_console
 from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
 from eighty80_jupyter.notebook.cell.running_cell import Cell, Reruns
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
@@ -88,13 +88,19 @@ class CommandContext:
         else:
             self.say(text)
 
-    def show(self, html: str, text: str, kept: Mapping[str, Any] | None = None) -> None:
-        """Show HTML, or the text where there are no pages; a saved page has what is `kept`."""
+    def show(
+        self, html: str, text: str, kept: Mapping[str, Any] | None = None, *, latex: str = ""
+    ) -> None:
+        """Show HTML, or the text where there are no pages; a saved page has what is `kept`.
+
+        `latex` says the same in LaTeX.
+        """
         if self.quiet:
             return
         if has_pages(self.shell):
-            metadata = {NAMESPACE: dict(kept)} if kept else {}
+            metadata = {NAMESPACE: dict(kept or {})}  # it is ours: nbconvert is told
             data = {"text/html": html, "text/plain": harmless(text)}
+            data |= {"text/latex": latex} if latex and not is_console(self.shell) else {}
             self.shell.display_pub.publish(data=data, metadata=metadata)
         else:
             self.say(text)

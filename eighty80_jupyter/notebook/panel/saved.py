@@ -52,7 +52,10 @@ class SavedOutput:
         self.name = name
         self._publish = publish
         self._tell = tell
-        self._content: tuple[str, str, dict[str, Any]] = ("", "", {})
+        self._content: dict[str, Any] = {
+            "data": {"text/html": "", "text/plain": ""},
+            "metadata": {},
+        }
         self._last: Any = None
         self._shown = False
 
@@ -62,11 +65,12 @@ class SavedOutput:
         text: str,
         kept: Mapping[str, Any] | None = None,
         *,
+        latex: str = "",
         inserted: bool = False,
     ) -> None:
         """Put it below the widget, or renew it there; `kept` is for `%chat --restore`.
 
-        `inserted` has the browser say whether it is there.
+        `latex` says the same. `inserted` has the browser say whether it is there.
         """
         unchanged = self._shown and self._last == (html, text, _timeless(kept))
         if unchanged and not inserted:
@@ -74,14 +78,10 @@ class SavedOutput:
         self._last = html, text, _timeless(kept)
         stamp = uuid.uuid4().hex[:12]
         framed = f'<div class="e80-saved {self.name} {self.name}-{stamp}">{html}</div>'
-        text, metadata = harmless(text), {NAMESPACE: dict(kept)} if kept else {}
-        self._content = (framed, text, metadata)
-        self._publish(
-            data={"text/html": framed, "text/plain": text},
-            metadata=metadata,
-            transient={"display_id": self.name},
-            update=self._shown,
-        )
+        data = {"text/html": framed, "text/plain": harmless(text)}
+        data |= {"text/latex": latex} if latex else {}
+        self._content = {"data": data, "metadata": {NAMESPACE: dict(kept or {})}}
+        self._publish(**self._content, transient={"display_id": self.name}, update=self._shown)
         if self._shown or inserted:
             # After a reload of the page an update finds its output no more; the browser sees that.
             told = f"{self.name}-{stamp}"
@@ -90,12 +90,7 @@ class SavedOutput:
 
     def display_again(self) -> None:
         """Put another copy of it below another view of the panel."""
-        html, text, metadata = self._content
-        self._publish(
-            data={"text/html": html, "text/plain": text},
-            metadata=metadata,
-            transient={"display_id": self.name},
-        )
+        self._publish(**self._content, transient={"display_id": self.name})
 
     @property
     def shown(self) -> bool:
@@ -104,8 +99,7 @@ class SavedOutput:
 
     def send(self, to: Any) -> None:
         """Give the content to the view that has asked for it."""
-        html, text, metadata = self._content
-        self._tell("content", name=self.name, html=html, text=text, metadata=metadata, to=to)
+        self._tell("content", name=self.name, output=self._content, to=to)
 
 
 class SavedOutputs:
@@ -197,6 +191,7 @@ class SavedOutputs:
             f"{_NO_DEAD_WIDGET.format(name=name)}{note}\n{html}",
             self._transcripts.text(conversation, title=title),
             self._page.of(conversations),
+            latex=self._transcripts.latex(conversation),
             inserted=inserted,
         )
         self._next = time.monotonic() + min(1.0, SAVE_SECONDS * max(1, len(html) / 30_000))

@@ -18,7 +18,7 @@ from eighty80_jupyter.conversation.events import (
 )
 from eighty80_jupyter.notebook.cell.growing_text import GrowingText
 from eighty80_jupyter.notebook.cell.tool_display import MOST_RESULT, Line, entries_of
-from eighty80_jupyter.notebook.cell.value import typed_html
+from eighty80_jupyter.notebook.cell.value import coming_html, typed_html
 from eighty80_jupyter.notebook.cell.value_html import answer_html, json_html, json_of
 from eighty80_jupyter.notebook.markdown.render import render
 
@@ -54,12 +54,16 @@ class Part:
 
 
 class StreamingText:
-    """A text that comes in pieces, and the part that shows it; `thought` names what is folded."""
+    """A text that comes in pieces, and the part that shows it; `thought` names what is folded.
 
-    def __init__(self, part: Part, *, thought: str, images: bool) -> None:
+    Of a `typed` answer the fields are shown as they come, and never frozen.
+    """
+
+    def __init__(self, part: Part, *, thought: str, images: bool, typed: bool = False) -> None:
         self.part = part
         self._thought = thought
         self._images = images
+        self._typed = typed
         self._text = GrowingText()
         self._words = 0
         self._at = 0.0  # when it was drawn
@@ -94,12 +98,14 @@ class StreamingText:
         if self._thought:
             part.fold = _thoughts(self._thought, self._words)
         references, frozen = text.references, []
-        while (piece := text.freeze()) is not None:
+        while not self._typed and (piece := text.freeze()) is not None:
             frozen.append(render(piece, allow_images=self._images, references=references))
         value = (
             json_of(text.tail) if final and not (part.blocks or frozen or self._thought) else None
         )
-        if value is not None:
+        if self._typed and not final:
+            html, _ = coming_html(text.tail)
+        elif value is not None:
             html = json_html(value, text.tail)
         else:
             html = render(
@@ -213,7 +219,9 @@ class StreamingTurn:
         title, name = _names(choice, several=self._several)
         part = Part(key, fold=_thoughts(name, 0)) if thought else Part(key, title)
         name = name if thought else ""
-        text = self._pieces[key] = StreamingText(part, thought=name, images=self._images)
+        typed = self.running.request.typed is not None and not thought
+        text = StreamingText(part, thought=name, images=self._images, typed=typed)
+        self._pieces[key] = text
         return text
 
     def _begin(self, event: CallBegan) -> None:

@@ -13,7 +13,9 @@ from eighty80_jupyter.notebook.cell.views import (
     comparisons_text,
     turn_html,
 )
+from eighty80_jupyter.notebook.markdown.latex import latex
 from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.saved.export_markdown import comparisons, turn_markdown
 
 if TYPE_CHECKING:
     from eighty80_jupyter.conversation.conversation import Conversation
@@ -35,6 +37,7 @@ class Transcripts:
     def __init__(self, in_cell: Callable[[Turn], bool] = lambda _turn: False) -> None:
         self._in_cell = in_cell
         self._turns: dict[int, tuple[Turn, str]] = {}
+        self._latex: dict[int, tuple[Turn, str]] = {}
         self._count = 0
 
     def html(self, conversation: Conversation, *, title: str = "") -> str:
@@ -67,6 +70,20 @@ class Transcripts:
         if title:
             parts.append(quiet(title))
         return "\n".join(reversed(parts))
+
+    def latex(self, conversation: Conversation) -> str:
+        """Return the same as LaTeX."""
+        parts: list[str] = []
+        known, self._latex = self._latex, {}
+        turns = list(enumerate(conversation, 1))[-self._count :] if self._count else []
+        for number, turn in turns:
+            if self._in_cell(turn):
+                parts.append(latex(in_its_cell(number, turn.source)))
+                continue
+            made = known.get(id(turn)) or (turn, latex("\n\n".join(turn_markdown(number, turn))))
+            self._latex[id(turn)] = made
+            parts += [made[1], latex("\n\n".join(comparisons(conversation, turn)))]
+        return "\n\n".join(filter(None, parts))
 
     def text(self, conversation: Conversation, *, title: str = "") -> str:
         """Return the same as plain text."""

@@ -59,7 +59,7 @@ def comparisons(conversation: Conversation, turn: Turn | None) -> Iterator[str]:
                 if text := choice.text or choice.refusal:
                     yield closed(text)
             told = [each.reply.error] if each.reply.error else []
-            yield f"*{_line(' · '.join([last_line(each.reply), *told]))}*"
+            yield quiet(" · ".join([last_line(each.reply), *told]))
 
 
 def fenced(text: str, language: str = "text") -> str:
@@ -121,7 +121,7 @@ def turn_markdown(number: int, turn: Turn) -> Iterator[str]:
         for choice in reply.choices:
             yield f"### Answer {choice.index + 1}"
             yield closed(choice.text or choice.refusal)
-    yield f"*{_line(last_line(reply))}*"
+    yield quiet(last_line(reply))
 
 
 def _round(message: Message, results: Mapping[str | None, str]) -> Iterator[str]:
@@ -138,6 +138,11 @@ def _round(message: Message, results: Mapping[str | None, str]) -> Iterator[str]
     else:
         yield "**You**"
         yield fenced(message.text)
+
+
+def quiet(text: str) -> str:
+    """Return a text as a line in italics."""
+    return f"*{_line(text)}*" if text.strip() else ""
 
 
 def _quoted(text: str) -> list[str]:

@@ -145,6 +145,20 @@ def read_notebook(path: str | os.PathLike[str]) -> list[Conversation]:
     return _pages(_read(path)[0]).conversations()
 
 
+def conversations_of(cell: Mapping[str, Any], kept: Mapping[str, Any]) -> list[Conversation]:
+    """Return the conversations that one output of a cell keeps, the latest one first.
+
+    Raises UsageError for what cannot be read back.
+    """
+    own = {**cell, "outputs": [{"metadata": {NAMESPACE: kept}}]}
+    turns = [_checked(entry, cell, entry.get("source", "")) for _, entry in _outputs([own])]
+    made = _pages(turns).conversations()
+    compared = _compared([own])
+    for conversation in made:
+        conversation.comparisons = tuple(compared.get(conversation.name, ()))
+    return made
+
+
 def _read(
     path: str | os.PathLike[str],
 ) -> tuple[list[_SavedTurn], dict[str, list[SideBySide]]]:

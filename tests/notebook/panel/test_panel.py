@@ -797,3 +797,20 @@ def test_a_typed_answer(
     assert "It is Ada" not in browser.html()
     browser.panel.parameters.reset()
     assert browser.panel.parameters.returns is None
+
+
+def test_the_fields_of_a_typed_answer_fill_while_it_comes(
+    open_panel: Callable[[], Browser], server: ScriptedServer
+) -> None:
+    """Half an answer is shown as the fields that are there, as in a cell, and not as JSON."""
+    gate = threading.Event()
+    browser = open_panel()
+    browser.panel.parameters.controls["returns"].value = "name: str, born: int"
+    pieces = text_chunks('{"name": "<b>Ada</b>", "born": 1815}', n=4)
+    server.queue(sse_reply([*pieces[:3], Gate(gate), *pieces[3:]]))
+    browser.say("send", text="Who?", again=None)
+    wait_until(lambda: "name</th>" in browser.html(), what="the first field")
+    assert "{" not in browser.html()
+    gate.set()
+    wait_until(lambda: browser.done(1), what="the answer")
+    assert "1815</td>" in browser.html()

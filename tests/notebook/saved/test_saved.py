@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
+from markdown_it import MarkdownIt
 from nbclient import NotebookClient
-from nbconvert import HTMLExporter, LatexExporter, MarkdownExporter
+from nbconvert import HTMLExporter, LatexExporter, get_exporter
 
 from eighty80_jupyter.notebook.markdown.render import render
 from tests.data.markdown_checks import faults
@@ -26,11 +26,14 @@ if TYPE_CHECKING:
 KEY = "sk-not-to-be-saved"
 SECTIONS = 4
 CELLS = (
-    "%load_ext eighty80_jupyter",
+    "%load_ext eighty80_jupyter\nfrom eighty80_jupyter import chat",
     "%%chat -t 0.25\nWhat is the mean?",
     "%%capture kept\n%chat A captured question",
     "kept.show()",
+    "%chat -n 2 Two captured questions",
     "%chat --history",
+    "panel = chat.panel()\npanel",
+    "%%chat --returns 'label: str' -n 2\nA typed question",
 )
 CAPTURED = "A **captured** answer."
 
@@ -45,6 +48,14 @@ def _saved(tmp_path_factory: pytest.TempPathFactory) -> Any:
         server.queue(
             sse_reply([thought, *text_chunks(rich_reply(SECTIONS))], per_second=4000),
             stream_reply(CAPTURED),
+            sse_reply([part for n in range(2) for part in text_chunks(f"Answer *{n}*", index=n)]),
+            sse_reply(
+                [
+                    part
+                    for n in range(2)
+                    for part in text_chunks(f'{{"label": "kind {n}"}}', index=n)
+                ]
+            ),
         )
         env = child_environment(home, {"_8080_API_URL": server.url, "_8080_API_KEY": KEY})
         NotebookClient(notebook, timeout=100).execute(env=env, cwd=str(home))
@@ -126,13 +137,20 @@ def test_as_html(saved: Any, theme: str) -> None:
 
 
 def test_as_markdown(saved: Any) -> None:
-    """The document has the reply once, as HTML that Markdown lets through, formulas included."""
-    text, _ = MarkdownExporter().from_notebook_node(saved)  # type: ignore[no-untyped-call]  # as above
-    own = text.partition("kept")[0]
-    assert own.count("Part 3: the mean") == 1
-    assert html.unescape(re.sub(r"<[^>]*>", "", own)).count("def mean(values: list[float])") == 4
-    assert own.count(r"\sigma^2 = \frac{1}{n}") == SECTIONS
-    assert "tokens/s" in own
+    """The document has each reply once, as the Markdown that it is, and nothing of a page."""
+    exporter = get_exporter("chat-markdown")()  # type: ignore[no-untyped-call]  # as above
+    text, _ = exporter.from_notebook_node(saved)
+    cells, _, others = " ".join(text.split()).partition("%chat --history")
+    for said in (rich_reply(SECTIONS), CAPTURED, "Answer *0*", "Answer *1*"):
+        assert cells.count(" ".join(said.split())) == 1  # in pieces, with empty lines between
+        assert others.count(" ".join(said.split())) == 1  # in the history, and not in the panel
+    assert "> **Reasoning**\n>\n> The user wants *the mean*." in text
+    assert "**Answer 1**\n\nAnswer *0*" in text
+    assert "label: kind 1" in text
+    assert "\n*8080/taalas/llama3.1-8b-instruct · " in text
+    tokens = MarkdownIt("commonmark").parse(text)
+    assert not [token.content for token in tokens if token.type == "html_block"]
+    assert not re.search(r"<(?:p|div|style|span|details)\b", text)
 
 
 def test_as_latex(saved: Any) -> None:
@@ -145,3 +163,6 @@ def test_as_latex(saved: Any) -> None:
     assert own.count(r"\sigma^2 = \frac{1}{n}") == SECTIONS
     assert "tokens/s" in own
     assert "Reasoning: The user wants" in own
+    body = text.partition(r"\begin{document}")[2]
+    assert re.search(r"\\textbf\{Answer 1\}\s+Answer \\emph\{0\}", body)
+    assert "asked in a cell, which shows it" in body

@@ -99,8 +99,8 @@ function render({ model, el }) {
         else send({ do: "content", name });
       }, 500);
     },
-    content({ name, html, text, metadata, to }) {
-      if (to === view) tellInserted(writeOutput(model, name, html, text, metadata));
+    content({ name, output, to }) {
+      if (to === view) tellInserted(writeOutput(model, name, output));
     },
   };
   let telling = false; // whether somebody waits to hear where the transcript is

@@ -83,13 +83,12 @@ function showsStamp(model, stamp) {
 }
 
 // Puts content into the output with this class, or into a new one; false where there is no notebook.
-function writeOutput(model, name, html, text, metadata) {
+function writeOutput(model, name, { data, metadata }) {
   const shared = sharedNotebook(model);
   const index = shared ? panelCell(shared, model.get("panel_id")) : -1;
   if (index < 0) return false;
   // Through the model of the outputs: changes of the shared one are drawn in the wrong order.
   const outputs = model.widget_manager.context.model.cells.get(index).outputs;
-  const data = { "text/html": html, "text/plain": text };
   const output = { output_type: "display_data", data, metadata };
   const place = outputs.toJSON().findIndex((old) => htmlOf(old).includes(` ${name} `));
   if (place < 0) outputs.add(output);
