@@ -12,7 +12,7 @@ from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.evaluation.scorers import Scorer, scorer
-from eighty80_jupyter.session.row_runs import RowRuns
+from eighty80_jupyter.session.row_runs import IN_PYTHON, PromptOrigin, RowRuns
 
 if TYPE_CHECKING:
     from eighty80_jupyter.rows.comparison import RowComparison
@@ -43,6 +43,7 @@ class RowComparisons:
         vary: Mapping[str, Sequence[Any]] | None = None,
         score: str | float | Scorer | None = None,
         holdout: float = 0.0,
+        origin: PromptOrigin = IN_PYTHON,
         **keywords: Any,
     ) -> RowComparison:
         """Ask several prompts, or one with several settings, for the same rows, and compare.
@@ -53,8 +54,8 @@ class RowComparisons:
         columns), or is a list of it; None and NaN in it are rows that nobody has labelled. `score`
         says when an answer is right: "exact", "casefold", "contains", "regex", a tolerance, or a
         function of answer and truth. `holdout` is the share of labelled rows, from 0 to 1, that
-        are kept out of every figure until `held_out` is looked at. Other keywords are those of
-        `Session.rows`.
+        are kept out of every figure until `held_out` is looked at. `origin` says where the prompts
+        stand. Other keywords are those of `Session.rows`.
 
         Raises UsageError for what cannot be asked, RowsError where a run stopped, or no row of any
         variant has an answer, and ChatInterrupted; `last` has what there is.
@@ -73,13 +74,15 @@ class RowComparisons:
         given = dict(options.pop("parameters", None) or {})
         for _, prompt, setting in variants:
             # Refused here, before anything is sent.
-            self._runs.preview(rows, prompt, None, options | {"parameters": given | setting})
+            self._runs.preview(
+                rows, prompt, None, options | {"parameters": given | setting}, origin
+            )
         runs = {}
         try:
             for name, prompt, setting in variants:
                 parameters = given | setting
                 runs[name] = self._runs.start(
-                    rows, prompt, None, options | {"parameters": parameters}
+                    rows, prompt, None, options | {"parameters": parameters}, origin
                 )
             comparison = self.last = RowComparison(
                 runs, rows, truth=known, score=score, holdout=holdout

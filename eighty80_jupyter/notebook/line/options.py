@@ -217,6 +217,25 @@ class LineOptions:
         metavar="NAME",
         takes="variable",
     )
+    truth: str | None = _option(
+        "rows",
+        "the column that holds what is right: the answers are measured by it, and with --vary, or "
+        "several prompts parted by lines of ---, compared",
+        metavar="COLUMN",
+        goes_with=_ROWS,
+    )
+    score: str | None = _option(
+        "rows",
+        "when an answer is right: exact, casefold, contains, regex, or the number it may be off by",
+        metavar="HOW",
+        goes_with=("truth",),
+    )
+    holdout: str | None = _option(
+        "rows",
+        "keep this share of the labelled rows out of every figure, from 0 to 1",
+        metavar="SHARE",
+        goes_with=("truth",),
+    )
     column: str | None = _option(
         "rows",
         "the name of the column with the answers, before those of a record's fields: answer",

@@ -6,14 +6,17 @@ from collections import ChainMap
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.compare.comparison import SAMPLES
 from eighty80_jupyter.notebook.line.options import OPTIONS, LineOptions
 from eighty80_jupyter.notebook.magic.prompt_request import instruction, returns_of
+from eighty80_jupyter.notebook.magic.vary import parted, varied
 from eighty80_jupyter.notebook.rows.preview import preview_html, preview_text
 from eighty80_jupyter.notebook.rows.source import rows_named
 from eighty80_jupyter.session.row_runs import PromptOrigin
 
 if TYPE_CHECKING:
     from eighty80_jupyter.notebook.commands.context import CommandContext
+    from eighty80_jupyter.rows.comparison import RowComparison
 
 # What says something of a run besides its own options, those of the request, and settings.
 _ALLOWED = {
@@ -25,7 +28,10 @@ _ALLOWED = {
     "dry_run",
     "no_stream",
     "no_tools",
+    "vary",
 }
+# What says what is asked about, or how answers are measured.
+_NOT_OF_RUNS = ("rows", "truth", "score", "holdout")
 # What a run knows under another name.
 _NAMES = {"try": "try_rows"}
 
@@ -59,9 +65,56 @@ def ask_rows(context: CommandContext, prompt: str, *, first_line: int) -> None:
         preview = runs.preview(data, prompt, None, options, origin)
         context.show(preview_html(preview), preview_text(preview))
         return
+    if line.truth is not None or line.vary:
+        compared = _compare(context, data, prompt, options, origin)
+        if line.into is not None:
+            context.shell.user_ns[line.into] = compared
+        return
     run = runs.ask(data, prompt, None, options, origin)
     if line.into is not None:
         context.shell.user_ns[line.into] = run.frame
+
+
+def _compare(
+    context: CommandContext,
+    data: Any,
+    prompt: str,
+    options: dict[str, Any],
+    origin: PromptOrigin,
+) -> RowComparison:
+    """Ask with all that --vary names, and with each prompt, and show how good the answers are."""
+    line = context.options
+    axes = dict(varied(line.vary))
+    if SAMPLES in axes:
+        raise UsageError("rows are asked several times with --samples N, not with --vary")
+    prompts = [text for text, _ in parted(prompt, origin.first_line)]
+    return context.session.compare(
+        data,
+        prompts if len(prompts) > 1 else prompts[0],
+        truth=line.truth,
+        vary=axes,
+        score=None if line.score is None else _how(line.score),
+        holdout=_share(line.holdout),
+        origin=origin,
+        **options,
+    )
+
+
+def _how(text: str) -> str | float:
+    """Return what --score says: a number is a tolerance, a word the name of a scorer."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _share(text: str | None) -> float:
+    try:
+        return float(text or 0)
+    except ValueError:
+        raise UsageError(
+            f"--holdout takes a share from 0 to 1, such as 0.5, got {text!r}"
+        ) from None
 
 
 def run_options(line: LineOptions, system: str | None) -> dict[str, Any]:
@@ -69,7 +122,7 @@ def run_options(line: LineOptions, system: str | None) -> dict[str, Any]:
     given = {
         _NAMES.get(name, name): value
         for name, value in line.given.items()
-        if OPTIONS[name].group == "rows" and name != "rows"
+        if OPTIONS[name].group == "rows" and name not in _NOT_OF_RUNS
     }
     return given | {
         "system": system,

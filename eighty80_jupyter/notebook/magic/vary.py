@@ -38,7 +38,7 @@ _SPLIT = re.compile(r"^[ \t]*---[ \t]*$", re.MULTILINE)
 # What goes with one answer in its place, and not with several that have none yet.
 _NOT_WITH = (
     *("again", "retry", "continue", "fix", "code", "tools", "tool_choice", "parallel_tools"),
-    *("no_parallel_tools", "show", "save", "export", "rows"),
+    *("no_parallel_tools", "show", "save", "export"),
 )
 _STOP_SECONDS = 5.0
 
@@ -61,8 +61,20 @@ def plan(context: CommandContext, prompt: str, *, first_line: int) -> Plan:
                 f"--vary and {OPTIONS[name].long} do not go together: nothing side by side stands "
                 "in the conversation before %chat --keep K"
             )
-    texts, axes = [(prompt, first_line)], list[tuple[str, list[Any]]]()
-    for one in context.options.vary:
+    axes, texts = varied(context.options.vary), parted(prompt, first_line)
+    if PROMPTS in context.options.vary and len(texts) == 1:
+        raise UsageError(f"--vary {PROMPTS} takes several, parted by lines of ---; there is one")
+    questions = [question(context, text, first_line=line) for text, line in texts]
+    if context.session.requests.parameters(questions[0].options.parameters).get("n", 1) > 1:
+        raise UsageError("--vary shows one answer for each setting, so it does not go with -n")
+    asked = grid([each.prepared for each in questions], axes)
+    return Plan(asked=asked, width=len(axes[0][1]) if axes else len(texts), first=questions[0])
+
+
+def varied(given: Sequence[str]) -> list[tuple[str, list[Any]]]:
+    """Return the parameters that --vary names, with their values. Raises UsageError."""
+    axes = list[tuple[str, list[Any]]]()
+    for one in given:
         name, equals, values = one.partition("=")
         if name.strip() == PROMPTS and not equals:
             continue
@@ -73,14 +85,7 @@ def plan(context: CommandContext, prompt: str, *, first_line: int) -> Plan:
             )
         known = SAMPLES if name.strip() == SAMPLE_WORD else name.strip()
         axes.append((known, values_of(known, values)))
-    texts = _prompts(prompt, first_line)
-    if PROMPTS in context.options.vary and len(texts) == 1:
-        raise UsageError(f"--vary {PROMPTS} takes several, parted by lines of ---; there is one")
-    questions = [question(context, text, first_line=line) for text, line in texts]
-    if context.session.requests.parameters(questions[0].options.parameters).get("n", 1) > 1:
-        raise UsageError("--vary shows one answer for each setting, so it does not go with -n")
-    asked = grid([each.prepared for each in questions], axes)
-    return Plan(asked=asked, width=len(axes[0][1]) if axes else len(texts), first=questions[0])
+    return axes
 
 
 def ask_side_by_side(context: CommandContext, planned: Plan) -> None:
@@ -117,7 +122,7 @@ def ask_side_by_side(context: CommandContext, planned: Plan) -> None:
         raise errors[0]
 
 
-def _prompts(prompt: str, first_line: int) -> list[tuple[str, int]]:
+def parted(prompt: str, first_line: int) -> list[tuple[str, int]]:
     """Return the prompts of a cell, parted by lines of ---, each with the number of its line."""
     found, start = [], 0
     for end in [*_SPLIT.finditer(prompt), None]:

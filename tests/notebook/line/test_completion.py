@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
+from eighty80_jupyter.notebook.line.manual import manual
 from eighty80_jupyter.notebook.line.options import OPTIONS
 from tests.support.kernel import KernelSession
 from tests.support.replies import models_reply
@@ -72,25 +74,19 @@ def test_completes(kernel: KernelSession, code: str, found: list[str]) -> None:
         ("# note\n%%chat --tempe", ["--temperature"]),
         ("%%chat\n{{div", ["divided", "divmod"]),
         ("%%chat\n{{zi", ["zipped", "zip"]),
-        (
-            "%%chat --s",
-            [
-                "--system",
-                "--show",
-                "--samples",
-                "--strict",
-                "--seed",
-                "--stop",
-                "--status",
-                "--save",
-                "--set",
-            ],
-        ),
     ],
 )
 def test_completes_in_this_order(kernel: KernelSession, code: str, found: list[str]) -> None:
     """Values come after their option, own names before builtins, options as in the manual."""
     wait_until(lambda: kernel.complete(code) == found, what=str(kernel.complete(code)))
+
+
+def test_options_come_in_the_order_of_the_manual(kernel: KernelSession) -> None:
+    """What is asked with comes before what is set, as in the manual, and each option once."""
+    shown = re.findall(r"^ +(?:-\w, )?(--s[\w-]*)", manual(), re.MULTILINE)
+    found = kernel.complete("%%chat --s")
+    assert found == list(dict.fromkeys(shown))
+    assert found.index("--system") < found.index("--samples") < found.index("--save")
 
 
 def test_options_come_with_their_help(kernel: KernelSession) -> None:

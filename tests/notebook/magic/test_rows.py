@@ -241,3 +241,45 @@ def test_python_shows_a_run_once(kernel: KernelSession) -> None:
     assert "<table" not in pages[1]
     later: Any = kernel.run("run")
     assert "<table" in later.data("text/html")[0]
+
+
+def test_labelled_rows_measure_and_compare(kernel: KernelSession) -> None:
+    """--truth measures one prompt; with --vary and several prompts each is a variant."""
+    kernel.run("tickets['y'] = ['bug', 'feature', 'other', None, 'feature']")
+    result = kernel.run(
+        "%%chat --rows tickets --choices bug,feature,other --truth y --into c\nClassify: {{text}}"
+    )
+    assert result.ok, result.error
+    assert "the best" in "".join(result.data("text/html"))
+    measured = kernel.run("print(c.scores[0].rows, c.scores[0].accuracy, len(c.runs))")
+    assert measured.stdout.split()[0] == "4"
+    assert measured.stdout.split()[2] == "1"
+    result = kernel.run(
+        "%%chat --rows tickets --choices bug,feature,other --truth y --vary temperature=0,0.7 "
+        "--into c\nShort: {{text}}\n---\nLong: {{text}}"
+    )
+    assert result.ok, result.error
+    assert kernel.run("print(list(c.runs))").stdout.strip() == str(
+        [f"prompt {n}, temperature = {t}" for n in (1, 2) for t in (0, 0.7)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--truth nothing", "there is no column 'nothing'"),
+        ("--truth text --score fuzzy", "score is one of"),
+        ("--truth text --holdout half", "--holdout takes a share"),
+        ("--score exact", "--score goes with --truth"),
+        ("--truth text --vary samples=3", "--samples N"),
+        ("--truth text --vary colour=1", "unknown parameter"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_line(
+    kernel: KernelSession, server: ScriptedServer, options: str, said: str
+) -> None:
+    """A column, scorer or parameter that is none is named, and nothing is sent."""
+    result = kernel.run(f"%%chat --rows tickets {options}\nClassify: {{{{text}}}}")
+    assert result.error is not None
+    assert said in result.error.evalue
+    assert server.chats == []
