@@ -49,7 +49,7 @@ bench: install-dev
 
 numbers: install-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
-	$(BIN)/python tools/numbers.py
+	$(BIN)/python tools/write_numbers.py
 
 picture: install-dev
 	$(BIN)/python tools/picture.py

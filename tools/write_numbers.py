@@ -1,7 +1,7 @@
 """Write the numbers of the documentation from one run of the benchmarks.
 
-    python tools/numbers.py           runs `make bench`, keeps what it prints in build/bench.txt
-    python tools/numbers.py FILE      takes what an earlier run has printed, of the same machine
+    python tools/write_numbers.py         runs `make bench`, keeps what it prints: build/bench.txt
+    python tools/write_numbers.py FILE    takes what an earlier run on this machine has printed
 
 `docs/explanation/speed.md` gets, between its marks, the machine, the day, and all that the
 benchmarks print; the README its line of measured numbers. A number that is not found is an error.
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "build" / "bench.txt"
 PAGE = ROOT / "docs" / "explanation" / "speed.md"
 README = ROOT / "README.md"
-BEGIN, END = "<!-- numbers: written by tools/numbers.py -->", "<!-- end of the numbers -->"
+BEGIN, END = "<!-- numbers: written by tools/write_numbers.py -->", "<!-- end of the numbers -->"
 TITLES = {
     "conversation": "A turn in a long conversation",
     "describe": "Describing values",
