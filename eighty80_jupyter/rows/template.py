@@ -103,7 +103,8 @@ class RowTemplate:
             clean=context.redactor or str,
         )
         self._steady: SteadyRedactor | None = None
-        self.refresh()
+        self._seen: dict[str, str] = {}  # short cells, and what they are without secrets
+        self._look_around()
         self._pieces: list[str | int] = []  # texts, and places of fields
         self._fields: list[Field] = []  # the different ones
         self._cut()
@@ -120,12 +121,6 @@ class RowTemplate:
             for place, value in self._values.items()
         }
         self.short = context.registry is None and all(c.plain for c in self._cells if c is not None)
-
-    def refresh(self) -> None:
-        """Look at the environment again, for the secrets in it."""
-        redactor = self._context.redactor
-        self._seen: dict[str, str] = {}
-        self._steady = None if redactor is None else SteadyRedactor(redactor)
 
     @property
     def remarks(self) -> list[str]:
@@ -156,6 +151,7 @@ class RowTemplate:
         """Fill it for all rows of a chunk; None where that may call somebody's code."""
         if not self.short:
             return None
+        self._look_around()
         columns: list[Sequence[str | Description]] = []
         for place, cells in enumerate(self._cells):
             if cells is None:
@@ -195,6 +191,7 @@ class RowTemplate:
 
         Raises UsageError for a field that does more than compute. An interrupt passes through.
         """
+        self._look_around()
         return [
             NotFilled() if skip else self._filled(chunk, number)
             for number, skip in enumerate(self._skipped(chunk))
@@ -280,6 +277,12 @@ class RowTemplate:
         return f"write {', '.join(f'{{{{{word}}}}}' for word in words)}{more}"
 
     # How it is filled.
+
+    def _look_around(self) -> None:
+        """Look at the environment, and at what is secret in it, as it is now."""
+        redactor = self._context.redactor
+        if redactor is not None and (self._steady is None or not self._steady.is_current()):
+            self._steady, self._seen = SteadyRedactor(redactor), {}
 
     def _skipped(self, chunk: Chunk) -> Sequence[bool]:
         return [False] * chunk.count if self._send_missing else self.missing(chunk)

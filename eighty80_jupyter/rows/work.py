@@ -30,7 +30,7 @@ SLICE = 256  # rows that are filled at once
 _WRITTEN = 64  # answers that are written at once ...
 _WRITE_SECONDS = 0.5  # ... or after so long
 _LOOKED_AT = 20  # rows of which more than half failed alike: then the rest would fail, too
-_REMEMBERED = 65_536  # requests of a stream by which duplicates are told
+_REMEMBERED = 65_536  # requests of a stream, at least, by which duplicates are told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +123,7 @@ class RunWork:
         self._active = 0
         self._asked = 0
         self._first: dict[bytes, int] = {}  # the place of each request
+        self._older: dict[bytes, int] = {}  # the same of a stream's rows before them
         self._waiting: dict[int, list[tuple[int, Chunk, int]]] = {}  # for the same request
         self._times: Counter[bytes] = Counter()
         self._unwritten: list[tuple[bytes, Kept]] = []
@@ -252,16 +253,15 @@ class RunWork:
     def _find(self, items: Sequence[_Item]) -> None:
         """Answer what is kept or has been asked; the rest is ready to be asked."""
         new: list[_Item] = []
-        known = self._first
+        known, older = self._first, self._older
         for item in items:
-            first = known.setdefault(item.key, item.place)
+            first = known.setdefault(item.key, older.get(item.key, item.place))
             if first == item.place:
                 new.append(item)
             else:
                 self._follow(item, first)
-        if self._plan.rows.length is None:
-            while len(known) > _REMEMBERED:
-                del known[next(iter(known))]
+        if self._plan.rows.length is None and len(known) >= _REMEMBERED:
+            self._first, self._older = {}, known
         kept: dict[bytes, Kept] = {}
         if self._plan.answers is not None and not self._plan.options.fresh and new:
             kept = self._plan.answers.get_many([item.key for item in new])

@@ -20,6 +20,7 @@ from eighty80_jupyter.errors import (
     ServerError,
     UsageError,
 )
+from eighty80_jupyter.rows import work
 from eighty80_jupyter.rows.limits import Bucket, Level
 from eighty80_jupyter.wire.transport_errors import Fault, WireError
 from tests.rows.virtual import TOKENS, VirtualClient, run_virtually
@@ -291,6 +292,16 @@ def test_a_stream_is_read_as_it_is_needed() -> None:
     run = run_virtually(VirtualClient(answer), source(), all=True, concurrency=10)
     assert run.frame == [str(n) for n in range(2000)]
     assert max(ahead) <= 40
+
+
+def test_duplicates_of_a_long_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a stream the latest requests are remembered, so that the memory does not grow with it."""
+    monkeypatch.setattr(work, "_REMEMBERED", 100)
+    rows = [f"row {n % 50}" for n in range(1000)] + [f"row {n}" for n in range(50, 400)]
+    client = VirtualClient()
+    run = run_virtually(client, iter([*rows, "row 0", "row 399"]), concurrency=1)
+    assert run.values == [row.split()[1] for row in [*rows, "row 0", "row 399"]]
+    assert len(client.sent) == 401
 
 
 def test_a_stream_stops_at_the_limit() -> None:

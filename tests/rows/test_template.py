@@ -171,6 +171,20 @@ def test_data_are_data() -> None:
     assert "s3cr3t" not in two
 
 
+def test_secrets_that_come_in_later() -> None:
+    """What becomes secret while a run goes on is taken out of the rows that follow."""
+    environ: dict[str, str] = {}
+    rows = open_rows(["say zyxw-9876-token", "say zyxw-9876-token again"])
+    template = RowTemplate("{{row}}", rows, context(redactor=Redactor(environ)))
+    one, two = rows.chunks(1)
+    assert _content((template.fill_short(one) or [])[0]) == ("say zyxw-9876-token", False)
+    environ["API_TOKEN"] = "zyxw-9876-token"
+    assert _content((template.fill_short(two) or [])[0]) == (
+        "say [redacted: API_TOKEN] again",
+        False,
+    )
+
+
 def test_a_field_that_fails_in_one_row() -> None:
     """A field that cannot be filled for one row is named, and the other rows are filled."""
     rows = open_rows([{"a": "1"}, {"a": "x"}])

@@ -48,6 +48,10 @@ class SteadyRedactor:
         self._forms = tuple({form: None for secret in self._known for form in secret.forms})
         self._stubs = tuple(secret.value[:STUB] for secret in self._known)
 
+    def is_current(self) -> bool:
+        """Tell whether the environment has the same secrets as when it was made."""
+        return self._redactor.known() is self._known
+
     def redact(self, text: str) -> str:
         """Return `text` without secrets; nearly always that is the text itself."""
         if not self._may_hold_one(text):
