@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.rows.data import build
 from eighty80_jupyter.rows.data.chunks import Rows
+from eighty80_jupyter.rows.data.plain import ArrayRows, ColumnRows, ListRows
+from eighty80_jupyter.rows.data.tables import ArrowRows, PandasRows, PolarsRows
 from eighty80_jupyter.rows.data.types import (
     ANY,
     TEXT,
@@ -22,7 +24,7 @@ from eighty80_jupyter.rows.data.types import (
 if TYPE_CHECKING:
     from eighty80_jupyter.structured.shape import Shape
 
-__all__ = ["attach", "attach_columns", "clashes", "column_types"]
+__all__ = ["attach", "attach_columns", "clashes", "column_types", "picked", "restored"]
 
 
 def clashes(rows: Rows, shape: Shape | None, column: str, *, errors: bool = False) -> list[str]:
@@ -87,6 +89,44 @@ def attach_columns(rows: Rows, columns: list[Column], column: str) -> Any:
     return _items(rows, columns, column)
 
 
+def restored(rows: Rows) -> Any:
+    """Return rows, such as some that were taken, as the kind of thing that they came from."""
+    source: Any = rows
+    match rows.kind:
+        case "modin":
+            return _of_modin(rows.data)
+        case "duckdb":
+            return _relation(source.origin, rows.data)
+        case "dict":
+            return dict(zip(source.keys, source.items, strict=True))
+        case "tuple":
+            return tuple(source.items)
+        case "list" | "iterator":
+            return list(source.items)
+    return rows.data
+
+
+def picked(rows: Rows, names: Sequence[Hashable]) -> Rows:
+    """Return the rows with these columns only, numbered anew where they have an index."""
+    source: Any = rows
+    data, wanted = rows.data, list(names)
+    match rows.kind:
+        case "pandas" | "modin":
+            frame = data[wanted].reset_index(drop=True)
+            return PandasRows(frame, kind=rows.kind, origin=source.origin)
+        case "polars":
+            return PolarsRows(data.select(wanted), single=False)
+        case "pyarrow" | "duckdb":
+            origin = source.origin if rows.kind == "duckdb" else None
+            return ArrowRows(data.select(wanted), single=False, origin=origin)
+        case "columns":
+            return ColumnRows({name: data[name] for name in wanted})
+        case "array":
+            return ArrayRows(data[wanted])
+    records = [{name: item.get(name) for name in wanted} for item in source.items]
+    return ListRows(records, data=records)
+
+
 def _pandas(rows: Any, columns: list[Column]) -> Any:
     pd, index = sys.modules["pandas"], rows.data.index
     made = []
@@ -102,10 +142,12 @@ def _pandas(rows: Any, columns: list[Column]) -> Any:
         deeper = ("",) * (frame.columns.nlevels - 1)
         for series in made:
             frame[(series.name, *deeper) if deeper else series.name] = series
-    if rows.kind == "modin":
-        modin = sys.modules["modin.pandas"]
-        return modin.Series(frame) if frame.ndim == 1 else modin.DataFrame(frame)
-    return frame
+    return _of_modin(frame) if rows.kind == "modin" else frame
+
+
+def _of_modin(frame: Any) -> Any:
+    modin = sys.modules["modin.pandas"]
+    return modin.Series(frame) if frame.ndim == 1 else modin.DataFrame(frame)
 
 
 def _polars(rows: Any, columns: list[Column]) -> Any:

@@ -23,6 +23,7 @@ from eighty80_jupyter.rows.work import Plan, RunWork
 
 if TYPE_CHECKING:
     from eighty80_jupyter.rows.asking import Client
+    from eighty80_jupyter.structured.shape import Shape
 
 _LOOK_SECONDS = 0.05
 _PATIENCE_SECONDS = 0.1  # in which somebody may begin to wait, before a thread is started
@@ -140,6 +141,11 @@ class Run:
     def column(self) -> str:
         """The name of the new column, or the beginning of the names of several."""
         return self.options.column
+
+    @property
+    def shape(self) -> Shape | None:
+        """The type of the answers as it is read; None: they are texts."""
+        return self._shape
 
     @property
     def returns(self) -> Any:

@@ -173,6 +173,11 @@ class RowRuns:
         template = RowTemplate(prompt, open_rows(dict.fromkeys(names, ())), context)
         return tuple(map(str, template.columns))
 
+    def limit(self, keywords: Mapping[str, Any]) -> int | None:
+        """Return how many tokens the model takes that these options name; None: nobody knows."""
+        values = self._requests.parameters(self._options(None, keywords).parameters)
+        return self._requests.limits(self._requests.address, values).limit
+
     def answers(self) -> Answers:
         """Return the kept answers of this user, whether or not they are used."""
         from eighty80_jupyter.storage.answers import Answers  # noqa: PLC0415  # a door: sqlite3

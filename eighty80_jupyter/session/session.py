@@ -28,6 +28,7 @@ from eighty80_jupyter.session.presets import Presets
 from eighty80_jupyter.session.records import Records
 from eighty80_jupyter.session.request_builder import RequestBuilder
 from eighty80_jupyter.session.row_functions import is_plan, row_function
+from eighty80_jupyter.session.row_operations import RowOperations
 from eighty80_jupyter.session.row_runs import RowRuns
 from eighty80_jupyter.session.running import Listener, Turns
 from eighty80_jupyter.storage.journal import Journal
@@ -106,6 +107,9 @@ class Session:
         )
         self.comparisons = RowComparisons(self.config, self.row_runs)
         self.compare = self.comparisons.compare
+        operations = RowOperations(self.config, self.row_runs)
+        self.filter, self.reduce = operations.filter, operations.reduce
+        self.match, self.dedupe = operations.match, operations.dedupe
         self.say: Callable[[str], object] = partial(print, file=sys.stderr)
         self.servers = MCPServers(
             self.tools,
