@@ -68,6 +68,7 @@ def session_of(shell: InteractiveShell) -> Session:
             # What a cell had shown goes away when it runs again.
             shell.events.register("pre_run_cell", lambda _info: _forget_cell(shell))
             session.answered = lambda turn: _python_turns(shell, session_of(shell)).add(turn)
+            session.begun = lambda turn: _python_turns(shell, session_of(shell)).add_late(turn)
         setattr(shell, _SESSION, session)
         try:
             session.presets.begin()

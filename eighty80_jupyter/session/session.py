@@ -102,6 +102,7 @@ class Session:
         self._asks = ("", 0)  # how many turns the cell that runs has added
         self.open_panel: Callable[[], Any] | None = None
         self.answered: Callable[[RunningTurn], None] = lambda _running: None
+        self.begun: Callable[[RunningTurn], None] = lambda _running: None
         self.row_runs = RowRuns(
             self.config, self.requests, self.records, self._turns, self._embedded
         )
@@ -241,6 +242,7 @@ class Session:
         chosen = TurnOptions.of(options, keywords)
         running, executor = self._turn(prompt, chosen, chosen.confirmer)
         self._turns.begin(running, executor)
+        self.begun(running)
         return running
 
     def rows(

@@ -118,7 +118,7 @@ def asked_html(number: int | None, prompt: str, which: str = "") -> str:
     """Return what stands above an answer: the prompt, and `which` answer to it this is."""
     place = "" if number is None else f"{number} · "
     return (
-        f'<div style="{QUIET}">{place}You</div>'
+        f'<div style="{QUIET}; margin-top: 1em">{place}You</div>'
         f'<div style="{QUOTED}">{prompt_html(prompt, _PROSE)}</div>'
         f'<div style="{QUIET}">Model{page_text(which)}</div>'
     )
@@ -137,7 +137,7 @@ def comparisons_html(conversation: Conversation, turn: Turn | None) -> list[str]
         if turn is None or one.prompt != turn.prompt:
             above = asked_html(None, one.prompt, f" · {SIDE_BY_SIDE}")
         else:
-            above = f'<div style="{QUIET}">Model · {SIDE_BY_SIDE}</div>'
+            above = f'<div style="{QUIET}; margin-top: 1em">Model · {SIDE_BY_SIDE}</div>'
         columns = [(each.heading, _compared_html(each)) for each in one.answers]
         made.append(above + columns_html(columns))
     return made

@@ -1,9 +1,10 @@
-"""What `chat.ask` leaves in the cell that calls it: one quiet folded output that grows."""
+"""What turns asked in Python leave in a cell: one quiet folded output that grows."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.notebook.cell.outputs import QUIET, Output, Page
@@ -24,28 +25,65 @@ MOST_CHARACTERS = 100_000  # of one output: it is sent again with every drawing
 
 
 class PythonTurns:
-    """Keeps the turns of `chat.ask` in the outputs of a shell's cells, for people and --restore.
+    """Keeps turns asked in Python in the outputs of a shell's cells, for people and --restore.
 
     The first turn of a cell is drawn at once, those that follow soon, and all of them when the cell
-    ends. What is asked in another thread has no cell, and is left out. Used in the main thread.
+    ends. What is asked in another thread, or begun and not waited for, has no cell: it is shown in
+    the first that ends after it has. All but `add_late` is used in the main thread; what waits is
+    a deque, which any thread may add to.
     """
 
     def __init__(self, shell: InteractiveShell, session: Session) -> None:
         self._shell = shell
         self._session = session
         self._run = ""
+        self._late: deque[RunningTurn] = deque()
         self._begin()
+
+    def add_late(self, running: RunningTurn) -> None:
+        """Take in a turn that may end at any time."""
+        if running.request.place.keep and self._session.config.show_asked:
+            self._late.append(running)
 
     def add(self, running: RunningTurn) -> None:
         """Take in a turn that has ended."""
-        turn_id = running.request.place.again or running.id
-        turn = running.conversation.turn(turn_id) if running.request.place.keep else None
+        if threading.current_thread() is not threading.main_thread():
+            self.add_late(running)
+            return
         run = self._cell()
-        if turn is None or turn.reply is not running.reply or not run:
+        if not run:
             return
         if run != self._run or self._size > MOST_CHARACTERS:
-            self.finish()
+            self._finish()
             self._run = run
+        if self._take(running) and time.monotonic() >= self._next:
+            self._draw()
+
+    def finish(self) -> None:
+        """Draw what is not drawn yet, and begin anew: the cell has ended."""
+        self._finish()
+        waiting = [self._late.popleft() for _ in range(len(self._late))]
+        self._late.extend(running for running in waiting if not running.done)
+        ended = [running for running in waiting if running.done]
+        self._title = "asked in Python"
+        for running in ended:
+            if running.id not in self._session.on_page:
+                self._take(running)
+        if self._stale:
+            self._draw()
+        self._begin()
+
+    def _finish(self) -> None:
+        if self._stale:
+            self._draw()
+        self._begin()
+
+    def _take(self, running: RunningTurn) -> bool:
+        """Take in a turn that stands in its conversation; return whether it does."""
+        turn_id = running.request.place.again or running.id
+        turn = running.conversation.turn(turn_id) if running.request.place.keep else None
+        if turn is None or turn.reply is not running.reply:
+            return False
         number = (running.conversation.find(turn_id) or 0) + 1
         entry = page_of(running.conversation, turn)
         html = turn_html(number, turn)
@@ -57,18 +95,12 @@ class PythonTurns:
         if cell := running_cell(self._shell).place:
             self._session.in_cells.setdefault(cell, {})[turn_id] = turn.reply
         self._stale = True
-        if time.monotonic() >= self._next:
-            self._draw()
-
-    def finish(self) -> None:
-        """Draw what is not drawn yet, and begin anew: the cell has ended."""
-        if self._stale:
-            self._draw()
-        self._begin()
+        return True
 
     def _begin(self) -> None:
         self._page = Page(self._shell.display_pub.publish, {}, markdown=False, images=False)
         self._output = Output(self._page)
+        self._title = "chat.ask"
         self._entries: list[dict[str, Any]] = []
         self._parts: list[str] = []
         self._names: dict[str, int] = {}
@@ -77,10 +109,8 @@ class PythonTurns:
         self._next = 0.0
 
     def _cell(self) -> str:
-        """Return this run of the cell that runs, where this is its thread; else nothing."""
-        if not self._session.config.show_asked or (
-            threading.current_thread() is not threading.main_thread()
-        ):
+        """Return this run of the cell that runs, where one does and it shall show something."""
+        if not self._session.config.show_asked:
             return ""
         asked: Any = getattr(self._shell, "get_parent", dict)() or {}
         if asked.get("header", {}).get("msg_type") != "execute_request":
@@ -92,7 +122,7 @@ class PythonTurns:
             f"{number:,} turn{'s' * (number != 1)} of {name}"
             for name, number in self._names.items()
         )
-        title = f"chat.ask: {count}"
+        title = f"{self._title}: {count}"
         self._page.metadata = {"schema": SCHEMA, "role": "cell", "entries": list(self._entries)}
         self._output.html(
             f'<details><summary style="{QUIET}">{page_text(title)}</summary>'

@@ -139,6 +139,7 @@ def test_a_turn_that_was_asked_in_python_is_missed(server: ScriptedServer, tmp_p
     """What stands on no page is counted, and named by its number."""
     server.queue(*[stream_reply(text) for text in ("ONE", "TWO", "THREE")])
     with kernel_for(server, tmp_path) as kernel:
+        assert kernel.run("chat.config.show_asked = False").ok
         in_thread = "import threading\nt = threading.Thread(target=chat.ask, args=('a',))"
         assert kernel.run(f"{in_thread}\nt.start()\nt.join()").ok
         results = [kernel.run("%chat b"), kernel.run("%chat c")]

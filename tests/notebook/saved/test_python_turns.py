@@ -80,3 +80,31 @@ def test_several_answers_stand_in_columns(kernel: KernelSession, server: Scripte
     assert "1 field" in answers
     assert "n 2" in line
     assert "Answer 1: **one**" in result.data()[0]
+
+
+def test_what_was_asked_beside_the_cells_is_kept_too(
+    kernel: KernelSession, server: ScriptedServer, tmp_path: Path
+) -> None:
+    """In a thread, or begun and not waited for: it stands in the first cell that ends after it."""
+    server.queue(*[stream_reply(f"ANSWER {number}") for number in range(2)])
+    first = kernel.run(
+        "import threading\n"
+        "thread = threading.Thread(target=chat.ask, args=('in a thread',))\n"
+        "thread.start()\nthread.join()"
+    )
+    second = kernel.run(
+        "ended = threading.Event()\n"
+        "end = chat.conversation.watch(lambda _: ended.set())\n"
+        "running = chat.start('begun')\n"
+        "ended.wait(60)"
+    )
+    third = kernel.run("while not running.done: ended.wait(0.01)")
+    assert [out["data"]["text/plain"] for out in first.outputs] == [
+        "asked in Python: 1 turn of main"
+    ]
+    page(tmp_path / "page.ipynb", first, second, third)
+    talks = Conversations()
+    assert restore(talks, tmp_path / "page.ipynb") == ["main: 2 turns"]
+    assert [turn.prompt for turn in talks.current] == ["in a thread", "begun"]
+    html = "".join(str(result.data("text/html")) for result in (first, second, third))
+    assert (html.count("ANSWER 0"), html.count("ANSWER 1")) == (1, 1)
