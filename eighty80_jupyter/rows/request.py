@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -135,8 +136,8 @@ class RowRequest:
             head, fields = self._head(mode, has_data=has_data)
             shape = None if typed is None else [mode, typed.shape.schema]
             known = [self.endpoint.url, head, fields, shape]
-            option = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
-            data = orjson.dumps(known, option=option)
+            # The standard library's, because integers may have more than 64 bits.
+            data = json.dumps(known, sort_keys=True, ensure_ascii=True).encode("ascii")
             mark = hashlib.blake2b(digest_size=KEY_BYTES)
             mark.update(len(data).to_bytes(8, "big") + data)
             marks.append(mark)

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api.reply import Usage
-from eighty80_jupyter.errors import RowsError, UsageError
+from eighty80_jupyter.errors import RowsError, UsageError, one_line
 from eighty80_jupyter.rows.columns import attach, column_types
 from eighty80_jupyter.rows.progress import Progress, RowError
 from eighty80_jupyter.rows.share_table import share_table
@@ -86,19 +86,21 @@ class _Job:
         self.done: asyncio.Future[Any] = loop.create_future()
 
     def run(self) -> None:
+        """Call it. An interrupt is raised here; all else that it raises goes to the loop."""
         try:
             result = self._job()
-        except BaseException as error:
-            failure = error if isinstance(error, Exception) else asyncio.CancelledError()
-            self._settle(lambda: self.done.set_exception(failure))
-            if isinstance(error, Exception):
-                return
+        except KeyboardInterrupt:
+            self._settle(self.done.cancel)
             raise
-        self._settle(lambda: self.done.set_result(result))
+        except BaseException as error:  # noqa: BLE001  # SystemExit, and polars' panics too
+            failure = error if isinstance(error, Exception) else RuntimeError(one_line(error))
+            self._settle(lambda: self.done.set_exception(failure))
+        else:
+            self._settle(lambda: self.done.set_result(result))
 
-    def _settle(self, settle: Callable[[], None]) -> None:
+    def _settle(self, settle: Callable[[], object]) -> None:
         with suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(lambda: None if self.done.done() else settle())
+            self._loop.call_soon_threadsafe(lambda: self.done.done() or settle())
 
 
 class Run:

@@ -84,6 +84,17 @@ class RunState:
             self._count(value)
         self._look()
 
+    def answered_many(self, answers: Sequence[tuple[int, Any, Sequence[Any]]], how: How) -> None:
+        """Take in the answers of many places, each with what the place is about."""
+        for place, value, _ in answers:
+            self.values[place] = value
+            self.done[place] = 1
+            if self._label is not None:
+                self._count(value)
+        self.counts[how] += len(answers)
+        self._newest.extendleft((place, row, value) for place, value, row in answers[-_NEWEST:])
+        self._look()
+
     def missed(self, place: int, error: RowError) -> None:
         """Take in that a place gets no answer."""
         self.errors[place] = error

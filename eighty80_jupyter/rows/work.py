@@ -12,9 +12,9 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
-from eighty80_jupyter.errors import ChatError
+from eighty80_jupyter.errors import ChatError, one_line
 from eighty80_jupyter.rows.answer import Answer
 from eighty80_jupyter.rows.asking import Asker, Client, Outcome
 from eighty80_jupyter.rows.frames import Chunk, Rows
@@ -62,15 +62,9 @@ class Elsewhere(Protocol):
         """Return what `job` returns, or raise what it raises."""
 
 
-@dataclass(slots=True, eq=False)
-class _Item:
-    """A place that is asked. `chunk` and `number` tell the row's label."""
-
-    place: int
-    key: bytes
-    filled: Filled
-    chunk: Chunk
-    number: int
+# A place that is asked, its key and prompt, and the row's number in a chunk, which tells its label.
+# A tuple: most may be answered already, and an object costs as much as looking them up.
+_Item: TypeAlias = tuple[int, bytes, Filled, Chunk, int]
 
 
 class _StopError(Exception):
@@ -131,7 +125,10 @@ class RunWork:
         self._latest: deque[object] = deque(maxlen=_LOOKED_AT)
 
     async def run(self) -> None:
-        """Do all of it; how it ended stands in the state. Raises CancelledError."""
+        """Do all of it; how it ended stands in the state.
+
+        Raises CancelledError, and what the user's iterator raises.
+        """
         state = self._state
         try:
             async with asyncio.TaskGroup() as group:
@@ -143,9 +140,10 @@ class RunWork:
             raise
         except BaseExceptionGroup as errors:
             stop = errors.exceptions[0]
-            if not isinstance(stop, (_StopError, ChatError)):
-                raise
-            state.end("stopped", str(stop))
+            expected = isinstance(stop, (_StopError, ChatError))
+            state.end("stopped", str(stop) if expected else one_line(stop))
+            if not expected:
+                raise stop from None  # of the user's iterator, or of a value
         finally:
             self._write()
             for note in self._asker.notes:
@@ -169,7 +167,7 @@ class RunWork:
                 if item is None:
                     return
                 self._spawn()
-                self._settle(item, await self._asker.ask(item.filled))
+                self._settle(item, await self._asker.ask(item[2]))
         finally:
             self._active -= 1
 
@@ -224,8 +222,9 @@ class RunWork:
         return chunk, template.fill_short(chunk) or template.fill(chunk)
 
     def _take(self, chunk: Chunk, filled: Sequence[Filled | NotFilled]) -> None:
+        """Settle what has no prompt, and find a place and a key for all else."""
         items: list[_Item] = []
-        request, samples = self._plan.request, self._samples
+        key_of, samples = self._plan.request.key, self._samples
         for number, one in enumerate(filled):
             place = (chunk.start + number) * samples
             if isinstance(one, NotFilled):
@@ -238,16 +237,15 @@ class RunWork:
             if chunk.start == 0:
                 self._state.begun(place, one.values)
             content, has_data = one.content, one.has_data
-            first = request.key(content, has_data=has_data)
+            first = key_of(content, has_data=has_data)
             if samples == 1:
-                items.append(_Item(place, first, one, chunk, number))
+                items.append((place, first, one, chunk, number))
                 continue
             # Equal rows are asked each by itself, and find their own answers again.
             times, self._times[first] = self._times[first], self._times[first] + 1
             for sample in range(samples):
-                which = times * samples + sample
-                key = request.key(content, has_data=has_data, sample=which)
-                items.append(_Item(place + sample, key, one, chunk, number))
+                key = key_of(content, has_data=has_data, sample=times * samples + sample)
+                items.append((place + sample, key, one, chunk, number))
         self._find(items)
 
     def _find(self, items: Sequence[_Item]) -> None:
@@ -255,61 +253,70 @@ class RunWork:
         new: list[_Item] = []
         known, older = self._first, self._older
         for item in items:
-            first = known.setdefault(item.key, older.get(item.key, item.place))
-            if first == item.place:
+            place, key = item[:2]
+            first = known.setdefault(key, older.get(key, place) if older else place)
+            if first == place:
                 new.append(item)
             else:
                 self._follow(item, first)
         if self._plan.rows.length is None and len(known) >= _REMEMBERED:
             self._first, self._older = {}, known
-        kept: dict[bytes, Kept] = {}
-        if self._plan.answers is not None and not self._plan.options.fresh and new:
-            kept = self._plan.answers.get_many([item.key for item in new])
+        if self._plan.answers is None or self._plan.options.fresh or not new:
+            self._ready += new
+            return
+        kept = self._plan.answers.get_many([item[1] for item in new])
+        if not kept:
+            self._ready += new
+            return
+        answered: list[tuple[int, Any, Sequence[Any]]] = []
         for item in new:
-            found = kept.get(item.key)
+            found = kept.get(item[1])
             if found is not None:
                 value, failed = self._asker.reader.read(found.text, found.finish_reason)
                 if failed is None:
-                    self._state.answered(item.place, value, "kept", item.filled.values)
-                    if item.place in self._waiting:
-                        self._settle_followers(item.place, None)
+                    answered.append((item[0], value, item[2].values))
                     continue
             self._ready.append(item)
+        self._state.answered_many(answered, "kept")
+        for place in self._waiting.keys() & {one[0] for one in answered}:
+            self._settle_followers(place, None)
 
     def _follow(self, item: _Item, first: int) -> None:
         """Give a row the outcome of the one that was asked the same, now or once it is there."""
+        place, _, _, chunk, number = item
         if not self._state.done[first]:
-            self._waiting.setdefault(first, []).append((item.place, item.chunk, item.number))
+            self._waiting.setdefault(first, []).append((place, chunk, number))
             return
         error = self._state.errors.get(first)
         if error is None:
-            self._state.copied(item.place, first)
+            self._state.copied(place, first)
         else:
-            self._missed(item.place, item.chunk, item.number, error)
+            self._missed(place, chunk, number, error)
 
     # What has become of a row.
 
     def _settle(self, item: _Item, outcome: Outcome) -> None:
+        place, key, filled, chunk, number = item
         state = self._state
         state.used(outcome.usages)
         state.cut += outcome.cut
         failed = outcome.failed
         if failed is None:
             state.mended += outcome.mended
-            state.answered(item.place, outcome.value, "asked", item.filled.values)
-            self._keep(item.key, outcome.answer)
-            self._settle_followers(item.place, None)
+            state.answered(place, outcome.value, "asked", filled.values)
+            self._keep(key, outcome.answer)
+            self._settle_followers(place, None)
         else:
             error = self._miss(
-                item.place,
-                item.chunk,
-                item.number,
+                place,
+                chunk,
+                number,
                 failed.kind,
                 failed.message,
                 text=outcome.answer.text,
                 attempts=outcome.attempts,
             )
-            self._settle_followers(item.place, error)
+            self._settle_followers(place, error)
         if outcome.attempts:
             self._latest.append(outcome.alike if failed is not None else None)
         if failed is not None:

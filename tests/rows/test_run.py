@@ -71,6 +71,7 @@ def test_second_run_sends_nothing(
         {"system": "Be brief."},
         {"returns": ["bug", "feature", "other"]},
         {"seed": 3},
+        {"seed": 2**70},
         {"fresh": True},
         {"keep": False},
     ],
@@ -429,6 +430,21 @@ def test_expressions_and_iterators_in_the_calling_thread(
     wait_until(lambda: run.done)
     assert run.values == [str(n) for n in range(30)]
     assert len(threads) == 2
+
+
+def test_an_iterator_that_fails(server: ScriptedServer, session: Session) -> None:
+    """What an iterator raises stops the run with its words; what was answered is there."""
+    server.handler = answering(echo)
+
+    def source() -> Iterator[str]:
+        yield from (f"row {number}" for number in range(40))
+        raise OSError("the file is gone")
+
+    with pytest.raises(RowsError, match="OSError: the file is gone"):
+        session.rows(source(), "Say {{row}}")
+    assert session.last_run is not None
+    assert session.last_run.progress().state == "stopped"
+    assert session.rows(texts(3), PROMPT).values == ["0", "1", "2"]
 
 
 def test_a_preview_sends_nothing(
