@@ -144,12 +144,10 @@ class Servers(Mapping[str, Server]):
         self._approvals.add(spec)
 
     def _with_free_name(self, spec: ServerSpec) -> ServerSpec:
-        """Give a server whose name nobody chose one that no other server has."""
+        """Give a server whose name nobody chose one that no other command or address has."""
         name, number = spec.name, 1
         while (
-            not spec.named
-            and name in self._servers
-            and self._servers[name].spec != replace(spec, name=name)
+            not spec.named and name in self._servers and not self._servers[name].spec.is_like(spec)
         ):
             number += 1
             name = f"{spec.name[: MOST_NAME - 3]}{number}"

@@ -66,6 +66,11 @@ class ServerSpec:
         """The command, or the address without its query, as a person reads it."""
         return visible(shlex.join(self.command) if self.command else self.url.partition("?")[0])
 
+    def is_like(self, other: ServerSpec) -> bool:
+        """Tell whether it is the same command in the same folder, or the same address."""
+        mine = (self.command, self.folder, self.url)
+        return mine == (other.command, other.folder, other.url)
+
     @property
     def program(self) -> str:
         """Where the command's program lies. Raises UsageError where there is none."""

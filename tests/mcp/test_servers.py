@@ -174,11 +174,14 @@ def test_names_by_themselves(session: Session) -> None:
     first = session.mcp(odd())
     assert first.name == "odd"
     assert session.mcp(odd()) is first
+    again = session.mcp(odd(), tools=["pid"])
+    assert (again.name, again.tools) == ("odd", ("odd__pid",))
+    assert first.state == "stopped"
     second = session.mcp(odd("many"))
     assert second.name == "odd2"
     assert set(session.servers.known) == {"odd", "odd2"}
     session.mcp(odd("many"), name="odd")
-    assert first.state == "stopped"
+    assert again.state == "stopped"
 
 
 @pytest.mark.parametrize(
