@@ -91,7 +91,7 @@ class Odd:
             tool("error", "Fails."),
             tool("change", "Changes the tools."),
             tool("secret", "Returns a variable.", CITY),
-            tool("pid", "Returns the number of its process."),
+            tool("pid", "Returns its process.", annotations={"readOnlyHint": True}),
         ]
 
     def call(self, name: str, arguments: dict[str, Any]) -> Any:

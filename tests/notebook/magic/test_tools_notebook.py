@@ -32,6 +32,8 @@ def test_the_notebook_with_a_capable_model(
         stream_reply("Paris."),
         sse_reply(tool_chunks(tool_call("delete_city", {"city": "Oslo"}, id="4"))),
         stream_reply("The two sales of Oslo are deleted."),
+        sse_reply(tool_chunks(tool_call("shop__total", {"city": "Paris"}, id="5"))),
+        stream_reply("Paris has sold 1725.5."),
     )
     session = kernel(env={"_8080_API_URL": server.url, "_8080_API_KEY": "k"})
     results = run(session)
@@ -49,6 +51,7 @@ def test_the_notebook_with_a_capable_model(
     assert results[
         'chat.config.response_format = None\nlen(query("SELECT * FROM sales"))'
     ].data() == ["4"]
+    assert server.requests[-1].json["messages"][-1]["content"] == "1725.5"
     assert server.queued == 0
 
 
