@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.notebook.rows.display import RunDisplay
     from eighty80_jupyter.notebook.saved.python_turns import PythonTurns
     from eighty80_jupyter.rows.comparison import RowComparison
+    from eighty80_jupyter.rows.review import Review
     from eighty80_jupyter.rows.run import Run
     from eighty80_jupyter.session.session import Session
 
@@ -62,6 +63,7 @@ def session_of(shell: InteractiveShell) -> Session:
         session.running_cell = lambda: _run_of_cell(shell)
         session.say = lambda text: _say(shell, session_of(shell), text)
         session.row_runs.follow = lambda run: _run_display(shell).follow(run)
+        session.row_runs.show_review = lambda review: _show_review(shell, review)
         session.comparisons.follow = lambda trial: _follow_comparison(shell, trial)
         register_displays(shell)
         if in_kernel:
@@ -150,6 +152,13 @@ def _follow_comparison(shell: InteractiveShell, comparison: RowComparison) -> No
     from eighty80_jupyter.notebook.rows.comparing import follow_comparison  # noqa: PLC0415  # a door
 
     follow_comparison(shell, config_of(shell), comparison)
+
+
+def _show_review(shell: InteractiveShell, review: Review) -> None:
+    """Have a person label rows."""
+    from eighty80_jupyter.notebook.rows.review import show_review  # noqa: PLC0415  # a door: widgets
+
+    show_review(shell, config_of(shell), review)
 
 
 def _comparison_html(comparison: RowComparison) -> str:

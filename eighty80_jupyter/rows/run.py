@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Hashable
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from enum import Enum
@@ -17,7 +17,8 @@ from eighty80_jupyter.api.reply import Usage
 from eighty80_jupyter.errors import RowsError, UsageError, one_line
 from eighty80_jupyter.rows.columns import attach, column_types
 from eighty80_jupyter.rows.progress import Progress, RowError
-from eighty80_jupyter.rows.share_table import share_table
+from eighty80_jupyter.rows.review import Review
+from eighty80_jupyter.rows.share_table import label_of, share_table
 from eighty80_jupyter.rows.state import RunState, of_row
 from eighty80_jupyter.rows.work import Plan, RunWork
 
@@ -125,6 +126,7 @@ class Run:
         self._jobs = _Jobs()
         self._ended = threading.Event()
         self._cancel: Callable[[], object] = lambda: None
+        self.show_review: Callable[[Review], object] = lambda _review: None
         self.source = source
         self.prompt = plan.template.text
         self.options = plan.options
@@ -251,6 +253,48 @@ class Run:
             by=by,
             confidence=confidence,
         )
+
+    def review(
+        self, field: str | None = None, *, n: int = 50, column: str = "y", seed: int = 0
+    ) -> Review:
+        """Show `n` rows one at a time, to be labelled with the keys 1 to 9; return the review.
+
+        Half of them are drawn at random, with `seed`, the others are doubtful, where there are
+        such: their samples differ, they failed, or came at a second attempt. `field` names a field
+        of records. The labels are `review.labels`, as a `column` of a frame `review.frame`, and
+        those of random rows `review.random`, for `share(truth=review.random)`. What the model has
+        said is not shown: it would sway. Raises UsageError for answers that are no labels, and
+        where there is no page or terminal.
+        """
+        if self._plan.positions is not None:
+            raise UsageError("run.review needs all rows; this run has asked some of them")
+        review = Review(
+            self._plan.rows,
+            choices=self._choices(field or ""),
+            column=column,
+            doubtful=self._doubtful(field or ""),
+            count=n,
+            seed=seed,
+            frame=lambda: self.frame,
+        )
+        self.show_review(review)
+        return review
+
+    def _choices(self, field: str) -> list[Hashable]:
+        """Return the labels that an answer may be, or those that came."""
+        if not field and self._shape is not None and self._shape.choices:
+            return list(self._shape.choices)
+        came = (label_of(value, field) for value in self._state.values)
+        return sorted({label for label in came if label is not None}, key=str)
+
+    def _doubtful(self, field: str) -> set[int]:
+        """Return the rows whose answer nobody should rely on."""
+        samples, state = self.options.samples, self._state
+        found = {place // samples for place in (*state.errors, *state.unsure)}
+        if samples > 1:
+            split = (len({label_of(one, field) for one in value}) > 1 for value in self.values)
+            found |= {position for position, differs in enumerate(split) if differs}
+        return found
 
     def first(self, count: int) -> list[tuple[int, str, Any]]:
         """Return the first rows that have a prompt, at most 20.

@@ -26,7 +26,7 @@ def share_table(
         raise UsageError("run.share makes a DataFrame and needs pandas") from None
     if not 0 < confidence < 1:
         raise UsageError(f"confidence is a share between 0 and 1, got {shown(confidence)}")
-    answers = [_label(value, field) for value in values]
+    answers = [label_of(value, field) for value in values]
     known = [None] * len(answers) if truth is None else _truth(rows, truth)
     groups = [None] * len(answers) if by is None else _column(rows, by)
     # What has no answer tells nothing of its label: neither of the model nor of its errors.
@@ -75,7 +75,8 @@ def _column(rows: Rows, name: Hashable) -> list[Any]:
     return [cell for chunk in rows.chunks(_CHUNK) for cell in chunk.column(name)]
 
 
-def _label(value: Any, field: str) -> Any:
+def label_of(value: Any, field: str) -> Hashable | None:
+    """Return an answer, or a field of one, as a label."""
     if field and value is not None:
         value = value.get(field) if isinstance(value, Mapping) else getattr(value, field, None)
     value = value.value if isinstance(value, Enum) else value

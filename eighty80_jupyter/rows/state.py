@@ -48,6 +48,7 @@ class RunState:
         self.counts: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
         self.mended = self.cut = 0
+        self.unsure: set[int] = set()  # places whose answer could be read at a second attempt only
         self.prompt_tokens = self.completion_tokens = self.tokens = 0
         self.state: State = "running"
         self.note = ""

@@ -303,6 +303,8 @@ class RunWork:
         failed = outcome.failed
         if failed is None:
             state.mended += outcome.mended
+            if outcome.mended:
+                state.unsure.add(place)
             state.answered(place, outcome.value, "asked", filled.values)
             self._keep(key, outcome.answer)
             self._settle_followers(place, None)

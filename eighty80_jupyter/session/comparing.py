@@ -12,7 +12,7 @@ from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.evaluation.scorers import Scorer, scorer
-from eighty80_jupyter.session.row_runs import IN_PYTHON, PromptOrigin, RowRuns
+from eighty80_jupyter.session.row_runs import IN_PYTHON, PromptOrigin, RowRuns, Shared
 
 if TYPE_CHECKING:
     from eighty80_jupyter.rows.comparison import RowComparison
@@ -64,13 +64,24 @@ class RowComparisons:
         # A door: rows.
         from eighty80_jupyter.rows.comparison import RowComparison, read_truth  # noqa: PLC0415
         from eighty80_jupyter.rows.frames import open_rows  # noqa: PLC0415
+        from eighty80_jupyter.rows.limits import Limits  # noqa: PLC0415
+        from eighty80_jupyter.rows.options import RowOptions  # noqa: PLC0415
 
         variants = _variants(prompts, vary)
         # Every variant goes over all of them.
         rows = open_rows(list(data) if isinstance(data, Iterator) else data)
         known, score = read_truth(truth, rows), scorer(score)
-        most = keywords.get("concurrency") or self._config.rows_concurrency
-        options = {**keywords, "concurrency": max(1, most // len(variants))}
+        checked = RowOptions.of(None, keywords)
+        # They run at the same time: all together keep to what holds for one.
+        most = checked.concurrency or self._config.rows_concurrency
+        each = max(1, most // len(variants))
+        limits = Limits(
+            each,
+            start=checked.concurrency and each,
+            per_minute=checked.per_minute,
+            tokens_per_minute=checked.tokens_per_minute,
+        )
+        options = {**keywords, "concurrency": each}
         given = dict(options.pop("parameters", None) or {})
         for _, prompt, setting in variants:
             # Refused here, before anything is sent.
@@ -82,7 +93,12 @@ class RowComparisons:
             for name, prompt, setting in variants:
                 parameters = given | setting
                 runs[name] = self._runs.start(
-                    rows, prompt, None, options | {"parameters": parameters}, origin
+                    rows,
+                    prompt,
+                    None,
+                    options | {"parameters": parameters},
+                    origin,
+                    shared=Shared(limits=limits),
                 )
             comparison = self.last = RowComparison(
                 runs, rows, truth=known, score=score, holdout=holdout

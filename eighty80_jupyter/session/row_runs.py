@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.rows.limits import Limits
     from eighty80_jupyter.rows.options import RowOptions
     from eighty80_jupyter.rows.prepare import RowSettings, RowsPreview
+    from eighty80_jupyter.rows.review import Review
     from eighty80_jupyter.rows.run import Run
     from eighty80_jupyter.storage.answers import Answers
 
@@ -47,20 +48,22 @@ IN_PYTHON = PromptOrigin()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """What several runs have in common: variables as they were, limits, and answers in memory.
+    """What several runs have in common: limits, variables as they were, and answers in memory.
 
-    The answers are used where none are kept on disk.
+    Without a `namespace` it is that of the session. The answers are used where none are kept on
+    disk.
     """
 
-    namespace: Mapping[str, Any]
     limits: Limits
-    answers: Answers
+    namespace: Mapping[str, Any] | None = None
+    answers: Answers | None = None
 
 
 class RowRuns:
     """The runs over rows of a session. `last` is the latest.
 
-    `follow` waits for a run, and shows how it stands; the notebook room sets it.
+    `follow` waits for a run, and shows how it stands, `show_review` has a person label rows; the
+    notebook room sets them.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class RowRuns:
     ) -> None:
         self.last: Run | None = None
         self.follow: Callable[[Run], object] = lambda run: run.wait()
+        self.show_review: Callable[[Review], object] = _nowhere
         self._config = config
         self._requests = requests
         self._records = records
@@ -129,16 +133,16 @@ class RowRuns:
         chosen = self._options(options, keywords)
         settings = self._settings(chosen, origin)
         if shared is not None:
-            settings = replace(
-                settings,
-                context=replace(settings.context, namespace=shared.namespace),
-                answers=settings.answers or shared.answers,
-                limits=shared.limits,
-            )
+            context = settings.context
+            if shared.namespace is not None:
+                context = replace(context, namespace=shared.namespace)
+            answers = settings.answers or shared.answers
+            settings = replace(settings, context=context, answers=answers, limits=shared.limits)
         run = prepare(data, prompt, chosen, settings)
         make, at_end = run.work(self._turns.client())
         work: Work[Any, None] = Work(self._turns.background, make, at_end=at_end)
         run.begun(work.cancel)
+        run.show_review = self.show_review
         if shared is None:
             self.last = run
             self._made.update((name, run.prompt) for name in run.columns)
@@ -245,6 +249,10 @@ class RowRuns:
 
     def _was_made(self, names: Sequence[str], prompt: str) -> bool:
         return all((name, prompt) in self._made for name in names)
+
+
+def _nowhere(_review: Review) -> None:
+    raise UsageError("a review needs a notebook, or IPython in a terminal")
 
 
 def _interrupted(run: Run) -> str:
