@@ -44,7 +44,7 @@ def _magic(shell: InteractiveShell) -> ChatMagic:
 
 def load(shell: InteractiveShell) -> None:
     """Register the magics."""
-    config_of(shell)
+    config = config_of(shell)
     register_displays(shell)
     magic = cache(lambda: _magic(shell))
 
@@ -69,7 +69,7 @@ def load(shell: InteractiveShell) -> None:
     plain_prompts(shell)
     in_kernel = getattr(shell, "kernel", None) is not None
     if in_kernel:
-        open_comm(shell, lambda: existing_session(shell))
+        open_comm(shell, lambda: existing_session(shell), config)
     if in_kernel and sys.platform != "emscripten" and not hasattr(shell, _WARM_UP):
         warm_up = loading.WarmUp(*loading.FIRST_PROMPT)
         shell.events.register("pre_run_cell", warm_up.busy)

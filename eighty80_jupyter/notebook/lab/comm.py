@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from comm.base_comm import BaseComm
     from IPython.core.interactiveshell import InteractiveShell
 
+    from eighty80_jupyter.config import ChatConfig
     from eighty80_jupyter.session.session import Session
 
 TARGET = "eighty80_jupyter.prompts"
@@ -25,8 +26,15 @@ _LONGEST = 100_000  # characters of a prompt that is looked at
 _COMM = "_eighty80_comm"  # on the shell
 
 
-def open_comm(shell: InteractiveShell, session: Callable[[], Session | None]) -> None:
-    """Listen for a page's questions. Nothing is sent: the page looks for the comm itself."""
+def open_comm(
+    shell: InteractiveShell,
+    session: Callable[[], Session | None],
+    config: ChatConfig | None = None,
+) -> None:
+    """Listen for a page's questions. Nothing is sent: the page looks for the comm itself.
+
+    `config` are the settings that a session will have.
+    """
     from comm import create_comm, get_comm_manager  # noqa: PLC0415  # a kernel has it loaded
 
     close_comm(shell)
@@ -37,7 +45,8 @@ def open_comm(shell: InteractiveShell, session: Callable[[], Session | None]) ->
     def handle(message: Mapping[str, Any]) -> None:
         with suppress(Exception):  # whatever a page sends, it is no concern of the kernel's
             run_cells_of(shell).page_is_there = True
-            _handle(comm, message["content"]["data"], shell, session())
+            always = bool(config is not None and config.cells)
+            _handle(comm, message["content"]["data"], shell, session(), always=always)
 
     setattr(comm, "handle_msg", handle)  # noqa: B010  # mypy knows it as a method
     get_comm_manager().register_comm(comm)
@@ -52,14 +61,16 @@ def close_comm(shell: InteractiveShell) -> None:
         comm.close()
 
 
-def _handle(comm: BaseComm, data: Any, shell: InteractiveShell, session: Session | None) -> None:
+def _handle(
+    comm: BaseComm, data: Any, shell: InteractiveShell, session: Session | None, *, always: bool
+) -> None:
     question = data.get("ask")
     answer: dict[str, Any]
     if question == "page":
         run_cells_of(shell).page_came(data)
         return
     if question == "table":
-        answer = {"names": sorted(names()), "options": option_table()}
+        answer = {"names": sorted(names()), "options": option_table(), "cells": always}
     elif question in ("check", "describe"):
         loading.require("eighty80_jupyter.notebook.lab.answers")
         from eighty80_jupyter.notebook.lab.answers import check, describe_field  # noqa: PLC0415  # a door

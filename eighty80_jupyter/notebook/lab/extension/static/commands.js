@@ -1,43 +1,33 @@
 // A command, and a shortcut where it is free: the current cell becomes a prompt, and code again.
 
-import { head, patterns } from "./line.js";
+import { head, table } from "./line.js";
 
-const COMMAND = "eighty80-jupyter:toggle-prompt";
-const KEYS = ["Accel Shift Y"];
+const command = "eighty80-jupyter:toggle-prompt";
+const keys = ["Accel Shift Y"];
 
 export default async function make(use) {
-  const { INotebookTracker } = await use("@jupyterlab/notebook");
-  const { ICommandPalette } = await use("@jupyterlab/apputils");
-  const { cell: pattern } = patterns(["chat"]);
-  return {
-    id: "eighty80-jupyter:commands",
-    description: "Turns cells into prompts and back.",
-    autoStart: true,
-    requires: [INotebookTracker],
-    optional: [ICommandPalette],
-    activate: (app, tracker, palette) => {
-      const cell = () => tracker.activeCell?.model.type === "code" ? tracker.activeCell : null;
-      app.commands.addCommand(COMMAND, {
-        label: "Turn Cell Into a Chat Prompt or Back",
-        isEnabled: () => cell() !== null,
-        execute: () => {
-          const shared = cell()?.model.sharedModel;
-          if (!shared) return;
-          const lines = shared.getSource().split("\n");
-          const doc = { lines: lines.length, line: number => ({ text: lines[number - 1] }) };
-          const number = head(doc, pattern);
-          const start = lines.slice(0, number - 1).join("\n").length + (number > 1);
-          if (number) shared.updateSource(start, start + lines[number - 1].length + (number < lines.length), "");
-          else shared.updateSource(0, 0, "%%chat\n");
-        },
-      });
-      palette?.addItem({ command: COMMAND, category: "Notebook Cell Operations" });
-      app.restored.then(() => {
-        const taken = app.commands.keyBindings.some(({ keys }) => keys.length === 1 && same(keys[0]));
-        if (!taken) app.commands.addKeyBinding({ command: COMMAND, keys: KEYS, selector: ".jp-Notebook" });
-      });
-    },
-  };
+	const { INotebookTracker } = await use("@jupyterlab/notebook");
+	const { ICommandPalette } = await use("@jupyterlab/apputils");
+	return {
+		requires: [INotebookTracker],
+		optional: [ICommandPalette],
+		activate: ({ commands, restored }, tracker, palette) => {
+			const model = () => tracker.activeCell?.model;
+			commands.addCommand(command, {
+				label: "Turn Cell Into a Chat Prompt or Back",
+				isEnabled: () => model()?.type === "code",
+				execute: () => {
+					const { sharedModel } = model(), lines = sharedModel.getSource().split(/^/m);
+					const number = head(lines, table().cell);
+					const start = lines.slice(0, Math.max(number - 1, 0)).join("").length;
+					sharedModel.updateSource(start, start + (lines[number - 1]?.length ?? 0), number ? "" : "%%chat\n");
+				},
+			});
+			palette?.addItem({ command, category: "Notebook Cell Operations" });
+			restored.then(() => {
+				const same = ({ keys: [key, more] }) => !more && key.replace(/Ctrl|Cmd/, "Accel") === keys[0];
+				if (!commands.keyBindings.some(same)) commands.addKeyBinding({ command, keys, selector: ".jp-Notebook" });
+			});
+		},
+	};
 }
-
-const same = keys => keys.replace(/Accel|Ctrl|Cmd/, "Accel") === KEYS[0];

@@ -1,83 +1,98 @@
-// What a kernel says, over the comm that %load_ext opened there. No other kernel is sent anything
-// but the question which comms it has: once, and again after a cell that loads an extension.
+// What a kernel says over the comm that %load_ext opened there, and what the page tells it. Others
+// are only asked which comms they have: once, and again after a cell that loads an extension.
+
+import { table } from "./line.js";
 
 const TARGET = "eighty80_jupyter.prompts";
 const PATIENCE = 5000; // ms
+const DEFAULT = table();
 
 export class Kernels {
-  constructor(tracker) {
-    this.tracker = tracker;
-    this.editors = new Set();
-    this.known = new WeakMap(); // kernel -> { comm, table, waiting }
-    tracker?.widgetAdded.connect((_, panel) => {
-      panel.sessionContext.iopubMessage.connect((_, message) => this.heard(panel, message));
-      panel.sessionContext.statusChanged.connect((context, status) => {
-        if (/restarting/.test(status) && context.session?.kernel) this.known.delete(context.session.kernel);
-      });
-    });
-  }
+	editors = new Set();
+	known = new WeakMap();
 
-  kernel(node) {
-    return this.tracker?.find(panel => panel.node.contains(node))?.sessionContext.session?.kernel;
-  }
+	constructor(tracker, scheduled) {
+		this.tracker = tracker;
+		tracker?.widgetAdded.connect((_, { node, sessionContext }) =>
+			sessionContext.iopubMessage.connect((_, { content, parent_header: { msg_type: asked } }) => {
+				const found = this.of(node);
+				if (/load_ext|eighty80_jupyter/.test(content.code)) found.ready = null;
+				if (content.execution_state !== "idle" || asked !== "execute_request") return;
+				if (found.ready === null) this.ready(found);
+				this.renew(node);
+			}));
+		scheduled?.connect((_, { notebook, cell }) => this.tell(notebook, cell.model));
+	}
 
-  table(node) {
-    return this.known.get(this.kernel(node))?.table;
-  }
+	// What is known of the kernel of the page that an element stands on.
+	of(node) {
+		const panel = this.tracker?.find(panel => panel.node.contains(node));
+		const kernel = panel?.sessionContext.session?.kernel;
+		const found = this.known.get(kernel) ?? { kernel, node: panel?.node, waiting: {}, table: DEFAULT };
+		if (kernel) this.known.set(kernel, found);
+		return found;
+	}
 
-  heard(panel, { header, content, parent_header: parent }) {
-    const kernel = panel.sessionContext.session?.kernel;
-    if (!kernel) return;
-    if (header.msg_type === "execute_input" && /load_ext|eighty80_jupyter/.test(content.code)) {
-      if (!this.known.get(kernel)?.comm) this.known.delete(kernel);
-    }
-    if (header.msg_type !== "status" || content.execution_state !== "idle") return;
-    if (parent.msg_type === "execute_request") this.renew(panel);
-  }
+	renew(node) {
+		for (const each of this.editors) if (node.contains(each.view.dom)) each.renew();
+	}
 
-  renew(panel, table) {
-    for (const editor of this.editors) {
-      if (panel.node.contains(editor.view.dom)) editor.renew(table);
-    }
-  }
+	// The answer to a question; nothing from a kernel that works or knows no comm of ours.
+	async ask(node, question) {
+		const found = this.of(node);
+		if (found.kernel?.status !== "idle") return;
+		await this.ready(found);
+		return this.send(found, question);
+	}
 
-  // The answer to a question, or null: no such kernel, one that works, or one that says nothing.
-  async ask(node, question) {
-    const kernel = this.kernel(node);
-    if (kernel?.status !== "idle") return null;
-    try {
-      const found = await this.find(kernel, node);
-      return found.comm ? await this.send(found, question) : null;
-    } catch {
-      return null;
-    }
-  }
+	ready(found) {
+		return found.ready ??= this.open(found).catch(() => {});
+	}
 
-  async find(kernel, node) {
-    if (this.known.has(kernel)) return this.known.get(kernel);
-    const found = { waiting: new Map() };
-    this.known.set(kernel, found);
-    const { content } = await kernel.requestCommInfo({ target_name: TARGET });
-    const [id] = Object.keys(content.comms ?? {});
-    if (!id) return found;
-    found.comm = kernel.hasComm?.(id) ? null : kernel.createComm(TARGET, id);
-    found.comm.onMsg = ({ content: { data } }) => {
-      found.waiting.get(data.id)?.(data);
-      found.waiting.delete(data.id);
-    };
-    found.comm.onClose = () => this.known.delete(kernel);
-    found.table = await this.send(found, { ask: "table" });
-    const panel = this.tracker.find(panel => panel.node.contains(node));
-    if (found.table && panel) this.renew(panel, found.table);
-    return found;
-  }
+	async open(found) {
+		const { content } = await found.kernel.requestCommInfo({ target_name: TARGET });
+		const [id] = Object.keys(content.comms ?? {});
+		if (id !== found.comm?.commId) found.comm = id && found.kernel.createComm(TARGET, id);
+		if (!id) return;
+		found.comm.onMsg = ({ content: { data } }) => found.waiting[data.id]?.(data);
+		found.comm.onClose = () => { found.ready = found.comm = null; };
+		const answer = await this.send(found, { ask: "table" });
+		if (answer) Object.assign(found, { table: table(answer), cells: answer.cells });
+		this.renew(found.node);
+	}
 
-  send(found, question) {
-    const id = crypto.getRandomValues(new Uint32Array(2)).join("-");
-    return new Promise(resolve => {
-      found.waiting.set(id, resolve);
-      setTimeout(() => { found.waiting.delete(id); resolve(null); }, PATIENCE);
-      found.comm.send({ ...question, id });
-    });
-  }
+	async send({ comm, waiting }, question) {
+		const id = `${Math.random()}`;
+		const answer = comm && await new Promise(resolve => {
+			waiting[id] = resolve;
+			setTimeout(resolve, PATIENCE);
+			comm.send({ ...question, id });
+		});
+		delete waiting[id];
+		return answer;
+	}
+
+	// Tell how the page stands, when a cell is sent to run that may want to know.
+	tell({ node, widgets }, here) {
+		const { comm, cells: always } = this.of(node);
+		if (!comm || !/chat|cells/.test(here.sharedModel.getSource())) return;
+		const cells = widgets.map(({ model }) => ({
+			id: model.id,
+			source: model.sharedModel.getSource(),
+			markdown: model.type === "markdown",
+			number: model.executionCount,
+			output: text(model.outputs),
+		}));
+		if (always || cells.some(({ source }) => /\bcells\b/.test(source))) comm.send({ ask: "page", here: here.id, cells });
+	}
+}
+
+function text(outputs) {
+	let found = "";
+	for (let n = 0; n < outputs?.length; n++) {
+		const { type, data } = outputs.get(n);
+		if (type === "stream") found += outputs.get(n).toJSON().text;
+		if (type === "display_data") found += `${data["text/plain"] ?? ""}\n`;
+	}
+	return found.slice(0, 4000);
 }

@@ -1,67 +1,77 @@
-// The first line of a prompt: where it is, and what its options are. Nothing of an editor here.
+// A line of a prompt: the magic, its options, and the {{fields}}. Nothing of an editor here.
 
-const UNSEEN = "\\ufeff\\u200b\\u200c\\u200d\\u200e\\u200f\\u2060\\u00ad";
-const WORD = /(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+|\S+/y;
+import TABLE from "./table.js";
 
-const escaped = names => names.map(name => name.replace(/\W/g, "\\$&")).join("|");
+const WORD = /(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+|\S+/g;
+const FIELD = /(?<![\\{$])\{\{([^{}]{1,1000})\}\}(?!\})/g;
 
-// The magic of a cell and that of a line, for these names: group 1 is before it, group 2 the magic.
-export const patterns = names => ({
-  cell: new RegExp(`^([\\s${UNSEEN}]*)([%\\uff05]{2}(?:${escaped(names)}))(?=[\\s${UNSEEN}]|$)`),
-  line: new RegExp(`^((?:\\s*\\w[^\\s=]*[ \\t]*=)?\\s*)(%(?:${escaped(names)}))(?=\\s|$)`),
-});
+// What tells magics (group 1 is before it, group 2 the magic) and options, each with what follows:
+// "" nothing, "v" a value, "p" pairs NAME=VALUE, "?" and a pattern: a value or none.
+export function table({ options: groups = TABLE, names = ["chat"] } = {}) {
+	const options = {}, any = names.join("|");
+	for (const [takes, flags] of Object.entries(groups)) {
+		for (const flag of flags.split(" ")) options[(flag[1] ? "--" : "-") + flag] = takes;
+	}
+	return {
+		options,
+		cell: new RegExp(`^(\\s*)([%\uff05]{2}(?:${any}))(?=\\s|$)`),
+		line: new RegExp(`^((?:\\s*\\w[^\\s=]*[ \\t]*=)?\\s*)(%(?:${any}))(?=\\s|$)`),
+	};
+}
 
 // The number of the line with %%chat, or 0: only comments and empty lines may stand above it.
-export function head(doc, pattern) {
-  for (let number = 1; number <= Math.min(doc.lines, 50); number++) {
-    const { text } = doc.line(number);
-    if (pattern.test(text)) return number;
-    if (!/^\s*(#|$)/.test(text)) return 0;
-  }
-  return 0;
+export function head(lines, pattern) {
+	let number = 0;
+	for (const line of lines) {
+		number++;
+		if (pattern.test(line)) return number;
+		if (!/^\s*(#|$)/.test(line)) break;
+	}
+	return 0;
 }
 
-// What follows each option, from the table: names by what follows them.
-export function byName(table) {
-  const found = {};
-  for (const [takes, names] of Object.entries(table)) {
-    for (const name of names.split(" ")) found[(name[1] ? "--" : "-") + name] = takes;
-  }
-  return found;
-}
-
-// Cut the options that `text` has from `at` on into [from, to, kind]. `table` says of each option
-// "" (takes nothing), "v" (a value), "p" (pairs NAME=VALUE) or "?" and a pattern (a value or none).
+// Cut the options that `text` has from `at` on into [from, to, kind].
 export function options(text, at, table, comments) {
-  const spans = [];
-  const space = () => { while (/\s/.test(text[at] ?? "")) at++; };
-  const value = kind => {
-    WORD.lastIndex = at;
-    const [word] = WORD.exec(text);
-    spans.push([at, at += word.length, kind]);
-  };
-  for (space(); text[at] === "-" && !/^-\.?\d/.test(text.slice(at)); space()) {
-    const word = /^[^\s=]+/.exec(text.slice(at))[0];
-    if (word === "--") return [...spans, [at, at + 2, "option"]];
-    const short = Object.hasOwn(table, word) ? word : word.slice(0, 2);
-    const attached = short !== word && table[short] && !("-" + word in table);
-    const flag = attached ? short : word;
-    const takes = Object.hasOwn(table, flag) ? table[flag] : null;
-    spans.push([at, at += flag.length, takes === null ? "unknown" : "option"]);
-    if (text[at] === "=") {
-      at++;
-      if (/\S/.test(text[at] ?? "")) value(takes === null ? "unknown" : "value");
-    } else if (takes === null) {
-      at += /^(?:\s+[^\s-]\S*(?=\s+-))?/.exec(text.slice(at))[0].length;
-    } else if (takes === "p") {
-      for (space(); /^[A-Za-z_][\w.]*=/.test(text.slice(at)); space()) value("value");
-    } else if (takes) {
-      space();
-      const fits = takes === "v" ||
-        (text[at] !== "-" && new RegExp(`^(?:${takes.slice(1) || "\\S+"})(?!\\S)`).test(text.slice(at)));
-      if (attached || (at < text.length && fits)) value("value");
-    }
-  }
-  if (comments && text[at] === "#") spans.push([at, text.length, "comment"]);
-  return spans;
+	const spans = [], words = [...text.slice(at).matchAll(WORD)];
+	const next = pattern => pattern.test(words[0]?.[0] ?? "");
+	const add = (kind, { 0: word, index } = words.shift()) => spans.push([at + index, at + index + word.length, kind]);
+	while (next(/^-(?!\.?\d)/)) {
+		const { 0: word, index } = words.shift();
+		let flag = word.split("=")[0];
+		const short = flag.slice(0, 2);
+		if (!(flag in table) && table[short] && !("-" + flag in table)) flag = short; // -t0.5
+		const takes = flag === "--" ? "" : table[flag];
+		const rest = word.slice(flag.length).replace(/^=/, "");
+		add(takes === undefined ? "unknown" : "option", { 0: flag, index });
+		if (flag === "--") return spans;
+		if (rest) add(takes === undefined ? "unknown" : "value", { 0: rest, index: index + word.length - rest.length });
+		else if (takes === "p") while (next(/^[A-Za-z_][\w.]*=/)) add("value");
+		else if (takes === "v" ? words[0] : takes && next(new RegExp(`^(?!-)(?:${takes.slice(1) || ".+"})$`))) add("value");
+	}
+	if (comments && next(/^#/)) spans.push([at + words[0].index, text.length, "comment"]);
+	return spans;
+}
+
+// Give the fields, nearly by the rules of the kernel, which has the last word; `expression` stands
+// after the braces, before !r and :options. A pipe is the filter of a template.
+export function* fields(text) {
+	for (const { 0: source, 1: inside, index: from } of text.matchAll(FIELD)) {
+		const expression = inside.slice(0, inside.search(/(![rs] *)?(:[^()[\]'"]+)?$/));
+		if (!/ \| /.test(expression)) yield { from, to: from + source.length, source, expression };
+	}
+}
+
+// Give [from, to, class] for the parts of an expression in Python's colours, or null where it is
+// not one expression; false where it names nothing, which is text.
+export function colours(text, parser, highlightTree, style) {
+	const lead = text.search(/\S|$/), spans = [];
+	const tree = parser.parse(text.trim()), first = tree.topNode.firstChild;
+	let broken = first?.name !== "ExpressionStatement" || first.nextSibling, named = false;
+	tree.iterate({ enter({ type, name }) {
+		broken ||= type.isError;
+		named ||= name === "VariableName";
+	} });
+	if (broken || !named) return broken ? null : false;
+	highlightTree(tree, style, (from, to, kind) => spans.push([from + lead, to + lead, kind]));
+	return spans;
 }
