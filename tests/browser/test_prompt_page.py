@@ -171,13 +171,14 @@ def test_the_page_as_context(
         "print('late')\n'second'",
         "md:# The question",
         "print('printed')\n'first'",
-        "%%chat --cells above\nWhy {{different}}?",
+        "%%chat --cells above\nWhy?",
         "'below'",
         "%%chat --cells\nWhy?",
+        "%%chat\n{{missing}}",
     )
     page.run_cell(0)
-    page.cell(4).locator(".e80-field").hover()
-    expect(page.page.locator(".e80-hover")).to_have_text("int, 1 token")
+    # The page has to know the kernel before it can tell it anything.
+    expect(page.cell(7).locator(".e80-wrong")).to_have_text("{{missing}}")
     for index in (3, 5, 1, 4):
         page.run_cell(index)
     text = server.requests[-1].json["messages"][-1]["content"]

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.notebook.lab import comm as lab
 from eighty80_jupyter.notebook.lab.answers import check, describe_field
 from eighty80_jupyter.notebook.lab.table import STATIC, static_table
+from eighty80_jupyter.notebook.run_cells import run_cells_of
 from eighty80_jupyter.prompt.describe.custom import Registry
 
 
@@ -38,13 +40,15 @@ def _ask(monkeypatch: pytest.MonkeyPatch) -> Any:
         "comm.get_comm_manager", lambda: SimpleNamespace(register_comm=lambda _: None)
     )
     shell: Any = SimpleNamespace(user_ns={"xs": [1, 2], "loud": Loud(), "key": "sk-secret-value"})
-    lab.open_comm(shell, lambda: None)
+    config = ChatConfig()
+    lab.open_comm(shell, lambda: None, config)
 
     def ask(data: Any) -> Any:
         sent.clear()
         made.handle_msg({"content": {"data": data}})
         return sent[0] if sent else None
 
+    ask.shell, ask.config = shell, config  # type: ignore[attr-defined]  # for the tests
     return ask
 
 
@@ -80,12 +84,28 @@ def test_answers(ask: Any) -> None:
         {"ask": "check", "text": "{" * 200_000},
         {"ask": "describe"},
         {"ask": ["check"], "text": {}},
+        {"ask": "page"},
+        {"ask": "page", "cells": 7},
     ],
 )
 def test_hostile_messages_have_no_answer(ask: Any, data: Any) -> None:
     """What is no question of ours is passed over, and the next one is answered."""
     assert ask(data) is None
     assert ask({"ask": "check", "text": "", "id": "2"}) == {"wrong": {}, "id": "2"}
+
+
+def test_a_page_tells_of_itself(ask: Any) -> None:
+    """What it tells is kept without an answer; the table says whether every prompt wants it."""
+    assert ask({"ask": "table", "id": "1"})["cells"] is False
+    ask.config.cells = "above"
+    assert ask({"ask": "table", "id": "2"})["cells"] is True
+    cells = [{"id": "a", "markdown": True, "source": "# A"}]
+    assert ask({"ask": "page", "here": "b", "cells": cells}) is None
+    kept = run_cells_of(ask.shell)
+    assert kept.page_is_there
+    page = kept._page
+    assert page is not None
+    assert [cell.source for cell in page.cells] == ["# A"]
 
 
 def test_nothing_is_run() -> None:

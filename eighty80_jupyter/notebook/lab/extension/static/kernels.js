@@ -46,7 +46,7 @@ export class Kernels {
 	}
 
 	ready(found) {
-		return found.ready ??= this.open(found).catch(() => {});
+		return found.ready ??= this.open(found).catch(() => { found.ready = null; });
 	}
 
 	async open(found) {
