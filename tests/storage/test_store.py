@@ -157,7 +157,7 @@ def test_a_file_that_is_none_is_refused_in_one_line(
 def test_fields_that_are_not_known_or_not_there_do_not_matter(tmp_path: Path) -> None:
     """A later release of the same schema may write more; what is missing has its default."""
     told = document({**USER, "mood": 1}, {**ANSWER, "tool_calls": []}, colour="red")
-    told["turns"][0]["alternatives"][0]["reply"] = {"speed": 5}
+    told["turns"][0]["alternatives"][0]["reply"] = {"speed": 5, "values": [1], "returns": "int"}
     file = tmp_path / "talk.json"
     file.write_text(json.dumps(told))
     (read,) = load(file)

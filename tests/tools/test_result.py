@@ -114,6 +114,9 @@ def test_described() -> None:
         assert "Rome" in result_text(held)
     assert result_text({"a": {"b": object_saying("x")}, "n": 2}) == "a: b: x\nn: 2"
     assert estimate(result_text([frame] * 10, ToolSettings(budget=800))) <= 900
+    keys = {"k" * 101: "k" * 100, 5: "5", ("a",): "tuple", 2.5: "float"}
+    said = result_text(dict.fromkeys(keys, object_saying("x")))
+    assert said == "".join(f"{name}: x\n" for name in keys.values()).strip()
     registry = Registry()
     registry.register(pd.DataFrame, lambda _: "my table")
     assert result_text(frame, ToolSettings(registry=registry)) == "my table"
