@@ -16,6 +16,9 @@
 
 BIN := .venv/bin
 
+# Images of containers like to set it. Every process and kernel of a test would compile all anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo lab test quick check docs bench numbers picture mutants matrix lowest dist clean \
 	install-demo install-docs install-dev
 
