@@ -20,30 +20,19 @@ from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.describe.base import is_inline
 from eighty80_jupyter.prompt.describe.protocol import Budgets, Described, Rendered
 from eighty80_jupyter.prompt.describe.registry import Description, describe
-from eighty80_jupyter.prompt.describe.values.short_repr import scalar
 from eighty80_jupyter.prompt.parts import content
-from eighty80_jupyter.prompt.secrets.steady import SteadyRedactor
 from eighty80_jupyter.prompt.template.calls import Refused
 from eighty80_jupyter.prompt.template.compose import Composer, defused
 from eighty80_jupyter.prompt.template.evaluate import Evaluation, names_of
 from eighty80_jupyter.prompt.template.names import Foreign
 from eighty80_jupyter.prompt.template.prepare import Context
 from eighty80_jupyter.prompt.template.syntax import Field, Literal, parse, quiet_parse
+from eighty80_jupyter.rows.cells import NONE, PlainCells, are_inline
 from eighty80_jupyter.rows.frames import Chunk, Rows
 from eighty80_jupyter.text import clean
 
 ROW = "row"  # the name of the whole row, where no column has it
-NONE = "(none)"  # what stands for a missing value
-
 _ENDLESS = Budgets(field=10**9, message=10**9)  # a row is never cut unasked
-_WHOLE = 2**20  # characters of a text that the short way takes
-_DIGITS = 10**18
-_CATEGORY = 40  # characters of a cell that may come again ...
-_CATEGORIES = 1_000  # ... and how many of those are remembered
-_SURELY_INLINE = 100  # characters
-_SHORT_FORMAT = 8  # characters of a format that needs no further look
-# Their texts are made without any code of the user's.
-_PLAIN_MODULES = frozenset({"datetime", "decimal", "uuid"})
 
 
 @dataclass(slots=True)  # a frozen one takes three times as long, and there is one for each row
@@ -102,9 +91,7 @@ class RowTemplate:
             first_line=context.first_line,
             clean=context.redactor or str,
         )
-        self._steady: SteadyRedactor | None = None
-        self._seen: dict[str, str] = {}  # short cells, and what they are without secrets
-        self._look_around()
+        self._plain = PlainCells(context.redactor)
         self._pieces: list[str | int] = []  # texts, and places of fields
         self._fields: list[Field] = []  # the different ones
         self._cut()
@@ -151,7 +138,7 @@ class RowTemplate:
         """Fill it for all rows of a chunk; None where that may call somebody's code."""
         if not self.short:
             return None
-        self._look_around()
+        self._plain.look_around()
         columns: list[Sequence[str | Description]] = []
         for place, cells in enumerate(self._cells):
             if cells is None:
@@ -161,13 +148,13 @@ class RowTemplate:
                 return None  # a row of several cells
             values = self._column(chunk, cells)
             lost = chunk.missing_rows() if cells.whole else chunk.missing(cells.columns[0])
-            texts = self._texts(values, lost)
+            texts = self._plain.texts(values, lost)
             if texts is None:
                 return None
             columns.append(texts)
         skipped = self._skipped(chunk)
         rows = zip(*columns, strict=True)
-        if not all(map(self._is_inline, columns)):
+        if not all(map(are_inline, columns)):
             return [
                 NotFilled() if skip else self._composed(texts, texts)
                 for skip, texts in zip(skipped, rows, strict=True)
@@ -191,7 +178,7 @@ class RowTemplate:
 
         Raises UsageError for a field that does more than compute. An interrupt passes through.
         """
-        self._look_around()
+        self._plain.look_around()
         return [
             NotFilled() if skip else self._filled(chunk, number)
             for number, skip in enumerate(self._skipped(chunk))
@@ -278,12 +265,6 @@ class RowTemplate:
 
     # How it is filled.
 
-    def _look_around(self) -> None:
-        """Look at the environment, and at what is secret in it, as it is now."""
-        redactor = self._context.redactor
-        if redactor is not None and (self._steady is None or not self._steady.is_current()):
-            self._steady, self._seen = SteadyRedactor(redactor), {}
-
     def _skipped(self, chunk: Chunk) -> Sequence[bool]:
         return [False] * chunk.count if self._send_missing else self.missing(chunk)
 
@@ -291,52 +272,6 @@ class RowTemplate:
         if cells.whole:
             return [chunk.row(number) for number in range(chunk.count)]
         return chunk.column(cells.columns[0])
-
-    def _texts(self, values: Sequence[Any], lost: Sequence[bool]) -> list[str] | None:
-        """Return the texts of plain values without secrets; None where one is not plain.
-
-        Cells come again, those of a category above all: what was short is looked at once.
-        """
-        known = self._seen
-        texts: list[str] = []
-        for value, no in zip(values, lost, strict=True):
-            text: str | None = NONE if no else known.get(value) if type(value) is str else None
-            if text is None:
-                text = self._text(value)
-                if text is None:
-                    return None
-                if type(value) is str and len(value) <= _CATEGORY and len(known) < _CATEGORIES:
-                    known[value] = text
-            texts.append(text)
-        return texts
-
-    @staticmethod
-    def _is_inline(texts: Sequence[str | Description]) -> bool:
-        """Tell whether all texts go into the sentence as they are."""
-        for text in texts:
-            if type(text) is not str or "<" in text or "[" in text:
-                return False
-            # What ends a line cannot be printed.
-            if not (len(text) <= _SURELY_INLINE and text.isprintable()) and not is_inline(text):
-                return False
-        return True
-
-    def _text(self, value: Any, options: str = "") -> str | None:
-        """Return the text of a plain value without secrets; None where it needs to be described."""
-        kind = type(value)
-        if kind is str:
-            text: str | None = value if len(value) <= _WHOLE and not options else None
-        elif kind is float or (kind is int and -_DIGITS < value < _DIGITS):
-            text = _formatted(value, options) if options else repr(value)
-        elif kind is bool:
-            text = None if options else repr(value)
-        elif kind.__module__ in _PLAIN_MODULES and not options:
-            text = scalar(value)
-        else:
-            return None
-        if text is None or self._steady is None:
-            return text
-        return self._steady.redact(text)
 
     def _described(self, field: Field, value: Any) -> str | Description:
         """Return a value as it stands in the prompt, its secrets taken out."""
@@ -378,7 +313,7 @@ class RowTemplate:
                     value = self._evaluation.value(field, names)
                 text = None
                 if self._context.registry is None and not field.conversion:
-                    text = self._text(value, field.options)
+                    text = self._plain.text(value, field.options)
                 values.append(value)
                 shown.append(self._described(field, value) if text is None else text)
         except UsageError as error:
@@ -430,13 +365,3 @@ def _filled(rendered: Rendered, values: Sequence[Any]) -> Filled:
     for section in rendered.sections:
         pieces += [section.text, *section.parts]
     return Filled(content(pieces), rendered.has_data, values)
-
-
-def _formatted(value: float, options: str) -> str | None:
-    """Return a number as a short format has it; None: the long way says what is wrong."""
-    if len(options) > _SHORT_FORMAT or options == "full":
-        return None
-    try:
-        return format(value, options)
-    except ValueError:
-        return None

@@ -15,20 +15,18 @@ from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 from eighty80_jupyter.errors import ChatError, one_line
-from eighty80_jupyter.rows.answer import Answer
 from eighty80_jupyter.rows.asking import Asker, Client, Outcome
 from eighty80_jupyter.rows.frames import Chunk, Rows
+from eighty80_jupyter.rows.keeping import Keeper
 from eighty80_jupyter.rows.limits import Limits
 from eighty80_jupyter.rows.options import RowOptions
 from eighty80_jupyter.rows.progress import ErrorKind, RowError, told_seconds, told_tokens
 from eighty80_jupyter.rows.request import RowRequest
 from eighty80_jupyter.rows.state import RunState
 from eighty80_jupyter.rows.template import Filled, NotFilled, RowTemplate
-from eighty80_jupyter.storage.answers import Answers, Kept
+from eighty80_jupyter.storage.answers import Answers
 
 SLICE = 256  # rows that are filled at once
-_WRITTEN = 64  # answers that are written at once ...
-_WRITE_SECONDS = 0.5  # ... or after so long
 _LOOKED_AT = 20  # rows of which more than half failed alike: then the rest would fail, too
 _REMEMBERED = 65_536  # requests of a stream, at least, by which duplicates are told
 
@@ -89,7 +87,6 @@ class RunWork:
         self._state = state
         self._samples = options.samples
         self._elsewhere = elsewhere
-        self._loop = loop
         limits = plan.limits or Limits(
             plan.most,
             start=options.concurrency,
@@ -120,8 +117,7 @@ class RunWork:
         self._older: dict[bytes, int] = {}  # the same of a stream's rows before them
         self._waiting: dict[int, list[tuple[int, Chunk, int]]] = {}  # for the same request
         self._times: Counter[bytes] = Counter()
-        self._unwritten: list[tuple[bytes, Kept]] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._keeper = Keeper(plan.answers, fresh=options.fresh)
         self._latest: deque[object] = deque(maxlen=_LOOKED_AT)
 
     async def run(self) -> None:
@@ -145,10 +141,9 @@ class RunWork:
             if not expected:
                 raise stop from None  # of the user's iterator, or of a value
         finally:
-            self._write()
-            for note in self._asker.notes:
+            self._keeper.write()
+            for note in (*self._asker.notes, self._keeper.remark()):
                 state.remarks[note] = None
-            self._say_where()
             self._foretell()
 
     # Workers: each asks one row after the other.
@@ -261,10 +256,7 @@ class RunWork:
                 self._follow(item, first)
         if self._plan.rows.length is None and len(known) >= _REMEMBERED:
             self._first, self._older = {}, known
-        if self._plan.answers is None or self._plan.options.fresh or not new:
-            self._ready += new
-            return
-        kept = self._plan.answers.get_many([item[1] for item in new])
+        kept = self._keeper.find([item[1] for item in new])
         if not kept:
             self._ready += new
             return
@@ -306,7 +298,7 @@ class RunWork:
             if outcome.mended:
                 state.unsure.add(place)
             state.answered(place, outcome.value, "asked", filled.values)
-            self._keep(key, outcome.answer)
+            self._keeper.keep(key, outcome.answer)
             self._settle_followers(place, None)
         else:
             error = self._miss(
@@ -362,36 +354,6 @@ class RunWork:
         position, label = self._state.position(place), chunk.label(number)
         self._state.missed(place, replace(error, position=position, label=label))
 
-    # What is kept.
-
-    def _keep(self, key: bytes, answer: Answer) -> None:
-        if self._plan.answers is None:
-            return
-        usage = None if answer.usage is None else answer.usage.to_dict()
-        self._unwritten.append(
-            (
-                key,
-                Kept(
-                    text=answer.text,
-                    finish_reason=answer.finish_reason,
-                    usage=usage,
-                    model=answer.model,
-                ),
-            )
-        )
-        if len(self._unwritten) >= _WRITTEN:
-            self._write()
-        elif self._timer is None:
-            self._timer = self._loop.call_later(_WRITE_SECONDS, self._write)
-
-    def _write(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        written, self._unwritten = self._unwritten, []
-        if self._plan.answers is not None and written:
-            self._plan.answers.put_many(written)
-
     def _foretell(self) -> None:
         """Say what all rows would take, where some were tried."""
         state, of = self._state, self._plan.of
@@ -401,15 +363,3 @@ class RunWork:
         tokens, seconds = state.tokens / asked * of, state.progress().seconds / asked * of
         said = f"all {of:,} rows would take about {told_tokens(tokens)} in {told_seconds(seconds)}"
         state.remarks[said] = None
-
-    def _say_where(self) -> None:
-        answers = self._plan.answers
-        if answers is None:
-            return
-        if answers.note:
-            self._state.remarks[answers.note] = None
-        elif answers.new and answers.path is not None:
-            answers.new = False
-            self._state.remarks[
-                f"answers are kept in {answers.path}; %chat --forget-answers empties it"
-            ] = None
