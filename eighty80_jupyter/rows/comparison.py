@@ -13,6 +13,7 @@ from eighty80_jupyter.errors import EvaluationError, UsageError
 from eighty80_jupyter.evaluation.scorers import Scorer
 from eighty80_jupyter.evaluation.table import Answers, Score, Table, truth_of
 from eighty80_jupyter.rows.data.chunks import Rows
+from eighty80_jupyter.rows.plots import Bar, chart, reliability
 
 if TYPE_CHECKING:
     from eighty80_jupyter.rows.run import Run
@@ -115,6 +116,28 @@ class RowComparison:
         answers = sorted({answer for _, answer in cells}, key=lambda a: (a is None, str(a)))
         counts = [[len(cells.get((t, a), ())) for a in answers] for t in truths]
         return pd.DataFrame(counts, index=pd.Index(truths, name="truth"), columns=answers)
+
+    def plot(self, kind: str = "accuracy") -> Any:
+        """Return a chart, by matplotlib, plotly or altair if the notebook has imported it.
+
+        "accuracy": that of each variant with its interval; "reliability": how often answers are
+        right by the share of the samples that agree, of the best variant (ask with samples=5).
+        Raises UsageError for another kind, and where there is no truth.
+        """
+        table = self.table
+        if table.truth is None:
+            raise UsageError("there is nothing to plot without a truth: truth names its column")
+        scores = self.scores[-len(self.runs) :]
+        if kind == "accuracy":
+            bars = [Bar(name=s.name, value=s.accuracy, interval=s.interval) for s in scores]
+            return chart(f"accuracy on {scores[0].rows:,} labelled rows", bars, most=1.0)
+        if kind != "reliability":
+            raise UsageError(f"kind is accuracy or reliability, got {shown(kind)}")
+        number = _best(scores)
+        field = scores[number].field
+        shares = [table.votes[number][at][1] for at in table.positions]
+        bars = reliability(shares, table.right(number, field))
+        return chart(f"right answers of {scores[number].name}", bars, most=1.0)
 
     def require(self, variant: str | None = None, **least: float) -> None:
         """Raise EvaluationError where a measure of a variant is below what is wanted.

@@ -15,7 +15,9 @@ from eighty80_jupyter.api.reply import Usage
 from eighty80_jupyter.errors import RowsError, UsageError
 from eighty80_jupyter.rows.columns import attach, column_types
 from eighty80_jupyter.rows.jobs import Jobs
+from eighty80_jupyter.rows.plots import Bar, chart
 from eighty80_jupyter.rows.progress import Progress, RowError
+from eighty80_jupyter.rows.quotes import quote_table
 from eighty80_jupyter.rows.review import Review
 from eighty80_jupyter.rows.share_table import label_of, share_table
 from eighty80_jupyter.rows.state import RunState, of_row
@@ -24,6 +26,8 @@ from eighty80_jupyter.rows.work import Plan, RunWork
 if TYPE_CHECKING:
     from eighty80_jupyter.rows.asking import Client
     from eighty80_jupyter.structured.shape import Shape
+
+_MOST_BARS = 30
 
 
 class Run:
@@ -143,6 +147,15 @@ class Run:
             samples=self.options.samples > 1,
         )
 
+    def plot(self) -> Any:
+        """Return a chart of how often each answer came, the most frequent first, at most 30.
+
+        By matplotlib, plotly or altair if the notebook has imported it, else as HTML.
+        """
+        common = self.counts.most_common(_MOST_BARS)
+        bars = [Bar(name=str(label_of(answer, "")), value=count) for answer, count in common]
+        return chart(f"{self.column}: {sum(self.counts.values()):,} answers", bars)
+
     def share(
         self,
         field: str | None = None,
@@ -175,6 +188,18 @@ class Run:
             by=by,
             confidence=confidence,
         )
+
+    def quotes(self, field: str = "") -> Any:
+        """Tell which quotes in the answers really stand in their rows.
+
+        `field` names the field of records that holds a quote, or a list of quotes; empty: the
+        answer itself. The DataFrame has, for each quote, `row` (its position), `quote`,
+        `supported`, and where it stands: the `column`, `start` and `end` of a slice of its text.
+        Case, spaces, and quotation marks around it do not count. Raises UsageError.
+        """
+        if self._plan.positions is not None or self.options.samples > 1:
+            raise UsageError("run.quotes needs one answer for each of all rows")
+        return quote_table(self._plan.rows, self.values, field)
 
     def review(
         self, field: str | None = None, *, n: int = 50, column: str = "y", seed: int = 0

@@ -1,0 +1,89 @@
+"""Quotes that a model says it took from a row: found there, or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.rows.data.chunks import Rows
+from eighty80_jupyter.rows.share_table import label_of
+
+_CHUNK = 1024
+_COLUMNS = ("row", "quote", "supported", "column", "start", "end")
+_MARKS = "\"'\u201c\u201d\u2018\u2019\u00ab\u00bb"  # with which a model sets a quote apart
+_DOTS = ("...", "\u2026")  # with which it cuts one
+
+
+def find_quote(quote: str, text: str) -> tuple[int, int] | None:
+    """Return where a quote stands in a text, as the start and the end of a slice; None: nowhere.
+
+    It is looked for as it is, then without regard to case, to how many spaces and line ends there
+    are, and to quotation marks and dots around it. Nothing else is guessed.
+    """
+    at = text.find(quote)
+    if quote and at >= 0:
+        return at, at + len(quote)
+    wanted, _ = _folded(_bare(quote))
+    folded, places = _folded(text)
+    at = folded.find(wanted) if wanted else -1
+    if at < 0:
+        return None
+    return places[at], places[at + len(wanted) - 1] + 1
+
+
+def quote_table(rows: Rows, values: Sequence[Any], field: str) -> Any:
+    """Return a DataFrame with a row for each quote. See `Run.quotes`."""
+    try:
+        import pandas as pd  # noqa: PLC0415  # optional, and slow to import
+    except ImportError:
+        raise UsageError("run.quotes makes a DataFrame and needs pandas") from None
+    found: list[tuple[Any, ...]] = []
+    for chunk in rows.chunks(_CHUNK):
+        for number in range(chunk.count):
+            at = chunk.start + number
+            row = chunk.row(number)
+            found += [(at, quote, *_where(quote, row)) for quote in _quotes(values[at], field)]
+    frame = pd.DataFrame(found, columns=list(_COLUMNS))
+    return frame.astype({"start": "Int64", "end": "Int64", "supported": "bool"})
+
+
+def _where(quote: str, row: Any) -> tuple[bool, Any, int | None, int | None]:
+    cells = row.items() if isinstance(row, Mapping) else [(None, row)]
+    for name, cell in cells:
+        if isinstance(cell, str) and (place := find_quote(quote, cell)) is not None:
+            return True, name, *place
+    return False, None, None, None
+
+
+def _quotes(value: Any, field: str) -> Iterator[str]:
+    if value is None:
+        return
+    inner = value.get(field) if isinstance(value, Mapping) else getattr(value, field, None)
+    inner = value if not field else inner
+    for one in inner if isinstance(inner, (list, tuple)) else [inner]:
+        if isinstance(label := label_of(one, ""), str) and label.strip():
+            yield label
+
+
+def _bare(quote: str) -> str:
+    bare = quote.strip().strip(_MARKS).strip()
+    for dots in _DOTS:
+        bare = bare.removeprefix(dots).removesuffix(dots)
+    return bare.strip()
+
+
+def _folded(text: str) -> tuple[str, list[int]]:
+    """Return a text without case, with one space for any, and where each character came from."""
+    characters: list[str] = []
+    places: list[int] = []
+    for place, character in enumerate(text):
+        if character.isspace():
+            if characters and characters[-1] != " ":
+                characters.append(" ")
+                places.append(place)
+            continue
+        for one in character.casefold():
+            characters.append(one)
+            places.append(place)
+    return "".join(characters), places
