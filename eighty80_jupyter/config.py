@@ -395,6 +395,12 @@ class ChatConfig(Configurable):
     rows_concurrency = Integer(
         64, min=1, help="the most requests of a run over rows that are under way at a time"
     ).tag(config=True)
+    price = Dict(
+        value_trait=Float(min=0),
+        key_trait=CaselessStrEnum(["prompt", "answer"]),
+        help="what a million tokens of prompts and of answers cost, such as "
+        '{"prompt": 0.1, "answer": 0.4}; runs over rows then say what they cost',
+    ).tag(config=True)
     base_url = UrlTrait(
         help="the address of the server; None: the environment variable _8080_API_URL, "
         "or https://api.8080.io"

@@ -30,8 +30,9 @@ class RowSettings:
 
     `context` fills the fields, `request` is what all requests have in common. `answers` are the
     kept ones, None where none are used. `most` requests are under way at a time, and `requests` in
-    all unless that is asked for. `made` tells whether columns of these names were made by an
-    earlier run of the same prompt, which makes them anew. `limits` are those that earlier runs have
+    all unless that is asked for. `price` is that of a million tokens of prompts, and of answers.
+    `made` tells whether columns of these names were made by an earlier run of the same prompt,
+    which makes them anew. `limits` are those that earlier runs have
     counted with; None: this one has its own.
     """
 
@@ -40,6 +41,7 @@ class RowSettings:
     answers: Answers | None = None
     most: int = 64
     requests: int = 10_000
+    price: tuple[float, float] | None = None
     made: Callable[[Sequence[str], str], bool] = lambda _names, _prompt: False
     limits: Limits | None = None
 
@@ -92,6 +94,7 @@ def prepare(data: Any, prompt: Any, options: RowOptions, settings: RowSettings) 
         limits=settings.limits,
         most=settings.most if options.concurrency is None else options.concurrency,
         requests=limit if rows.length is None else None,
+        price=settings.price,
     )
     return Run(plan, data)
 

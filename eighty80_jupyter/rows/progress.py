@@ -40,11 +40,12 @@ class Progress:
     be read only after asking again.
 
     `seconds` is the time so far, `remaining` the rest as the last 10 s tell it, None where that is
-    not known, and so are the rates a second. `tokens` is what the server counted. `concurrency` is
-    the most requests at a time for now, `pause` the seconds for which the server wants none.
-    `labels` counts the answers where few are different. `newest` are up to 5 rows, the latest
-    first: position, the row and the answer, shortened. `note` says in a line why a run has stopped,
-    `remarks` what else the user should know. `failures` are the first ones.
+    not known, and so are the rates a second. `tokens` is what the server counted, and `cost` what
+    they cost, None where no price is set. `concurrency` is the most requests at a time for now,
+    `pause` the seconds for which the server wants none. `labels` counts the answers where few are
+    different. `newest` are up to 5 rows, the latest first: position, the row and the answer,
+    shortened. `note` says in a line why a run has stopped, `remarks` what else the user should
+    know. `failures` are the first ones.
     """
 
     total: int | None = None
@@ -57,6 +58,7 @@ class Progress:
     second_attempt: int = 0
     failed: Mapping[str, int] = field(default_factory=dict)
     tokens: int = 0
+    cost: float | None = None
     seconds: float = 0.0
     rows_per_second: float = 0.0
     tokens_per_second: float = 0.0
@@ -75,7 +77,8 @@ class Progress:
         rows = self.done + self.not_asked if self.total is None else self.total
         counts = ", ".join(self._counts())
         line = f"{_many(rows, 'row')}: {counts}" if counts else _many(rows, "row")
-        line += f"; {told_tokens(self.tokens)} in {told_seconds(self.seconds)}"
+        cost = "" if self.cost is None else f" (cost {self.cost:.2g})"
+        line += f"; {told_tokens(self.tokens)}{cost} in {told_seconds(self.seconds)}"
         if self.asked and self.seconds > 0:
             line += f" ({_rate(self.asked / self.seconds)} rows/s)"
         said = [self.note, *self.remarks]

@@ -49,6 +49,7 @@ class Run:
         self._state.position = lambda place: (
             place // samples if positions is None else positions[place // samples]
         )
+        self._state.price = plan.price
         self._jobs = Jobs()
         self._ended = threading.Event()
         self._cancel: Callable[[], object] = lambda: None

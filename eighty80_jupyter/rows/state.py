@@ -53,6 +53,7 @@ class RunState:
         self.state: State = "running"
         self.note = ""
         self.remarks: dict[str, None] = {}
+        self.price: tuple[float, float] | None = None  # of a million tokens: prompts, answers
         self.position: Callable[[int], int] = lambda place: place
         self.level: Callable[[], int] = lambda: 0
         self.pause: Callable[[], float] = lambda: 0.0
@@ -167,6 +168,7 @@ class RunState:
             second_attempt=self.mended,
             failed=dict(self.failed),
             tokens=self.tokens,
+            cost=self._cost(),
             seconds=seconds,
             rows_per_second=rate,
             tokens_per_second=tokens,
@@ -183,6 +185,12 @@ class RunState:
             remarks=self._remarks(),
             failures=tuple(list(self.errors.values())[:_FIRST]),
         )
+
+    def _cost(self) -> float | None:
+        if self.price is None:
+            return None
+        prompt, answer = self.price
+        return (self.prompt_tokens * prompt + self.completion_tokens * answer) / 1e6
 
     def _remarks(self) -> tuple[str, ...]:
         cut = f"{self.cut:,} cut to fit" if self.cut else ""

@@ -38,7 +38,8 @@ class Plan:
     `positions` are those of `rows` in the user's data, where only some are asked, and `of` is how
     many there are. `answers` are the kept ones, None where none are used; `most` is how many
     requests there may be at a time, and `requests` how many in all, where rows come from a stream.
-    `limits` are those that runs before this one have counted with; None: it has its own.
+    `limits` are those that runs before this one have counted with; None: it has its own. `price` is
+    that of a million tokens, of prompts and of answers.
     """
 
     rows: Rows
@@ -51,6 +52,7 @@ class Plan:
     most: int = 64
     requests: int | None = None
     limits: Limits | None = None
+    price: tuple[float, float] | None = None
 
 
 class Elsewhere(Protocol):

@@ -208,6 +208,7 @@ class RowRuns:
         from eighty80_jupyter.rows.request import RowRequest  # noqa: PLC0415  # a door
 
         config, requests = self._config, self._requests
+        price = config.price
         values = requests.parameters(options.parameters)
         if values.get("n", 1) > 1:
             raise UsageError(
@@ -244,6 +245,7 @@ class RowRuns:
             answers=self.answers() if keep and not self._records.active else None,
             most=config.rows_concurrency,
             requests=config.rows_limit,
+            price=(price.get("prompt", 0), price.get("answer", 0)) if price else None,
             made=self._was_made,
         )
 

@@ -368,6 +368,18 @@ def test_where_answers_are_kept_is_said_once(server: ScriptedServer, session: Se
     assert "answers.sqlite" not in session.rows(texts(3), PROMPT).progress().last_line()
 
 
+def test_price(server: ScriptedServer, make_session: Callable[..., Session]) -> None:
+    """Where a price is set a run says what it cost, kept answers not among it; else nothing."""
+    usage = {"prompt_tokens": 1_000_000, "completion_tokens": 500_000, "total_tokens": 1_500_000}
+    server.handler = answering(lambda prompt: chat_reply(prompt, usage=usage))
+    session = make_session(price={"prompt": 0.1, "answer": 0.4})
+    assert "3.0M tokens (cost 0.6) in" in session.rows(texts(2), PROMPT).progress().last_line()
+    assert session.rows(texts(2), PROMPT).progress().cost == 0
+    assert "cost" not in make_session().rows(texts(4), PROMPT).progress().last_line()
+    with pytest.raises(UsageError, match="price"):
+        make_session(price={"input": 1})
+
+
 def test_records(server: ScriptedServer, session: Session) -> None:
     """A record becomes one column a field, and its choices are counted while it runs."""
     server.handler = answering(
