@@ -10,13 +10,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, TypeVar
 
+from mcp_types import CallToolResult
+
 from eighty80_jupyter.errors import MCPServerError
 from eighty80_jupyter.mcp.connection import Connection, LostError
 from eighty80_jupyter.mcp.listing import Arguments, ListedTool, note, tool_names
-from eighty80_jupyter.mcp.results import result_of
+from eighty80_jupyter.mcp.results import ServerToolError, result_of
 from eighty80_jupyter.mcp.spec import ServerSpec
 from eighty80_jupyter.tools.result import PictureText
 from eighty80_jupyter.tools.toolbox import Tool, ToolBox
+from eighty80_jupyter.wire.secret import without_secret
 
 T = TypeVar("T")
 State = Literal["running", "stopped", "ended"]
@@ -108,11 +111,16 @@ class Server:
     @property
     def state(self) -> State:
         """Whether it runs; "stopped" starts with the next call, "ended" does not any more."""
-        if self._connection is None or self._process != os.getpid():
+        if not self.is_open:
             return "stopped"
-        if not self._connection.lost:
+        if self._connection is not None and not self._connection.lost:
             return "running"
         return "ended" if self._restarted else "stopped"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this process has a connection to it, alive or not."""
+        return self._connection is not None and self._process == os.getpid()
 
     def start_call(self, function: ServerFunction, arguments: Mapping[str, Any]) -> Future[Any]:
         """Begin a call, from any thread, and return its future; cancelling that ends it."""
@@ -121,8 +129,8 @@ class Server:
     def stop(self) -> None:
         """End it, take its tools away, and forget it."""
         self.withdraw()
-        self._forget(self)
         self._loop.run(self.close())
+        self._forget(self)  # last: whatever interrupts this, it is still to be seen
 
     def withdraw(self) -> None:
         """Take its tools out of the toolbox."""
@@ -144,9 +152,9 @@ class Server:
 
     async def close(self) -> None:
         """End it, on the loop; the next call starts it again."""
-        connection, self._connection = self._connection, None
-        self._restarted = self._ended = False
-        if connection is not None and self._process == os.getpid():
+        connection, is_ours = self._connection, self.is_open
+        self._forget_connection()
+        if connection is not None and is_ours:
             await connection.close()
 
     async def _call(self, function: ServerFunction, arguments: Mapping[str, Any]) -> PictureText:
@@ -158,7 +166,7 @@ class Server:
                     f"not run: the server {self.name} has changed this tool since it was offered"
                 )
             try:
-                return result_of(await connection.call(function.name, arguments))
+                return self._result(await connection.call(function.name, arguments))
             except LostError as lost:
                 if not lost.unsent or attempt:
                     break
@@ -166,6 +174,14 @@ class Server:
             f"the MCP server {self.name} has ended during this call; whether it was carried out is "
             f"not known, and {await self._after_end()}"
         )
+
+    def _result(self, result: CallToolResult) -> PictureText:
+        """Return a result without what was given to the server as a secret."""
+        try:
+            found = result_of(result)
+        except ServerToolError as error:
+            raise ServerToolError(without_secret(str(error), self.spec.secrets)) from None
+        return PictureText(without_secret(str(found), self.spec.secrets), found.pictures)
 
     async def _after_end(self) -> str:
         """Start the server again, and return what has become of it."""
@@ -178,8 +194,7 @@ class Server:
     async def _connected(self) -> Connection:
         """Return a connection; one is opened where there is none, and once where it has ended."""
         if self._process != os.getpid():  # the parent's: not ours to use or to close
-            self._connection, self._opening, self._process = None, asyncio.Lock(), os.getpid()
-            self._restarted = self._ended = False
+            self._forget_connection()
         async with self._opening:  # calls that run side by side lose the same connection
             old = self._connection
             if old is not None and not old.lost:
@@ -189,6 +204,12 @@ class Server:
             await self.open()
             assert self._connection is not None  # noqa: S101  # it was opened
             return self._connection
+
+    def _forget_connection(self) -> None:
+        """Begin anew: in another process, or on another loop, to which a lock would belong."""
+        self._connection, self._process = None, os.getpid()
+        self._opening = asyncio.Lock()
+        self._restarted = self._ended = False
 
     async def _note_end(self, old: Connection) -> None:
         """Say that the server has ended by itself. Raises MCPServerError the second time."""
@@ -240,8 +261,9 @@ class Server:
             if self._toolbox.get(name) is tool:
                 self._toolbox.remove(name)
         for tool in tools:
-            named = tool
-            if tool.name in self._toolbox:
-                named = replace(tool, name=f"{tool.name[:62]}_2")
+            name, number = tool.name, 1
+            while name in self._toolbox:
+                number += 1
+                name = f"{tool.name[:60]}_{number}"
+            named = self._tools[name] = replace(tool, name=name)
             self._toolbox.add(named)
-            self._tools[named.name] = named

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import os
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -22,7 +21,7 @@ from eighty80_jupyter.wire.secret import Secret
 Permit = Callable[[str], bool | None]
 
 
-class Servers(Mapping[str, Server]):
+class Servers:
     """The servers by their names, in the order in which they came.
 
     A name is entered before its server starts, and so whatever happens to a start, nothing runs
@@ -44,28 +43,14 @@ class Servers(Mapping[str, Server]):
         self._environ = environ
         self._approvals = approvals or Approvals()
         self._servers: dict[str, Server] = {}
-        self._process = os.getpid()
 
     def __repr__(self) -> str:
         return f"<MCP servers: {', '.join(self._servers) or 'none'}>"
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(tuple(self._servers))
-
-    def __len__(self) -> int:
-        return len(self._servers)
-
-    def __getitem__(self, name: str) -> Server:
-        """Return a server. Raises UsageError with the nearest name."""
-        try:
-            return self._servers[name]
-        except KeyError:
-            known = tuple(self._servers)
-            told = f"; they are: {', '.join(known)}" if known else "; there are none"
-            raise UsageError(f"{unknown('MCP server', str(name), known)}{told}") from None
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._servers
+    @property
+    def known(self) -> dict[str, Server]:
+        """The servers by their names."""
+        return dict(self._servers)
 
     def start(self, target: Any, permit: Permit, secrets: tuple[Secret, ...], **how: Any) -> Server:
         """Start a server, or return the one that runs for the same; `server_spec` has the rest.
@@ -96,9 +81,7 @@ class Servers(Mapping[str, Server]):
         Raises MCPServerError that names those that could not be started; the others run.
         """
         specs = config_specs(config, confirm=confirm, environ=self._environ, secrets=secrets)
-        running = {
-            name: server for name, server in self._servers.items() if server.state == "running"
-        }
+        running = {name: one for name, one in self.known.items() if one.state == "running"}
         new = [s for s in specs if s.name not in running or running[s.name].spec != s]
         for spec in new:
             self._agree(spec, permit)
@@ -111,7 +94,7 @@ class Servers(Mapping[str, Server]):
 
         Raises MCPServerError.
         """
-        server = self[name]
+        server = self._named(name)
         if on:
             self._loop.run(server.reopen())
         else:
@@ -120,14 +103,21 @@ class Servers(Mapping[str, Server]):
 
     def stop(self, name: str) -> None:
         """End a server, and take its tools away. Raises UsageError with the nearest name."""
-        self[name].stop()
+        self._named(name).stop()
 
     def close(self) -> None:
         """End all servers and the thread; the next call of a tool starts its server again."""
         atexit.unregister(self.close)
-        if self._process == os.getpid() and self._servers:
+        if any(server.is_open for server in self.known.values()):
             self._loop.run(self._close())
         self._loop.close()
+
+    def _named(self, name: str) -> Server:
+        known = self.known
+        if name not in known:
+            told = f"they are: {', '.join(known)}" if known else "there are none"
+            raise UsageError(f"{unknown('MCP server', str(name), known)}; {told}")
+        return known[name]
 
     def _agree(self, spec: ServerSpec, permit: Permit) -> None:
         """Ask before a command is started for the first time. Raises UsageError for a no."""
@@ -157,7 +147,6 @@ class Servers(Mapping[str, Server]):
         """Enter a server; one of the same name is ended, since cells are run again."""
         if spec.name in self._servers:
             self._servers[spec.name].stop()
-        self._process = os.getpid()
         server = self._servers[spec.name] = Server(
             spec, self._toolbox, self._loop, say=self._say, forget=self._forget
         )
@@ -201,6 +190,6 @@ class Servers(Mapping[str, Server]):
             raise MCPServerError("; ".join(str(error) for _, error in failures))
 
     async def _close(self) -> None:
-        closing: list[Coroutine[Any, Any, None]] = [s.close() for s in self._servers.values()]
+        closing: list[Coroutine[Any, Any, None]] = [s.close() for s in self.known.values()]
         with suppress(Exception):
             await asyncio.gather(*closing, return_exceptions=True)

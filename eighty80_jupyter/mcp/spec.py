@@ -75,7 +75,10 @@ class ServerSpec:
     def program(self) -> str:
         """Where the command's program lies. Raises UsageError where there is none."""
         path = self.env["PATH"].reveal() if "PATH" in self.env else None
-        found = shutil.which(self.command[0], path=path)
+        name = self.command[0]
+        if os.path.dirname(name):  # noqa: PTH120  # a path, which is seen from its folder
+            name = str(Path(self.folder, name))
+        found = shutil.which(name, path=path)
         if found is None:
             raise UsageError(
                 f"there is no program {shown(self.command[0])} for the MCP server {self.name}; "

@@ -76,7 +76,7 @@ class Way:
     async def _process(self) -> AsyncIterator[Streams]:
         spec = self._spec
         program, words = spec.program, list(spec.command)
-        if sys.platform == "linux":
+        if sys.platform == "linux" and sys.executable:
             words = [sys.executable, "-I", "-S", _LAUNCH, str(os.getpid()), program, *words]
         else:
             words[0] = program
@@ -131,19 +131,19 @@ class Way:
 
 
 def _mended(error: ValidationError) -> Any:
-    r"""Return the message that could not be read for half of a surrogate pair; else the error.
+    r"""Return the message that the library cannot read and Python can; else the error.
 
-    Python's servers write a file name that is not UTF-8 as "\udcff", and whoever waits for that
+    Python's servers write a file name that is not UTF-8 as "\\udcff", and whoever waits for such a
     message would wait for ever.
     """
     line = error.errors(include_url=False, include_context=False)[0]["input"]
-    if not isinstance(line, str) or "\\ud" not in line.lower():
+    if not isinstance(line, str):
         return error
     try:
-        message = jsonrpc_message_adapter.validate_python(clean_json(json.loads(line)))
+        found = clean_json(json.loads(line, strict=False))
+        return SessionMessage(jsonrpc_message_adapter.validate_python(found))
     except (ValueError, RecursionError):
         return error
-    return SessionMessage(message)
 
 
 def _screened(entry: Any) -> dict[str, Any] | str:

@@ -45,8 +45,8 @@ class MCPServers:
 
     @property
     def known(self) -> Mapping[str, Server]:
-        """The servers by their names; a name that is not among them raises UsageError."""
-        return {} if self._servers is None else self._servers
+        """The servers by their names."""
+        return {} if self._servers is None else self._servers.known
 
     @overload
     def start(

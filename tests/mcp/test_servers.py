@@ -65,6 +65,7 @@ def test_tools(example: Session) -> None:
             "done",
             "see\n[resource file:///notes.txt]\na note\n[resource big at file:///big.csv: all rows",
         ),
+        ("large", {}, "done", "of 10,000,000 characters left out]"),
         ("divide", {"a": 1, "b": 0}, "failed", "ServerToolError: Error executing tool divide"),
         ("ask_back", {"what": "sampling"}, "failed", "MCPServerError: "),
         ("ask_back", {"what": "elicitation"}, "failed", "MCPServerError: "),
@@ -146,7 +147,27 @@ def test_odd_results(session: Session) -> None:
         "MCPServerError: the server's answer is no result of a tool (1 errors)",
     )
     assert call(session, "odd__error").text.startswith("ServerToolError: no such city")
+    assert call(session, "odd__surrogate").text == "half \ufffd"
     assert call(session, "odd__weather", city="Oslo").text == 'weather: {"city": "Oslo"}'
+
+
+def test_asked_for_something(session: Session) -> None:
+    """A server of the older protocol that asks for our model, a form or folders is refused."""
+    session.mcp(odd(), name="odd")
+    answers = json.loads(call(session, "odd__ask").text)
+    assert [answer["id"].partition("/")[0] for answer in answers] == [
+        "sampling",
+        "elicitation",
+        "roots",
+    ]
+    assert all("not supported" in answer["error"]["message"] for answer in answers)
+    assert call(session, "odd__weather", city="x").status == "done"
+
+
+def test_given_secrets(session: Session) -> None:
+    """What a server was given as a variable does not come back in its results."""
+    session.mcp(odd(), name="odd", env={"TOKEN": "plain-words-and-1"})
+    assert call(session, "odd__secret", city="TOKEN").text == "[redacted: API key]"
 
 
 def test_two_servers(session: Session) -> None:

@@ -61,6 +61,12 @@ def mixed() -> list[ContentBlock]:
     ]
 
 
+@server.tool(structured_output=False)
+def large() -> str:
+    """Return 10 MB."""
+    return "m" * 10_000_000
+
+
 @server.tool()
 def divide(a: float, b: float) -> float:
     """Divide."""

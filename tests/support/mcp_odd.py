@@ -31,6 +31,15 @@ def tool(name: Any, description: Any = "", schema: Any = OBJECT, **more: Any) ->
     return {"name": name, "description": description, "inputSchema": schema, **more}
 
 
+# What servers may ask the client for.
+ASKED: dict[str, Any] = {
+    "sampling/createMessage": {
+        "messages": [{"role": "user", "content": {"type": "text", "text": "Hello"}}],
+        "maxTokens": 5,
+    },
+    "elicitation/create": {"message": "Your password?", "requestedSchema": OBJECT},
+    "roots/list": {},
+}
 HOSTILE = [
     tool("get weather", "a"),
     tool("get.weather", "b"),
@@ -91,6 +100,8 @@ class Odd:
             tool("error", "Fails."),
             tool("change", "Changes the tools."),
             tool("secret", "Returns a variable.", CITY),
+            tool("surrogate", "Returns half of a pair."),
+            tool("ask", "Asks the client for something."),
             tool("pid", "Returns its process.", annotations={"readOnlyHint": True}),
         ]
 
@@ -112,6 +123,14 @@ class Odd:
                 return {"content": [{"type": "text", "text": text}], "isError": True}
             case "change":
                 self.send({"method": "notifications/tools/list_changed"})
+            case "ask":
+                answers = []
+                for method in ("sampling/createMessage", "elicitation/create", "roots/list"):
+                    self.send({"id": method, "method": method, "params": ASKED[method]})
+                    answers.append(json.loads(sys.stdin.readline()))
+                return {"content": [{"type": "text", "text": json.dumps(answers)}]}
+            case "surrogate":
+                return {"content": [{"type": "text", "text": "half \ud800"}]}
             case "pid":
                 return {"content": [{"type": "text", "text": str(os.getpid())}]}
             case "secret":

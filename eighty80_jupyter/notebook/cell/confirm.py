@@ -157,9 +157,11 @@ class InputConfirmer:
     def _nobody(self, tool: Tool) -> Decision:
         from eighty80_jupyter.tools.rounds import Decision  # noqa: PLC0415  # as above
 
+        how = "Mark it with confirm=False or safe=True"
+        if hasattr(tool.function, "server"):
+            how = "Start its server with chat.mcp(..., confirm=False)"
         self._say(
-            f"{tool.name} was not run: nobody can be asked here. Mark it with confirm=False or "
-            "safe=True if it may run unasked."
+            f"{tool.name} was not run: nobody can be asked here. {how} if it may run unasked."
         )
         return Decision(answer="no", reason=NOBODY)
 
