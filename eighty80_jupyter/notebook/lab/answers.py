@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping
 from typing import Any
 
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.line.row_names import ROW, row_names
 from eighty80_jupyter.prompt.describe.base import kind_of
 from eighty80_jupyter.prompt.describe.custom import Registry, own_method
 from eighty80_jupyter.prompt.describe.nearest import names_like
@@ -21,6 +23,8 @@ _REACHES = "It reaches for a name with two underscores: it is refused."
 
 def check(text: str, namespace: Mapping[str, Any]) -> dict[str, str]:
     """Return what is wrong with the fields of a cell, by their source. Nothing is evaluated."""
+    rows = row_names(text, namespace)
+    namespace = ChainMap(dict.fromkeys(rows or ()), dict(namespace))
     evaluation, foreign = Evaluation(text, namespace), Foreign(text)
     wrong: dict[str, str] = {}
     for piece in parse(text):
@@ -28,6 +32,8 @@ def check(text: str, namespace: Mapping[str, Any]) -> dict[str, str]:
             if piece.refused:
                 wrong[piece.source] = _NOT_ALLOWED
         elif (name := evaluation.unknown(piece)) is not None and not foreign(piece):
+            if rows is None:
+                continue  # it may well be a column
             near = sorted(names_like(dict.fromkeys(namespace), name))
             hint = f" Did you mean {', '.join(near)}?" if near else ""
             wrong[piece.source] = f"No variable {name!r}.{hint}"
@@ -37,9 +43,9 @@ def check(text: str, namespace: Mapping[str, Any]) -> dict[str, str]:
 
 
 def describe_field(
-    source: str, namespace: Mapping[str, Any], registry: Registry | None = None
+    source: str, namespace: Mapping[str, Any], registry: Registry | None = None, *, cell: str = ""
 ) -> str:
-    """Return in a line what would be sent for a field; an expression is not computed for that.
+    """Return in a line what would be sent for a field of a cell; no expression is computed for it.
 
     What a class or a function of the user's own says of a value is left for the sending.
     """
@@ -50,6 +56,8 @@ def describe_field(
     name = field.expression
     if not name.isidentifier() or field.conversion or "image" in field.options:
         return _COMPUTED
+    if name in (row_names(cell, namespace) or ()):
+        return "The whole row." if name == ROW else "The value of this column in each row."
     if name not in namespace:
         return ""
     value = namespace[name]

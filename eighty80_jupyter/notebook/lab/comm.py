@@ -83,7 +83,9 @@ def _handle(
             answer = {"wrong": check(text, namespace)}
         else:
             registry = session.requests.registry if session is not None else None
-            answer = {"text": describe_field(text, namespace, registry)}
+            cell = data.get("cell")
+            cell = cell if isinstance(cell, str) and len(cell) <= _LONGEST else ""
+            answer = {"text": describe_field(text, namespace, registry, cell=cell)}
     else:
         return
     comm.send({**answer, "id": str(data.get("id"))[:100]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from collections.abc import Iterable
 from shlex import quote
 from typing import TYPE_CHECKING, Any, get_args
@@ -12,6 +13,7 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 from eighty80_jupyter.errors import ChatError
 from eighty80_jupyter.notebook.line.input import names
 from eighty80_jupyter.notebook.line.options import OPTIONS, Group, Option
+from eighty80_jupyter.notebook.line.row_names import row_names
 from eighty80_jupyter.prompt.template.names import completions, field_at
 from eighty80_jupyter.storage.omit import KINDS
 from eighty80_jupyter.wire.retries import Settings
@@ -37,7 +39,9 @@ def complete(session: Session, context: CompletionContext) -> SimpleMatcherResul
     namespace = session.namespace or {}
     partial = field_at(context.full_text, cursor)
     if partial is not None:
-        found = completions(partial, namespace, options=_FIELD_OPTIONS)
+        columns = dict.fromkeys(sorted(row_names(context.full_text, namespace) or ()))
+        named = ChainMap(columns, dict(namespace)) if columns else namespace
+        found = completions(partial, named, options=_FIELD_OPTIONS)
         return _result(found, partial.prefix, partial.kind)
     if magic.match(line):
         return _on_the_line(session, line, namespace)

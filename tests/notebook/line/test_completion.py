@@ -55,6 +55,7 @@ def _kernel() -> Iterator[KernelSession]:
         ("%%chat\nExplain {{df['pr", ["price", "product"]),
         ("%chat What of {{df.colum", ["columns"]),
         ("%%chat\n{{df:sch", ["schema"]),
+        ("%%chat --rows df -t 0\nSort {{pric", ["price"]),
     ],
 )
 def test_completes(kernel: KernelSession, code: str, found: list[str]) -> None:

@@ -133,7 +133,8 @@ function prose(cm, kernels, model, languages) {
 	const plugin = ViewPlugin.fromClass(Prose, { decorations: each => each.marks });
 	const hover = cm.hoverTooltip(async (view, at) => {
 		const field = view.plugin(plugin)?.fields.find(({ from, to }) => from <= at && at <= to);
-		const text = field && (field.wrong || (await kernels.ask(view.dom, { ask: "describe", text: field.source }))?.text);
+		const question = field && { ask: "describe", text: field.source, cell: view.state.doc.toString() };
+		const text = field && (field.wrong || (await kernels.ask(view.dom, question))?.text);
 		if (!text) return null;
 		const dom = Object.assign(document.createElement("div"), { className: "e80-hover", textContent: text });
 		return { pos: field.from, end: field.to, above: true, create: () => ({ dom }) };
