@@ -37,7 +37,7 @@ class Model:
         server.handler = self.answer
 
     def answer(self, request: Request) -> Reply | None:
-        """Answer a row; that of ticket 7 which wants a theme fails."""
+        """Answer a row; that of ticket 15 which wants a theme fails."""
         if "chat/completions" not in request.path:
             return None
         with self._lock:
@@ -46,7 +46,7 @@ class Model:
         if wait:
             self.go_on.wait(60)
         text = request.json["messages"][-1]["content"]
-        if "theme, ticket 7" in text:
+        if "theme, ticket 15" in text:
             return error_reply(500, "overloaded")
         return chat_reply("bug" if "stops" in text else "feature" if "add" in text else "other")
 
@@ -87,3 +87,54 @@ def test_a_run_in_a_cell(
     page.page.reload()
     expect(page.outputs(1)).to_contain_text("60 rows: 59 asked, 1 failed")
     expect(page.outputs(1).locator("tbody tr").filter(has_text="Please add")).not_to_have_count(0)
+
+
+def test_the_panels_view(
+    open_notebook: Callable[..., NotebookPage], server: ScriptedServer
+) -> None:
+    """Rows are tried, run and stopped from the panel, and it writes the cell that does the same."""
+    page = open_notebook(SETUP, "%chat --panel", "len(chat.last_run.values), 'out' in globals()")
+    page.toggle_side_bar()
+    page.run_cell(0)
+    page.run_cell(1)
+    root = page.cell(1).locator(".e80-panel")
+    view = root.locator(".e80-rows")
+    root.locator(".e80-tab", has_text="Rows").click()
+    for label, text in {
+        "Rows": "tickets", "Type": "bug|feature|other", "Column": "label", "Into": "out",
+        "Prompt": "Classify: {{text}}",
+    }.items():  # fmt: skip
+        view.get_by_label(label, exact=True).fill(text)
+    view.get_by_label("Prompt", exact=True).blur()
+    model = Model(server, first=45)
+    view.locator("button", has_text="Try 20").click()
+    expect(view).to_contain_text("20 rows: ")
+    expect(view).to_contain_text("are in out")
+
+    run, stop = (view.locator("button", has_text=name) for name in ("Run", "Stop"))
+    run.click()
+    expect(view).to_contain_text("of 60 rows")
+    expect(stop).to_be_enabled()
+    page.screenshot("panel-rows-running")
+    stop.click()
+    expect(view).to_contain_text("not asked")
+    expect(view).to_contain_text("only what is missing")
+    expect(run).to_be_enabled()
+    model.go_on.set()
+    expect(view.locator("tbody td", has_text="<img src=x")).not_to_have_count(0)
+
+    before = page.page.locator(".jp-Notebook .jp-Cell").count()
+    view.locator("button", has_text="To a cell").click()
+    expect(page.page.locator(".jp-Notebook .jp-Cell")).to_have_count(before + 1)
+    made = page.page.evaluate(
+        "window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells[2].source"
+    )
+    line = "%%chat --rows tickets --returns bug|feature|other --column label --into out"
+    assert made == f"{line}\nClassify: {{{{text}}}}"
+    page.set_theme(DARK)
+    page.page.set_viewport_size({"width": 620, "height": 900})
+    page.screenshot("panel-rows-narrow-dark")
+    page.run_cell(3)
+    expect(page.outputs(3)).to_contain_text("(60, True)")
+    assert not page.alerts
+    assert not page.errors
