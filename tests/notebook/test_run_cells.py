@@ -112,10 +112,11 @@ def test_dry_run(kernel: AttendedKernel, ask: Any, server: ScriptedServer) -> No
 
 def test_braces_of_a_raw_prompt_stay(kernel: AttendedKernel, ask: Any) -> None:
     """A prompt that was sent raw, with cells below it, is put into a new cell as raw again."""
+    kernel.run("'seen'")
     ask("%%chat --raw --cells\nWhat is {{early}}?")
     result = kernel.run_cell("%chat --edit", "edits")
     assert result.reply is not None
-    assert "--raw" in result.reply["payload"][0]["text"]
+    assert "--raw --cells\n" in result.reply["payload"][0]["text"]
 
 
 def test_plain_python_has_no_cells() -> None:

@@ -12,6 +12,7 @@ from eighty80_jupyter.notebook.commands.branch import shortened, turns
 from eighty80_jupyter.notebook.saved.asked import asked_again
 from eighty80_jupyter.notebook.saved.export_notebook import options_of, tool_options
 from eighty80_jupyter.notebook.saved.metadata import page_of
+from eighty80_jupyter.prompt.template.cells import sent_cells
 
 if TYPE_CHECKING:
     from eighty80_jupyter.conversation.turn import Turn
@@ -69,6 +70,8 @@ def edit(context: CommandContext, number: int) -> None:
     if not isinstance(content, str):
         context.say("Its pictures and sounds are not in the new cell: name them again.")
     options = _options(context, turn) + " --raw" * is_raw
+    if turn.typed and not context.session.config.cells and sent_cells([turn.prompt]):
+        options += " --cells"
     context.put_cell(f"%%chat --again {place}{options}\n{source}", what="the cell")
 
 

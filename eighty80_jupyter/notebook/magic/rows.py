@@ -12,6 +12,7 @@ from eighty80_jupyter.notebook.magic.prompt_request import instruction, returns_
 from eighty80_jupyter.notebook.magic.vary import parted, varied
 from eighty80_jupyter.notebook.rows.preview import preview_html, preview_text
 from eighty80_jupyter.notebook.rows.source import rows_named
+from eighty80_jupyter.session.options import TurnOptions
 from eighty80_jupyter.session.row_runs import PromptOrigin
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _ALLOWED = {
     "into",
     "returns",
     "choices",
+    "preset",
     "allow_secrets",
     "dry_run",
     "no_stream",
@@ -59,7 +61,19 @@ def ask_rows(context: CommandContext, prompt: str, *, first_line: int) -> None:
     names = ChainMap(dict(context.names.values), context.shell.user_ns)
     context.names.check([prompt, f"{{{{{line.rows}}}}}"])
     data = rows_named(line.rows or "", names)
-    runs, options = session.row_runs, run_options(line, instruction(context))
+    options = run_options(
+        line,
+        session.presets.applied(
+            TurnOptions(
+                preset=line.preset,
+                system=instruction(context),
+                returns=returns_of(line),
+                allow_secrets=line.allow_secrets,
+                parameters=line.parameters,
+            )
+        ),
+    )
+    runs = session.row_runs
     origin = PromptOrigin(names=context.names.values, first_line=first_line)
     if line.dry_run:
         preview = runs.preview(data, prompt, None, options, origin)
@@ -117,16 +131,24 @@ def _share(text: str | None) -> float:
         ) from None
 
 
-def run_options(line: LineOptions, system: str | None) -> dict[str, Any]:
-    """Return what the options of a line mean for a run, by the names of `RowOptions`."""
+def run_options(line: LineOptions, turn: TurnOptions) -> dict[str, Any]:
+    """Return what the options of a line mean for a run, by the names of `RowOptions`.
+
+    `turn` has what they would mean for a turn, with their preset. Raises UsageError.
+    """
+    if turn.base_url is not None:
+        raise UsageError(
+            f"the preset {line.preset} names an address, which holds for no run over rows; "
+            f"%chat --set preset={line.preset} sets it"
+        )
     given = {
         _NAMES.get(name, name): value
         for name, value in line.given.items()
         if OPTIONS[name].group == "rows" and name not in _NOT_OF_RUNS
     }
     return given | {
-        "system": system,
-        "returns": returns_of(line),
-        "allow_secrets": line.allow_secrets,
-        "parameters": line.parameters,
+        "system": turn.turn_system if turn.system is None else turn.system,
+        "returns": turn.returns,
+        "allow_secrets": turn.allow_secrets,
+        "parameters": turn.parameters,
     }

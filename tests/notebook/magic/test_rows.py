@@ -283,3 +283,20 @@ def test_what_cannot_be_measured_is_one_line(
     assert result.error is not None
     assert said in result.error.evalue
     assert server.chats == []
+
+
+def test_a_preset(kernel: KernelSession, server: ScriptedServer) -> None:
+    """A run follows a preset, what stands on the line wins, and an address is refused."""
+    kernel.run(
+        "chat.config.presets = {'terse': {'system': 'Be terse.', 'temperature': 0.3},\n"
+        "                       'there': {'base_url': 'https://host'}}"
+    )
+    result = kernel.run(f"%%chat --preset terse -t 0.9 {CELL.removeprefix('%%chat ')}")
+    assert result.ok, result.error
+    body = next(r.json for r in server.requests if "chat/completions" in r.path)
+    assert body["messages"][0]["content"].startswith("Be terse.")
+    assert body["temperature"] == 0.9
+    refused = kernel.run(f"%%chat --preset there {CELL.removeprefix('%%chat ')}").error
+    assert refused is not None
+    assert "names an address" in refused.evalue
+    kernel.run("chat.config.presets = {}")
