@@ -104,6 +104,7 @@ def test_warming_up_can_be_ended() -> None:
     assert "never_imported" not in loading._loaded
 
 
+@pytest.mark.slow
 def test_the_kernel_warms_up_by_itself() -> None:
     """Some moments after `%load_ext` all that the first prompt needs is there."""
     with KernelSession(startup=LOAD) as kernel:
@@ -113,6 +114,7 @@ def test_the_kernel_warms_up_by_itself() -> None:
         assert "ipywidgets" not in kernel.run("import sys; print(list(sys.modules))").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_interrupts_at_forty_moments_break_nothing() -> None:
     """Whenever the first prompt is interrupted, every later one works."""
@@ -125,6 +127,7 @@ def test_interrupts_at_forty_moments_break_nothing() -> None:
     assert interrupted >= 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.02, 0.1, 0.25])
 def test_a_kernel_that_was_interrupted_in_its_first_prompt(seconds: float) -> None:
     """The same in a kernel of its own, as a user has it."""

@@ -82,6 +82,7 @@ def test_takes_any_text(text: str) -> None:
         assert all(line.strip() in text for line in block.text.split("\n"))
 
 
+@pytest.mark.slow
 def test_long_text_is_quick() -> None:
     """A megabyte of nested markers takes no time to speak of."""
     start = time.perf_counter()

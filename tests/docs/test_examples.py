@@ -105,6 +105,7 @@ def _kernel(model: Model) -> Iterator[KernelSession]:
             yield kernel
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", WITH_EXAMPLES, ids=name)
 def test_the_examples_of_a_page_run(
     path: Path, kernel: KernelSession, model: Model, tmp_path: Path

@@ -175,6 +175,7 @@ def test_an_error_while_condensing_leaves_everything_as_it_was(
     assert len(session.conversation) == count + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("summary", ["", "blah " * 3000])
 def test_a_summary_that_is_none_or_too_long_stops_nothing(
     server: ScriptedServer, make: Callable[..., Session], summary: str

@@ -40,6 +40,7 @@ WHAT = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(data=st.data(), steps=st.lists(st.sampled_from(WHAT), max_size=25))
 def test_whatever_happens_is_told_again(data: st.DataObject, steps: list[str]) -> None:

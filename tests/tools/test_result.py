@@ -216,6 +216,7 @@ def object_saying(text: str) -> Any:
     return type("Says", (), {"__repr__": lambda _: text})()
 
 
+@pytest.mark.slow
 def test_secrets() -> None:
     """Secrets are taken out of every kind of result, and no half of one stays at a cut."""
     for value in (

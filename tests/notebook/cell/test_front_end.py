@@ -102,6 +102,7 @@ def test_settings_overrule(
     assert {m.type for m in result.messages} - {"status", "execute_input"} == types
 
 
+@pytest.mark.slow
 def test_a_typed_answer_in_a_console(kernel: AttendedKernel, server: ScriptedServer) -> None:
     """The value is written when it is there."""
     server.queue(stream_reply('{"sum": 5}'))

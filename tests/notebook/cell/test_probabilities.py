@@ -7,6 +7,8 @@ import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from eighty80_jupyter.api.tokens import Token
 from eighty80_jupyter.notebook.cell.probabilities import shaded_html, shaded_text
 from tests.support.replies import chunk, sse_reply, stream_reply
@@ -109,6 +111,7 @@ def test_a_terminal_lists_the_most_doubtful() -> None:
     assert shaded_text([Token(text="a", probability=0.95)]) == "every token at 90% or more"
 
 
+@pytest.mark.slow
 def test_in_a_cell(kernel: Callable[..., KernelSession], server: ScriptedServer) -> None:
     """The page keeps shaded tokens, or a line that there are none; a key in them shows nowhere."""
     key = "sk-probable-8f3a91c7d2"

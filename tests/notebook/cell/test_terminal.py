@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
 from rich.console import Console
 
 from eighty80_jupyter.api.deltas import ReasoningDelta, Retrying, TextDelta, TextWasReasoning
@@ -22,11 +23,10 @@ from tests.support.replies import stream_reply
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
-
     from tests.support.scripted import ScriptedServer
 
 
+@pytest.mark.slow
 def test_ipython_streams_text(server: ScriptedServer, tmp_path: Path) -> None:
     """In a terminal the reply is text, with the last line below it, and failures are one line."""
     server.queue(stream_reply("Some **text**."))

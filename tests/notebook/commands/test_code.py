@@ -276,6 +276,7 @@ def test_cells_in_a_prompt(kernel: AttendedKernel, server: ScriptedServer) -> No
     assert len(server.requests) == 1
 
 
+@pytest.mark.slow
 def test_a_dataframe_of_the_turns(kernel: AttendedKernel, server: ScriptedServer) -> None:
     """`to_dataframe` has a row for each message; without pandas one line says what is missing."""
     server.queue(stream_reply("ONE"), stream_reply("TWO"))

@@ -297,6 +297,7 @@ def test_a_loaded_file_is_written_again_as_it_was(
     assert before["turns"][0]["alternatives"][0]["source"] == "hello {{n}}"
 
 
+@pytest.mark.slow
 def test_kept_answers_are_forgotten(start: Kernels, tmp_path: Path) -> None:
     """All of this user's, by whatever kernel; how many there were, and where, is said."""
     folder = tmp_path / "state" / "eighty80_jupyter"

@@ -115,6 +115,7 @@ def check(result: Result, *, ok: bool = True) -> str:
     return seen + pages
 
 
+@pytest.mark.slow
 def test_no_command_shows_what_a_page_would_obey(
     kernel: KernelSession, server: ScriptedServer, tmp_path: Path
 ) -> None:
@@ -197,6 +198,7 @@ def test_no_command_shows_what_a_page_would_obey(
     assert set(COMMANDS) - walked <= {"key", "local"}
 
 
+@pytest.mark.slow
 def test_no_export_holds_what_a_page_would_obey(
     kernel: KernelSession, server: ScriptedServer, tmp_path: Path
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.replies import stream_reply
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from tests.support.scripted import ScriptedServer
 
 
+@pytest.mark.slow
 def test_presets(kernel: Callable[..., KernelSession], server: ScriptedServer) -> None:
     """One is saved by a line, asked with, completed by Tab, set for the kernel, and taken back."""
     server.default = stream_reply("ok")

@@ -33,6 +33,7 @@ def _outputs(kernel: KernelSession) -> list[str]:
     return shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("only", ["", " --only"])
 def test_a_recorded_notebook_gives_the_same_outputs(
     kernel: Callable[..., KernelSession], server: ScriptedServer, tmp_path: Path, only: str

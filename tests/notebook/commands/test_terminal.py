@@ -38,6 +38,7 @@ def run(
     return done.stdout
 
 
+@pytest.mark.slow
 def test_commands_are_text(server: ScriptedServer, tmp_path: Path) -> None:
     """History, list, code, fix and report are text; with a simple prompt the code is shown."""
     server.queue(stream_reply(CODE), stream_reply("Because."), stream_reply("Other\x1b]0;x\x07."))
@@ -68,6 +69,7 @@ def test_commands_are_text(server: ScriptedServer, tmp_path: Path) -> None:
     assert "front end: a terminal with a simple prompt" in out
 
 
+@pytest.mark.slow
 def test_code_stands_at_the_next_prompt(server: ScriptedServer, tmp_path: Path) -> None:
     """Where the terminal can begin the next prompt with a text, the code stands there."""
     server.queue(stream_reply(CODE))
@@ -86,6 +88,7 @@ def test_code_stands_at_the_next_prompt(server: ScriptedServer, tmp_path: Path) 
     assert lines[-1] == "'%%chat --again 1\\nHow?'"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("term", "interact"), [("dumb", True), ("xterm", False)])
 def test_code_is_shown_where_no_prompt_would_show_it(
     server: ScriptedServer, tmp_path: Path, term: str, *, interact: bool

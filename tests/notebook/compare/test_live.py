@@ -583,6 +583,7 @@ while "made at 0.5 degrees" not in controls.answer.value and time.time() < until
 """
 
 
+@pytest.mark.slow
 def test_it_follows_while_a_cell_computes(
     server: ScriptedServer, kernel: Callable[..., KernelSession]
 ) -> None:

@@ -226,6 +226,7 @@ def test_values_as_parts(kernel: KernelSession, server: ScriptedServer) -> None:
     assert sent(server)[0]["role"] == "system"  # the note about data
 
 
+@pytest.mark.slow
 def test_equal_prompts_are_equal_requests(server: ScriptedServer) -> None:
     """The ids of blocks are the same in another kernel of the user, and the key is his alone."""
     bodies = []

@@ -323,6 +323,7 @@ def test_model_text_commands_no_terminal(kernel: KernelSession, server: Scripted
     assert not {"\x1b", "\x07", "\x9b"} & set(shown)
 
 
+@pytest.mark.slow
 def test_settings_from_the_configuration_file(server: ScriptedServer) -> None:
     """`c.ChatConfig` of an IPython profile holds in every kernel, and its key shows nowhere."""
     with KernelSession(env={"_8080_API_URL": server.url}) as kernel:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
+import pytest
 
 from tests.support.replies import sse_reply, stream_reply, tool_call, tool_chunks
 
@@ -20,6 +21,7 @@ NOTEBOOK = Path(__file__).parents[3] / "notebooks" / "tools.ipynb"
 SQL = "SELECT city, SUM(amount) AS total FROM sales GROUP BY city ORDER BY total DESC"
 
 
+@pytest.mark.slow
 def test_the_notebook_with_a_capable_model(
     kernel: Callable[..., KernelSession], server: ScriptedServer
 ) -> None:

@@ -52,6 +52,7 @@ def queue_call(server: ScriptedServer) -> None:
     server.queue(sse_reply(tool_chunks(call)), stream_reply("So it is."))
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize(("typed", "status"), [("y", "done"), ("n", "refused")])
 def test_a_program_asks_on_its_terminal(
@@ -76,6 +77,7 @@ def test_a_program_asks_on_its_terminal(
     assert f"{status} So it is." in shown
 
 
+@pytest.mark.slow
 def test_a_pipe_answers_nothing(server: ScriptedServer, tmp_path: Path) -> None:
     """What comes from a pipe is no answer: the call is refused, and the pipe is not read."""
     queue_call(server)
@@ -216,6 +218,7 @@ def test_what_asks_in_any_case_has_no_always(monkeypatch: pytest.MonkeyPatch) ->
     assert terminal.questions[1].startswith("Please type y, n or e. ")
 
 
+@pytest.mark.slow
 @posix
 def test_ipython_in_a_terminal(server: ScriptedServer, tmp_path: Path) -> None:
     """%%chat in IPython on a terminal: the question, the lines, the answer."""

@@ -66,6 +66,7 @@ DEEP = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DEEP)
 @pytest.mark.parametrize("partial", [False, True])
 def test_no_text_takes_long(name: str, *, partial: bool) -> None:
@@ -76,6 +77,7 @@ def test_no_text_takes_long(name: str, *, partial: bool) -> None:
     assert not faults(html)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DEEP)
 def test_no_stream_takes_long(name: str) -> None:
     """Nor does it take long to find where such a text can be cut."""

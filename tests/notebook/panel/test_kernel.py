@@ -93,6 +93,7 @@ def _page(server: ScriptedServer, kernel: Callable[..., KernelSession]) -> Page:
     return Page(kernel(env={"_8080_API_URL": server.url, "_8080_API_KEY": "sk-panel"}))
 
 
+@pytest.mark.slow
 def test_stop_does_not_wait_for_a_cell_that_began_later(page: Page, server: ScriptedServer) -> None:
     """What is drawn while a cell computes must not bring the clicks to the end of that cell."""
     first, never = threading.Event(), threading.Event()
@@ -117,6 +118,7 @@ def test_stop_does_not_wait_for_a_cell_that_began_later(page: Page, server: Scri
     assert cell.stdout.split()[1:] == ["stopped" if page.subshells else "waited"]
 
 
+@pytest.mark.slow
 def test_a_page_that_is_gone_takes_no_message_with_it(page: Page) -> None:
     """Another page is heard, although the last one that was had a subshell of its own."""
     gone = page.begin_subshell()
@@ -136,6 +138,7 @@ print(named, not named or panel.view.comm._reply_subshell_for is None)
 """
 
 
+@pytest.mark.slow
 def test_the_private_name_of_ipykernel(kernel: Callable[..., KernelSession]) -> None:
     """Where ipykernel routes messages by `_reply_subshell_for`, the panel's comms ask not to be."""
     result = kernel(env={"_8080_API_KEY": "k"}).run(CONTRACT)

@@ -66,6 +66,7 @@ def page(file: Path, *results: Result) -> None:
     file.write_text(json.dumps(made), encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_an_exported_notebook_asks_the_same_requests(
     server: ScriptedServer, tmp_path: Path
 ) -> None:
@@ -99,6 +100,7 @@ def test_an_exported_notebook_asks_the_same_requests(
     assert bodies(server)[len(before) :] == before
 
 
+@pytest.mark.slow
 def test_a_restored_turn_is_not_asked_otherwise(server: ScriptedServer, tmp_path: Path) -> None:
     """A tool that is not there, or another server, is told, and sent only with --anyway."""
     server.queue(stream_reply("ONE"))
@@ -124,6 +126,7 @@ def test_a_restored_turn_is_not_asked_otherwise(server: ScriptedServer, tmp_path
         assert kernel.run("%chat --retry").ok
 
 
+@pytest.mark.slow
 def test_a_typed_turn_is_asked_again_typed(server: ScriptedServer, tmp_path: Path) -> None:
     """--retry asks for the type of the turn, and its value is there."""
     server.queue(*[stream_reply(f'{{"value": {number}}}') for number in (3, 4)])
@@ -135,6 +138,7 @@ def test_a_typed_turn_is_asked_again_typed(server: ScriptedServer, tmp_path: Pat
     assert first["response_format"] == second["response_format"]
 
 
+@pytest.mark.slow
 def test_a_turn_that_was_asked_in_python_is_missed(server: ScriptedServer, tmp_path: Path) -> None:
     """What stands on no page is counted, and named by its number."""
     server.queue(*[stream_reply(text) for text in ("ONE", "TWO", "THREE")])

@@ -211,6 +211,7 @@ def test_an_exported_notebook_can_be_restored(tmp_path: Path) -> None:
     assert read[1].reply.calls == made[1].reply.calls
 
 
+@pytest.mark.slow
 def test_an_exported_notebook_runs(tmp_path: Path, server: ScriptedServer) -> None:
     """Its cells ask the same again, with the same instruction and parameters."""
     made = talk(("One?", "1"), ("Two {{x}}?", "2"), name="my talk", system="Be brief.\nNow.")

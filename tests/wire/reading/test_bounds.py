@@ -115,6 +115,7 @@ def test_interim_answers_are_not_borne_for_ever(session: Session, server: Script
     server.wait_disconnect()
 
 
+@pytest.mark.slow
 def test_a_slow_reply_is_no_idle_one(session: Session, server: ScriptedServer) -> None:
     """A reply that grows now and then takes as long as it takes."""
     session.config.keepalive_timeout = 2.0
