@@ -47,7 +47,7 @@ class JupyterServer:
     """A Jupyter server in a process of its own, with an empty root, no news and no terminals.
 
     `env` is added to the cleaned environment of the server and so of every kernel. `root`: None
-    means a new temporary folder.
+    means a new temporary folder. `python` runs it; kernels run in the environment of the tests.
     """
 
     def __init__(
@@ -57,8 +57,10 @@ class JupyterServer:
         env: Mapping[str, str] | None = None,
         root: Path | None = None,
         timeout: float = 100.0,
+        python: str = sys.executable,
     ) -> None:
         self.app = app
+        self.python = python
         self.env = dict(env or {})
         self.timeout = timeout
         self.token = secrets.token_hex(16)
@@ -101,6 +103,12 @@ class JupyterServer:
         overrides.parent.mkdir(parents=True)
         overrides.write_text(json.dumps(SETTINGS), encoding="utf-8")
         self.root.mkdir(exist_ok=True)
+        if self.python != sys.executable:
+            spec = self.home / "data" / "kernels" / "python3" / "kernel.json"
+            spec.parent.mkdir(parents=True)
+            argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            named = {"argv": argv, "display_name": "Python 3 (ipykernel)", "language": "python"}
+            spec.write_text(json.dumps(named), encoding="utf-8")
         self.port = free_port()
         with (self.home / "log").open("wb") as log:
             self._process = subprocess.Popen(
@@ -128,7 +136,7 @@ class JupyterServer:
             "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         }
         options = [f"--{setting}={value}" for setting, value in settings.items()]
-        return [sys.executable, "-m", module, *options]
+        return [self.python, "-m", module, *options]
 
     def _answers(self) -> bool:
         assert self._process is not None
