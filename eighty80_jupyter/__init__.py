@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.conversation.turn import Exchange, Turn
     from eighty80_jupyter.rows.comparison import RowComparison
+    from eighty80_jupyter.rows.engines.function import RowFunction
     from eighty80_jupyter.rows.options import RowOptions
     from eighty80_jupyter.rows.progress import RowError
     from eighty80_jupyter.rows.run import Run
@@ -94,6 +95,7 @@ __all__ = [
     "ReplyFormatError",
     "RowComparison",
     "RowError",
+    "RowFunction",
     "RowOptions",
     "RowsError",
     "Run",
@@ -125,6 +127,7 @@ _LATE = {
     "Reply": "eighty80_jupyter.api.reply",
     "RowComparison": "eighty80_jupyter.rows.comparison",
     "RowError": "eighty80_jupyter.rows.progress",
+    "RowFunction": "eighty80_jupyter.rows.engines.function",
     "RowOptions": "eighty80_jupyter.rows.options",
     "Run": "eighty80_jupyter.rows.run",
     "Session": "eighty80_jupyter.session.session",

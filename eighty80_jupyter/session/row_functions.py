@@ -6,6 +6,7 @@ one for each different set of settings, made when the first batch comes.
 
 from __future__ import annotations
 
+import os
 import pickle
 import re
 import threading
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.structured.shape import Shape
 
 _WORD = re.compile(r"[^\W\d]\w*")
+_MOST_STATES = 32
 _LARGEST = 1_000_000  # bytes of a variable that goes to another process
 _NOT_SENT = frozenset({"api_key", "record", "replay", "replay_only", "autosave"})
 
@@ -41,14 +43,25 @@ class _Process:
     """What the row functions of a process share: their sessions, and what their limits have seen.
 
     `sessions` are those that made a function here; a copy of it that comes back, or comes into a
-    fork, uses them. `made` are those of workers. `states` are by function. The lock guards all.
+    fork, uses them. `made` are those of workers, by their settings. `states` are by function, the
+    latest ones. The lock guards all.
     """
 
     def __init__(self) -> None:
+        self.id = os.getpid()
         self.lock = threading.Lock()
         self.sessions: WeakValueDictionary[str, Session] = WeakValueDictionary()
         self.made: dict[bytes, Session] = {}
         self.states: dict[str, _State] = {}
+
+    def state(self, function: str) -> _State:
+        """Return what the batches of a function share here."""
+        with self.lock:
+            state = self.states.pop(function, None) or _State()
+            self.states[function] = state
+            while len(self.states) > _MOST_STATES:
+                del self.states[next(iter(self.states))]
+            return state
 
 
 class _State:
@@ -59,7 +72,17 @@ class _State:
         self.shared: Shared | None = None
 
 
-_PROCESS = _Process()
+_process = _Process()
+
+
+def _here() -> _Process:
+    """Return what is shared here. A fork has the sessions of its parent, and nothing else of it."""
+    global _process  # noqa: PLW0603  # locks and limits that others held do not come along
+    if _process.id != os.getpid():
+        sessions = _process.sessions
+        _process = _Process()
+        _process.sessions = sessions
+    return _process
 
 
 class ProcessAsker:
@@ -73,8 +96,9 @@ class ProcessAsker:
         self._id = uuid.uuid4().hex
         self._values = values
         self._names = names
-        with _PROCESS.lock:
-            _PROCESS.sessions[self._id] = session
+        here = _here()
+        with here.lock:
+            here.sessions[self._id] = session
         self._session: Session | None = session  # it lives as long as the function
 
     def __getstate__(self) -> dict[str, Any]:
@@ -91,7 +115,7 @@ class ProcessAsker:
 
     def columns(self, prompt: str, names: Sequence[str]) -> tuple[str, ...]:
         """Return which of these columns the prompt uses. Raises UsageError for an unknown name."""
-        return self._here().row_runs.columns(prompt, names, self._names)
+        return self._found().row_runs.columns(prompt, names, self._names)
 
     def ask(self, rows: Rows, prompt: str, options: RowOptions) -> Run:
         """Return a run that has ended, begun once those of other threads had.
@@ -102,9 +126,7 @@ class ProcessAsker:
         from eighty80_jupyter.rows.limits import Limits  # noqa: PLC0415
         from eighty80_jupyter.storage.answers import Answers  # noqa: PLC0415
 
-        session = self._here()
-        with _PROCESS.lock:
-            state = _PROCESS.states.setdefault(self._id, _State())
+        session, state = self._found(), _here().state(self._id)
         with state.turn:
             if state.shared is None:
                 limits = Limits(
@@ -135,21 +157,23 @@ class ProcessAsker:
                 raise
         return run
 
-    def _here(self) -> Session:
+    def _found(self) -> Session:
         """Return the session of this process."""
         if self._session is None:
-            with _PROCESS.lock:
-                self._session = _PROCESS.sessions.get(self._id) or self._made()
+            here = _here()
+            with here.lock:
+                self._session = here.sessions.get(self._id)
+                if self._session is None:
+                    self._session = self._made(here.made)
         return self._session
 
-    def _made(self) -> Session:
+    def _made(self, sessions: dict[bytes, Session]) -> Session:
         key = pickle.dumps(sorted(self._values.items()))
-        if key not in _PROCESS.made:
+        if key not in sessions:
             package = import_module("eighty80_jupyter")
-            session = package.Session(package.ChatConfig(**self._values))
-            session.namespace = {}
-            _PROCESS.made[key] = session
-        return _PROCESS.made[key]
+            sessions[key] = package.Session(package.ChatConfig(**self._values))
+            sessions[key].namespace = {}
+        return sessions[key]
 
 
 def is_plan(data: Any) -> bool:

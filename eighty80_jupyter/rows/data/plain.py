@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
@@ -19,10 +20,18 @@ class ListRows(Rows):
     kind = "list"
     single = True
 
-    def __init__(self, items: Sequence[Any], *, data: Any, kind: str = "list") -> None:
+    def __init__(
+        self,
+        items: Sequence[Any],
+        *,
+        data: Any,
+        kind: str = "list",
+        names: Sequence[Hashable] | None = None,
+    ) -> None:
         self.kind = kind
         self.items = items
-        super().__init__(data, length=len(items), names=keys_of(items))
+        known = keys_of(items) if names is None else names
+        super().__init__(data, length=len(items), names=known)
 
     def read(self, place: int, start: int, count: int) -> list[Any]:
         """Return the items, or what they have under a key."""
@@ -31,7 +40,7 @@ class ListRows(Rows):
     def take(self, positions: Sequence[int]) -> Rows:
         """Return some items, a list whatever held them."""
         items = [self.items[place] for place in positions]
-        return ListRows(items, data=items, kind=self.kind)
+        return ListRows(items, data=items, kind=self.kind, names=self.names)
 
 
 class KeyedRows(ListRows):
@@ -39,14 +48,14 @@ class KeyedRows(ListRows):
 
     kind = "dict"
 
-    def __init__(self, data: Mapping[Any, Any]) -> None:
+    def __init__(self, data: Mapping[Any, Any], *, names: Sequence[Hashable] | None = None) -> None:
         self.keys = list(data)
-        super().__init__(list(data.values()), data=data, kind="dict")
+        super().__init__(list(data.values()), data=data, kind="dict", names=names)
 
     def take(self, positions: Sequence[int]) -> Rows:
         """Return a dictionary of some of the items."""
         items = [(self.keys[place], self.items[place]) for place in positions]
-        return KeyedRows(dict(items))
+        return KeyedRows(dict(items), names=self.names)
 
     def read_labels(self, start: int, count: int) -> Sequence[Any]:
         """Return the keys."""
@@ -73,7 +82,7 @@ class ColumnRows(Rows):
         """Return some rows of each column."""
         return ColumnRows(
             {
-                name: [column[place] for place in positions]
+                name: _taken(column, positions)
                 for name, column in zip(self.names, self._columns, strict=True)
             }
         )
@@ -134,7 +143,8 @@ class IteratorRows(Rows):
 
     def head(self, count: int) -> Rows:
         """Return the first rows as a list, and read no more."""
-        return ListRows(list(islice(self._rest, count)), data=[], kind="iterator")
+        items = list(islice(self._rest, count))
+        return ListRows(items, data=items, kind="iterator", names=self.names)
 
 
 class _Read(Rows):
@@ -165,6 +175,13 @@ def of_items(items: Sequence[Any], names: Sequence[Hashable], place: int) -> lis
         return list(items)
     name = names[place]
     return [item.get(name) if isinstance(item, Mapping) else None for item in items]
+
+
+def _taken(column: Any, positions: Sequence[int]) -> Any:
+    """Return some cells of a column, of an array as an array."""
+    if hasattr(column, "dtype"):
+        return column[sys.modules["numpy"].array(list(positions), dtype="i8")]
+    return [column[place] for place in positions]
 
 
 def _as_list(values: Any) -> list[Any]:

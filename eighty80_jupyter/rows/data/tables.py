@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -81,7 +82,9 @@ class ArrowRows(Rows):
     def take(self, positions: Sequence[int]) -> Rows:
         """Return some rows."""
         origin = self.origin if self.kind == "duckdb" else None
-        return ArrowRows(self.data.take(list(positions)), single=self.single, origin=origin)
+        pa = sys.modules["pyarrow"]
+        places = pa.array(list(positions), type=pa.int64())  # it knows no type of none at all
+        return ArrowRows(self.data.take(places), single=self.single, origin=origin)
 
 
 def of_relation(relation: Any) -> Rows:

@@ -45,12 +45,16 @@ FRAMES: list[tuple[Any, Any]] = [
 
 
 @pytest.mark.parametrize(("data", "numbers"), FRAMES, ids=[str(n) for n in range(len(FRAMES))])
-def test_the_same_kind_comes_back(session: Session, data: Any, numbers: Any) -> None:
+def test_the_same_kind_comes_back(
+    session: Session, server: ScriptedServer, data: Any, numbers: Any
+) -> None:
     """With the rows of which it is true; those that are undecided as it is said."""
     assert numbers(session.filter(data, PROMPT, undecided="drop")) == [0, 2]
     assert numbers(session.filter(data, PROMPT, undecided="keep")) == [0, 2, 3]
     kept, rest = session.filter(data, PROMPT, undecided="return")
     assert (numbers(kept), numbers(rest)) == ([0, 2], [3])
+    server.handler = answering(lambda _prompt: "false")
+    assert numbers(session.filter(data, PROMPT, fresh=True)) == []
     assert type(kept) is type(data)
 
 
