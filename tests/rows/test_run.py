@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ from eighty80_jupyter.errors import ChatInterrupted, RowsError, UsageError
 from tests.rows.answering import answering, echo, label, prompt_of, texts
 from tests.rows.conftest import KEY
 from tests.support.ports import free_port
-from tests.support.replies import Reply, Reset, chat_reply, error_reply
+from tests.support.replies import Hang, Reply, Reset, chat_reply, error_reply
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -225,6 +226,28 @@ def test_interrupt_keeps_what_has_come(server: ScriptedServer, session: Session)
     again = session.rows(texts(1000), PROMPT)
     assert again.progress().from_kept == kept
     assert again.values == [str(n) for n in range(1000)]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals to oneself are POSIX")
+def test_a_signal_while_it_waits(server: ScriptedServer, session: Session) -> None:
+    """A signal reaches the thread that waits, stops what is under way, and nothing goes on."""
+    server.handler = answering(
+        lambda prompt: Reply((Hang(),)) if int(echo(prompt)) > 60 else echo(prompt)
+    )
+
+    def interrupt() -> None:
+        server.wait_request(70)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(ChatInterrupted, match="61 of 100 are kept"):
+        session.rows(texts(100), PROMPT, concurrency=10)
+    thread.join()
+    server.wait_open(0)
+    assert session.last_run is not None
+    assert session.last_run.done
+    assert session.last_run.progress().not_asked == 39
 
 
 @pytest.mark.parametrize(
