@@ -13,12 +13,12 @@ from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.template.prepare import Context
 from eighty80_jupyter.rows.columns import clashes
 from eighty80_jupyter.rows.frames import Rows, open_rows
-from eighty80_jupyter.rows.limits import Limits
 from eighty80_jupyter.rows.options import RowOptions
 from eighty80_jupyter.rows.request import RowRequest
 from eighty80_jupyter.rows.run import Run
+from eighty80_jupyter.rows.running.limits import Limits
+from eighty80_jupyter.rows.running.work import SLICE, Plan
 from eighty80_jupyter.rows.template import Filled, RowTemplate
-from eighty80_jupyter.rows.work import SLICE, Plan
 from eighty80_jupyter.storage.answers import Answers
 
 _SAMPLED = 200  # rows by which tokens are estimated

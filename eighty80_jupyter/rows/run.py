@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.api.reply import Usage
 from eighty80_jupyter.errors import RowsError, UsageError
 from eighty80_jupyter.rows.columns import attach, column_types
-from eighty80_jupyter.rows.jobs import Jobs
 from eighty80_jupyter.rows.plots import Bar, chart
 from eighty80_jupyter.rows.progress import Progress, RowError
 from eighty80_jupyter.rows.quotes import quote_table
 from eighty80_jupyter.rows.review import Review
+from eighty80_jupyter.rows.running.jobs import Jobs
+from eighty80_jupyter.rows.running.state import RunState, of_row
+from eighty80_jupyter.rows.running.work import Plan, RunWork
 from eighty80_jupyter.rows.share_table import label_of, share_table
-from eighty80_jupyter.rows.state import RunState, of_row
-from eighty80_jupyter.rows.work import Plan, RunWork
 
 if TYPE_CHECKING:
-    from eighty80_jupyter.rows.asking import Client
+    from eighty80_jupyter.rows.running.asking import Client
     from eighty80_jupyter.structured.shape import Shape
 
 _MOST_BARS = 30

@@ -64,8 +64,8 @@ class RowComparisons:
         # A door: rows.
         from eighty80_jupyter.rows.comparison import RowComparison, read_truth  # noqa: PLC0415
         from eighty80_jupyter.rows.frames import open_rows  # noqa: PLC0415
-        from eighty80_jupyter.rows.limits import Limits  # noqa: PLC0415
         from eighty80_jupyter.rows.options import RowOptions  # noqa: PLC0415
+        from eighty80_jupyter.rows.running.limits import Limits  # noqa: PLC0415
 
         variants = _variants(prompts, vary)
         # Every variant goes over all of them.

@@ -123,7 +123,7 @@ class ProcessAsker:
         Raises UsageError for what cannot be asked.
         """
         # Doors: the room, sqlite3.
-        from eighty80_jupyter.rows.limits import Limits  # noqa: PLC0415
+        from eighty80_jupyter.rows.running.limits import Limits  # noqa: PLC0415
         from eighty80_jupyter.storage.answers import Answers  # noqa: PLC0415
 
         session, state = self._found(), _here().state(self._id)

@@ -20,11 +20,11 @@ from eighty80_jupyter.wire.endpoint import Endpoint
 
 if TYPE_CHECKING:
     # All of that room is brought in by the first run.
-    from eighty80_jupyter.rows.limits import Limits
     from eighty80_jupyter.rows.options import RowOptions
     from eighty80_jupyter.rows.prepare import RowSettings, RowsPreview
     from eighty80_jupyter.rows.review import Review
     from eighty80_jupyter.rows.run import Run
+    from eighty80_jupyter.rows.running.limits import Limits
     from eighty80_jupyter.storage.answers import Answers
 
 ROOM = ("eighty80_jupyter.rows.prepare", *loading.CLIENT)

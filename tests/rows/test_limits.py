@@ -20,8 +20,8 @@ from eighty80_jupyter.errors import (
     ServerError,
     UsageError,
 )
-from eighty80_jupyter.rows import work
-from eighty80_jupyter.rows.limits import Bucket, Level
+from eighty80_jupyter.rows.running import work
+from eighty80_jupyter.rows.running.limits import Bucket, Level
 from eighty80_jupyter.wire.transport_errors import Fault, WireError
 from tests.rows.virtual import TOKENS, VirtualClient, run_virtually
 

@@ -15,14 +15,14 @@ from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 from eighty80_jupyter.errors import ChatError, one_line
-from eighty80_jupyter.rows.asking import Asker, Client, Outcome
 from eighty80_jupyter.rows.frames import Chunk, Rows
-from eighty80_jupyter.rows.keeping import Keeper
-from eighty80_jupyter.rows.limits import Limits
 from eighty80_jupyter.rows.options import RowOptions
 from eighty80_jupyter.rows.progress import ErrorKind, RowError, told_seconds, told_tokens
 from eighty80_jupyter.rows.request import RowRequest
-from eighty80_jupyter.rows.state import RunState
+from eighty80_jupyter.rows.running.asking import Asker, Client, Outcome
+from eighty80_jupyter.rows.running.keeping import Keeper
+from eighty80_jupyter.rows.running.limits import Limits
+from eighty80_jupyter.rows.running.state import RunState
 from eighty80_jupyter.rows.template import Filled, NotFilled, RowTemplate
 from eighty80_jupyter.storage.answers import Answers
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from eighty80_jupyter.rows.answer import Answer
+from eighty80_jupyter.rows.running.answer import Answer
 from eighty80_jupyter.storage.answers import Answers, Kept
 
 _WRITTEN = 64  # answers that are written at once ...
