@@ -143,7 +143,8 @@ class Output:
         if data == self._last:
             return
         if metadata is None:
-            metadata = {NAMESPACE: dict(self._page.metadata)}
+            kept = self._page.metadata
+            metadata = {NAMESPACE: dict(kept)} if kept else {}
         self._page.show(self._id, data, metadata, update=self.shown)
         self._last = data
 
