@@ -56,7 +56,8 @@ def question(context: CommandContext, prompt: str, *, first_line: int) -> Questi
     _check(context.options, prompt)
     conversation = conversation_in(context)
     options = _turn_options(context)
-    context.session.requests.offer(options)  # refused, if it must be, before anything is done
+    if context.options.mcp is None:  # else its tools come before the prompt is sent
+        context.session.requests.offer(options)  # refused, if it must be, before anything is done
     context.session.requests.typed(options)  # the same
     if context.options.retry is not None:
         turn = conversation.numbered(context.options.retry)

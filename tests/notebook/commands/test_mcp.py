@@ -82,6 +82,21 @@ def test_a_slip_of_the_quotes_starts_nothing(shared: KernelSession) -> None:
     assert "a whole command in quotes" in error.evalue
 
 
+def test_a_server_and_a_prompt_in_one_cell(shared: KernelSession, model: ScriptedServer) -> None:
+    """A cell may start the server whose tools it offers; tried only, it starts nothing."""
+    head = f"%%chat --mcp {quoted(*odd())} --tools odd__pid"
+    tried = shared.run(f"{head} --dry-run\nGo")
+    assert tried.error is not None
+    assert "unknown tool odd__pid" in tried.error.evalue
+    assert shared.run("chat.servers.known").data() == ["{}"]
+    model.queue(chat_reply("Gone."))
+    result = shared.run(f"{head}\nGo", answers=["y"])
+    assert result.ok, result.error
+    (offered,) = model.requests[-1].json["tools"]
+    assert offered["function"]["name"] == "odd__pid"
+    shared.run("%chat --mcp-stop odd")
+
+
 def test_hostile_server_on_the_page(shared: KernelSession) -> None:
     """What a server says of itself neither runs on a page nor is obeyed by a terminal."""
     shared.run(f"%chat --mcp {quoted(*odd('hostile'))}", answers=["y"])
