@@ -78,11 +78,10 @@ def prepare(data: Any, prompt: Any, options: RowOptions, settings: RowSettings) 
         of, limit = rows.length, settings.requests
         positions = _chosen(rows, template, settings.request, options.try_rows)
         rows = rows.take(positions)
+    template = template.over(rows)
     _check_number(rows, template, options, settings, limit)
-    _check_first(rows, template)
-    template = RowTemplate(
-        template.text, rows, settings.context, send_missing=options.missing == "send"
-    )
+    if rows.length:
+        template.fill_first(next(rows.chunks(1)))
     plan = Plan(
         rows=rows,
         template=template,
@@ -150,12 +149,6 @@ def _check_missing(rows: Rows, template: RowTemplate) -> None:
             f"{how_many} nothing that the prompt uses, the first is {shown(first)}; "
             'missing="skip" leaves them out, "send" sends them as (none)'
         )
-
-
-def _check_first(rows: Rows, template: RowTemplate) -> None:
-    """Fill the prompt for the first row, where that calls the user's code. Raises UsageError."""
-    if rows.length and not template.short:
-        template.fill(next(rows.chunks(1)))
 
 
 def _filled(rows: Rows, template: RowTemplate) -> Iterator[tuple[int, Filled | None]]:

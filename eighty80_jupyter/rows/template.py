@@ -9,6 +9,7 @@ and says the same as `prompt.template.compose`; all else goes that way.
 from __future__ import annotations
 
 import ast
+import copy
 from collections import ChainMap
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ _ENDLESS = Budgets(field=10**9, message=10**9)  # a row is never cut unasked
 class Filled:
     """A prompt filled for one row: the content of its message, whether blocks of data stand in it.
 
-    `values` are those of its fields, to fill it anew with less of them.
+    `values` are those of the fields that differ by row, to fill it anew with less of them.
     """
 
     content: str | tuple[Part, ...]
@@ -92,12 +93,14 @@ class RowTemplate:
             clean=context.redactor or str,
         )
         self._plain = PlainCells(context.redactor)
+        self._first: Filled | NotFilled | None = None  # the first row, filled beforehand
         self._pieces: list[str | int] = []  # texts, and places of fields
         self._fields: list[Field] = []  # the different ones
         self._cut()
         self._cells = [self._cells_of(field) for field in self._fields]  # None: no column in it
         if not any(self._cells):
             raise UsageError(f"the prompt names no column of the rows: {self._offered()}")
+        self._varying = [place for place, cells in enumerate(self._cells) if cells is not None]
         self._values = {  # of the fields that are the same for all rows
             place: self._evaluation.value(self._fields[place])
             for place, cells in enumerate(self._cells)
@@ -154,9 +157,11 @@ class RowTemplate:
             columns.append(texts)
         skipped = self._skipped(chunk)
         rows = zip(*columns, strict=True)
-        if not all(map(are_inline, columns)):
+        if self._constants or not all(map(are_inline, columns)):
             return [
-                NotFilled() if skip else self._composed(texts, texts)
+                NotFilled()
+                if skip
+                else self._composed(texts, [texts[place] for place in self._varying])
                 for skip, texts in zip(skipped, rows, strict=True)
             ]
         pieces = self._pieces
@@ -173,22 +178,42 @@ class RowTemplate:
             for skip, texts in zip(skipped, rows, strict=True)
         ]
 
+    def over(self, rows: Rows) -> RowTemplate:
+        """Return it for some of the same rows; nothing is evaluated anew."""
+        other = copy.copy(self)
+        other._rows = rows  # noqa: SLF001  # its own
+        return other
+
+    def fill_first(self, chunk: Chunk) -> None:
+        """Fill it for the first row, where that calls the user's code, and keep that for `fill`.
+
+        Raises UsageError for a field that does more than compute.
+        """
+        if not self.short:
+            (self._first,) = self.fill(chunk)
+
     def fill(self, chunk: Chunk) -> list[Filled | NotFilled]:
         """Fill it for all rows of a chunk; what it calls is called in this thread.
 
         Raises UsageError for a field that does more than compute. An interrupt passes through.
         """
         self._plain.look_around()
-        return [
-            NotFilled() if skip else self._filled(chunk, number)
-            for number, skip in enumerate(self._skipped(chunk))
-        ]
+        filled: list[Filled | NotFilled] = []
+        for number, skip in enumerate(self._skipped(chunk)):
+            first = self._first if chunk.start + number == 0 else None
+            if first is not None:
+                filled.append(first)
+                self._first = None
+            else:
+                filled.append(NotFilled() if skip else self._filled(chunk, number))
+        return filled
 
     def fill_again(self, values: Sequence[Any], tokens: int) -> Filled:
-        """Fill it with values that a row had, all of them together cut to so many tokens.
+        """Fill it with the `values` of a row, those of all fields together cut to so many tokens.
 
         Raises UsageError where they cannot be made so short.
         """
+        all_values = {**self._values, **dict(zip(self._varying, values, strict=True))}
         budgets = Budgets(field=tokens, message=tokens)
         composer = self._composer(budgets)
         composer.begin()
@@ -196,7 +221,7 @@ class RowTemplate:
             if isinstance(piece, str):
                 composer.add(piece)
             else:
-                composer.insert(self._fields[piece], values[piece], self._evaluation.error)
+                composer.insert(self._fields[piece], all_values[piece], self._evaluation.error)
         return _filled(composer.rendered(), values)
 
     # How it is compiled.
@@ -296,7 +321,6 @@ class RowTemplate:
         try:
             for place, (field, cells) in enumerate(zip(self._fields, self._cells, strict=True)):
                 if cells is None:
-                    values.append(self._values[place])
                     shown.append(self._constants[place])
                     continue
                 columns = cells.columns

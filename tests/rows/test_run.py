@@ -467,6 +467,21 @@ def test_expressions_and_iterators_in_the_calling_thread(
     assert len(threads) == 2
 
 
+def test_fields_are_evaluated_once(server: ScriptedServer, session: Session) -> None:
+    """A field is evaluated once for each row, and once in all where it names no column."""
+    server.handler = answering(echo)
+    calls: list[str] = []
+
+    def note(text: str) -> str:
+        calls.append(text)
+        return text
+
+    session.namespace = {"note": note}
+    run = session.rows([f"row {n}" for n in range(300)], "{{note('rules')}} {{note(row)}}")
+    assert run.values == [str(n) for n in range(300)]
+    assert sorted(calls) == sorted(["rules", *(f"row {n}" for n in range(300))])
+
+
 def test_an_iterator_that_fails(server: ScriptedServer, session: Session) -> None:
     """What an iterator raises stops the run with its words; what was answered is there."""
     server.handler = answering(echo)

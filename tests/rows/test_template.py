@@ -133,6 +133,25 @@ def test_a_frame_as_context_stands_in_every_prompt() -> None:
     assert one[1]
 
 
+def test_a_row_is_filled_again_shorter() -> None:
+    """A row that is cut keeps what is the same for all, and its own values are shortened."""
+    rows = open_rows(["word " * 3000])
+    namespace = {"examples": pd.DataFrame({"x": [7]}), "tone": "kind"}
+    template = RowTemplate(
+        "Be {{tone}}, as {{examples}}: {{row}}", rows, context(namespace=namespace)
+    )
+    (chunk,) = rows.chunks(9)
+    for (row,) in (template.fill(chunk), template.fill_short(chunk) or []):
+        assert isinstance(row, Filled)
+        assert len(row.values) == 1
+        shorter = template.fill_again(row.values, 400)
+        assert isinstance(shorter.content, str)
+        assert shorter.content.startswith("Be kind, as `examples`: `row`")
+        assert 'type="pandas.DataFrame"' in shorter.content
+        assert "left out]" in shorter.content
+        assert len(shorter.content) < 3000
+
+
 def test_long_texts_are_not_cut() -> None:
     """A text of any length goes whole, in a block whose id depends on it and on the key."""
     text = "line of a long letter\n" * 2000
