@@ -201,13 +201,13 @@ class Table:
 _NOTHING = (math.nan, math.nan)
 
 
-def truth_of(rows: Sequence[Any], what: str) -> list[Any]:
+def truth_of(rows: Sequence[Any], what: str, *, required: bool = True) -> list[Any]:
     """Return a column as truth: plain values, None where a row is not labelled.
 
-    Raises UsageError where no row is.
+    Raises UsageError where no row is, unless that is not `required`.
     """
     found = [_plain(value) for value in rows]
-    if all(map(_is_missing, found)):
+    if required and all(map(_is_missing, found)):
         raise UsageError(f"{what} has no label in any row, so nothing can be measured by it")
     return [None if _is_missing(value) else value for value in found]
 

@@ -64,11 +64,11 @@ def share_table(
 
 def _truth(rows: Rows, truth: Any) -> list[Any]:
     if isinstance(truth, str) or (isinstance(truth, Hashable) and truth in rows.names):
-        return truth_of(_column(rows, truth), f"the column {truth}")
+        return truth_of(_column(rows, truth), f"the column {truth}", required=False)
     values = list(truth)
     if len(values) != rows.length:
         raise UsageError(f"truth has {len(values):,} values for {rows.length or 0:,} rows")
-    return truth_of(values, "truth")
+    return truth_of(values, "truth", required=False)
 
 
 def _column(rows: Rows, name: Hashable) -> list[Any]:

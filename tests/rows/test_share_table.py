@@ -75,6 +75,8 @@ def test_without_labels_the_note_says_so(session: Session) -> None:
     assert table["share"].tolist() == table["model"].tolist()
     assert all("no row is labelled" in note for note in table["note"])
     assert table["low"].isna().all()
+    assert run.share(truth=[None] * 300)["labelled"].tolist() == [0, 0]
+    assert run.share(truth="y")["share"].tolist() == table["share"].tolist()
     given = run.share(truth=[None] * 299 + ["no"])
     assert given["labelled"].tolist() == [1, 1]
 
