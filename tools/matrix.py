@@ -71,7 +71,9 @@ def run(name: str, environment: Environment) -> str:
     """Make the environment and run its tests; return how that ended, in a few words."""
     print(f"== {name}", flush=True)
     folder = FOLDER / name
-    made = call(*UV, "venv", "--quiet", "--clear", "--python", environment.python, str(folder))
+    made = call(
+        *UV, "venv", "--quiet", "--clear", "--seed", "--python", environment.python, str(folder)
+    )
     if not made:
         return f"passed over: Python {environment.python} is not to be had here"
     python = folder / "bin" / "python"

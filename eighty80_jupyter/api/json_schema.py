@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchemaWarningKind
@@ -30,6 +31,15 @@ class Generator(GenerateJsonSchema):
         if not members or not all(isinstance(member.value, plain) for member in members):
             return self.handle_invalid_for_json_schema(schema, "an Enum of other values")
         return super().enum_schema(schema)
+
+    def dataclass_schema(self, schema: Any) -> JsonSchemaValue:
+        """Have the docstring with it, which pydantic before 2.13 leaves out."""
+        found = super().dataclass_schema(schema)
+        kind = schema["cls"]
+        text = inspect.cleandoc(kind.__doc__ or "")
+        if text and not text.startswith(f"{kind.__name__}("):  # which is what dataclasses write
+            found.setdefault("description", text)
+        return found
 
     def is_subclass_schema(self, schema: Any) -> JsonSchemaValue:
         """Refuse `type[X]`: no JSON value is a class."""

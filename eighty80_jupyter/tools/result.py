@@ -256,9 +256,14 @@ def _is_scalar(value: Any) -> bool:
 
 
 def _scalar(value: Any) -> Any:
-    """Return what pydantic does not know as JSON has it: pure paths, and scalars of numpy."""
+    """Return what pydantic does not know as JSON has it: pure paths, scalars of numpy.
+
+    Before 2.14 it does not know queues.
+    """
     if isinstance(value, pathlib.PurePath):
         return str(value)
+    if isinstance(value, deque):
+        return list(value)
     if not _is_scalar(value):
         raise TypeError(f"a {type(value).__name__} has no JSON form")
     return value.item()

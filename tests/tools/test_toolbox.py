@@ -411,14 +411,16 @@ class Service:
         return city * 2
 
 
+FRAME = f"{pd.DataFrame.__module__}.DataFrame"  # pandas 3 names it shorter
+
 UNREGISTERED: dict[str, tuple[Any, str]] = {
     "no type": (no_type, "no_type cannot be a tool: its parameter b has no type; annotate it, su"),
     "docstring": (typed_in_words, "its parameter a has no type"),
     "positional": (positional, "its parameter a is positional-only; remove the `/`"),
     "args": (many, "its parameter names takes any number of values; write one parameter with a"),
     "kwargs": (any_keyword, "its parameter names takes any keywords; write a parameter for each"),
-    "frame": (frame, "parameter df has the type pandas.DataFrame, which has no JSON form; take"),
-    "frames": (frames, "parameter df has the type list[pandas.DataFrame] | None, which has"),
+    "frame": (frame, f"parameter df has the type {FRAME}, which has no JSON form; take"),
+    "frames": (frames, f"parameter df has the type list[{FRAME}] | None, which has"),
     "field": (with_frame, "WithFrame, which has no JSON form"),
     "callable": (call, "which has no JSON form"),
     "union": (maybe_call, "which has no JSON form"),
