@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 ROOM = ("eighty80_jupyter.rows.prepare", *loading.CLIENT)
 _END_SECONDS = 5.0
+_CELLS = 8  # whose last answers are remembered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,7 @@ class RowRuns:
         self._turns = turns
         self._embedded = embedded
         self._answers: Answers | None = None
+        self._before: dict[str, tuple[str, list[Any]]] = {}  # prompt and answers, by their cell
         self._made: set[tuple[str, str]] = set()  # columns, each with its prompt
 
     def ask(
@@ -248,6 +250,21 @@ class RowRuns:
             price=(price.get("prompt", 0), price.get("answer", 0)) if price else None,
             made=self._was_made,
         )
+
+    def flipped(self, place: str, run: Run) -> str:
+        """Say how many answers differ from those of the last run in that cell, with another prompt.
+
+        Empty where there was none, or one over other rows. `place` is the name of the cell.
+        """
+        before, now = self._before.pop(place, None), (run.prompt, run.values)
+        self._before[place] = now
+        while len(self._before) > _CELLS:
+            del self._before[next(iter(self._before))]
+        if before is None or before[0] == run.prompt or len(before[1]) != len(now[1]):
+            return ""
+        pairs = [(a, b) for a, b in zip(before[1], now[1], strict=True) if None not in (a, b)]
+        count = sum(a != b for a, b in pairs)
+        return f"{count:,} of {len(pairs):,} answers differ from those of the prompt before"
 
     def _was_made(self, names: Sequence[str], prompt: str) -> bool:
         return all((name, prompt) in self._made for name in names)

@@ -87,6 +87,8 @@ def ask_rows(context: CommandContext, prompt: str, *, first_line: int) -> None:
     run = runs.ask(data, prompt, None, options, origin)
     if line.into is not None:
         context.shell.user_ns[line.into] = run.frame
+    if context.cell.id and (said := runs.flipped(context.cell.id, run)):
+        session.say(said)
 
 
 def _compare(
