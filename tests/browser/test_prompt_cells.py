@@ -117,7 +117,7 @@ def test_the_kernel_knows_names_and_values(open_notebook: Callable[..., Notebook
     expect(marked(page, 1, "wrong")).to_have_text(["{{missing}}", "{{xs.(}}"])
     for mark, text in (("wrong", "No variable 'missing'."), ("field", "Computed when it is sent.")):
         hover(page, marked(page, 1, mark).first, text)
-    hover(page, marked(page, 2, "field"), "list, 2 items, 5 tokens")
+    hover(page, marked(page, 2, "field").first, "list, 2 items, 5 tokens")
     page.set_source(0, "missing = 1")
     page.run_cell(0)
     expect(marked(page, 1, "wrong")).to_have_text(["{{xs.(}}"])
@@ -127,4 +127,4 @@ def test_the_kernel_knows_names_and_values(open_notebook: Callable[..., Notebook
     page.page.locator(".jp-Notebook .jp-Cell").first.wait_for()
     page.close_dialogs()
     page.wait_idle()
-    hover(page, marked(page, 2, "field"), "list, 2 items, 5 tokens")
+    hover(page, marked(page, 2, "field").first, "list, 2 items, 5 tokens")

@@ -4,7 +4,7 @@
 import { table } from "./line.js";
 
 const TARGET = "eighty80_jupyter.prompts";
-const PATIENCE = 5000; // ms
+const PATIENCE = 30000; // ms
 const DEFAULT = table();
 
 export class Kernels {
@@ -37,10 +37,10 @@ export class Kernels {
 		for (const each of this.editors) if (node.contains(each.view.dom)) each.renew();
 	}
 
-	// The answer to a question; nothing from a kernel that works or knows no comm of ours.
+	// The answer to a question; null while the kernel works, nothing where it has no comm of ours.
 	async ask(node, question) {
 		const found = this.of(node);
-		if (found.kernel?.status !== "idle") return;
+		if (found.kernel?.status !== "idle") return found.comm ? null : undefined;
 		await this.ready(found);
 		return this.send(found, question);
 	}

@@ -123,6 +123,7 @@ function prose(cm, kernels, model, languages) {
 			if (this.head) this.timer = setTimeout(async () => {
 				const text = this.view.state.doc.toString();
 				const answer = await kernels.ask(this.view.dom, { ask: "check", text });
+				if (answer === null && this.view) this.ask();
 				if (!answer?.wrong || this.view?.state.doc.toString() !== text) return;
 				this.wrong = answer.wrong;
 				this.view.dispatch({});
