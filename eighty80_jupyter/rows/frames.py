@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import (
     AsyncIterable,
     Iterable,
@@ -61,6 +62,8 @@ def open_rows(data: Any) -> Rows:
         return ListRows(tuple(data), data=data, kind=kind)
     if isinstance(data, AsyncIterable):
         raise UsageError("rows cannot come from an asynchronous iterator; collect them in a list")
+    if isinstance(data, io.TextIOBase):
+        return IteratorRows(line.rstrip("\r\n") for line in data)
     if isinstance(data, Iterator):
         return IteratorRows(data)
     if isinstance(data, Iterable) and not isinstance(data, type):

@@ -265,6 +265,8 @@ class RowTemplate:
         for name in columns:
             self._rows.place(name)
         whole = len(columns) < len(set(names))
+        for twice in self._rows.duplicated if field.expression == ROW and whole else ():
+            self._rows.place(twice)  # refused: a row is told by the names of its cells
         return _Cells(columns, whole=whole, plain=bare and whole and field.expression == ROW)
 
     def _column_of(self, expression: str) -> Hashable | None:

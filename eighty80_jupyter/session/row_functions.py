@@ -11,7 +11,7 @@ import pickle
 import re
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -113,7 +113,7 @@ class ProcessAsker:
 
         return shape_of(returns, self._names)
 
-    def columns(self, prompt: str, names: Sequence[str]) -> tuple[str, ...]:
+    def columns(self, prompt: str, names: Sequence[Hashable]) -> tuple[str, ...]:
         """Return which of these columns the prompt uses. Raises UsageError for an unknown name."""
         return self._found().row_runs.columns(prompt, names, self._names)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -167,7 +167,7 @@ class RowRuns:
         return preview(data, prompt, chosen, self._settings(chosen, origin, sends=False))
 
     def columns(
-        self, prompt: str, names: Sequence[str], namespace: Mapping[str, Any]
+        self, prompt: str, names: Sequence[Hashable], namespace: Mapping[str, Any]
     ) -> tuple[str, ...]:
         """Return which of these columns a prompt uses. Raises UsageError for an unknown name."""
         loading.require(*ROOM)

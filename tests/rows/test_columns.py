@@ -84,11 +84,11 @@ PANDAS = {
     "day": "datetime64[us]",
     "at": "datetime64[us, UTC]",
     "lasted": "timedelta64[us]",
-    "clock": "object",
+    "clock": "time64[us][pyarrow]",
     "tags": "list<item: string>[pyarrow]",
     "place": "struct<zip: string>[pyarrow]",
     "mood": "category",
-    "price": "object",
+    "price": "decimal128(38, 10)[pyarrow]",
     "more": "object",
 }
 ARROW = {

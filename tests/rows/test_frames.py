@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 from collections import deque
 from collections.abc import Iterator
 from decimal import Decimal
@@ -208,6 +209,7 @@ def test_labels_are_those_of_the_index() -> None:
         (pa.chunked_array([["a"], ["b"]]), "pyarrow"),
         (iter(["a", "b"]), "iterator"),
         ((text for text in "ab"), "iterator"),
+        (io.StringIO("a\r\nb\n"), "iterator"),
     ],
     ids=lambda value: (
         value if isinstance(value, str) else type(value).__module__ + str(type(value))

@@ -223,6 +223,7 @@ def test_a_field_that_fails_in_one_row() -> None:
         ("{{eval(a)}}", "no field does"),
         ("{{nothing}} {{a}}", "no variable 'nothing'"),
         ("{{twice}}", "several columns"),
+        ("{{row}}", "several columns"),
         ("{{x}}", "names no column"),
     ],
 )

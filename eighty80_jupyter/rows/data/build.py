@@ -38,8 +38,10 @@ def _pandas_array(pd: Any, kind: ColumnType, values: Sequence[Any]) -> Any:
             return pd.Series(moments).dt.tz_localize("UTC").array if aware else moments
         case "duration":
             return pd.array(np.array(values, dtype="timedelta64[us]"))
-        case "list" | "record" if not holds_any(kind) and "pyarrow" in sys.modules:
-            return pd.arrays.ArrowExtensionArray(_arrow_array(sys.modules["pyarrow"], kind, values))
+        case "list" | "record" | "time" | "decimal":
+            pa = sys.modules.get("pyarrow")
+            if pa is not None and not holds_any(kind):
+                return pd.arrays.ArrowExtensionArray(_arrow_array(pa, kind, values))
     return _objects(values)
 
 

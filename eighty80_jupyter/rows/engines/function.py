@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,7 +27,7 @@ class Asker(Protocol):
     def shape(self, returns: Any) -> Shape | None:
         """Return the shape of the answers."""
 
-    def columns(self, prompt: str, names: Sequence[str]) -> tuple[str, ...]:
+    def columns(self, prompt: str, names: Sequence[Hashable]) -> tuple[str, ...]:
         """Return which of these columns the prompt uses. Raises UsageError for an unknown name."""
 
     def ask(self, rows: Rows, prompt: str, options: RowOptions) -> Run:
@@ -82,9 +82,6 @@ class RowFunction:
             )
         if _made_up_by_dask():
             return self._typed(rows)
-        there = clashes(rows, self._shape, self.options.column, errors=True)
-        if there:
-            raise UsageError(f"there is a column {', '.join(there)} already; name another: column=")
         return self._asked(rows)
 
     def meta(self, frame: Any) -> Any:
@@ -110,8 +107,15 @@ class RowFunction:
         """
         plans.register(self, connection, name, columns)
 
-    def used(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Return which of these columns the prompt uses. Raises UsageError for an unknown name."""
+    def used(self, names: Sequence[Hashable]) -> tuple[str, ...]:
+        """Return which columns of a table the prompt uses.
+
+        Raises UsageError for one that is not there, and for a column of answers that is.
+        """
+        rows = open_rows(dict.fromkeys(names, ()))
+        there = clashes(rows, self._shape, self.options.column, errors=True)
+        if there:
+            raise UsageError(f"there is a column {', '.join(there)} already; name another: column=")
         return self._asker.columns(self.prompt, names)
 
     @property
@@ -122,12 +126,14 @@ class RowFunction:
 
     def _typed(self, rows: Rows) -> Any:
         """Return rows with columns of answers in which nothing is."""
+        self.used(rows.names)
         nothing = [None] * (rows.length or 0)
         return self._attached(rows, nothing, nothing)
 
     def _asked(self, rows: Rows) -> Any:
         if not rows.length:
             return self._typed(rows)
+        self.used(rows.names)
         run = self._asker.ask(rows, self.prompt, self.options)
         progress = run.progress()
         if progress.state != "done":

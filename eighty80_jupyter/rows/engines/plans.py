@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.errors import UsageError
@@ -37,7 +38,6 @@ def register(
         raise UsageError('columns are the names that the prompt uses, such as ["text"]')
     types = dict(columns) if isinstance(columns, Mapping) else dict.fromkeys(columns, "VARCHAR")
     names = list(types)
-    function.used(names)  # an unknown name is refused now
     pa, duckdb = _needed("pyarrow", "duckdb"), sys.modules["duckdb"]
 
     def ask(*arrays: Any) -> Any:
@@ -51,6 +51,8 @@ def register(
     empty = {field.name: field.type for field in list(fields)[len(names) :]}
     returned = duckdb.from_arrow(pa.table({key: pa.array([], kind) for key, kind in empty.items()}))
     struct = duckdb.struct_type(dict(zip(returned.columns, returned.types, strict=True)))
+    with suppress(Exception):  # there is none of this name, mostly; a cell may run again
+        connection.remove_function(name)
     connection.create_function(
         name, ask, list(types.values()), struct, type="arrow", null_handling="special"
     )

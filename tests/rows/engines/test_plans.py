@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 import threading
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -150,10 +153,39 @@ def test_duckdb_asks_from_sql(session: Session, server: ScriptedServer) -> None:
         ).fetchall()
         assert counted == [(5, ROWS)]
         assert asked(server) <= ROWS
+        function.duckdb(connection, "classify", {"kind": "INTEGER", "text": "VARCHAR"})  # again
         with pytest.raises(UsageError, match="columns are the names that the prompt uses"):
             function.duckdb(connection, "other", "text")
         with pytest.raises(UsageError, match="kind"):
             function.duckdb(connection, "other", ["text"])
+
+
+def test_a_plan_is_refused_before_it_runs(session: Session) -> None:
+    """Where a column is missing that the prompt names, or one of the answers is there."""
+    daft = pytest.importorskip("daft")
+    plans = [
+        pl.LazyFrame({"c": ["a"]}),
+        from_pandas(pd.DataFrame({"c": ["a"]}), npartitions=1),
+        daft.from_pydict({"c": ["a"]}),
+    ]
+    for plan in plans:
+        with pytest.raises(UsageError, match="text"):
+            session.row_function("{{text}}")(plan)
+        with pytest.raises(UsageError, match="there is a column c already; name another: column="):
+            session.row_function("{{c}}", column="c")(plan)
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # Dask's own
+def test_times_and_decimals_go_through_dask(
+    session: Session, server: ScriptedServer, tmp_path: Path
+) -> None:
+    """They have types of Arrow, which can be written without a look at any value."""
+    server.handler = answering(lambda _prompt: '{"at": "10:00:00", "price": 1.50}')
+    function = session.row_function("{{text}}", returns={"at": dt.time, "price": Decimal})
+    function(from_pandas(FRAME, npartitions=2)).to_parquet(tmp_path / "out")
+    found = pd.read_parquet(tmp_path / "out")
+    assert found["answer_price"].iloc[0] == Decimal("1.5")
+    assert str(found["answer_at"].iloc[0]) == "10:00:00"
 
 
 def test_daft_asks_in_batches(function: Any, server: ScriptedServer) -> None:
