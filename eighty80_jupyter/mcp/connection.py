@@ -26,6 +26,7 @@ from eighty80_jupyter.errors import MCPServerError
 from eighty80_jupyter.mcp.listing import MOST_TOOLS, ListedTool, hints_in_words, told
 from eighty80_jupyter.mcp.spec import ServerSpec
 from eighty80_jupyter.mcp.transport import Way
+from eighty80_jupyter.tools.shown import visible
 
 START_SECONDS = 60.0
 _END_SECONDS = 15.0  # the library gives a process 2 s, then ends it, for which it takes 4 s at most
@@ -156,6 +157,7 @@ class Connection:
         )
         self._client = client
         await self._list()
+        self._check_wanted()
         tools = client.server_capabilities.tools
         if tools is not None and tools.list_changed:
             self._listen(self._follow())
@@ -182,6 +184,16 @@ class Connection:
         self.listed = tuple(listed.values())
         rest = [f"{more:,} more than {MOST_TOOLS}"] if more else []
         self.left_out = (*self._way.left_out, *rest)
+
+    def _check_wanted(self) -> None:
+        """Raise MCPServerError where the server has not all the tools that are wanted."""
+        names = {tool.name for tool in self.listed}
+        lacking = [name for name in self._spec.tools or () if name not in names]
+        if lacking:
+            raise MCPServerError(
+                f"the MCP server {self._spec.name} has no tool {visible(lacking[0])[:60]!r}; "
+                "without tools=... all that it has are there"
+            )
 
     async def _follow(self) -> None:
         """Hear of changes; servers of the protocol before 2026 tell of them by themselves."""

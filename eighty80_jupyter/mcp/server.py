@@ -22,7 +22,7 @@ from eighty80_jupyter.tools.toolbox import Tool, ToolBox
 from eighty80_jupyter.wire.secret import without_secret
 
 T = TypeVar("T")
-State = Literal["running", "stopped", "ended"]
+State = Literal["running", "stopped", "ended", "off"]
 
 
 class Loop(Protocol):
@@ -110,9 +110,12 @@ class Server:
 
     @property
     def state(self) -> State:
-        """Whether it runs; "stopped" starts with the next call, "ended" does not any more."""
+        """Whether it runs; "stopped" starts with the next call, "ended" does not any more.
+
+        "off" has no tools until it is switched on.
+        """
         if not self.is_open:
-            return "stopped"
+            return "off" if self._withdrawn else "stopped"
         if self._connection is not None and not self._connection.lost:
             return "running"
         return "ended" if self._restarted else "stopped"
@@ -146,9 +149,14 @@ class Server:
         self._offer()
 
     async def reopen(self) -> None:
-        """Start it anew; on the loop. Raises MCPServerError."""
+        """Start it anew, on the loop. Raises MCPServerError, and then it is off."""
         await self.close()
-        await self.open()
+        try:
+            await self.open()
+        except BaseException:
+            self.withdraw()
+            self._forget_connection()
+            raise
 
     async def close(self) -> None:
         """End it, on the loop; the next call starts it again."""

@@ -132,6 +132,9 @@ def test_many_tools(session: Session) -> None:
     chosen = session.mcp(odd("many"), name="odd", tools=["tool150", "tool3"])
     assert chosen.tools == ("odd__tool3", "odd__tool150")
     assert len(session.tools) == 2
+    with pytest.raises(MCPServerError, match="the MCP server odd has no tool 'tool_3'"):
+        session.mcp(odd("many"), name="odd", tools=["tool3", "tool_3"])
+    assert not session.tools
 
 
 def test_odd_results(session: Session) -> None:
@@ -197,12 +200,12 @@ def test_names_by_themselves(session: Session) -> None:
     assert session.mcp(odd()) is first
     again = session.mcp(odd(), tools=["pid"])
     assert (again.name, again.tools) == ("odd", ("odd__pid",))
-    assert first.state == "stopped"
+    assert first.state == "off"
     second = session.mcp(odd("many"))
     assert second.name == "odd2"
     assert set(session.servers.known) == {"odd", "odd2"}
     session.mcp(odd("many"), name="odd")
-    assert again.state == "stopped"
+    assert again.state == "off"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ _STATES = {
     "running": "runs",
     "stopped": "starts with the next call",
     "ended": "has ended; --mcp starts it",
+    "off": "is switched off",
 }
 
 

@@ -28,7 +28,13 @@ if TYPE_CHECKING:
     from eighty80_jupyter.tools.toolbox import Tool
 
 _MOST_TIP = 300  # characters of a description
-_STATES = {"running": "", "stopped": "off", "ended": "has ended"}
+_STATES = {
+    "running": "",
+    "stopped": "starts with the next call",
+    "ended": "has ended",
+    "off": "off",
+}
+_ON = ("running", "stopped")
 
 
 class ToolPanel(VBox):  # type: ignore[misc]  # ipywidgets ships no types
@@ -78,7 +84,7 @@ class ToolPanel(VBox):  # type: ignore[misc]  # ipywidgets ships no types
                     box.tooltip = _tip(session.tools.get(name))
                 for name, server in servers.items():
                     busy = self._busy.get(name, "")
-                    self.servers[name].value = server.state == "running" or busy == "starts"
+                    self.servers[name].value = server.state in _ON or busy == "starts"
                     self.servers[name].tooltip = server.target
                     state = busy or _STATES[server.state]
                     self._told[name].value = quiet_html(state, status=True) if state else ""

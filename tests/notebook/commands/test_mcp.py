@@ -150,6 +150,7 @@ def test_ends_with_the_extension(shared: KernelSession, tmp_path: Path) -> None:
     assert "starts with the next call" in shared.run("%chat --mcp-list").data("text/html")[0]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("sys.platform == 'win32'", reason="there a kernel is ended otherwise")
 def test_ends_with_the_kernel(kernel: Callable[..., KernelSession], tmp_path: Path) -> None:
     """A kernel that is shut down, or restarted, takes its servers along."""
