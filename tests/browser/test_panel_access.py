@@ -106,7 +106,7 @@ def test_every_control_has_a_name_and_its_help(
     panel.view("Compare")
     panel.root.get_by_label("Values").first.fill("0.5")
     panel.button("Ask side by side").press("Enter")
-    expect(panel.root.locator(".e80-comparison")).to_contain_text("Column.")
+    expect(panel.root.locator(".e80-comparison:not(.e80-rows)")).to_contain_text("Column.")
     assert [role for role, name in controls(page) if not name] == []
     panel.view("Chat")
     server.queue(sse_reply(tool_chunks(tool_call("write", {"text": HOSTILE}))))
