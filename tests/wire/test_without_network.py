@@ -12,11 +12,13 @@ import pytest
 from eighty80_jupyter.errors import (
     APIConnectionError,
     APIError,
+    APIStatusError,
     APIStreamError,
     APITimeoutError,
+    ContextLengthError,
     MissingKeyError,
 )
-from eighty80_jupyter.wire.adapt import Change, Way, changes_for
+from eighty80_jupyter.wire.adapt import Change, Way, changes_for, find_changes
 from eighty80_jupyter.wire.endpoint import Credentials, Endpoint, unquoted, usable
 from eighty80_jupyter.wire.models import read_models
 from eighty80_jupyter.wire.reading.joining import tokens_without_words
@@ -134,6 +136,34 @@ def test_a_change_of_a_body(change: Change, body: dict[str, Any], expected: dict
     before = json.dumps(body)
     assert list(change.apply(body).items()) == list(expected.items())
     assert json.dumps(body) == before
+
+
+REFUSED = {"error": {"message": "Unrecognized request argument supplied: seed"}}
+
+
+@pytest.mark.parametrize(
+    ("status", "is_mended"),
+    [(400, True), (404, True), (422, True), (500, True), (200, False), (307, False)]
+    + [(status, False) for status in (401, 402, 408, 409, 413, 429)],
+)
+def test_which_refusals_are_mended(status: int, *, is_mended: bool) -> None:
+    """Those of a request; not those of a key, of a limit or of an address that has moved."""
+    error = APIStatusError("refused", status_code=status, body=REFUSED)
+    found = find_changes(error, {"model": "m", "seed": 1, "messages": []})
+    assert found == ((Change(Way.DROP, "seed"),) if is_mended else ())
+
+
+def test_what_is_no_refusal_changes_nothing() -> None:
+    """A connection that broke, or a prompt that is too long, says nothing of a field."""
+    body = {"model": "m", "seed": 1, "messages": []}
+    too_long = ContextLengthError("too long", status_code=400, body=REFUSED)
+    for error in (APIConnectionError("seed"), too_long, ValueError("seed")):
+        assert find_changes(error, body) == ()
+    assert find_changes(APIStreamError("refused", body=REFUSED), body) == (
+        Change(Way.DROP, "seed"),
+    )
+    without = {"model": "m", "messages": []}
+    assert find_changes(APIStatusError("x", status_code=400, body=REFUSED), without) == ()
 
 
 def test_changes_of_a_setting() -> None:

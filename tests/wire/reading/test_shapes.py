@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from eighty80_jupyter.wire.reading.shapes import content_of
 from tests.support.reading import read, reply_to, reply_to_json, snapshot, stream_of
 from tests.support.replies import chunk, tool_call
 
@@ -22,6 +23,23 @@ CONTENTS: list[Any] = [
     [{"type": "text", "text": {"value": "Four.", "annotations": []}}],
     [{"type": "image_url", "image_url": {"url": "x"}}, {"type": "text", "text": "Four."}],
 ]
+
+
+@pytest.mark.parametrize(
+    ("delta", "expected"),
+    [
+        ({"content": [{"type": "refusal", "refusal": "No."}, "a"]}, ("a", "", "No.")),
+        ({"content": [{"type": "thinking", "thinking": "Hm."}, "a", "b"]}, ("ab", "Hm.", "")),
+        ({"content": {"type": "thinking", "thinking": "Hm."}}, ("", "Hm.", "")),
+        ({"content": None, "audio": {"transcript": "said"}}, ("said", "", "")),
+        ({"content": "a", "audio": {"transcript": "said"}}, ("a", "", "")),
+        ({"content": 5}, ("", "", "")),
+        ({}, ("", "", "")),
+    ],
+)
+def test_parts_are_told_apart(delta: dict[str, Any], expected: tuple[str, str, str]) -> None:
+    """Text, reasoning and refusal of a list of parts; what is spoken, where there is no text."""
+    assert content_of(delta) == expected
 
 
 @pytest.mark.parametrize("content", CONTENTS)
