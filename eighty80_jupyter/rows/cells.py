@@ -19,62 +19,52 @@ NONE = "(none)"  # what stands for a missing value
 _WHOLE = 2**20  # characters of a text that is taken
 _DIGITS = 10**18
 _SHORT_FORMAT = 8  # characters of a format that needs no further look
-_CATEGORY = 40  # characters of a cell that may come again ...
-_CATEGORIES = 1_000  # ... and how many of those are remembered
 _SURELY_INLINE = 100  # characters
 # Their texts are made without any code of the user's.
 _PLAIN_MODULES = frozenset({"datetime", "decimal", "uuid"})
 
 
 class PlainCells:
-    """Makes the texts of plain cells, their secrets taken out by `redactor`; None: they stay.
-
-    A short text is looked at once: the cells of a category come again and again.
-    """
+    """Makes the texts of plain cells, their secrets taken out by `redactor`; None: they stay."""
 
     def __init__(self, redactor: Redactor | None) -> None:
         self._redactor = redactor
         self._steady: SteadyRedactor | None = None
-        self._seen: dict[str, str] = {}
         self.look_around()
 
     def look_around(self) -> None:
         """Look at the environment, and at what is secret in it, as it is now."""
         if self._redactor is None or (self._steady is not None and self._steady.is_current()):
             return
-        self._steady, self._seen = SteadyRedactor(self._redactor), {}
+        self._steady = SteadyRedactor(self._redactor)
 
     def texts(self, values: Sequence[Any], missing: Sequence[bool]) -> list[str] | None:
         """Return the texts of values, of which some are missing; None where one is not plain."""
-        known = self._seen
         texts: list[str] = []
         for value, no in zip(values, missing, strict=True):
-            text: str | None = NONE if no else known.get(value) if type(value) is str else None
+            text = NONE if no else _written(value)
             if text is None:
-                text = self.text(value)
-                if text is None:
-                    return None
-                if type(value) is str and len(value) <= _CATEGORY and len(known) < _CATEGORIES:
-                    known[value] = text
+                return None
             texts.append(text)
-        return texts
+        return texts if self._steady is None else self._steady.redact_all(texts)
 
     def text(self, value: Any, options: str = "") -> str | None:
         """Return the text of a value in the format of the options; None where it is not plain."""
-        kind = type(value)
-        if kind is str:
-            text: str | None = value if len(value) <= _WHOLE and not options else None
-        elif kind is float or (kind is int and -_DIGITS < value < _DIGITS):
-            text = _formatted(value, options) if options else repr(value)
-        elif kind is bool:
-            text = None if options else repr(value)
-        elif kind.__module__ in _PLAIN_MODULES and not options:
-            text = scalar(value)
-        else:
-            return None
-        if text is None or self._steady is None:
-            return text
-        return self._steady.redact(text)
+        text = _written(value, options)
+        return text if text is None or self._steady is None else self._steady.redact(text)
+
+
+def _written(value: Any, options: str = "") -> str | None:
+    kind = type(value)
+    if kind is str:
+        return value if len(value) <= _WHOLE and not options else None
+    if kind is float or (kind is int and -_DIGITS < value < _DIGITS):
+        return _formatted(value, options) if options else repr(value)
+    if options:
+        return None
+    if kind is bool:
+        return repr(value)
+    return scalar(value) if kind.__module__ in _PLAIN_MODULES else None
 
 
 def are_inline(texts: Sequence[Any]) -> bool:

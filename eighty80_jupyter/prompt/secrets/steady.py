@@ -8,6 +8,7 @@ anything is found the text goes through the whole redactor, so that both always 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from eighty80_jupyter.prompt.secrets.clients import CLIENT_PATTERNS
 from eighty80_jupyter.prompt.secrets.patterns import PATTERNS, Pattern
@@ -54,31 +55,55 @@ class SteadyRedactor:
 
     def redact(self, text: str) -> str:
         """Return `text` without secrets; nearly always that is the text itself."""
-        if not self._may_hold_one(text):
-            return text
-        return self._redactor.redact(text, self._known)[0]
+        return self.redact_all([text])[0]
 
-    def _may_hold_one(self, text: str) -> bool:
-        for begin in (*self._forms, *self._stubs):
-            if begin in text:
-                return True
-        if self._forms and ("\n" in text or "\\n" in text):
-            joined = _BREAK.sub("", text)
-            for form in self._forms:
-                if form in joined:
-                    return True
-        low = text.lower()
-        for name in _NAMES:
-            if name in low:
-                return True
-        if not text.isascii() and _LIKE_ASCII.search(text):
-            return True
-        # Written out: this is done for every value of every row.
-        hits = [
-            places
+    def redact_all(self, texts: Sequence[str]) -> list[str]:
+        """Return the texts without secrets.
+
+        What none of them holds is looked for once, in all of them together.
+        """
+        joined = "\0".join(texts)
+        low = joined.lower()
+        known = [begin for begin in (*self._forms, *self._stubs) if begin in joined]
+        broken = bool(self._forms) and ("\n" in joined or "\\n" in joined)
+        names = [name for name in _NAMES if name in low]
+        odd = not joined.isascii() and _LIKE_ASCII.search(joined) is not None
+        places = {
+            place
             for sign, words in _BY_SIGN
-            if sign in text
-            for word, places in words
-            if word in text
+            if sign in joined
+            for word, of in words
+            if word in joined
+            for place in of
+        }
+        searches = [_PATTERNS[place].regex.search for place in sorted(places)]
+        if not (known or broken or names or odd or searches):
+            return list(texts)
+
+        def may_hold_one(text: str) -> bool:
+            for begin in known:
+                if begin in text:
+                    return True
+            if broken and self._is_broken_in(text):
+                return True
+            if names:
+                small = text.lower()
+                for name in names:
+                    if name in small:
+                        return True
+            for search in searches:
+                if search(text) is not None:
+                    return True
+            return odd and _LIKE_ASCII.search(text) is not None
+
+        return [
+            self._redactor.redact(text, self._known)[0] if may_hold_one(text) else text
+            for text in texts
         ]
-        return any(_PATTERNS[at].regex.search(text) for places in hits for at in places)
+
+    def _is_broken_in(self, text: str) -> bool:
+        """Tell whether a known secret is there once line ends within it are taken out."""
+        if "\n" not in text and "\\n" not in text:
+            return False
+        joined = _BREAK.sub("", text)
+        return any(form in joined for form in self._forms)

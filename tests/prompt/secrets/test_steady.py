@@ -48,6 +48,12 @@ def test_any_text(text: str) -> None:
     assert STEADY.redact(text) == WHOLE(text)
 
 
+@given(st.lists(st.lists(st.sampled_from(PIECES) | st.text(max_size=9), max_size=6).map("".join)))
+def test_many_texts_at_once(texts: list[str]) -> None:
+    """Looking at many texts together finds what is in each."""
+    assert STEADY.redact_all(texts) == [WHOLE(text) for text in texts]
+
+
 def test_broken_and_cut_secrets() -> None:
     """Both find a known secret that a line end breaks up, or that was cut."""
     for broken, cut in product(("\n", "\\n", "\n> ", '"\n"'), ("…", "...", "\n[…")):
