@@ -97,6 +97,7 @@ class ComparisonView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self.stop.on_click(lambda _button: self.comparison.stop())
         super().__init__([row, self.prompt, self.notice, self.grid, self.summary])
         self.add_class("e80-comparison")
+        self.add_class("e80-form")
         self.add_class("e80-parameter")
 
     def close(self) -> None:

@@ -85,7 +85,7 @@ class RowsView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         for box in (fields, row):
             box.add_class("e80-row")
         super().__init__([fields, self.prompt, row, self.notice, self.shown])
-        for name in ("e80-comparison", "e80-parameter", "e80-rows"):
+        for name in ("e80-form", "e80-parameter", "e80-rows"):
             self.add_class(name)
         self.layout.observe(lambda _change: self.propose(), "display")  # it is shown, or no more
 
