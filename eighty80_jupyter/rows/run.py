@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine, Hashable, Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from eighty80_jupyter.structured.shape import Shape
 
 _MOST_BARS = 30
+_CHUNK = 1024
+_CHARACTERS = 200  # of a row in short
 
 
 class Run:
@@ -242,6 +244,16 @@ class Run:
         if samples > 1:
             split = (len({label_of(one, field) for one in value}) > 1 for value in self.values)
             found |= {position for position, differs in enumerate(split) if differs}
+        return found
+
+    def texts(self) -> list[str]:
+        """Return what is in each row of this run, in short."""
+        found = list[str]()
+        for chunk in self._plan.rows.chunks(_CHUNK):
+            for number in range(chunk.count):
+                row = chunk.row(number)
+                cells = row.values() if isinstance(row, Mapping) else [row]
+                found.append(" · ".join(map(str, cells))[:_CHARACTERS])
         return found
 
     def first(self, count: int) -> list[tuple[int, str, Any]]:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import keyword
+import random
 import re
 import shlex
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ipywidgets import HTML, Box, Button, Combobox, HBox, Text, Textarea, VBox
+from ipywidgets import HTML, Box, Button, Combobox, HBox, Text, Textarea, ToggleButton, VBox
 
 from eighty80_jupyter import loading
 from eighty80_jupyter.errors import ChatError, UsageError, one_line
+from eighty80_jupyter.notebook.panel.bench import BENCH_ROWS, Bench
 from eighty80_jupyter.notebook.panel.widgets import close_all, quiet_html, rendered
 from eighty80_jupyter.notebook.rows.display import FRAME_SECONDS
 from eighty80_jupyter.notebook.rows.html import progress_html, run_html
 from eighty80_jupyter.notebook.rows.source import rows_named
+from eighty80_jupyter.session.row_runs import ROOM
 
 if TYPE_CHECKING:
     from eighty80_jupyter.rows.run import Run
@@ -67,12 +70,24 @@ class RowsView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             "Try": _button(f"Try {TRY_ROWS}", f"Ask for {TRY_ROWS} rows, spread over all", "flask"),
             "Run": _button("Run", "Ask for every row", "play"),
             "Stop": _button("Stop", "Ask for no more rows; what is answered is kept", "stop"),
+            "Type": ToggleButton(
+                description="As I type",
+                icon="keyboard-o",
+                tooltip=f"Ask {BENCH_ROWS} rows again whenever the prompt rests, and show what "
+                "has changed",
+            ),
             "Cell": _button("To a cell", "Put this into a new cell below the panel, not run", ""),
         }
         self.buttons["Run"].add_class("e80-primary")
         self.buttons["Stop"].disabled = True
         self.notice, self.shown = HTML(), HTML()
         self.shown.add_class("e80-run")
+        self.bench = Bench(
+            self._begin_bench, self._show_bench, lambda: session.config.live_request_limit
+        )
+        self.buttons["Type"].observe(lambda change: self.bench.turn(on=change["new"]), "value")
+        for field in (self.prompt, self.returns, self.data):
+            field.observe(lambda _change: self.bench.typed(), "value")
         for name, do in {
             "Try": lambda: self.begin(try_rows=TRY_ROWS),
             "Run": self.begin,
@@ -109,6 +124,29 @@ class RowsView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self._say("")
         self._thread.start()
 
+    def _begin_bench(self) -> tuple[Run, Sequence[int]]:
+        """Begin a run over some rows with the prompt as it stands. Raises UsageError."""
+        self._check()
+        loading.require(*ROOM)
+        from eighty80_jupyter.rows.frames import open_rows  # noqa: PLC0415  # a door: rows
+
+        rows = open_rows(rows_named(self.data.value, self._session.namespace or {}))
+        length = rows.length or 0
+        # The same rows for every prompt: `try_rows` would take others.
+        chosen = random.Random(length).sample(range(length), min(length, BENCH_ROWS))  # noqa: S311  # no secret
+        run = self._session.start_rows(
+            rows.take(sorted(chosen)),
+            self.prompt.value.strip(),
+            returns=self.returns.value.strip() or None,
+            column=self.column.value.strip() or "answer",
+        )
+        return run, sorted(chosen)
+
+    def _show_bench(self, html: str) -> None:
+        self.shown.value = rendered(html)
+        if self.buttons["Type"].value and not self.bench.on:
+            self.buttons["Type"].value = False
+
     def stop(self) -> None:
         """Ask for no more rows."""
         self._stopped.set()
@@ -119,6 +157,7 @@ class RowsView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
 
     def close(self) -> None:
         """Stop what runs and close every widget."""
+        self.bench.close()
         self.stop()
         close_all(*self.children)
         self.layout.close()
