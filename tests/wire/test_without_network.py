@@ -166,6 +166,20 @@ def test_what_is_no_refusal_changes_nothing() -> None:
     assert find_changes(APIStatusError("x", status_code=400, body=REFUSED), without) == ()
 
 
+@pytest.mark.parametrize("message", ["Unexpected keyword argument", "extra fields not permitted"])
+def test_a_field_that_is_not_named_is_guessed(message: str) -> None:
+    """First the newest ones, then what a reply can do without; never what says what is asked."""
+    error = APIStatusError("x", status_code=422, body={"error": {"message": message}})
+    body = {"model": "m", "messages": [], "seed": 1, "temperature": 0.5, "stream": True}
+    assert find_changes(error, body) == (Change(Way.DROP, "seed"),)
+    newest = {"max_completion_tokens": 5, "parallel_tool_calls": True, "stream_options": {}}
+    assert find_changes(error, {**body, **newest}) == (
+        Change(Way.DROP, "stream_options"),
+        Change(Way.DROP, "parallel_tool_calls"),
+        Change(Way.RENAME, "max_completion_tokens", "max_tokens"),
+    )
+
+
 def test_changes_of_a_setting() -> None:
     """A name renames, nothing leaves out."""
     assert changes_for({"a": "b", "c": None, "d": ""}) == (
