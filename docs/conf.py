@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -75,8 +74,10 @@ def copy_notebooks(*_: object) -> None:
             old.unlink()
     for name, path in sources.items():
         copy = target / name
-        if not copy.is_file() or copy.read_bytes() != path.read_bytes():
-            shutil.copy2(path, copy)
+        # In the repository the links lead from notebooks/ to docs/.
+        text = path.read_text(encoding="utf-8").replace("](../docs/", "](../")
+        if not copy.is_file() or copy.read_text(encoding="utf-8") != text:
+            copy.write_text(text, encoding="utf-8")
 
 
 def setup(app: Sphinx) -> None:
