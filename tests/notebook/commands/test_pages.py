@@ -115,6 +115,24 @@ def check(result: Result, *, ok: bool = True) -> str:
     return seen + pages
 
 
+# What else there is: the line, the answers that it takes, and whether it ends well.
+OTHERS = (
+    ("%%chat --vary samples=2 --once\nagain", 2, True),
+    ("%chat --keep 1", 0, True),
+    ("%chat --record $x$.jsonl", 0, True),
+    ("%%chat --once\nrecorded", 1, True),
+    ("%chat --replay $x$.jsonl --only", 0, True),
+    ("%%chat --once\nnot recorded", 0, False),
+    ("%chat --set replay=default record=default", 0, True),
+    ("%chat --forget-answers", 0, True),
+    (f"%chat --preset-save kept --system '{MATH}'", 0, True),
+    (f"%chat --preset-save '{MATH}'", 0, False),
+    (f"%chat --mcp '{MATH}'", 0, False),
+    ("%chat --mcp-list", 0, True),
+    (f"%chat --mcp-stop '{MATH}'", 0, False),
+)
+
+
 @pytest.mark.slow
 def test_no_command_shows_what_a_page_would_obey(
     kernel: KernelSession, server: ScriptedServer, tmp_path: Path
@@ -175,23 +193,10 @@ def test_no_command_shows_what_a_page_would_obey(
     run(f"%chat --use='{MATH}'")
     run("%chat --use=nothing", ok=False)
     run("%chat --status")
-    run("%%chat --vary samples=2 --once\nagain", answer(), answer())
-    run("%chat --keep 1")
-    run("%chat --record $x$.jsonl")
-    run("%%chat --once\nrecorded", answer())
-    run("%chat --replay $x$.jsonl --only")
-    run("%%chat --once\nnot recorded", ok=False)
-    run("%chat --set replay=default record=default")
-    run("%chat --forget-answers")
-    run(f"%chat --preset-save kept --system '{MATH}'")
-    run(f"%chat --preset-save '{MATH}'", ok=False)
-    run(f"%chat --mcp '{MATH}'", ok=False)
-    run("%chat --mcp-list")
-    run(f"%chat --mcp-stop '{MATH}'", ok=False)
-    run("chat.conversation")
-    run("chat.conversation[0]")
-    run("chat.conversation[0].reply")
-    run("chat")
+    for line, replies, ok in OTHERS:
+        run(line, *(answer() for _ in range(replies)), ok=ok)
+    for line in ("chat.conversation", "chat.conversation[0]", "chat.conversation[0].reply", "chat"):
+        run(line)
     run("%chat --panel")
     listed = kernel.run(WIDGETS)
     assert listed.ok, listed.error
