@@ -75,7 +75,7 @@ class Request:
     typed: TypedAnswer | None = None
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class RunningTurn:
     """A turn that is under way. It changes on the loop thread; other threads may look.
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from eighty80_jupyter.notebook.cell.outputs import QUIET, Output, Page
 from eighty80_jupyter.notebook.cell.running_cell import running_cell
@@ -17,6 +18,8 @@ from eighty80_jupyter.notebook.saved.metadata import page_of
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from eighty80_jupyter.api.reply import Reply
+    from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.session.session import Session
     from eighty80_jupyter.turns.request import RunningTurn
 
@@ -29,21 +32,23 @@ class PythonTurns:
 
     The first turn of a cell is drawn at once, those that follow soon, and all of them when the cell
     ends. What is asked in another thread, or begun and not waited for, has no cell: it is shown in
-    the first that ends after it has. All but `add_late` is used in the main thread; what waits is
-    a deque, which any thread may add to.
+    the first that ends after it has; until then nothing of it is kept alive but what its
+    conversation holds. All but `add_late` is used in the main thread; what waits is a deque, which
+    any thread may add to.
     """
 
     def __init__(self, shell: InteractiveShell, session: Session) -> None:
         self._shell = shell
         self._session = session
         self._run = ""
-        self._late: deque[RunningTurn] = deque()
+        self._late: deque[tuple[ref[RunningTurn], ref[Conversation], str]] = deque()
         self._begin()
 
     def add_late(self, running: RunningTurn) -> None:
         """Take in a turn that may end at any time."""
         if running.request.place.keep and self._session.config.show_asked:
-            self._late.append(running)
+            turn_id = running.request.place.again or running.id
+            self._late.append((ref(running), ref(running.conversation), turn_id))
 
     def add(self, running: RunningTurn) -> None:
         """Take in a turn that has ended."""
@@ -56,19 +61,26 @@ class PythonTurns:
         if run != self._run or self._size > MOST_CHARACTERS:
             self._finish()
             self._run = run
-        if self._take(running) and time.monotonic() >= self._next:
+        turn_id = running.request.place.again or running.id
+        kept = running.request.place.keep
+        if (
+            kept
+            and self._take(running.conversation, turn_id, running.reply)
+            and time.monotonic() >= self._next
+        ):
             self._draw()
 
     def finish(self) -> None:
         """Draw what is not drawn yet, and begin anew: the cell has ended."""
         self._finish()
         waiting = [self._late.popleft() for _ in range(len(self._late))]
-        self._late.extend(running for running in waiting if not running.done)
-        ended = [running for running in waiting if running.done]
         self._title = "asked in Python"
-        for running in ended:
-            if running.id not in self._session.on_page:
-                self._take(running)
+        for late in waiting:
+            running, conversation, turn_id = late[0](), late[1](), late[2]
+            if running is not None and not running.done:
+                self._late.append(late)
+            elif conversation is not None and turn_id not in self._session.on_page:
+                self._take(conversation, turn_id)
         if self._stale:
             self._draw()
         self._begin()
@@ -78,19 +90,18 @@ class PythonTurns:
             self._draw()
         self._begin()
 
-    def _take(self, running: RunningTurn) -> bool:
-        """Take in a turn that stands in its conversation; return whether it does."""
-        turn_id = running.request.place.again or running.id
-        turn = running.conversation.turn(turn_id) if running.request.place.keep else None
-        if turn is None or turn.reply is not running.reply:
+    def _take(self, conversation: Conversation, turn_id: str, reply: Reply | None = None) -> bool:
+        """Take in a turn that stands in its conversation, with this reply; tell whether it does."""
+        turn = conversation.turn(turn_id)
+        if turn is None or (reply is not None and turn.reply is not reply):
             return False
-        number = (running.conversation.find(turn_id) or 0) + 1
-        entry = page_of(running.conversation, turn)
+        number = (conversation.find(turn_id) or 0) + 1
+        entry = page_of(conversation, turn)
         html = turn_html(number, turn)
         self._entries.append(entry)
         self._parts.append(html)
         self._size += 2 * len(html)
-        self._names[running.conversation.name] = self._names.get(running.conversation.name, 0) + 1
+        self._names[conversation.name] = self._names.get(conversation.name, 0) + 1
         self._session.on_page.add(turn_id)
         if cell := running_cell(self._shell).place:
             self._session.in_cells.setdefault(cell, {})[turn_id] = turn.reply
