@@ -24,22 +24,49 @@ from eighty80_jupyter.rows.data.types import (
 if TYPE_CHECKING:
     from eighty80_jupyter.structured.shape import Shape
 
-__all__ = ["attach", "attach_columns", "clashes", "column_types", "picked", "restored"]
+__all__ = [
+    "attach",
+    "attach_columns",
+    "clashes",
+    "column_types",
+    "more_columns",
+    "picked",
+    "quote_columns",
+    "restored",
+]
 
 
-def clashes(rows: Rows, shape: Shape | None, column: str, *, errors: bool = False) -> list[str]:
+def clashes(
+    rows: Rows,
+    shape: Shape | None,
+    column: str,
+    *,
+    errors: bool = False,
+    quote: str | None = None,
+) -> list[str]:
     """Return the names of columns of answers that the rows have already.
 
     Raises UsageError where two columns of the answers would have one name.
     """
     wanted = [name for name, _ in column_types(shape, column)]
-    if errors:
-        wanted.append(f"{column}_error")
+    wanted += more_columns(column, errors=errors, quote=quote)
     for name in wanted:
         if wanted.count(name) > 1:
             raise UsageError(f"two columns of answers would be named {name}; rename the field")
     have = {name[0] if isinstance(name, tuple) and name else name for name in rows.names}
     return [name for name in wanted if name in have or name in rows.names]
+
+
+def more_columns(column: str, *, errors: bool, quote: str | None) -> list[str]:
+    """Return the names of the columns that say more of the answers: errors, places of quotes."""
+    found = [f"{column}_error"] if errors else []
+    return found if quote is None else [*found, *quote_columns(column, quote)]
+
+
+def quote_columns(column: str, field: str) -> list[str]:
+    """Return the names of the columns that say where the quote in a field stands."""
+    name = column if field in ("", column) else f"{column}_{field}"
+    return [f"{name}_start", f"{name}_end"]
 
 
 def attach(
@@ -49,14 +76,16 @@ def attach(
     values: Sequence[Any],
     *,
     errors: Sequence[str | None] | None = None,
+    beside: Sequence[Column] = (),
     samples: bool = False,
 ) -> Any:
     """Return a copy of what holds the rows, with the answers as columns; by position only.
 
     `values` are the answers, one a row, as the shape made them (texts without a shape); None where
     there is none. A record has one column a field, named by `column`, an underscore and the field.
-    Columns that are there already are replaced. `errors` adds a column of texts. With `samples`
-    each answer is a sequence of answers to one row, and its column holds lists.
+    Columns that are there already are replaced. `errors` adds a column of texts, `beside` has
+    further ones. With `samples` each answer is a sequence of answers to one row, and its column
+    holds lists.
 
     A frame comes back as a frame of the same library with the same index; a Series, an array of
     Arrow or of polars as such, or as a frame where there are several columns; a list of
@@ -70,7 +99,7 @@ def attach(
     )
     if errors is not None:
         columns.append(Column(name=f"{column}_error", type=TEXT, values=list(errors), beside=True))
-    return attach_columns(rows, columns, column)
+    return attach_columns(rows, [*columns, *beside], column)
 
 
 def attach_columns(rows: Rows, columns: list[Column], column: str) -> Any:

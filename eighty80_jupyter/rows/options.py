@@ -32,7 +32,9 @@ class RowOptions:
     minute, `max_total_tokens` what all may take; None: no limit but that of the settings. `missing`
     says what becomes of a row without any value that the prompt uses, `too_long` of one that the
     model does not take. `strict` says that one failed row is a failure of the whole. `errors` adds
-    a column `<column>_error`. `allow_secrets` leaves secrets in the values.
+    a column `<column>_error`. `quote` names a field of the answers that quotes the row: the columns
+    `<column>_<field>_start` and `_end` say where it stands in the text, missing where it is made
+    up. `allow_secrets` leaves secrets in the values.
     """
 
     returns: Any = None
@@ -52,6 +54,7 @@ class RowOptions:
     too_long: TooLong = "error"
     strict: bool = False
     errors: bool = False
+    quote: str | None = None
     allow_secrets: bool = False
 
     def __post_init__(self) -> None:
@@ -73,6 +76,10 @@ class RowOptions:
                 raise UsageError(f"{name} must be {' or '.join(words)}, got {got}")
         if not isinstance(self.column, str) or not self.column.strip():
             raise UsageError(f"column must be a name, got {shown(self.column)}")
+        if self.quote is not None and (not isinstance(self.quote, str) or not self.quote.strip()):
+            raise UsageError(f"quote must name a field of the answers, got {shown(self.quote)}")
+        if self.quote is not None and self.samples > 1:
+            raise UsageError("quote takes one answer for each row, so it does not go with samples")
         if self.try_rows is not None and self.all:
             raise UsageError("try_rows asks some of the rows and all asks all; give one of them")
 

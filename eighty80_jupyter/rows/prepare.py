@@ -20,6 +20,7 @@ from eighty80_jupyter.rows.running.limits import Limits
 from eighty80_jupyter.rows.running.work import SLICE, Plan
 from eighty80_jupyter.rows.template import Filled, RowTemplate
 from eighty80_jupyter.storage.answers import Answers
+from eighty80_jupyter.structured.shape import Shape
 
 _SAMPLED = 200  # rows by which tokens are estimated
 
@@ -123,7 +124,9 @@ def _opened(
     typed = settings.request.typed
     shape = None if typed is None else typed.shape
     template = RowTemplate(prompt, rows, settings.context, send_missing=options.missing == "send")
-    there = clashes(rows, shape, options.column, errors=options.errors)
+    if options.quote is not None:
+        _check_quote(rows, shape, options)
+    there = clashes(rows, shape, options.column, errors=options.errors, quote=options.quote)
     if there and not settings.made(there, template.text):
         names = ", ".join(there)
         raise UsageError(
@@ -133,6 +136,20 @@ def _opened(
     if options.missing == "error" and rows.length is not None:
         _check_missing(rows, template)
     return rows, template
+
+
+def _check_quote(rows: Rows, shape: Shape | None, options: RowOptions) -> None:
+    """Raise UsageError where there is no such field, or nothing to look for a quote in again."""
+    if rows.length is None:
+        raise UsageError(
+            "quote looks into the rows again, and a stream is gone; collect them first"
+        )
+    fields = [] if shape is None else list(shape.schema.get("properties", {}))
+    known = [*fields] or [options.column]
+    if options.quote not in known:
+        raise UsageError(
+            f"quote names a field of the answers: {', '.join(known)}; got {shown(options.quote)}"
+        )
 
 
 def _check_missing(rows: Rows, template: RowTemplate) -> None:

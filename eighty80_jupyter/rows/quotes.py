@@ -32,6 +32,24 @@ def find_quote(quote: str, text: str) -> tuple[int, int] | None:
     return places[at], places[at + len(wanted) - 1] + 1
 
 
+def quote_places(
+    rows: Rows, values: Sequence[Any], field: str
+) -> tuple[list[int | None], list[int | None]]:
+    """Return where the quote of each row starts and ends in a text of the row; None: nowhere.
+
+    Of several quotes the first one counts.
+    """
+    starts: list[int | None] = []
+    ends: list[int | None] = []
+    for chunk in rows.chunks(_CHUNK):
+        for number in range(chunk.count):
+            quote = next(_quotes(values[chunk.start + number], field), None)
+            place = (None, None) if quote is None else _where(quote, chunk.row(number))[2:]
+            starts.append(place[0])
+            ends.append(place[1])
+    return starts, ends
+
+
 def quote_table(rows: Rows, values: Sequence[Any], field: str) -> Any:
     """Return a DataFrame with a row for each quote. See `Run.quotes`."""
     try:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api.reply import Usage
 from eighty80_jupyter.errors import RowsError, UsageError
-from eighty80_jupyter.rows.columns import attach, column_types
+from eighty80_jupyter.rows.columns import attach, column_types, more_columns, quote_columns
+from eighty80_jupyter.rows.data.types import INTEGER, TEXT, Column
 from eighty80_jupyter.rows.plots import Bar, chart
 from eighty80_jupyter.rows.progress import Progress, RowError
-from eighty80_jupyter.rows.quotes import quote_table
+from eighty80_jupyter.rows.quotes import quote_places, quote_table
 from eighty80_jupyter.rows.review import Review
 from eighty80_jupyter.rows.running.jobs import Jobs
 from eighty80_jupyter.rows.running.state import RunState, of_row
@@ -89,7 +90,8 @@ class Run:
     def columns(self) -> list[str]:
         """The names of all columns that it adds."""
         names = [name for name, _ in column_types(self._shape, self.column)]
-        return [*names, f"{self.column}_error"] if self.options.errors else names
+        more = more_columns(self.column, errors=self.options.errors, quote=self.options.quote)
+        return [*names, *more]
 
     @property
     def keeps(self) -> bool:
@@ -136,19 +138,34 @@ class Run:
     @property
     def frame(self) -> Any:
         """The rows with their answers: the same kind of table, a copy, made anew each time."""
-        errors: list[str | None] | None = None
-        if self.options.errors:
-            errors = [None] * len(self.values)
-            for place, error in self._state.errors.copy().items():
-                errors[place // self.options.samples] = f"{error.kind}: {error.message}"
         return attach(
             self._plan.rows,
             self._shape,
             self.column,
             self.values,
-            errors=errors,
+            beside=self._beside(),
             samples=self.options.samples > 1,
         )
+
+    def _beside(self) -> list[Column]:
+        """Return the columns that say more of the answers: errors, and where quotes stand."""
+        found = []
+        if self.options.errors:
+            errors: list[str | None] = [None] * len(self.values)
+            for place, error in self._state.errors.copy().items():
+                errors[place // self.options.samples] = f"{error.kind}: {error.message}"
+            found.append(Column(name=f"{self.column}_error", type=TEXT, values=errors, beside=True))
+        if self.options.quote is not None:
+            places = quote_places(self._plan.rows, self.values, self._quoted)
+            for name, values in zip(quote_columns(self.column, self._quoted), places, strict=True):
+                found.append(Column(name=name, type=INTEGER, values=values, beside=True))
+        return found
+
+    @property
+    def _quoted(self) -> str:
+        """The field that quotes its row; empty: the answer itself."""
+        quote = self.options.quote or ""
+        return "" if quote == self.column else quote
 
     def plot(self) -> Any:
         """Return a chart of how often each answer came, the most frequent first, at most 30.

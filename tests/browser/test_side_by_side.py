@@ -60,6 +60,7 @@ def test_columns_and_shades(
         LOAD,
         "%%chat --vary temperature=0,0,1.5\nTell a story.",
         "%%chat --show probabilities --once\nWhen did Marie Curie move to Paris?",
+        "%%chat --once --vary seed=1,2 --vary temperature=0,1.5\nTell a story.",
     )
     notebook.run_all()
     columns = notebook.outputs(1).locator("h6")
@@ -75,6 +76,12 @@ def test_columns_and_shades(
     shaded.nth(1).focus()
     notebook.page.keyboard.press("Enter")
     expect(notebook.outputs(2).first).to_contain_text("·1891 15%; ·1890 30%, ·1893 25%")
+    boxes = [
+        box for box in (h.bounding_box() for h in notebook.outputs(3).locator("h6").all()) if box
+    ]
+    assert len(boxes) == 4  # a grid: two beside each other, and two below them
+    assert boxes[0]["y"] == boxes[1]["y"] < boxes[2]["y"] == boxes[3]["y"]
+    assert boxes[0]["x"] == boxes[2]["x"] < boxes[1]["x"] == boxes[3]["x"]
     notebook.screenshot("side_by_side")
     notebook.set_theme(DARK)
     notebook.screenshot("side_by_side_dark")

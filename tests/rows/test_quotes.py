@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
 
 from eighty80_jupyter.config import ChatConfig
+from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.rows.quotes import find_quote
 from eighty80_jupyter.session.session import Session
 from tests.support.replies import chat_reply
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.support.scripted import ScriptedServer
 
 
@@ -52,3 +55,49 @@ def test_quotes_of_records(server: ScriptedServer) -> None:
     assert table["column"].tolist()[0] == "text"
     assert data["text"][0][table["start"][0] : table["end"][0]] == "it crashed"
     assert table["start"].isna().tolist() == [False, True, True, True]
+
+
+@pytest.fixture(name="session")
+def _session(server: ScriptedServer) -> Iterator[Session]:
+    session = Session(ChatConfig(keep_answers=False), environ={"_8080_API_URL": server.url})
+    yield session
+    session.close()
+
+
+def test_a_frame_says_where_quotes_stand(server: ScriptedServer, session: Session) -> None:
+    """Two columns of whole numbers, missing where a quote is made up; the same index."""
+    server.default = chat_reply('{"label": "bug", "why": "it crashed"}')
+    data = pd.DataFrame({"text": ["Oh: it  crashed.", "All is fine"]}, index=["a", "a"])
+    run = session.rows(
+        data, "Why? {{text}}", returns="label: str, why: str", quote="why", column="t", errors=True
+    )
+    frame = run.frame
+    assert list(frame.columns) == [
+        "text", "t_label", "t_why", "t_error", "t_why_start", "t_why_end",
+    ]  # fmt: skip
+    assert run.columns == list(frame.columns)[1:]
+    assert frame["t_why_start"].tolist() == [4, pd.NA]
+    assert frame["t_why_end"].tolist()[0] == 15
+    assert str(frame["t_why_start"].dtype) == "Int64"
+    server.default = chat_reply("All")
+    words = session.rows(data, "First word: {{text}}", column="word", quote="word").frame
+    assert words["word_start"].tolist() == [pd.NA, 0]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"quote": "reason"}, "quote names a field of the answers: label, why"),
+        ({"quote": ""}, "quote must name a field"),
+        ({"quote": "why", "samples": 2}, "does not go with samples"),
+    ],
+)
+def test_what_has_no_quotes_is_refused(
+    server: ScriptedServer, session: Session, options: dict[str, Any], said: str
+) -> None:
+    """A field that is none is refused with those that there are, and nothing is sent."""
+    with pytest.raises(UsageError, match=said):
+        session.rows(["a"], "Why? {{row}}", returns="label: str, why: str", **options)
+    with pytest.raises(UsageError, match="a stream is gone"):
+        session.rows(iter(["a"]), "Why? {{row}}", quote="answer")
+    assert server.chats == []

@@ -236,6 +236,12 @@ class LineOptions:
         metavar="SHARE",
         goes_with=("truth",),
     )
+    quote: str | None = _option(
+        "rows",
+        "a field of the answers that quotes the row: two columns say where it stands there",
+        metavar="FIELD",
+        goes_with=_ROWS,
+    )
     column: str | None = _option(
         "rows",
         "the name of the column with the answers, before those of a record's fields: answer",

@@ -46,6 +46,7 @@ class ColumnType:
 
 
 TEXT = ColumnType(kind="text")
+INTEGER = ColumnType(kind="integer")
 ANY = ColumnType(kind="any")
 
 

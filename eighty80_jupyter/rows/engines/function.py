@@ -48,7 +48,11 @@ class RowFunction:
     """
 
     def __init__(self, asker: Asker, prompt: str, options: RowOptions) -> None:
-        for name, value in (("try_rows", options.try_rows), ("samples", options.samples)):
+        for name, value in (
+            ("try_rows", options.try_rows),
+            ("samples", options.samples),
+            ("quote", options.quote),
+        ):
             if value not in (None, 1):
                 raise UsageError(f"{name} goes with chat.rows; a row function asks all, once each")
         self.prompt = prompt

@@ -6,5 +6,5 @@ export default {
   "?[0-9]+(?:-[0-9]*)?": "history",
   "?all|above|[0-9]+(?:-[0-9]*)?(?:,[0-9]+(?:-[0-9]*)?)*": "cells",
   "p": "set",
-  "v": "again alternative at audio choices column concurrency export extra frequency-penalty holdout image in into keep load logit-bias max-tokens max-total-tokens mcp mcp-stop missing m model n per-minute presence-penalty preset preset-save reasoning-effort record replay response-format returns rows samples save score seed show stop s system t temperature tokens-per-minute too-long tool-choice tools top-logprobs top-p truth use user vary without",
+  "v": "again alternative at audio choices column concurrency export extra frequency-penalty holdout image in into keep load logit-bias max-tokens max-total-tokens mcp mcp-stop missing m model n per-minute presence-penalty preset preset-save quote reasoning-effort record replay response-format returns rows samples save score seed show stop s system t temperature tokens-per-minute too-long tool-choice tools top-logprobs top-p truth use user vary without",
 };
