@@ -37,6 +37,7 @@ logging.getLogger("mcp").addHandler(logging.NullHandler())
 
 LARGEST = 64_000_000  # bytes of one event over HTTP
 _CONNECT_SECONDS = 30.0
+_LAST_WORDS_SECONDS = 0.3  # in which they are read, once the process has ended
 _TAIL_LINES = 20
 _TAIL_WIDTH = 300  # characters of each
 _LAUNCH = str(Path(__file__).with_name("launch.py"))
@@ -94,7 +95,7 @@ class Way:
                 self._stderr.file.close()  # the process has its own; at its end the thread ends
                 yield streams
         finally:
-            self._stderr.file.close()
+            self._stderr.finish()
 
     @asynccontextmanager
     async def _http(self) -> AsyncIterator[Streams]:
@@ -218,9 +219,18 @@ class StderrTail:
         self._lines: deque[bytes] = deque(maxlen=_TAIL_LINES)
         reading, writing = os.pipe()
         self.file: TextIO = os.fdopen(writing, "w")
-        threading.Thread(
+        self._thread = threading.Thread(
             target=self._read, args=(reading,), name="eighty80-mcp-stderr", daemon=True
-        ).start()
+        )
+        self._thread.start()
+
+    def finish(self) -> None:
+        """Close our end, and take in the last words of a process that has ended.
+
+        A child of it may hold the other end for longer, which is not waited for.
+        """
+        self.file.close()
+        self._thread.join(_LAST_WORDS_SECONDS)
 
     @property
     def lines(self) -> list[str]:

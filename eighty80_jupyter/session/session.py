@@ -241,8 +241,8 @@ class Session:
         """
         chosen = TurnOptions.of(options, keywords)
         running, executor = self._turn(prompt, chosen, chosen.confirmer)
+        self.begun(running)  # before: a quick server may have answered afterwards
         self._turns.begin(running, executor)
-        self.begun(running)
         return running
 
     def rows(

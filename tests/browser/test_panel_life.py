@@ -142,7 +142,11 @@ def test_reload_restart_and_reopen(
     expect(saved).to_contain_text("Conversation main")
     expect(saved).to_be_visible()
     expect(saved.locator("[class*=-note]")).to_be_hidden()
-    assert outputs_html(page.save(), 1).count("one <strong>two</strong> three") == 1
+    # What was under way goes once the transcript has it.
+    wait_until(
+        lambda: outputs_html(page.save(), 1).count("one <strong>two</strong> three") == 1,
+        interval=0.3,
+    )
 
     page.page.evaluate(RESTART)
     dead = panel.root.locator(".e80-dead")

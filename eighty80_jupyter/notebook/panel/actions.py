@@ -159,7 +159,9 @@ class Actions:
 
     def show_figures(self, event: TurnEvents) -> None:
         """Show what the tools of a turn that was begun here have drawn, in their thread."""
-        with self._lock:
+        if not any(isinstance(each, (CallBegan, CallEnded)) for each in event.events):
+            return
+        with self._beginning, self._lock:  # or a quick server's call comes before it was noted
             begun = self._begun.get(event.running.id)
         if begun is None:
             return

@@ -11,6 +11,7 @@ from tests.support.replies import error_reply, stream_reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.support.scripted import ScriptedServer
 
@@ -227,11 +228,11 @@ def test_values_as_parts(kernel: KernelSession, server: ScriptedServer) -> None:
 
 
 @pytest.mark.slow
-def test_equal_prompts_are_equal_requests(server: ScriptedServer) -> None:
+def test_equal_prompts_are_equal_requests(server: ScriptedServer, tmp_path: Path) -> None:
     """The ids of blocks are the same in another kernel of the user, and the key is his alone."""
     bodies = []
     for _ in range(2):
-        with KernelSession(startup=SETUP) as kernel:
+        with KernelSession(env={"XDG_STATE_HOME": str(tmp_path)}, startup=SETUP) as kernel:
             server.queue(stream_reply("ok"))
             kernel.run(
                 f"os.environ.update(_8080_API_URL={server.url!r}, _8080_API_KEY='sk-fields-test')"
