@@ -97,7 +97,6 @@ def test_crash_in_a_call(session: Session, lines: list[str]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_killed_over_http(session: Session, lines: list[str]) -> None:
     """A server behind an address that is killed is connected to again, once it is back."""
     port = free_port()
@@ -140,7 +139,6 @@ def python(code: str, command: list[str] | tuple[str, ...]) -> subprocess.Popen[
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("end", "word"), [("exit", "plain"), ("kill", "plain"), ("kill", "stubborn")]
 )
@@ -160,7 +158,6 @@ def test_ends_with_the_process(tmp_path: Path, end: str, word: str) -> None:
     wait_until(lambda: not is_running(pid), what="the end of the server")
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system does not fork")
 def test_forks() -> None:
