@@ -210,7 +210,8 @@ def _computes(target: _Target, function: Any) -> bool:
 
 
 def _acts(name: str, library: str) -> bool:
-    return re.fullmatch(ACTS + LIBRARIES.get(library, ""), name) is not None
+    """Tell by its name whether a function acts; a private one may stand behind a public name."""
+    return re.fullmatch(ACTS + LIBRARIES.get(library, ""), name.lstrip("_")) is not None
 
 
 def _target(function: Any) -> _Target:

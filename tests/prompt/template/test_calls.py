@@ -34,6 +34,7 @@ import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -394,6 +395,28 @@ def test_refused(expression: str, tmp_path: pathlib.Path, monkeypatch: pytest.Mo
     assert names["column"].to_list() == [3, 1, 2]
     assert list(names["gen"]) == [1, 2, 3]
     assert list(names["it"]) == [1, 2]
+
+
+def test_a_private_function_behind_a_public_object_is_judged_by_its_name() -> None:
+    """An object of a library that calls a private function, as options of old pandas do, acts."""
+    done: list[object] = []
+
+    class Documented:
+        """As `pandas.set_option` was: an object around a function."""
+
+        def __init__(self, function: FunctionType) -> None:
+            self.__func__ = function
+
+        def __call__(self, *arguments: object) -> None:
+            done.append(arguments)
+
+    def _set_option(*_arguments: object) -> None:
+        """Change an option."""
+
+    behind = FunctionType(_set_option.__code__, vars(pd), "_set_option")
+    with pytest.raises(UsageError, match="calls"):
+        render("{{option('a', 1)}}", {"option": Documented(behind)}, describe=PlainDescriber())
+    assert done == []
 
 
 def test_missing_keys_are_not_made() -> None:
