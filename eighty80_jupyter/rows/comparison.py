@@ -30,8 +30,9 @@ _LOOK_SECONDS = 0.05
 class RowComparison:
     """Runs over the same rows, one for each variant, beside the truth where that is known.
 
-    `runs` are the runs by the names of their variants, `rows` what was asked about. Everything can
-    be looked at while they go on; what has not come yet counts as missing.
+    `runs` are the runs by the names of their variants, `rows` what was asked about, `split` the
+    positions that are looked at and those that are held out. Everything can be looked at while they
+    go on; what has not come yet counts as missing.
     """
 
     def __init__(
@@ -41,13 +42,13 @@ class RowComparison:
         *,
         truth: Sequence[Any] | None,
         score: Scorer,
-        holdout: float,
+        split: tuple[Sequence[int], Sequence[int]],
     ) -> None:
         self.runs = dict(runs)
         self.rows = rows
         self._truth = truth
         self._score = score
-        self._seen, self._held = _split(truth, rows.length or 0, holdout)
+        self._seen, self._held = split
 
     def __repr__(self) -> str:
         return f"<RowComparison of {len(self.runs)} variants: {self.last_line()}>"
@@ -259,8 +260,13 @@ def read_truth(truth: Any, rows: Rows) -> list[Any] | None:
     return truth_of(values, "truth")
 
 
-def _split(truth: Sequence[Any] | None, length: int, holdout: float) -> tuple[list[int], list[int]]:
-    """Return the rows that are looked at and those that are held out, the same at every call."""
+def split_rows(
+    truth: Sequence[Any] | None, length: int, holdout: float
+) -> tuple[list[int], list[int]]:
+    """Return the rows that are looked at and those that are held out, the same at every call.
+
+    Raises UsageError.
+    """
     if not 0 <= holdout < 1:
         raise UsageError(f"holdout is a share from 0 to less than 1, got {holdout:g}")
     known = [at for at in range(length) if truth is None or truth[at] is not None]

@@ -62,7 +62,11 @@ class RowComparisons:
         """
         loading.require(*_ROOM)
         # A door: rows.
-        from eighty80_jupyter.rows.comparison import RowComparison, read_truth  # noqa: PLC0415
+        from eighty80_jupyter.rows.comparison import (  # noqa: PLC0415
+            RowComparison,
+            read_truth,
+            split_rows,
+        )
         from eighty80_jupyter.rows.frames import open_rows  # noqa: PLC0415
         from eighty80_jupyter.rows.options import RowOptions  # noqa: PLC0415
         from eighty80_jupyter.rows.running.limits import Limits  # noqa: PLC0415
@@ -71,6 +75,7 @@ class RowComparisons:
         # Every variant goes over all of them.
         rows = open_rows(list(data) if isinstance(data, Iterator) else data)
         known, score = read_truth(truth, rows), scorer(score)
+        split = split_rows(known, rows.length or 0, holdout)
         checked = RowOptions.of(None, keywords)
         # They run at the same time: all together keep to what holds for one.
         most = checked.concurrency or self._config.rows_concurrency
@@ -101,7 +106,7 @@ class RowComparisons:
                     shared=Shared(limits=limits),
                 )
             comparison = self.last = RowComparison(
-                runs, rows, truth=known, score=score, holdout=holdout
+                runs, rows, truth=known, score=score, split=split
             )
         except BaseException:
             for run in runs.values():
