@@ -116,7 +116,7 @@ def test_what_cannot_be_reviewed_is_refused(session: Session) -> None:
     with pytest.raises(UsageError, match="n is the number of rows"):
         run.review(n=0)
     with pytest.raises(UsageError, match="needs all rows"):
-        session.rows(data, "classify {{text}}", try_rows=3, returns=["bug"]).review()
+        session.rows(data, "classify {{text}}", try_rows=3, returns=["bug", "feature"]).review()
     with pytest.raises(UsageError, match=r"1 to 9 labels, a key each, got 10"):
         session.rows(
             data, "classify {{text}}", returns=["bug", "feature", *map(str, range(8))]
