@@ -14,7 +14,7 @@ from eighty80_jupyter.notebook.cell.running_cell import Cell, Reruns
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
 from eighty80_jupyter.notebook.cell.views import code_html
 from eighty80_jupyter.notebook.commands.calling import CallingNames
-from eighty80_jupyter.notebook.compare.side_by_side import SideBySide
+from eighty80_jupyter.notebook.compare.side_by_side import LatestComparison
 from eighty80_jupyter.notebook.line.options import LineOptions
 from eighty80_jupyter.notebook.saved.metadata import state_of
 
@@ -42,7 +42,7 @@ class CommandContext:
     options: LineOptions = field(default_factory=LineOptions)
     cell: Cell = field(default_factory=Cell)
     reruns: Reruns = field(default_factory=Reruns)
-    beside: SideBySide = field(default_factory=SideBySide)
+    beside: LatestComparison = field(default_factory=LatestComparison)
     failure: BaseException | None = None
     names: CallingNames = field(default_factory=CallingNames)
     reply: Reply | None = None

@@ -211,7 +211,8 @@ class Comparison:
         turn_id = turn_id or uuid.uuid4().hex
         with self._lock:
             self.stop()
-            self._conversation, self._turn_id, self._noted = conversation, turn_id, False
+            self._conversation, self._turn_id = conversation, turn_id
+            self._noted = not history  # what is asked aside is left nowhere
             self.width = width
             self.columns = tuple(
                 Column(

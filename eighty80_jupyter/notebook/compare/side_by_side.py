@@ -26,8 +26,8 @@ AnswerHtml = Callable[[str, bool], str]  # the HTML of a text, and whether it is
 
 
 @dataclass(slots=True)
-class SideBySide:
-    """What stands side by side on the page: the latest comparison of a cell, if there is one."""
+class LatestComparison:
+    """Holds the latest comparison that a cell has put side by side; None: there is none."""
 
     latest: Comparison | None = None
 

@@ -15,7 +15,7 @@ from eighty80_jupyter.notebook.commands.keep import check_files
 from eighty80_jupyter.notebook.commands.presets import SAVED
 from eighty80_jupyter.notebook.commands.registry import act
 from eighty80_jupyter.notebook.commands.see import where
-from eighty80_jupyter.notebook.compare.side_by_side import SideBySide
+from eighty80_jupyter.notebook.compare.side_by_side import LatestComparison
 from eighty80_jupyter.notebook.line.manual import manual
 from eighty80_jupyter.notebook.line.options import OPTIONS, LineOptions
 from eighty80_jupyter.notebook.line.parser import parse
@@ -38,7 +38,7 @@ class ChatMagic:
         self._shell = shell
         self._session = session
         self._reruns = Reruns()
-        self._beside = SideBySide()
+        self._beside = LatestComparison()
         # An error of a magic is none of the user's code, and takes its place as the last one.
         self._own: BaseException | None = None
         self._failure: BaseException | None = None

@@ -87,6 +87,17 @@ def test_columns_stand_outside_the_conversation_until_one_is_kept(
     assert "0.7" not in turns(kernel)[1][1]
 
 
+def test_what_is_asked_aside_is_left_nowhere(kernel: KernelSession, server: ScriptedServer) -> None:
+    """Columns stay with their conversation, to be exported; with --once they do not."""
+    server.handler = by_parameter("seed")
+    before = "print(len(chat.conversation.comparisons))"
+    first = int(kernel.run(before).stdout)
+    page(kernel, "%%chat --once --vary seed=1,2\nx")
+    assert int(kernel.run(before).stdout) == first
+    page(kernel, "%%chat --vary seed=1,2\nx")
+    assert int(kernel.run(before).stdout) == first + 1
+
+
 def test_two_parameters_make_a_grid(kernel: KernelSession, server: ScriptedServer) -> None:
     """Every pair is asked, row by row; the first parameter's values stand beside each other."""
     server.handler = by_parameter("seed")
