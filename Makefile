@@ -31,7 +31,7 @@ lab: install-demo
 test: install-dev
 	@tools/install_browser.sh
 	@$(MAKE) --no-print-directory check docs
-	$(BIN)/pytest -n logical --dist loadfile
+	$(BIN)/pytest -n logical --dist loadfile --rerun-show-tracebacks --max-suite-reruns 8
 
 quick: check
 	$(BIN)/pytest -m "not browser and not real and not slow" -n logical --dist loadfile -q

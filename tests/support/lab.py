@@ -195,8 +195,7 @@ class NotebookPage:
 
     def run_cell(self, index: int, *, wait: bool = True, timeout: float = 100.0) -> None:
         """Run one cell; not `wait`: return while it runs."""
-        self.page.evaluate(f"index => {{ {_PANEL}.content.activeCellIndex = index }}", index)
-        self._command("notebook:run-cell")
+        self.page.evaluate(_RUN_CELL, index)
         if wait:
             self.wait_idle(timeout=timeout)
 
@@ -247,6 +246,11 @@ _COMMAND = """([name, args]) => {
     const end = () => { window.pendingCommands -= 1; };
     window.jupyterapp.commands.execute(name, args).then(end, end);
 }"""
+# In one step: what ran before may take the focus back between two.
+_RUN_CELL = f"""index => {{
+    {_PANEL}.content.activeCellIndex = index;
+    ({_COMMAND})(["notebook:run-cell", {{}}]);
+}}"""
 _IDLE = """() => {
     const panel = window.jupyterapp?.shell.currentWidget;
     const kernel = panel?.sessionContext?.session?.kernel;
