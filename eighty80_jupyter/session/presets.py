@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,11 +56,13 @@ class Presets:
     """Finds presets by their names, and has the setting `preset` set what one of them says.
 
     What the settings were before is set again when another one is chosen, or none; what has been
-    changed since stays.
+    changed since stays. `elsewhere` tells a setting for another address than that of the embedded
+    model.
     """
 
-    def __init__(self, config: ChatConfig) -> None:
+    def __init__(self, config: ChatConfig, elsewhere: Callable[[str], Any]) -> None:
         self._config = config
+        self._elsewhere = elsewhere
         self._before: dict[str, tuple[Any, Any]] = {}  # by name: what was there, what was set
         config.find_preset = self.find
         config.observe(self._chosen, "preset")
@@ -93,6 +95,9 @@ class Presets:
             return options
         preset = self.find(options.preset)
         parameters = dict(preset.parameters)
+        model = self._elsewhere("model")
+        if preset.base_url is not None and model != self._config.model:
+            parameters.setdefault("model", model)  # the embedded model is none of that server's
         if options.returns is not None:
             parameters.pop("response_format", None)  # the type says it
         return replace(

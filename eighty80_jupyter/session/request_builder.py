@@ -43,9 +43,16 @@ class RequestBuilder:
     `namespace` holds the variables that prompts can name; None: `{{...}}` is text. `registry`
     describes the values of the user's own classes. `calibration` corrects the estimate of tokens
     by what the server counts. `run_cells` tells the cells of the notebook; None: there is none.
+    `elsewhere` tells a setting for another address than that of the embedded model.
     """
 
-    def __init__(self, config: ChatConfig, tools: ToolBox, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        config: ChatConfig,
+        tools: ToolBox,
+        environ: Mapping[str, str],
+        elsewhere: Callable[[str], Any],
+    ) -> None:
         self.namespace: Mapping[str, Any] | None = None
         self.registry: Registry | None = None
         self.calibration = Calibration()
@@ -53,6 +60,7 @@ class RequestBuilder:
         self._config = config
         self._tools = tools
         self._environ = environ
+        self._elsewhere = elsewhere
         self._redactor = Redactor(environ)
         self._always: dict[str, Callable[..., Any]] = {}  # tools that need no more confirmation
         self._context_limits: dict[tuple[str, str], int] = {}  # by address and model, as learned
@@ -272,7 +280,7 @@ class RequestBuilder:
         try:
             return resolve(
                 url=url or self._config.base_url,
-                key=self._config.api_key,
+                key=self._elsewhere("api_key") if url else self._config.api_key,
                 environ=self._environ,
                 allow_insecure=self._config.allow_insecure_http,
                 headers=self._config.extra_headers,
@@ -356,7 +364,7 @@ class RequestBuilder:
         return text if scrubber is None else scrubber(text)
 
     def _scrubber(self, *, allow_secrets: bool) -> Redactor | None:
-        self._redactor.key = self._config.api_key
+        self._redactor.key = self._elsewhere("api_key")
         return None if allow_secrets else self._redactor
 
     def limits(self, url: str, values: Mapping[str, Any]) -> ContextSettings:

@@ -87,15 +87,15 @@ class Session:
         self.in_cells: dict[str, dict[str, Reply]] = {}
         self.tools = ToolBox()
         self.tool = self.tools.tool
-        self.requests = RequestBuilder(self.config, self.tools, environ)
+        self._embedded = Embedded(self.config)
+        self.requests = RequestBuilder(self.config, self.tools, environ, self._embedded.elsewhere)
         self.confirmer: Confirmer | None = None
         self._environ: Mapping[str, str] = environ
         self.records = Records(
             self.config, secrets=lambda: self.secrets, redact=self.requests.scrubbed
         )
-        self.presets = Presets(self.config)
+        self.presets = Presets(self.config, self._embedded.elsewhere)
         self._turns = Turns(self.conversations, self.records, self._learn)
-        self._embedded = Embedded(self.config)
         self._models: dict[str, list[Model]] = {}
         self._journal: Journal | None = None
         self.running_cell: Callable[[], str] = lambda: ""
@@ -358,8 +358,9 @@ class Session:
     ) -> tuple[RunningTurn, ToolExecutor | None]:
         """Return a turn that is ready to begin, and what runs its tools."""
         self._set_autosave()  # a configuration file may have set it
-        self._embedded.check()
         options = self.presets.applied(options)
+        if options.base_url is None:
+            self._embedded.check()
         conversation = self.conversation if options.conversation is None else options.conversation
         if isinstance(conversation, str):
             conversation = self.conversations[conversation]
@@ -374,7 +375,9 @@ class Session:
                 "fields=True fills it, or hand the value over: chat.ask([text, value])"
             )
         request = self.requests.build(prepared, options)
-        request = replace(request, lost=self._embedded.lost, known_tools=dict(self.tools))
+        request = replace(request, known_tools=dict(self.tools))
+        if options.base_url is None:
+            request = replace(request, lost=self._embedded.lost)
         if request.place.keep and waits_for_tool(conversation):
             raise UsageError(
                 f"a tool cannot add a turn to the conversation {conversation.name}, which "

@@ -16,12 +16,13 @@ from eighty80_jupyter.errors import APIStreamError, ChatError, LocalModelError
 from eighty80_jupyter.local import server as local_server
 from eighty80_jupyter.session.session import Session
 from tests.support.replies import Reply, Reset, chunk, sse_reply, stream_reply
+from tests.support.scripted import ScriptedServer
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.scripted import Request, ScriptedServer
+    from tests.support.scripted import Request
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them")
 
@@ -112,6 +113,89 @@ def test_a_server_killed_in_an_answer(
     wait_until(lambda: running.done)
     assert isinstance(running.error, ChatError)
     check(running.error)
+
+
+@pytest.fixture(name="other")
+def _other() -> Iterator[ScriptedServer]:
+    """Run the server of somebody else, which the embedded model's key is no business of."""
+    with ScriptedServer() as other:
+        other.default = stream_reply("from elsewhere")
+        yield other
+
+
+def sent(server: ScriptedServer) -> tuple[str | None, str]:
+    """Return the key and the model of the last request."""
+    request = server.requests[-1]
+    return request.headers.get("authorization"), request.json["model"]
+
+
+@pytest.mark.parametrize("key", ["sk-of-the-user", None])
+def test_its_key_and_its_model_go_nowhere_else(
+    session: Session,
+    server: ScriptedServer,
+    other: ScriptedServer,
+    use: Callable[[], int],
+    key: str | None,
+) -> None:
+    """An address that a preset or a setting names gets the user's key and model, and back again."""
+    server.default = stream_reply("from here")
+    session.config.api_key, session.config.model = key, "large"
+    before = None if key is None else f"Bearer {key}"
+    session.config.presets = {
+        "there": {"base_url": other.url},
+        "with a model": {"model": "theirs", "base_url": other.url},
+    }
+    local = []
+    use()
+    session.ask("one")
+    own = sent(server)
+    assert own[0] is not None
+    assert before not in own
+
+    session.ask("two", preset="there")
+    assert sent(other) == (before, "large")
+    session.ask("three", preset="with a model")
+    assert sent(other) == (before, "theirs")
+    session.ask("four", preset="there", model="named")
+    assert sent(other) == (before, "named")
+    local.append(session.is_local)
+
+    for name, model in (("there", "large"), ("with a model", "theirs")):
+        session.config.preset = name
+        local.append(session.is_local)
+        session.ask("five")
+        assert sent(other) == (before, model)
+        session.config.preset = None
+        local.append(session.is_local)
+        session.ask("six")
+        assert sent(server) == own
+
+    assert local == [True, False, True, False, True]
+
+    session.config.base_url = other.url
+    session.ask("seven")
+    assert sent(other) == (before, "large")
+    use()
+    session.ask("eight")
+    assert sent(server) == own
+    session.use_remote()
+    assert session.config.base_url == other.url
+    session.ask("nine")
+    assert sent(other) == (before, "large")
+
+
+def test_an_address_elsewhere_needs_no_embedded_model(
+    session: Session, other: ScriptedServer, use: Callable[[], int]
+) -> None:
+    """Where its server has ended by itself, a preset with another address still answers."""
+    session.config.presets = {"there": {"base_url": other.url}}
+    use()
+    kill(session)
+    assert session.ask("one", preset="there").text == "from elsewhere"
+    with pytest.raises(LocalModelError):
+        session.ask("two")
+    session.config.base_url = other.url
+    assert session.ask("three").text == "from elsewhere"
 
 
 def test_another_server_is_not_the_embedded_one(server: ScriptedServer, session: Session) -> None:
