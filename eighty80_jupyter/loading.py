@@ -14,12 +14,12 @@ import threading
 from contextlib import suppress
 from importlib import import_module
 
-SESSION = ("eighty80_jupyter.notebook.cell.confirm", "eighty80_jupyter.session.session")
+SESSION = ("eighty80_jupyter.notebook.cell.tools.confirm", "eighty80_jupyter.session.session")
 MAGIC = ("eighty80_jupyter.notebook.magic.magic", *SESSION)
 CLIENT = ("eighty80_jupyter.wire.client", "eighty80_jupyter.session.recording_client")
 # Beyond what the first prompt needs anyway: what highlights the code of most replies.
 DRAWING = (
-    "eighty80_jupyter.notebook.cell.views",
+    "eighty80_jupyter.notebook.cell.views.turns",
     "pygments.lexers.python",
     "pygments.formatters.html",
 )

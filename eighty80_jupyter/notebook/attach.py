@@ -181,7 +181,7 @@ def _run_display(shell: InteractiveShell) -> RunDisplay:
 
 def _make_session(shell: InteractiveShell | None, *, in_kernel: bool) -> Session:
     loading.require(*loading.SESSION)
-    from eighty80_jupyter.notebook.cell.confirm import InputConfirmer  # noqa: PLC0415  # a door
+    from eighty80_jupyter.notebook.cell.tools.confirm import InputConfirmer  # noqa: PLC0415  # a door
     from eighty80_jupyter.session.session import Session  # noqa: PLC0415  # a door
 
     session = Session(None if shell is None else config_of(shell))
@@ -200,9 +200,9 @@ def _follow_in_terminal(run: Run) -> None:
 
 def _views() -> ModuleType:
     loading.require(*loading.DRAWING)
-    from eighty80_jupyter.notebook.cell import views  # noqa: PLC0415  # a door: the Markdown stack
+    from eighty80_jupyter.notebook.cell.views import turns  # noqa: PLC0415  # a door: Markdown
 
-    return views
+    return turns
 
 
 def _open_panel(shell: InteractiveShell, session: Session) -> Any:

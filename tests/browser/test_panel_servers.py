@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.support.scripted import ScriptedServer
 
 PATIENT = """\
-from eighty80_jupyter.notebook.cell import buttons
+from eighty80_jupyter.notebook.cell.tools import buttons
 buttons.HEARD_SECONDS = 60"""
 HINT = "odd calls it read-only; nobody has checked that."
 

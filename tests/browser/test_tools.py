@@ -51,13 +51,13 @@ def delete_file(path: str) -> str:
 
 # As in a front end that sends what is clicked once the cell has ended.
 NOT_HEARD = """\
-from eighty80_jupyter.notebook.cell import buttons
+from eighty80_jupyter.notebook.cell.tools import buttons
 buttons.ButtonQuestion._receive = lambda *_: None
 buttons.HEARD_SECONDS = 0.5"""
 
 # A busy machine may take long to load the first widget, which is no matter here.
 PATIENT = """\
-from eighty80_jupyter.notebook.cell import buttons
+from eighty80_jupyter.notebook.cell.tools import buttons
 buttons.HEARD_SECONDS = 60"""
 
 # As where messages are lost on their way, in either direction: the first of each does not count.

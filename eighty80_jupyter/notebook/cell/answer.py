@@ -148,7 +148,7 @@ class Answer:
 
     def _draw_json(self, text: str) -> bool:
         """Draw an answer that is JSON as such; return whether it is."""
-        from eighty80_jupyter.notebook.cell.value_html import json_html, json_of  # noqa: PLC0415  # late
+        from eighty80_jupyter.notebook.cell.views.values import json_html, json_of  # noqa: PLC0415  # late
 
         value = json_of(text)
         if value is None:
@@ -179,7 +179,7 @@ class Answer:
         self._thoughts.drawn()
 
     def _column_html(self, text: str, thoughts: str, *, final: bool) -> str:
-        from eighty80_jupyter.notebook.cell.value_html import answer_html  # noqa: PLC0415  # late
+        from eighty80_jupyter.notebook.cell.views.values import answer_html  # noqa: PLC0415  # late
         from eighty80_jupyter.notebook.markdown.render import render  # noqa: PLC0415  # the first reply
 
         images = self._page.images

@@ -33,7 +33,7 @@ from eighty80_jupyter.notebook.cell.outputs import QUIET, Output, Page
 from eighty80_jupyter.notebook.cell.pacing import Pacing
 from eighty80_jupyter.notebook.cell.probabilities import ShadedAnswer
 from eighty80_jupyter.notebook.cell.summary import last_line, reply_metadata
-from eighty80_jupyter.notebook.cell.tool_display import CallGroup, show_figures, show_pictures
+from eighty80_jupyter.notebook.cell.tools.display import CallGroup, show_figures, show_pictures
 from eighty80_jupyter.notebook.cell.value import ValueAnswer
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from eighty80_jupyter.conversation.events import (
 from eighty80_jupyter.notebook.cell.pacing import Pacing
 from eighty80_jupyter.notebook.cell.summary import last_line, reply_metadata
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
-from eighty80_jupyter.notebook.cell.tool_display import Line
+from eighty80_jupyter.notebook.cell.tools.display import Line
 from eighty80_jupyter.notebook.markdown.render import Splitter
 
 if TYPE_CHECKING:

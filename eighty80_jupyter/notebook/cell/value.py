@@ -11,7 +11,7 @@ from typing import Any
 from eighty80_jupyter.notebook.cell.answer import Answer
 from eighty80_jupyter.notebook.cell.outputs import folded
 from eighty80_jupyter.notebook.cell.terminal import TerminalWriter
-from eighty80_jupyter.notebook.cell.value_html import (
+from eighty80_jupyter.notebook.cell.views.values import (
     folded_source,
     raw_html,
     value_html,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.cell.views import table_html, table_text
+from eighty80_jupyter.notebook.cell.views.turns import table_html, table_text
 
 if TYPE_CHECKING:
     from eighty80_jupyter.conversation.conversation import Conversation

@@ -12,7 +12,7 @@ from eighty80_jupyter.notebook.cell.front_end import has_pages, is_console
 from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
 from eighty80_jupyter.notebook.cell.running_cell import Cell, Reruns
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
-from eighty80_jupyter.notebook.cell.views import code_html
+from eighty80_jupyter.notebook.cell.views.turns import code_html
 from eighty80_jupyter.notebook.commands.calling import CallingNames
 from eighty80_jupyter.notebook.compare.side_by_side import LatestComparison
 from eighty80_jupyter.notebook.line.options import LineOptions

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.cell.views import turn_html, turn_text
+from eighty80_jupyter.notebook.cell.views.turns import turn_html, turn_text
 from eighty80_jupyter.notebook.commands.branch import shortened, turns
 from eighty80_jupyter.notebook.saved.asked import asked_again
 from eighty80_jupyter.notebook.saved.export_notebook import options_of, tool_options

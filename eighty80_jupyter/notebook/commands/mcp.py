@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.notebook.cell.views import table_html, table_text
+from eighty80_jupyter.notebook.cell.views.turns import table_html, table_text
 from eighty80_jupyter.notebook.commands.context import CommandContext
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from eighty80_jupyter.notebook.cell.views import (
+from eighty80_jupyter.notebook.cell.views.turns import (
     conversation_html,
     conversation_text,
     status_html,

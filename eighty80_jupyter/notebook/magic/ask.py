@@ -14,7 +14,6 @@ from eighty80_jupyter.api.deltas import ReasoningDelta, TextDelta
 from eighty80_jupyter.conversation.events import RoundBegan
 from eighty80_jupyter.errors import APIError, ChatInterrupted, ReplyFormatError
 from eighty80_jupyter.notebook.cell.display import NotebookWriter
-from eighty80_jupyter.notebook.cell.dry_run import dry_run_html, dry_run_text
 from eighty80_jupyter.notebook.cell.front_end import drawing, has_pages, is_console
 from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
 from eighty80_jupyter.notebook.cell.probabilities import NO_PROBABILITIES, ShadedTerminalWriter
@@ -22,6 +21,7 @@ from eighty80_jupyter.notebook.cell.summary import SCHEMA, which_answer
 from eighty80_jupyter.notebook.cell.terminal import TerminalWriter, make_terminal_writer
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
 from eighty80_jupyter.notebook.cell.value import ValueTerminalWriter
+from eighty80_jupyter.notebook.cell.views.dry_run import dry_run_html, dry_run_text
 from eighty80_jupyter.notebook.magic.prompt_request import Question
 from eighty80_jupyter.notebook.saved.metadata import asked_in_python, turn_metadata
 from eighty80_jupyter.session.options import TurnOptions

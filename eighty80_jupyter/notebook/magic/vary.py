@@ -16,7 +16,7 @@ from eighty80_jupyter.notebook.cell.outputs import Output, Page
 from eighty80_jupyter.notebook.cell.pacing import Pacing
 from eighty80_jupyter.notebook.cell.summary import SCHEMA
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
-from eighty80_jupyter.notebook.cell.value_html import answer_html
+from eighty80_jupyter.notebook.cell.views.values import answer_html
 from eighty80_jupyter.notebook.commands.branch import conversation_in
 from eighty80_jupyter.notebook.compare.comparison import (
     SAMPLES,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.conversation.events import CallBegan, CallEnded
 from eighty80_jupyter.errors import ChatError, UsageError
-from eighty80_jupyter.notebook.cell import tool_display
-from eighty80_jupyter.notebook.cell.dry_run import dry_run_html
+from eighty80_jupyter.notebook.cell.tools.display import open_figures, show_figures, show_pictures
+from eighty80_jupyter.notebook.cell.views.dry_run import dry_run_html
 from eighty80_jupyter.notebook.compare import variants
 from eighty80_jupyter.notebook.panel.page import Page, Tell
 from eighty80_jupyter.notebook.panel.questions import PanelConfirmer, Questions
@@ -167,11 +167,11 @@ class Actions:
             return
         for each in event.events:  # from one thread, that of the turn's tools
             if isinstance(each, CallBegan) and begun.others is None:
-                begun.others = tool_display.open_figures()
+                begun.others = open_figures()
             elif isinstance(each, CallEnded):
-                tool_display.show_figures(each.value, begun.others or ())
+                show_figures(each.value, begun.others or ())
                 if self._session.config.allow_images:
-                    tool_display.show_pictures(each.value)
+                    show_pictures(each.value)
 
     def insert(self) -> None:
         """Show the transcript below the panel. Raises UsageError if it is empty."""

@@ -27,13 +27,13 @@ from eighty80_jupyter.notebook.cell.pacing import Painter
 from eighty80_jupyter.notebook.cell.running_cell import running_cell
 from eighty80_jupyter.notebook.panel.actions import Actions
 from eighty80_jupyter.notebook.panel.comparison import ComparisonView
-from eighty80_jupyter.notebook.panel.live import LiveControls
+from eighty80_jupyter.notebook.panel.controls.live import LiveControls
+from eighty80_jupyter.notebook.panel.controls.parameters import ParameterPanel
+from eighty80_jupyter.notebook.panel.controls.tools import ToolPanel
 from eighty80_jupyter.notebook.panel.menu import ConversationBar, ConversationMenu
-from eighty80_jupyter.notebook.panel.parameters import ParameterPanel
 from eighty80_jupyter.notebook.panel.questions import Consent
 from eighty80_jupyter.notebook.panel.rows import RowsView
 from eighty80_jupyter.notebook.panel.saved import SavedOutputs
-from eighty80_jupyter.notebook.panel.tools import ToolPanel
 from eighty80_jupyter.notebook.panel.view import ChatView
 from eighty80_jupyter.notebook.panel.widgets import close_all, listen_where_it_is_sent
 from eighty80_jupyter.session.session import Session

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.cell.tool_display import pretty
+from eighty80_jupyter.notebook.cell.tools.display import pretty
 from eighty80_jupyter.tools.rounds import Decision
 from eighty80_jupyter.tools.shown import AskedCall, asked_call, visible, visible_json
 

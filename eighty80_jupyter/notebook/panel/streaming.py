@@ -17,9 +17,9 @@ from eighty80_jupyter.conversation.events import (
     TurnEvent,
 )
 from eighty80_jupyter.notebook.cell.growing_text import GrowingText
-from eighty80_jupyter.notebook.cell.tool_display import MOST_RESULT, Line, entries_of
+from eighty80_jupyter.notebook.cell.tools.display import MOST_RESULT, Line, entries_of
 from eighty80_jupyter.notebook.cell.value import coming_html, typed_html
-from eighty80_jupyter.notebook.cell.value_html import answer_html, json_html, json_of
+from eighty80_jupyter.notebook.cell.views.values import answer_html, json_html, json_of
 from eighty80_jupyter.notebook.markdown.render import render
 
 if TYPE_CHECKING:

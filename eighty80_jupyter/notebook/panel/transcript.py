@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from eighty80_jupyter.notebook.cell.outputs import QUIET, QUOTED
 from eighty80_jupyter.notebook.cell.summary import last_line
-from eighty80_jupyter.notebook.cell.views import (
+from eighty80_jupyter.notebook.cell.views.turns import (
     asked_html,
     comparisons_html,
     comparisons_text,

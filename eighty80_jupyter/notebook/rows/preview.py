@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.notebook.cell.outputs import QUIET
-from eighty80_jupyter.notebook.cell.prompt_view import prompt_html
+from eighty80_jupyter.notebook.cell.views.prompts import prompt_html
 from eighty80_jupyter.notebook.markdown.page_text import page_text
 from eighty80_jupyter.notebook.rows.words import rows_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from eighty80_jupyter.notebook.cell.value_html import word_of
+from eighty80_jupyter.notebook.cell.views.values import word_of
 
 if TYPE_CHECKING:
     from eighty80_jupyter.rows.progress import Progress, RowError

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.notebook.cell.prompt_view import prompt_html
 from eighty80_jupyter.notebook.cell.summary import which_answer
-from eighty80_jupyter.notebook.cell.tool_display import entries_html, entries_of
-from eighty80_jupyter.notebook.cell.views import comparisons_html, reply_html
+from eighty80_jupyter.notebook.cell.tools.display import entries_html, entries_of
+from eighty80_jupyter.notebook.cell.views.prompts import prompt_html
+from eighty80_jupyter.notebook.cell.views.turns import comparisons_html, reply_html
 from eighty80_jupyter.notebook.markdown.page_text import page_attribute, page_text
 
 if TYPE_CHECKING:

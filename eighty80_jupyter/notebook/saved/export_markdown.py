@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from eighty80_jupyter.conversation.side_by_side import behind
-from eighty80_jupyter.notebook.cell.prompt_view import chip
 from eighty80_jupyter.notebook.cell.summary import last_line, which_answer
-from eighty80_jupyter.notebook.cell.views import SIDE_BY_SIDE
+from eighty80_jupyter.notebook.cell.views.prompts import chip
+from eighty80_jupyter.notebook.cell.views.turns import SIDE_BY_SIDE
 from eighty80_jupyter.notebook.markdown.math import without_commands
 from eighty80_jupyter.notebook.markdown.page_text import page_text
 from eighty80_jupyter.prompt.blocks import DataBlock, pieces

@@ -12,8 +12,8 @@ from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.display import NotebookWriter
 from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
 from eighty80_jupyter.notebook.cell.summary import SCHEMA
-from eighty80_jupyter.notebook.cell.tool_display import entries_html, entries_of, entries_text
-from eighty80_jupyter.notebook.cell.views import comparisons_html, comparisons_text
+from eighty80_jupyter.notebook.cell.tools.display import entries_html, entries_of, entries_text
+from eighty80_jupyter.notebook.cell.views.turns import comparisons_html, comparisons_text
 from eighty80_jupyter.notebook.line.parser import parse
 from eighty80_jupyter.notebook.saved.asked import asked_again
 from eighty80_jupyter.notebook.saved.export_markdown import fenced

@@ -11,7 +11,7 @@ from weakref import ref
 from eighty80_jupyter.notebook.cell.outputs import QUIET, Output, Page
 from eighty80_jupyter.notebook.cell.running_cell import running_cell
 from eighty80_jupyter.notebook.cell.summary import SCHEMA
-from eighty80_jupyter.notebook.cell.views import turn_html
+from eighty80_jupyter.notebook.cell.views.turns import turn_html
 from eighty80_jupyter.notebook.markdown.page_text import page_text
 from eighty80_jupyter.notebook.saved.metadata import page_of
 

@@ -14,7 +14,7 @@ from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.compare.comparison import COMPARABLE, SAMPLES, values_of
 from eighty80_jupyter.notebook.panel.comparison import ComparisonView
-from eighty80_jupyter.notebook.panel.live import LiveControls
+from eighty80_jupyter.notebook.panel.controls.live import LiveControls
 from eighty80_jupyter.session.session import Session
 from tests.support.replies import Gate, Reply, error_reply, sse_reply, stream_reply, text_chunks
 from tests.support.scripted import ScriptedServer

@@ -16,8 +16,8 @@ from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.notebook.compare import live as live_module
 from eighty80_jupyter.notebook.compare.live import ASK_FIRST, DEBOUNCE, READY
 from eighty80_jupyter.notebook.compare.recent import STRIP
-from eighty80_jupyter.notebook.panel.live import LiveControls
-from eighty80_jupyter.notebook.panel.parameters import ParameterPanel
+from eighty80_jupyter.notebook.panel.controls.live import LiveControls
+from eighty80_jupyter.notebook.panel.controls.parameters import ParameterPanel
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.turns.request import Place
 from tests.support.kernel import KernelSession
@@ -568,7 +568,7 @@ def test_chunks_are_drawn_while_they_come(
 SHOW = """\
 import threading, time
 from eighty80_jupyter.config import ChatConfig
-from eighty80_jupyter.notebook.panel.live import LiveControls
+from eighty80_jupyter.notebook.panel.controls.live import LiveControls
 from eighty80_jupyter.session.session import Session
 session = Session(ChatConfig())
 session.ask("How warm?")

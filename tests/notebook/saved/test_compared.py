@@ -11,7 +11,7 @@ import pytest
 
 from eighty80_jupyter.conversation.branches import Conversations
 from eighty80_jupyter.conversation.conversation import Conversation
-from eighty80_jupyter.notebook.cell.views import conversation_html, conversation_text
+from eighty80_jupyter.notebook.cell.views.turns import conversation_html, conversation_text
 from eighty80_jupyter.notebook.compare.comparison import Comparison
 from eighty80_jupyter.notebook.panel.transcript import Transcripts
 from eighty80_jupyter.notebook.saved.export import export

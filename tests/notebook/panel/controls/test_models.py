@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from eighty80_jupyter.notebook.panel.parameters import ParameterPanel
+from eighty80_jupyter.notebook.panel.controls.parameters import ParameterPanel
 from eighty80_jupyter.session.session import Session
 from tests.support.replies import error_reply, models_reply
 from tests.support.scripted import ScriptedServer

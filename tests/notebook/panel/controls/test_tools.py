@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from ipywidgets.widgets.widget import _instances
 
-from eighty80_jupyter.notebook.panel.tools import ToolPanel
+from eighty80_jupyter.notebook.panel.controls.tools import ToolPanel
 from eighty80_jupyter.notebook.panel.widgets import close_all
 from eighty80_jupyter.session.session import Session
 from tests.support.mcp_use import User, odd

@@ -21,7 +21,7 @@ from eighty80_jupyter.conversation.events import (
 from eighty80_jupyter.notebook.cell import outputs
 from eighty80_jupyter.notebook.cell.display import NotebookWriter
 from eighty80_jupyter.notebook.cell.summary import last_line
-from eighty80_jupyter.notebook.cell.tool_display import (
+from eighty80_jupyter.notebook.cell.tools.display import (
     CallGroup,
     Line,
     cut,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from eighty80_jupyter.notebook.compare.recent import LiveState
-    from eighty80_jupyter.notebook.panel.parameters import ParameterPanel
+    from eighty80_jupyter.notebook.panel.controls.parameters import ParameterPanel
     from eighty80_jupyter.session.session import Session
 
 _HELP = (

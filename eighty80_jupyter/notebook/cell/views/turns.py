@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from eighty80_jupyter.conversation.side_by_side import Answer, behind
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.outputs import QUIET, QUOTED, columns_html, folded
-from eighty80_jupyter.notebook.cell.prompt_view import prompt_html
 from eighty80_jupyter.notebook.cell.summary import last_line, which_answer
-from eighty80_jupyter.notebook.cell.tool_display import Line, entries_html, entries_of
-from eighty80_jupyter.notebook.cell.value_html import answer_html
+from eighty80_jupyter.notebook.cell.tools.display import Line, entries_html, entries_of
+from eighty80_jupyter.notebook.cell.views.prompts import prompt_html
+from eighty80_jupyter.notebook.cell.views.values import answer_html
 from eighty80_jupyter.notebook.markdown.page_text import page_text
 from eighty80_jupyter.notebook.markdown.render import render
 

@@ -121,7 +121,7 @@ class InputConfirmer:
         if self._shell is None:
             return None
         try:
-            from eighty80_jupyter.notebook.cell import buttons  # noqa: PLC0415  # a door: ipywidgets
+            from eighty80_jupyter.notebook.cell.tools import buttons  # noqa: PLC0415  # a door: ipywidgets
         except ImportError:
             return None
         if not buttons.may_be_heard(self._shell):

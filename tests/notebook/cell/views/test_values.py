@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from eighty80_jupyter.notebook.cell.prompt_view import prompt_html
-from eighty80_jupyter.notebook.cell.value_html import answer_html, json_of
+from eighty80_jupyter.notebook.cell.views.prompts import prompt_html
+from eighty80_jupyter.notebook.cell.views.values import answer_html, json_of
 
 BLOCK = '<data name="{name}" type="pandas.DataFrame" id="0a1b">\n{content}\n</data>'
 

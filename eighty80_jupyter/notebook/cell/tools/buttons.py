@@ -13,7 +13,7 @@ from traitlets import Dict
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.outputs import Output, Page
 from eighty80_jupyter.notebook.cell.running_cell import running_cell
-from eighty80_jupyter.notebook.cell.tool_display import pretty
+from eighty80_jupyter.notebook.cell.tools.display import pretty
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

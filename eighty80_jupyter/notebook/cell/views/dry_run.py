@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.notebook.cell.outputs import QUIET
-from eighty80_jupyter.notebook.cell.prompt_view import prompt_html
-from eighty80_jupyter.notebook.cell.views import table_html, table_text
+from eighty80_jupyter.notebook.cell.views.prompts import prompt_html
+from eighty80_jupyter.notebook.cell.views.turns import table_html, table_text
 from eighty80_jupyter.notebook.markdown.page_text import page_text
 
 if TYPE_CHECKING:

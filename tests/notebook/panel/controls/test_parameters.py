@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from eighty80_jupyter.api.request_parameters import PARAMETERS
-from eighty80_jupyter.notebook.panel.parameters import ParameterPanel
+from eighty80_jupyter.notebook.panel.controls.parameters import ParameterPanel
 from eighty80_jupyter.session.session import Session
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind, Parameter
 from eighty80_jupyter.config import DEFAULT_MODEL
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.markdown.page_text import page_text
-from eighty80_jupyter.notebook.panel.models import ModelList
-from eighty80_jupyter.notebook.panel.values import DIGITS, least, moved, read, slide, write
+from eighty80_jupyter.notebook.panel.controls.models import ModelList
+from eighty80_jupyter.notebook.panel.controls.values import DIGITS, least, moved, read, slide, write
 from eighty80_jupyter.notebook.panel.widgets import Fold, Setting, close_all
 from eighty80_jupyter.session.options import TurnOptions
 

@@ -1,0 +1,1 @@
+"""What stands still: turns, prompts, values and dry runs as HTML and as text."""

@@ -1,0 +1,1 @@
+"""What is set beside the panel's transcript: parameters, tools, live mode."""
