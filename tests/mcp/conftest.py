@@ -9,7 +9,7 @@ import pytest
 
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.session.session import Session
-from tests.support.mcp_use import User
+from tests.support.mcp.use import User
 from tests.support.valid import check_history
 
 if TYPE_CHECKING:

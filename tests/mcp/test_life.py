@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.mcp_use import call, example_over_http, is_running, odd
+from tests.support.mcp.use import call, example_over_http, is_running, odd
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 KERNEL = """
 import json, os, sys, time
 from eighty80_jupyter.session.session import Session
-from tests.support.mcp_use import User, call
+from tests.support.mcp.use import User, call
 
 session = Session()
 session.confirmer = User()

@@ -20,7 +20,7 @@ from eighty80_jupyter.mcp.listing import (
     tool_names,
 )
 from eighty80_jupyter.tools.input_error import ToolInputError
-from tests.support.mcp_odd import CITY, HOSTILE
+from tests.support.mcp.odd import CITY, HOSTILE
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

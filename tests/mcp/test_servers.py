@@ -15,7 +15,7 @@ from eighty80_jupyter.errors import MCPServerError, UsageError
 from eighty80_jupyter.mcp import connection
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.tools.result import PictureText
-from tests.support.mcp_use import EXAMPLE, User, call, example_over_http, odd
+from tests.support.mcp.use import EXAMPLE, User, call, example_over_http, odd
 from tests.support.replies import error_reply
 from tests.support.scripted import ScriptedServer
 

@@ -12,7 +12,7 @@ import pytest
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.tools.rounds import Decision
-from tests.support.mcp_use import User, is_running, odd
+from tests.support.mcp.use import User, is_running, odd
 from tests.support.replies import chat_reply, sse_reply, tool_call, tool_chunks
 from tests.support.scripted import ScriptedServer
 from tests.support.waiting import wait_until

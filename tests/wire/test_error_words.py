@@ -24,7 +24,7 @@ from tests.support.scripted import (
     text_chunks,
 )
 from tests.wire.asking import AT_ONCE, Clock, ask_once, endpoint_of, with_client
-from tests.wire.relay import Relay
+from tests.wire.network.relay import Relay
 
 STREAM = sse_reply(text_chunks("Hello"))
 

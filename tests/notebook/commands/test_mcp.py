@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.kernel import KernelSession
-from tests.support.mcp_use import EXAMPLE, is_running, odd
+from tests.support.mcp.use import EXAMPLE, is_running, odd
 from tests.support.replies import chat_reply, sse_reply, tool_call, tool_chunks
 from tests.support.scripted import ScriptedServer
 from tests.support.waiting import wait_until

@@ -11,7 +11,7 @@ from ipywidgets.widgets.widget import _instances
 from eighty80_jupyter.notebook.panel.controls.tools import ToolPanel
 from eighty80_jupyter.notebook.panel.widgets import close_all
 from eighty80_jupyter.session.session import Session
-from tests.support.mcp_use import User, odd
+from tests.support.mcp.use import User, odd
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
-from tests.support.mcp_use import is_running, odd
+from tests.support.mcp.use import is_running, odd
 from tests.support.panel import PanelView
 from tests.support.replies import chat_reply, sse_reply, tool_call, tool_chunks
 from tests.support.waiting import wait_until

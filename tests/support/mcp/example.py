@@ -1,4 +1,4 @@
-"""An MCP server that behaves, made with the library: `mcp_example.py [PORT]`, stdio without one."""
+"""An MCP server that behaves, made with the library: `example.py [PORT]`, stdio without one."""
 
 from __future__ import annotations
 

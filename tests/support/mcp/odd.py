@@ -1,4 +1,4 @@
-"""An MCP server that misbehaves: `mcp_odd.py WORDS...`, each a way to do so. No library is needed.
+"""An MCP server that misbehaves: `odd.py WORDS...`, each a way to do so. No library is needed.
 
 It speaks the protocol of 2025-06-18, a line of JSON for each message. The words:
 

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from eighty80_jupyter.tools.toolbox import Tool
 
 _HERE = Path(__file__).parent
-EXAMPLE = (sys.executable, str(_HERE / "mcp_example.py"))
+EXAMPLE = (sys.executable, str(_HERE / "example.py"))
 
 
 def odd(*words: str) -> list[str]:
     """Return the command of the server that misbehaves in these ways."""
-    return [sys.executable, "-S", str(_HERE / "mcp_odd.py"), *words]
+    return [sys.executable, "-S", str(_HERE / "odd.py"), *words]
 
 
 class User:

@@ -11,7 +11,7 @@ from eighty80_jupyter.errors import APIConnectionError, UsageError
 from eighty80_jupyter.session.session import Session
 from tests.support.scripted import ScriptedServer, sse_reply, text_chunks
 from tests.wire.asking import KEY, assert_nothing_runs, session_for
-from tests.wire.relay import CERTIFICATE, Relay
+from tests.wire.network.relay import CERTIFICATE, Relay
 
 # httpx-aiohttp hands a proxy's password over in a way that aiohttp 3.14 wants no more.
 pytestmark = pytest.mark.filterwarnings(

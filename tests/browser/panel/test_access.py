@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_panel_life import reload
+from tests.browser.panel.test_life import reload
 from tests.support.panel import PanelView
 from tests.support.replies import (
     Gate,

@@ -30,7 +30,7 @@ from tests.support.scripted import (
     text_chunks,
 )
 from tests.wire.asking import assert_works
-from tests.wire.breaking import (
+from tests.wire.network.breaking import (
     CHUNKS,
     SHORT,
     STREAM_HEAD,

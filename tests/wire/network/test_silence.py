@@ -22,7 +22,7 @@ from tests.support.scripted import (
     sse_reply,
 )
 from tests.wire.asking import KEY, assert_nothing_runs, assert_works, session_for
-from tests.wire.breaking import (
+from tests.wire.network.breaking import (
     CHUNKS,
     TEXT,
     check_kept,
