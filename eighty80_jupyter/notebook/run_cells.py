@@ -7,7 +7,7 @@ it is there: the order of the page, Markdown cells, and the text of outputs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from threading import Condition
 from typing import TYPE_CHECKING, Any
@@ -57,6 +57,8 @@ class RunCells:
         self._used_by = ""  # the run that has used it
         self._told = Condition()
         self.page_is_there = False  # a page of the extension has asked something
+        self.tell_page: Callable[[Any], None] | None = None
+        self.was_put: Callable[[bool], None] | None = None  # what waits for the page's answer
 
     def ended(self, result: Any) -> None:
         """Note which cell has ended, and how it failed."""
@@ -87,6 +89,28 @@ class RunCells:
         with self._told:
             self._page, self._used_by = _Page(_text(data.get("here")), cells), ""
             self._told.notify_all()
+
+    def latest(self, source: str) -> tuple[int, str]:
+        """Return the number of the last run of a source, one that failed if any did, and its cell.
+
+        0 and nothing where it has not run, or where the front end does not name its cells.
+        """
+        history = self._shell.history_manager
+        raw = history.input_hist_raw if history is not None else []
+        runs = [n for n, typed in enumerate(raw) if typed.rstrip() == source.rstrip()]
+        number = max(runs, key=lambda n: (n in self._errors, n), default=0)
+        return number, self._cells.get(number, "")
+
+    def put(self, change: Mapping[str, str], done: Callable[[bool], None]) -> bool:
+        """Have the page change a cell; return whether a page is there to do so.
+
+        `done` is told whether it did, once the running cell has ended.
+        """
+        if not self.page_is_there or self.tell_page is None:
+            return False
+        self.was_put = done
+        self.tell_page({"put": dict(change)})
+        return True
 
     def __call__(self) -> list[RunCell]:
         """Return what was run, prompts left out: in the order of the page, where that is known."""

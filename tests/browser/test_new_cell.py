@@ -39,3 +39,37 @@ def test_code_and_prompts_come_into_new_cells(
     expect(page.cell(1).locator(".jp-Cell-outputArea")).to_contain_text("turn 1, answer 2 of 2")
     assert [m["content"] for m in server.requests[1].json["messages"]] == ["How?"]
     assert page.errors == []
+
+
+BROKEN = "rows = [1, 2]\n\nfor i in range(3):\n    print(rows[i])  # 😀"
+FIXED = BROKEN.replace("3", "len(rows)")
+
+
+@pytest.mark.parametrize("app", ["lab", "notebook"])
+def test_a_corrected_cell_takes_the_place_of_the_one_that_failed(
+    open_notebook: Callable[..., NotebookPage], server: ScriptedServer, app: App
+) -> None:
+    """Buttons and --replace change the cell that failed, unless it is edited; it can be undone."""
+    server.default = stream_reply(f"Take its length.\n\n```python\n{FIXED}\n```\n")
+    page = open_notebook(LOAD, BROKEN, "%chat --fix", "'end'", app=app)
+    code = page.cell(1).locator(".cm-content")
+    for index in range(3):
+        page.run_cell(index)
+    assert not page.cell(2).get_by_text("%chat --code").is_visible()
+    page.screenshot(f"fix-{app}")
+    page.cell(2).get_by_role("button", name="Replace cell").click()
+    expect(code).to_contain_text("range(len(rows))")
+    code.click()
+    page.page.keyboard.press("Control+z")
+    expect(code).to_contain_text("range(3)")
+    page.cell(2).get_by_role("button", name="New cell").click()
+    expect(page.cell(3).locator(".cm-content")).to_contain_text("range(len(rows))")
+    expect(page.cell(4)).to_contain_text("end")
+    page.set_source(1, BROKEN + "\n1")
+    page.cell(2).get_by_role("button", name="Replaced").click()
+    expect(page.cell(2)).to_contain_text("Not replaced: the cell has been edited")
+    page.run_cell(1)
+    page.set_source(4, "%chat --fix --replace")
+    page.run_cell(4)
+    expect(page.cell(4)).to_contain_text("is replaced; to undo that")
+    assert page.errors == []

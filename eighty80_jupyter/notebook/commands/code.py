@@ -29,14 +29,15 @@ _MAGICS = {
 def code(context: CommandContext, number: int) -> None:
     """Put the code of a reply into one new cell, not run.
 
-    That of the answer that has just come, else of turn `number`; after `--fix` the corrected cell.
+    That of the answer that has just come, else of turn `number`; of the last answer to `--fix` the
+    corrected cell.
     """
-    if context.corrected:
-        context.put_cell(context.corrected, what="the code")
-        return
     reply = context.reply
     if reply is None:
         reply = context.conversation.numbered(number).reply
+    if context.corrected.reply == reply:
+        context.put_cell(context.corrected.code, what="the code")
+        return
     blocks = [block for block in reply.code_blocks if block.text.strip()]
     if not blocks and context.reply is None:
         raise UsageError("this reply has no block of code")

@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     from eighty80_jupyter.session.session import Session
 
 
+@dataclass(slots=True)
+class Corrected:
+    """The corrected code that the `reply` to `--fix` has."""
+
+    reply: Reply | None = None
+    code: str = ""
+
+
 @dataclass(slots=True, kw_only=True)
 class CommandContext:
     """What one line of options is done with.
@@ -33,7 +41,7 @@ class CommandContext:
     `conversations` are the session's, or a copy of them where something is only tried; then nothing
     is said. `options` are those of the line, `beside` is what `--vary` has put side by side,
     `failure` the last exception of the user's own code, `names` what the function that calls the
-    magic sees, `reply` what has just been answered, `corrected` the cell that `--fix` found in it.
+    magic sees, `reply` what has just been answered, `corrected` what `--fix` found last.
     """
 
     shell: InteractiveShell
@@ -46,7 +54,7 @@ class CommandContext:
     failure: BaseException | None = None
     names: CallingNames = field(default_factory=CallingNames)
     reply: Reply | None = None
-    corrected: str = ""
+    corrected: Corrected = field(default_factory=Corrected)
     quiet: bool = False
 
     @property
@@ -70,6 +78,7 @@ class CommandContext:
             beside=self.beside,
             failure=self.failure,
             names=self.names,
+            corrected=self.corrected,
             quiet=True,
         )
 

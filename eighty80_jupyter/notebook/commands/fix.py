@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import types
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.errors import UsageError
@@ -17,8 +18,34 @@ _ASK = (
     "This code failed. Explain the error in a sentence or two, then show the whole corrected code "
     "in one block."
 )
+LEFT_OUT = "# … "  # begins a line that stands for lines that are not sent
 _LINES = 60  # of a long cell, around the line that failed
 _ERROR, _FAILED, _CALLED = "_err", "failing_cell", "called_cell"
+
+
+@dataclass(frozen=True, slots=True)
+class FailedCell:
+    """The `source` of a cell as it was typed, and its lines from `start` to `end` that are sent."""
+
+    source: str
+    start: int
+    end: int
+
+    @property
+    def sent(self) -> str:
+        """What is sent of it: of a long cell the lines around the one that failed."""
+        lines = self.source.split("\n")
+        above = [_left_out(self.start)] if self.start else []
+        below = [_left_out(left)] if (left := len(lines) - self.end) else []
+        return "\n".join([*above, *lines[self.start : self.end], *below])
+
+    @property
+    def parts(self) -> list[str]:
+        """What each line stands for that is sent: itself, or lines that are left out."""
+        lines = self.source.split("\n")
+        above, below = lines[: self.start], lines[self.end :]
+        kept = lines[self.start : self.end]
+        return ["\n".join(part) for part in (above, *([line] for line in kept), below) if part]
 
 
 def failure_prompt(
@@ -35,16 +62,16 @@ def failure_prompt(
     lines = [words.strip() or _ASK, "", f"The error: {{{{{_ERROR}}}}}"]
     texts = {"The code": _FAILED, "The code of the cell that it called": _CALLED}
     for (text, name), place in zip(texts.items(), _places(failure), strict=False):
-        if code := _source(*place, typed or {}):
-            values[name] = code
+        if cell := _cell(*place, typed or {}):
+            values[name] = cell.sent
             lines.append(f"{text}: {{{{{name}}}}}")
     return "\n".join(lines), values
 
 
-def failed_cells(failure: BaseException, shell: InteractiveShell) -> list[str]:
-    """Return the code of the cell that failed, and of the one that it called, as it was sent."""
+def failed_cells(failure: BaseException, shell: InteractiveShell) -> list[FailedCell]:
+    """Return the cell that failed, and the one that it called."""
     typed = typed_cells(shell)
-    return [code for place in _places(failure) if (code := _source(*place, typed))]
+    return [cell for place in _places(failure) if (cell := _cell(*place, typed))]
 
 
 def typed_cells(shell: InteractiveShell) -> dict[str, str]:
@@ -56,21 +83,21 @@ def typed_cells(shell: InteractiveShell) -> dict[str, str]:
     return {made.rstrip(): raw.rstrip() for made, raw in pairs if made != raw}
 
 
-def _source(file: str, number: int, typed: Mapping[str, str]) -> str:
-    """Return the source of a cell; of a long one the lines around line `number`."""
+def _cell(file: str, number: int, typed: Mapping[str, str]) -> FailedCell | None:
+    """Return a cell, of which what is sent has line `number`; None where it has no text."""
     lines = [line.rstrip("\n") for line in linecache.getlines(file)]
     while lines and not lines[-1].strip():
         del lines[-1]
     if (source := typed.get("\n".join(lines).rstrip())) is not None:
         lines = source.split("\n")
-    if len(lines) <= _LINES:
-        return "\n".join(lines)
-    start = min(max(number - 1 - _LINES // 2, 0), len(lines) - _LINES)
-    kept = lines[start : start + _LINES]
-    above = [f"# … {start} lines left out"] if start else []
-    left = len(lines) - start - _LINES
-    below = [f"# … {left} lines left out"] if left else []
-    return "\n".join([*above, *kept, *below])
+    if not any(lines):
+        return None
+    start = min(max(number - 1 - _LINES // 2, 0), max(len(lines) - _LINES, 0))
+    return FailedCell("\n".join(lines), start, min(start + _LINES, len(lines)))
+
+
+def _left_out(count: int) -> str:
+    return f"{LEFT_OUT}{count} lines left out"
 
 
 def _places(failure: BaseException) -> list[tuple[str, int]]:

@@ -44,7 +44,8 @@ def open_comm(
     # figures, and hooks of the user's.
     def handle(message: Mapping[str, Any]) -> None:
         with suppress(Exception):  # whatever a page sends, it is no concern of the kernel's
-            run_cells_of(shell).page_is_there = True
+            cells = run_cells_of(shell)
+            cells.page_is_there, cells.tell_page = True, comm.send
             always = bool(config is not None and config.cells)
             _handle(comm, message["content"]["data"], shell, session(), always=always)
 
@@ -58,6 +59,7 @@ def close_comm(shell: InteractiveShell) -> None:
     comm: BaseComm | None = getattr(shell, _COMM, None)
     if comm is not None:
         delattr(shell, _COMM)
+        run_cells_of(shell).tell_page = None
         comm.close()
 
 
@@ -68,6 +70,10 @@ def _handle(
     answer: dict[str, Any]
     if question == "page":
         run_cells_of(shell).page_came(data)
+        return
+    if question == "put":
+        if (done := run_cells_of(shell).was_put) is not None:
+            done(data.get("done") is True)
         return
     if question == "table":
         answer = {"names": sorted(names()), "options": option_table(), "cells": always}

@@ -505,6 +505,13 @@ class LineOptions:
         "a prompt may say more",
         asks=True,
     )
+    replace: bool = _option(
+        "notebook",
+        "with --fix: put the corrected code into the cell that failed; where no page can do that, "
+        "into a new one",
+        alone=True,
+        goes_with=("fix",),
+    )
     code: int | None = _option(
         "notebook",
         "put the reply's code into a new cell, not run; alone: of the last turn, or turn K",

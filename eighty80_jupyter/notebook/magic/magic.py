@@ -9,8 +9,7 @@ from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.notebook.cell.running_cell import Reruns, running_cell
 from eighty80_jupyter.notebook.commands.calling import calling_names
-from eighty80_jupyter.notebook.commands.context import CommandContext
-from eighty80_jupyter.notebook.commands.correction import show_correction
+from eighty80_jupyter.notebook.commands.context import CommandContext, Corrected
 from eighty80_jupyter.notebook.commands.keep import check_files
 from eighty80_jupyter.notebook.commands.presets import SAVED
 from eighty80_jupyter.notebook.commands.registry import act
@@ -20,9 +19,11 @@ from eighty80_jupyter.notebook.line.manual import manual
 from eighty80_jupyter.notebook.line.options import OPTIONS, LineOptions
 from eighty80_jupyter.notebook.line.parser import parse
 from eighty80_jupyter.notebook.magic.ask import ask, dry_run
+from eighty80_jupyter.notebook.magic.correction import show_correction
 from eighty80_jupyter.notebook.magic.prompt_request import instruction, question, settled
 from eighty80_jupyter.notebook.magic.rows import ask_rows, check_rows
 from eighty80_jupyter.notebook.magic.vary import Plan, ask_side_by_side, plan
+from eighty80_jupyter.notebook.run_cells import run_cells_of
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -39,6 +40,7 @@ class ChatMagic:
         self._session = session
         self._reruns = Reruns()
         self._beside = LatestComparison()
+        self._corrected = Corrected()
         # An error of a magic is none of the user's code, and takes its place as the last one.
         self._own: BaseException | None = None
         self._failure: BaseException | None = None
@@ -87,6 +89,7 @@ class ChatMagic:
             cell=running_cell(self._shell),
             reruns=self._reruns,
             beside=self._beside,
+            corrected=self._corrected,
             failure=self._failure,
             names=calling_names(self._shell.user_ns),
         )
@@ -140,7 +143,7 @@ class ChatMagic:
         act(context, _commands(context.options, after=False))
         ask(context, settled(context, asked))
         if context.options.fix:
-            show_correction(context)
+            show_correction(context, run_cells_of(self._shell))
         act(context, _commands(context.options, after=True))
 
     def _vary(self, context: CommandContext, planned: Plan) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
+from html import unescape
 from typing import TYPE_CHECKING
 
 import pytest
 
 from eighty80_jupyter.api.code_blocks import code_blocks
 from eighty80_jupyter.notebook.commands.code import cell_of
-from eighty80_jupyter.notebook.commands.correction import correction
+from eighty80_jupyter.notebook.commands.fix import FailedCell
+from eighty80_jupyter.notebook.magic.correction import Correction, correction
 from tests.notebook.attended import AttendedKernel, new_cells
 from tests.support.replies import error_reply, stream_reply
 
@@ -148,6 +152,56 @@ def test_fix_ends_in_a_corrected_cell(kernel: AttendedKernel, server: ScriptedSe
     assert "<b>" not in html
     assert "$x$" not in html
     assert "hunter2" not in html + result.data()[-1]
+
+
+def test_fix_replaces_where_a_page_can(kernel: AttendedKernel, server: ScriptedServer) -> None:
+    """Without a page --replace makes a new cell and says so; a saved page holds no secret twice."""
+    failed = "password = 'hunter2'\nrows = [1, 2]\nlast = rows[2]"
+    kernel.run_cell(failed, "cell-1")
+    fixed = failed.replace("hunter2", "[redacted: password]").replace("[2]", "[-1]")
+    server.default = stream_reply(f"```python\n{fixed}\n```\n")
+    result = kernel.run_cell("%chat --fix --replace")
+    assert new_cells(result) == [failed.replace("[2]", "[-1]")]
+    assert "JupyterLab or Notebook 7" in result.stdout
+    html = result.data("text/html")[-1]
+    assert "hunter2" not in html
+    assert html.count("data-e80") == 1
+    assert "%chat --code" in html
+    assert new_cells(kernel.run_cell("%chat --code")) == [fixed]
+    kernel.run_cell("'$' + 1", "cell-2")
+    server.default = stream_reply("```python\n'$' + '1'\n```\n")
+    html = kernel.run_cell("%chat --fix").data("text/html")[-1]
+    found = [json.loads(unescape(data)) for data in re.findall('data-e80="([^"]*)"', html)]
+    after = "'$' + '1'"
+    assert found == [{"cell": "cell-2", "before": "'$' + 1", "after": after}, {"after": after}]
+    assert failure(kernel.run("%chat --replace x")).startswith("UsageError")
+    server.default = stream_reply("No idea.")
+    assert "nothing is replaced" in kernel.run("%chat --fix --replace").stdout
+
+
+LONG = FailedCell("\n".join(f"x{n} = {n}" for n in range(68)), 5, 65)
+
+
+@pytest.mark.parametrize(
+    ("cell", "sent", "code", "whole"),
+    [
+        (FailedCell("a\nb", 0, 2), "a\nb", "a\nc", "a\nc"),
+        (FailedCell("a\nb\nc\nd", 1, 3), "# … 1 lines left out\nb\nc\n# … 1 lines left out",
+         "# … 1 lines left out\nB\nc\n# … 1 lines left out", "a\nB\nc\nd"),
+        (FailedCell("a\nb\nc", 1, 3), "# … 1 lines left out\nb\nc", "b\nC", None),
+        (FailedCell("k = 'q'\nb", 0, 2), "k = '[redacted: k]'\nb", "k = '[redacted: k]'\nc",
+         "k = 'q'\nc"),
+        (FailedCell("k = 'q'\nb", 0, 2), "k = '[redacted: k]'\nb", "k = u'[redacted: k]'\nb", None),
+        (FailedCell("k = 'q\nr'\nb", 0, 3), "k = '[redacted: k]'\nb", "k = '[redacted: k]'\nc",
+         None),
+        (LONG, LONG.sent, LONG.sent.replace("= 9", "= 8"), LONG.source.replace("= 9", "= 8")),
+    ],
+)  # fmt: skip
+def test_a_replaced_cell_keeps_what_was_not_sent(
+    cell: FailedCell, sent: str, code: str, whole: str | None
+) -> None:
+    """Lines that were left out and secrets stay in the cell; without a place for them: no cell."""
+    assert Correction(sent, code).whole(cell) == whole
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 // are only asked which comms they have: once, and again after a cell that loads an extension.
 
 import { table } from "./line.js";
+import { put } from "./put.js";
 
 const TARGET = "eighty80_jupyter.prompts";
 const PATIENCE = 30000; // ms
@@ -28,7 +29,7 @@ export class Kernels {
 	of(node) {
 		const panel = this.tracker?.find(panel => panel.node.contains(node));
 		const kernel = panel?.sessionContext.session?.kernel;
-		const found = this.known.get(kernel) ?? { kernel, node: panel?.node, waiting: {}, table: DEFAULT };
+		const found = this.known.get(kernel) ?? { kernel, panel, waiting: {}, table: DEFAULT };
 		if (kernel) this.known.set(kernel, found);
 		return found;
 	}
@@ -54,11 +55,15 @@ export class Kernels {
 		const [id] = Object.keys(content.comms ?? {});
 		if (id !== found.comm?.commId) found.comm = id && found.kernel.createComm(TARGET, id);
 		if (!id) return;
-		found.comm.onMsg = ({ content: { data } }) => found.waiting[data.id]?.(data);
+		found.comm.onMsg = ({ content: { data } }) => {
+			if (!data.put) return found.waiting[data.id]?.(data);
+			const done = put(found.panel, data.put);
+			if (done !== undefined) found.comm.send({ ask: "put", done });
+		};
 		found.comm.onClose = () => { found.ready = found.comm = null; };
 		const answer = await this.send(found, { ask: "table" });
 		if (answer) Object.assign(found, { table: table(answer), cells: answer.cells });
-		this.renew(found.node);
+		this.renew(found.panel.node);
 	}
 
 	async send({ comm, waiting }, question) {

@@ -18,7 +18,7 @@
 	(window._JUPYTERLAB ??= {})["eighty80-jupyter"] = {
 		init: shared => { scope = shared; },
 		get: async () => {
-			const plugins = await Promise.all(["prompts", "commands", "panel"].map(plugin));
+			const plugins = await Promise.all(["prompts", "commands", "panel", "put"].map(plugin));
 			return () => ({ __esModule: true, default: plugins.filter(Boolean) });
 		},
 	};

@@ -1,6 +1,6 @@
 // Written by notebook.lab.table
 export default {
-  "": "all allow-secrets anyway continue dry-run fix forget-answers fresh h help key list logprobs mcp-list models no-cells no-parallel-tools no-stream no-tools once only panel parallel-tools raw remote reset status strict tools-list",
+  "": "all allow-secrets anyway continue dry-run fix forget-answers fresh h help key list logprobs mcp-list models no-cells no-parallel-tools no-stream no-tools once only panel parallel-tools raw remote replace reset status strict tools-list",
   "?": "fork local new restore",
   "?[0-9]+": "code edit recover retry try undo",
   "?[0-9]+(?:-[0-9]*)?": "history",
