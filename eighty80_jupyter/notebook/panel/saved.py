@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from eighty80_jupyter.session.session import Session
 
 SAVE_SECONDS = 0.3  # between two updates of the transcript, longer where it is large
-FOLLOW_SECONDS = 0.9  # between two updates of an answer that comes, longer where it is large
+FOLLOW_SECONDS = 0.9  # between two updates of an answer that comes, for each so many characters:
+FOLLOW_CHARACTERS = 30_000  # the page draws all of it anew, with its formulas
 
 # Without its scripts the page draws nothing, or a red line: then this, below it, stays.
 NOT_OPEN = (
@@ -164,7 +165,7 @@ class SavedOutputs:
         with self._lock:
             self._followed = drawing
             size = self._show_coming(shown, turns)
-            self._next_coming = time.monotonic() + FOLLOW_SECONDS * max(1, size / 150_000)
+            self._next_coming = time.monotonic() + FOLLOW_SECONDS * max(1, size / FOLLOW_CHARACTERS)
         return False
 
     def insert(self) -> None:

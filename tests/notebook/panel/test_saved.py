@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from eighty80_jupyter.conversation.branches import Conversations
+from eighty80_jupyter.notebook.panel import saved
 from eighty80_jupyter.notebook.panel.panel import Panel
-from eighty80_jupyter.notebook.panel.saved import FOLLOW_SECONDS
 from eighty80_jupyter.notebook.saved.restore import read_notebook, restore
 from eighty80_jupyter.session.session import Session
 from tests.notebook.attended import AttendedKernel
@@ -109,9 +109,9 @@ def test_an_answer_that_comes_is_saved_while_it_comes(
         what="the whole, once",
     )
     assert outputs.html.count("Go on") == 1
-    (saved,) = read_notebook(outputs.save(tmp_path / "whole.ipynb"))
-    assert [turn.reply.text for turn in saved] == ["First.", "one **two** three"]
-    assert [len(turn.alternatives) for turn in saved] == [1, 1]
+    (read,) = read_notebook(outputs.save(tmp_path / "whole.ipynb"))
+    assert [turn.reply.text for turn in read] == ["First.", "one **two** three"]
+    assert [len(turn.alternatives) for turn in read] == [1, 1]
 
 
 def test_a_tool_that_runs_is_told_as_stopped(
@@ -132,9 +132,9 @@ def test_a_tool_that_runs_is_told_as_stopped(
     outputs.send({"do": "send", "text": "Go"})
     assert began.wait(60)
     wait_until(lambda: "wait()" in outputs.html, what="the call")
-    (saved,) = read_notebook(outputs.save(tmp_path / "page.ipynb"))
-    assert [message.role for message in saved[0].messages][:3] == ["user", "assistant", "tool"]
-    assert "interrupted" in saved[0].messages[2].text
+    (read,) = read_notebook(outputs.save(tmp_path / "page.ipynb"))
+    assert [message.role for message in read[0].messages][:3] == ["user", "assistant", "tool"]
+    assert "interrupted" in read[0].messages[2].text
     gate.set()
     wait_until(lambda: "Done." in outputs.html, what="the end")
 
@@ -148,11 +148,23 @@ def test_it_is_written_about_once_a_second(
     began = time.monotonic()
     outputs.send({"do": "send", "text": "Go"})
     wait_until(lambda: outputs.html.count("wort") == 400, what="the answer")
-    assert outputs.coming() <= 3 + (time.monotonic() - began) / FOLLOW_SECONDS
+    assert outputs.coming() <= 3 + (time.monotonic() - began) / saved.FOLLOW_SECONDS
     gate.set()
     wait_until(lambda: "It was being" not in outputs.html, what="the end")
     assert outputs.html.count("wort") == 400
     assert outputs.save(tmp_path / "page.ipynb").stat().st_size < 20_000
+
+
+def test_a_long_answer_is_written_less_often(
+    outputs: Any, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page draws all of it each time, so what has come says how long the next has to wait."""
+    monkeypatch.setattr(saved, "FOLLOW_SECONDS", 0.01)
+    monkeypatch.setattr(saved, "FOLLOW_CHARACTERS", 1)
+    server.queue(sse_reply(text_chunks("wort " * 400, n=400), per_second=400))
+    outputs.send({"do": "send", "text": "Go"})
+    wait_until(lambda: outputs.html.count("wort") == 400, what="the answer")
+    assert outputs.coming() <= 5
 
 
 def test_cells_and_panel_tell_a_conversation_once(server: ScriptedServer, tmp_path: Path) -> None:
