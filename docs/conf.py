@@ -39,6 +39,8 @@ myst_heading_anchors = 4
 # Single backticks in docstrings are code.
 default_role = "code"
 highlight_language = "chat"
+# Words of the command line and of Python stand in the text: no dashes and quotes of typographers.
+smartquotes = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"

@@ -52,6 +52,8 @@ class Table(SphinxDirective):
         self.state.nested_parse(
             StringList(list(self.markdown()), self.get_source_info()[0]), self.content_offset, node
         )
+        for table in node.findall(nodes.table):
+            table["classes"].append(self.name)
         return list(node.children)
 
     def examples(self, names: Iterable[str]) -> dict[str, str]:

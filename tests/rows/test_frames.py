@@ -114,7 +114,7 @@ def test_a_name_of_several_columns_is_refused_where_it_is_used(frame: Any) -> No
 
 MISSING: list[Any] = [
     None, float("nan"), np.float32("nan"), np.float64("nan"), pd.NaT, pd.NA, "", " \n\t",
-    np.datetime64("NaT"), np.timedelta64("NaT"), Decimal("NaN"), np.ma.masked,
+    np.datetime64("NaT", "s"), np.timedelta64("NaT", "s"), Decimal("NaN"), np.ma.masked,
     pa.scalar(None, pa.int64()), np.str_(" "),
 ]  # fmt: skip
 PRESENT: list[Any] = [

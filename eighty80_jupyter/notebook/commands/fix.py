@@ -21,6 +21,7 @@ _ASK = (
 LEFT_OUT = "# … "  # begins a line that stands for lines that are not sent
 _LINES = 60  # of a long cell, around the line that failed
 _ERROR, _FAILED, _CALLED = "_err", "failing_cell", "called_cell"
+_TIMED = "<timed exec>"  # what `%%time` runs; of IPython 8 its traceback has nothing of the cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,9 @@ def typed_cells(shell: InteractiveShell) -> dict[str, str]:
     if history is None:
         return {}
     pairs = zip(history.input_hist_parsed, history.input_hist_raw, strict=False)
-    return {made.rstrip(): raw.rstrip() for made, raw in pairs if made != raw}
+    typed = {made.rstrip(): raw.rstrip() for made, raw in pairs if made != raw}
+    timed = [raw.rstrip() for raw in history.input_hist_raw if raw.split()[:1] == ["%%time"]]
+    return typed | {_TIMED: timed[-1]} if timed else typed
 
 
 def _cell(file: str, number: int, typed: Mapping[str, str]) -> FailedCell | None:
@@ -88,7 +91,8 @@ def _cell(file: str, number: int, typed: Mapping[str, str]) -> FailedCell | None
     lines = [line.rstrip("\n") for line in linecache.getlines(file)]
     while lines and not lines[-1].strip():
         del lines[-1]
-    if (source := typed.get("\n".join(lines).rstrip())) is not None:
+    made = file if file == _TIMED else "\n".join(lines).rstrip()
+    if (source := typed.get(made)) is not None:
         lines = source.split("\n")
     if not any(lines):
         return None
@@ -115,6 +119,8 @@ def _places(failure: BaseException) -> list[tuple[str, int]]:
         file = trace.tb_frame.f_code.co_filename
         if is_cell(file):
             cells.append((file, trace.tb_lineno))
+        elif file == _TIMED and not cells:
+            cells.append((file, trace.tb_lineno + 1))  # the magic's own line stands above
         trace = trace.tb_next
     # The same cell may come several times: its own line, then those of its functions.
     first = [place for place in cells if place[0] == cells[0][0]]
