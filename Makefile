@@ -47,9 +47,9 @@ docs: install-docs
 	@echo "The documentation: build/docs/html/index.html"
 
 bench: install-dev
-	@set -e; for file in benchmarks/[!_]*.py; do \
-		name=$${file##*/}; echo "== $${name%.py}"; $(BIN)/python -m "benchmarks.$${name%.py}"; \
-	done
+	@status=0; for file in benchmarks/[!_]*.py; do name=$${file##*/}; name=$${name%.py}; \
+		echo "== $$name"; $(BIN)/python -m "benchmarks.$$name" || status=1; \
+	done; exit $$status
 
 numbers: install-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'

@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=10_000, help="of the longest conversation")
     longest = parser.parse_args().turns
     heads = ("all sent", "floor", "trimmed", "once", "save", "floor", "load", "floor")
-    print(f"{'turns':>8}" + "".join(f"{head:>12}" for head in heads) + "   (milliseconds)")
+    print("Milliseconds.\n\nturns " + "".join(f"{head:>12}" for head in heads))
     with (
         ScriptedServer() as server,
         tempfile.TemporaryDirectory() as folder,
@@ -108,7 +108,7 @@ def main() -> None:
             session = Session(ChatConfig(), environ=environ)
             session.conversation.restore(turns(count), system=None)
             cost = measure_turns(server, session, client) + measure_files(session, Path(folder))
-            print(f"{count:8,}" + "".join(f"{seconds * 1e3:12.2f}" for seconds in cost))
+            print(f"{count:<6,}" + "".join(f"{seconds * 1e3:12.2f}" for seconds in cost))
             session.close()
 
 

@@ -293,13 +293,15 @@ def main() -> None:
             bench.run(way, speed, rows.setdefault((way, speed), Row()))
     base = rows[floor, SPEEDS[0]]
     cpu, late = statistics.median(base.cpu), statistics.median(base.late)
-    print(f"\n{'way':32} {'tokens/s':>9} {'CPU':>8} {'ratio':>7} {'end to paint':>13} {'more':>8}")
+    print(
+        f"\n{'way':32} {'tokens/s':>9}  {'CPU':>8}  {'ratio':>7}  {'end to paint':>13}  {'more':>8}"
+    )
     for (way, speed), row in rows.items():
         mark = ">" if row.stopped else " "
         worked, after = statistics.median(row.cpu), statistics.median(row.late)
         print(
-            f"{way:32} {'-' if way == floor else f'{speed:,}':>9} {mark}{worked:5.2f} s"
-            f" {mark}{worked / cpu:5.2f}x {mark}{after:10.2f} s {mark}{after - late:5.2f} s"
+            f"{way:32} {'-' if way == floor else f'{speed:,}':>9}  {mark}{worked:5.2f} s"
+            f"  {mark}{worked / cpu:5.2f}x  {mark}{after:10.2f} s  {mark}{after - late:5.2f} s"
         )
 
 

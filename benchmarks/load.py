@@ -50,15 +50,19 @@ def measure(label: str, name: str) -> list[float]:
 
 def main() -> None:
     """Print the table."""
-    print(f"{'':32} {'median':>9} {'min':>9} {'to ours':>9}")
+    print(f"{'':32} {'median':>11} {'min':>11} {'to ours':>9}")
     ours = statistics.median(measure("eighty80_jupyter", "eighty80_jupyter"))
     for label, name in EXTENSIONS.items():
         if name != "empty_extension" and importlib.util.find_spec(name) is None:
             print(f"{label:32} not installed")
             continue
-        times = measure(label, name)
+        try:
+            times = measure(label, name)
+        except subprocess.CalledProcessError as error:
+            print(f"{label:32} failed: {error.stderr.strip().splitlines()[-1]}")
+            continue
         median = statistics.median(times)
-        print(f"{label:32} {median * 1e3:6.1f} ms {min(times) * 1e3:6.1f} ms {median / ours:9.2f}")
+        print(f"{label:32} {median * 1e3:8.1f} ms {min(times) * 1e3:8.1f} ms {median / ours:9.2f}")
 
 
 if __name__ == "__main__":

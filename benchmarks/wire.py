@@ -194,8 +194,8 @@ def chatlas(_: ExitStack) -> Read:
     return read
 
 
-def rows(stack: ExitStack) -> tuple[list[Row], list[str]]:
-    """Return the rows of the table, and the names of the peers that are missing."""
+def rows(stack: ExitStack, base: str) -> tuple[list[Row], list[str]]:
+    """Return the rows of the table, and the names of the peers that are missing or fail."""
     threaded = Threaded(stack)
     found = [
         Row("bare socket, nothing read", bare_socket),
@@ -221,8 +221,10 @@ def rows(stack: ExitStack) -> tuple[list[Row], list[str]]:
     ]
     for name, make, slow in peers:
         try:
-            found.append(Row(name, make(), slow))
-        except (ImportError, AttributeError) as error:
+            peer = Row(name, make(), slow)
+            peer.read(f"{base}/1/10")
+            found.append(peer)
+        except Exception as error:  # noqa: BLE001  # whatever a peer raises, the others are measured
             missing.append(f"{name} ({error})")
     return found, missing
 
@@ -299,7 +301,7 @@ def latencies(base: str, *, rounds: int = 50) -> list[float]:
 def show(table: list[Row], missing: list[str]) -> None:
     """Print the table."""
     reference = next(row for row in table if row.name == REFERENCE)
-    heads = "".join(f"{f'{p} in a packet':>16}{'ratio':>8}" for p in PACKETS)
+    heads = "".join(f"{f'{p} in a packet':>18}{'ratio':>8}" for p in PACKETS)
     print(f"{'chunks/s, medians':<36}{heads}   lowest to highest of the first")
     for row in table:
         cells = ""
@@ -307,7 +309,7 @@ def show(table: list[Row], missing: list[str]) -> None:
             rate = statistics.median(row.rates[in_packet])
             pairs = zip(row.rates[in_packet], reference.rates[in_packet], strict=True)
             ratio = statistics.median(ours / theirs for ours, theirs in pairs)
-            cells += f"{rate:>16,.0f}{ratio:>8.2f}"
+            cells += f"{rate:>18,.0f}{ratio:>8.2f}"
         low, high = min(row.rates[1]), max(row.rates[1])
         print(f"{row.name:<36}{cells}   {low:,.0f} to {high:,.0f}")
     print(f"ratio: to {REFERENCE}, in the same round; the median of the rounds")
@@ -323,7 +325,7 @@ def main() -> None:
     options = parser.parse_args()
     with serving() as port, ExitStack() as stack:
         base = f"http://127.0.0.1:{port}"
-        table, missing = rows(stack)
+        table, missing = rows(stack, base)
         measure(table, base, events=options.events, rounds=options.rounds)
         show(table, missing)
         whole_answers(f"{base}/whole/v1", rounds=options.rounds)
