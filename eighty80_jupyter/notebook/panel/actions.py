@@ -63,6 +63,8 @@ class Actions:
         # shows goes below the panel, and not to the message of a click, which no page shows.
         self.context = copy_context()
         self.greeted: Callable[[], None] = lambda: None  # when a view is there, or asks something
+        self.seen: Callable[[str, str], None] = lambda _view, _page: None  # a view is on a page
+        self.gone: Callable[[str], None] = lambda _view: None  # it is no more
         self.returns: Callable[[], str | None] = lambda: None  # the type of the answers
         self.pressed: Callable[[str], None] = lambda _name: None  # when a slider is held
         self.released: Callable[[str], None] = lambda _name: None  # when it was let go
@@ -87,8 +89,11 @@ class Actions:
         view = message.get("view")
         match message:
             case {"do": "hello"}:
+                self.seen(str(view), str(message.get("page")))
                 self.page.hello()
                 self.greeted()
+            case {"do": "bye"}:
+                self.gone(str(view))
             case {"do": "earlier"}:
                 self.page.earlier()
             case {"do": "send", "text": str(text)}:

@@ -30,6 +30,7 @@ from eighty80_jupyter.notebook.panel.comparison import ComparisonView
 from eighty80_jupyter.notebook.panel.controls.live import LiveControls
 from eighty80_jupyter.notebook.panel.controls.parameters import ParameterPanel
 from eighty80_jupyter.notebook.panel.controls.tools import ToolPanel
+from eighty80_jupyter.notebook.panel.keeper import OpenPanel, OpenPanels, open_panels
 from eighty80_jupyter.notebook.panel.menu import ConversationBar, ConversationMenu
 from eighty80_jupyter.notebook.panel.questions import Consent
 from eighty80_jupyter.notebook.panel.rows import RowsView
@@ -46,12 +47,15 @@ if TYPE_CHECKING:
 class Panel(VBox):  # type: ignore[misc]  # untyped
     """The panel of a session; shown when it is displayed, and ended by `close`.
 
-    `publish` puts an output into the cell that shows it, as `display_pub.publish` of a shell does.
+    `publish` puts an output into the cell that shows it, as `display_pub.publish` of a shell does;
+    `in_cell`: that is one of a notebook.
     """
 
     ended = True  # until it has begun: ipywidgets calls `close` on what was never finished too
 
-    def __init__(self, session: Session, *, publish: Callable[..., None]) -> None:
+    def __init__(
+        self, session: Session, *, publish: Callable[..., None], in_cell: bool = False
+    ) -> None:
         name = f"e80-static-{uuid.uuid4().hex[:12]}"
         self.session = session
         self.view = ChatView(static_class=name)
@@ -65,7 +69,7 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
         self.actions.greeted = self.parameters.fetch_models
         self.actions.released = self.parameters.release
         self.live = LiveControls(session, self.parameters)
-        self.actions.inserted = self.view.keep_in_sight
+        self.actions.inserted = self._insert
         self.actions.pressed = lambda _name: self.live.live.pressed()
         self.view.live = self.live.answer
         self.comparison = ComparisonView(session)
@@ -100,8 +104,30 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
                     panel.saved.stale = panel.tools.stale = True
                 panel.painter.wake(now=isinstance(event, (TurnBegan, TurnEnded)))
 
+        self._panels, self._open = self._among_others(in_cell=in_cell)
         self.unwatch = session.watch(watch)
         self.ended = False
+
+    def _among_others(self, *, in_cell: bool) -> tuple[OpenPanels, OpenPanel]:
+        """Take a place among the open panels, of which one keeps the conversation."""
+        this = weakref.ref(self)  # as above
+
+        def renew() -> None:
+            panel = this()
+            if panel is not None:
+                panel.saved.stale = True
+                panel.painter.wake()
+
+        panels, mine = open_panels(self.session), OpenPanel(renew, in_cell=in_cell)
+        panels.add(mine)
+        self.saved.keeps = lambda: panels.keeps(mine)
+        self.actions.seen = lambda view, page: panels.seen(mine, view, page)
+        self.actions.gone = lambda view: panels.gone(mine, view)
+        return panels, mine
+
+    def _insert(self) -> None:
+        self.view.keep_in_sight()
+        self._panels.insert(self._open)
 
     def wake(self) -> None:
         """Have what is new drawn soon; from any thread."""
@@ -132,6 +158,7 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
             return
         self.ended = True
         self.unwatch()
+        self._panels.remove(self._open)
         self.painter.close()
         self.actions.close()
         close_all(*self.children)
@@ -177,7 +204,7 @@ def open_panel(shell: InteractiveShell, session: Session) -> Panel:
     earlier = known() if known is not None else None
     if cell.id and run != cell.run and earlier is not None:
         earlier.close()
-    panel = Panel(session, publish=shell.display_pub.publish)
+    panel = Panel(session, publish=shell.display_pub.publish, in_cell=bool(cell.id))
     panel.view.run = cell.run
     opened[cell.id] = (cell.run, weakref.ref(panel))
     return panel

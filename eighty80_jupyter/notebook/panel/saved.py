@@ -42,6 +42,8 @@ _NO_DEAD_WIDGET = (
     " {{ display: none; }}</style>"
 )
 
+_ELSEWHERE = "The conversation is saved below another panel of this notebook."
+
 Publish = Callable[..., None]
 Tell = Callable[..., None]
 
@@ -109,7 +111,8 @@ class SavedOutputs:
     Only the second is written again while an answer comes. Once it is inserted the transcript
     stays in sight. `stale` tells that the transcript is older than the conversation: whoever
     changes that sets it, and only `renew` takes it back. The painter renews what a page may insert,
-    or ask for, at that moment: `_lock` owns both outputs and what was rendered.
+    or ask for, at that moment: `_lock` owns both outputs and what was rendered. Where `keeps` says
+    no, another panel of the session has the conversation, and here stands a line.
     """
 
     def __init__(
@@ -121,6 +124,7 @@ class SavedOutputs:
     ) -> None:
         self.publish = publish
         self.stale = False
+        self.keeps: Callable[[], bool] = lambda: True
         self._session = session
         self._lock = threading.Lock()
         self._transcript = SavedOutput(name, publish, tell)
@@ -160,7 +164,7 @@ class SavedOutputs:
             return False
         if self.stale or time.monotonic() < self._next_coming:
             return True
-        shown = under_way()
+        shown = under_way() if self.keeps() else []
         turns = [from_loop(self._session, partial(turn_so_far, one.running)) for one in shown]
         with self._lock:
             self._followed = drawing
@@ -186,10 +190,14 @@ class SavedOutputs:
         conversation, name = conversations.current, self._transcript.name
         title = f"Conversation {conversation.name}, inserted {self._inserted}"
         title = title if self._inserted else ""
-        html = self._transcripts.html(conversation, title=title)
         note = f'<div class="{name}-note">{quiet(NOT_OPEN)}</div>'
+        above = f"{_NO_DEAD_WIDGET.format(name=name)}{note}\n"
+        if not self.keeps():
+            self._transcript.show(above + quiet(_ELSEWHERE), _ELSEWHERE)
+            return
+        html = self._transcripts.html(conversation, title=title)
         self._transcript.show(
-            f"{_NO_DEAD_WIDGET.format(name=name)}{note}\n{html}",
+            above + html,
             self._transcripts.text(conversation, title=title),
             self._page.of(conversations),
             latex=self._transcripts.latex(conversation),

@@ -187,3 +187,49 @@ def test_cells_and_panel_tell_a_conversation_once(server: ScriptedServer, tmp_pa
         html = shell.run(SHOW).stdout
         assert "In a cell." in html
         assert "In Python." not in html
+
+
+def test_of_several_panels_one_keeps_the_conversation(
+    session: Session, server: ScriptedServer
+) -> None:
+    """It is the one seen last; when its cell is deleted, another takes its place."""
+    server.default = stream_reply("An **answer**.")
+    pages = [Outputs(), Outputs(), Outputs()]
+    panels = [Panel(session, publish=page.publish, in_cell=n < 2) for n, page in enumerate(pages)]
+
+    def browser(number: int, do: str, view: str = "a", page: str = "p") -> None:
+        panels[number].actions.receive({"do": do, "view": view, "page": page})
+
+    def kept() -> list[int]:
+        return [number for number, page in enumerate(pages) if ">answer</strong>" in page.html]
+
+    def expect(*numbers: int) -> None:
+        wait_until(lambda: kept() == list(numbers), what=f"{numbers} to keep it, not {kept()}")
+
+    try:
+        for panel in panels:
+            panel.show()
+        session.ask("Hello")
+        expect(0, 1, 2)
+        for number in range(3):
+            browser(number, "hello")
+        expect(1)
+        assert "saved below another panel" in pages[0].html
+        assert pages[0].html.count("Hello") == 0
+        browser(0, "hello", view="b")  # in a tab of its own
+        expect(0)
+        browser(0, "bye", view="b")
+        expect(0)
+        browser(0, "bye")
+        expect(1)
+        browser(0, "hello", page="q")  # after a reload, the other panel's cell was never saved
+        expect(0)
+        panels[1].actions.receive({"do": "hello", "view": "c", "page": "q"})
+        expect(1)
+        panels[0].actions.insert()
+        expect(0)
+        panels[0].close()
+        expect(0, 1)
+    finally:
+        for panel in panels:
+            panel.close()

@@ -154,8 +154,9 @@ function render({ model, el }) {
   followLive().catch(() => {}); // it was closed meanwhile
   const release = keepOutputs(model, manager?.context);
   look();
-  send({ do: "hello" });
+  send({ do: "hello", page: PAGE });
   return () => {
+    send({ do: "bye" });
     release();
     forgetLive();
     clearTimeout(waiting);
