@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +13,10 @@ from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.template.prepare import Context
 from eighty80_jupyter.rows.columns import clashes
-from eighty80_jupyter.rows.frames import Rows, open_rows
+from eighty80_jupyter.rows.frames import Rows, is_missing, open_rows
 from eighty80_jupyter.rows.options import RowOptions
 from eighty80_jupyter.rows.request import RowRequest
-from eighty80_jupyter.rows.run import Run
+from eighty80_jupyter.rows.run import PLAIN, Run
 from eighty80_jupyter.rows.running.limits import Limits
 from eighty80_jupyter.rows.running.work import SLICE, Plan
 from eighty80_jupyter.rows.template import Filled, RowTemplate
@@ -32,8 +33,8 @@ class RowSettings:
     `context` fills the fields, `request` is what all requests have in common. `answers` are the
     kept ones, None where none are used. `most` requests are under way at a time, and `requests` in
     all unless that is asked for. `price` is that of a million tokens of prompts, and of answers.
-    `made` tells whether columns of these names were made by an earlier run of the same prompt,
-    which makes them anew. `limits` are those that earlier runs have
+    `made` returns what earlier runs with a prompt have put into the column of a name, None where
+    there was none: such a column is made anew. `limits` are those that earlier runs have
     counted with; None: this one has its own.
     """
 
@@ -43,7 +44,7 @@ class RowSettings:
     most: int = 64
     requests: int = 10_000
     price: tuple[float, float] | None = None
-    made: Callable[[Sequence[str], str], bool] = lambda _names, _prompt: False
+    made: Callable[[str, str], AbstractSet[Any] | None] = lambda _name, _prompt: None
     limits: Limits | None = None
 
 
@@ -127,7 +128,7 @@ def _opened(
     if options.quote is not None:
         _check_quote(rows, shape, options)
     there = clashes(rows, shape, options.column, errors=options.errors, quote=options.quote)
-    if there and not settings.made(there, template.text):
+    if not all(_is_made(rows, name, settings.made(name, template.text)) for name in there):
         names = ", ".join(there)
         raise UsageError(
             f"the rows have the column {names} already; name another with column= (--column), "
@@ -136,6 +137,17 @@ def _opened(
     if options.missing == "error" and rows.length is not None:
         _check_missing(rows, template)
     return rows, template
+
+
+def _is_made(rows: Rows, name: str, made: AbstractSet[Any] | None) -> bool:
+    """Tell whether a column holds nothing but what runs have put into it."""
+    if made is None or name not in rows.names:
+        return False
+    return all(
+        type(cell) not in PLAIN or is_missing(cell) or cell in made
+        for chunk in rows.chunks(SLICE)
+        for cell in chunk.column(name)
+    )
 
 
 def _check_quote(rows: Rows, shape: Shape | None, options: RowOptions) -> None:

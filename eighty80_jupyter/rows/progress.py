@@ -33,11 +33,11 @@ class RowError:
 class Progress:
     """A run over rows as it stands.
 
-    `total` is the number of rows, None where a stream does not tell. `done` rows are through, each
-    counted once: `asked` and answered, answered `from_kept` answers or as `duplicates` of others,
-    `skipped` as nothing of them was there, or `failed`, by kind. `not_asked` are those that a run
-    which ended early has not come to. `second_attempt` counts those of the asked whose answer could
-    be read only after asking again.
+    `total` is the number of rows, each as often as it is asked with `samples`, None where a stream
+    does not tell. `done` rows are through, each counted once: `asked` and answered, answered
+    `from_kept` answers or as `duplicates` of others, `skipped` as nothing of them was there, or
+    `failed`, by kind. `not_asked` are those that a run which ended early has not come to.
+    `second_attempt` counts those of the asked whose answer could be read only after asking again.
 
     `seconds` is the time so far, `remaining` the rest as the last 10 s tell it, None where that is
     not known, and so are the rates a second. `tokens` is what the server counted, and `cost` what
@@ -49,6 +49,7 @@ class Progress:
     """
 
     total: int | None = None
+    samples: int = 1
     done: int = 0
     asked: int = 0
     from_kept: int = 0
@@ -72,11 +73,19 @@ class Progress:
     remarks: tuple[str, ...] = ()
     failures: tuple[RowError, ...] = ()
 
+    @property
+    def rows(self) -> int:
+        """The number of rows that are known of, each once."""
+        asked = self.done + self.not_asked if self.total is None else self.total
+        return asked // self.samples
+
     def last_line(self) -> str:
         """Return the whole in one line: counts, tokens, time, and what else should be known."""
-        rows = self.done + self.not_asked if self.total is None else self.total
         counts = ", ".join(self._counts())
-        line = f"{_many(rows, 'row')}: {counts}" if counts else _many(rows, "row")
+        line = _many(self.rows, "row")
+        if self.samples > 1:
+            line += f", {self.samples:,} samples each"
+        line += f": {counts}" if counts else ""
         cost = "" if self.cost is None else f" (cost {self.cost:.2g})"
         line += f"; {told_tokens(self.tokens)}{cost} in {told_seconds(self.seconds)}"
         if self.asked and self.seconds > 0:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.api.reply import Usage
 from eighty80_jupyter.errors import RowsError, UsageError
 from eighty80_jupyter.rows.columns import attach, column_types, more_columns, quote_columns
-from eighty80_jupyter.rows.data.types import INTEGER, TEXT, Column
+from eighty80_jupyter.rows.data.types import INTEGER, TEXT, Column, answer_columns
 from eighty80_jupyter.rows.plots import Bar, chart
 from eighty80_jupyter.rows.progress import Progress, RowError
 from eighty80_jupyter.rows.quotes import quote_places, quote_table
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.rows.running.asking import Client
     from eighty80_jupyter.structured.shape import Shape
 
+PLAIN = (str, int, float, bool)  # of cells that can be told apart by their value
 _MOST_BARS = 30
 _CHUNK = 1024
 _CHARACTERS = 200  # of a row in short
@@ -48,6 +49,7 @@ class Run:
         samples = plan.options.samples
         total = None if plan.rows.length is None else plan.rows.length * samples
         self._state = RunState(total, shape)
+        self._state.samples = samples
         positions = plan.positions
         self._state.position = lambda place: (
             place // samples if positions is None else positions[place // samples]
@@ -166,6 +168,14 @@ class Run:
         """The field that quotes its row; empty: the answer itself."""
         quote = self.options.quote or ""
         return "" if quote == self.column else quote
+
+    def made(self) -> dict[str, set[Any]]:
+        """Return the texts, numbers and truth values that stand in each of its columns."""
+        answers = answer_columns(self._shape, self.column, self._state.values.copy())
+        return {
+            column.name: {cell for cell in column.values if type(cell) in PLAIN}
+            for column in (*answers, *self._beside())
+        }
 
     def plot(self) -> Any:
         """Return a chart of how often each answer came, the most frequent first, at most 30.

@@ -27,12 +27,12 @@ from eighty80_jupyter.prompt.template.compose import Composer, defused
 from eighty80_jupyter.prompt.template.evaluate import Evaluation, names_of
 from eighty80_jupyter.prompt.template.names import Foreign
 from eighty80_jupyter.prompt.template.prepare import Context
-from eighty80_jupyter.prompt.template.syntax import Field, Literal, parse, quiet_parse
+from eighty80_jupyter.prompt.template.syntax import Field, Literal, quiet_parse
 from eighty80_jupyter.rows.cells import NONE, PlainCells, are_inline
-from eighty80_jupyter.rows.frames import Chunk, Rows
+from eighty80_jupyter.rows.fields import ROW, is_field, parse_for, subscripts
+from eighty80_jupyter.rows.frames import Chunk, Rows, is_missing
 from eighty80_jupyter.text import clean
 
-ROW = "row"  # the name of the whole row, where no column has it
 _ENDLESS = Budgets(field=10**9, message=10**9)  # a row is never cut unasked
 
 
@@ -59,12 +59,14 @@ class NotFilled:
 class _Cells:
     """What a field is of a row.
 
-    `columns` are those that it uses, `whole` says that it uses the row as one. `plain`: it is just
-    the cell of the one column, or the row, and nothing is evaluated.
+    `columns` are those that it uses, `whole` says that it uses the row as one. `exact`: it is just
+    the cell of the one column, or the row, and nothing is evaluated; `plain`: without a format,
+    too.
     """
 
     columns: tuple[Hashable, ...]
     whole: bool
+    exact: bool
     plain: bool
 
 
@@ -220,6 +222,8 @@ class RowTemplate:
         for piece in self._pieces:
             if isinstance(piece, str):
                 composer.add(piece)
+            elif all_values[piece] is NONE:
+                composer.add(NONE)
             else:
                 composer.insert(self._fields[piece], all_values[piece], self._evaluation.error)
         return _filled(composer.rendered(), values)
@@ -231,7 +235,7 @@ class RowTemplate:
         foreign = Foreign(self.text)
         evaluation = self._evaluation
         places: dict[tuple[str, str, str], int] = {}
-        for piece in parse(self.text):
+        for piece in parse_for(self._columns, self.text):
             if isinstance(piece, Literal):
                 self._pieces.append(piece.text)
                 continue
@@ -260,31 +264,37 @@ class RowTemplate:
         column = self._column_of(field.expression)
         if column is not None:
             self._rows.place(column)  # refused where several columns have the name
-            return _Cells((column,), whole=False, plain=bare)
-        columns = tuple(dict.fromkeys(name for name in names if name in self._columns))
+            return _Cells((column,), whole=False, exact=True, plain=bare)
+        known = self._columns - {ROW} if self._is_row(field.expression) else self._columns
+        columns = tuple(dict.fromkeys(name for name in names if name in known))
         for name in columns:
             self._rows.place(name)
         whole = len(columns) < len(set(names))
         for twice in self._rows.duplicated if field.expression == ROW and whole else ():
             self._rows.place(twice)  # refused: a row is told by the names of its cells
-        return _Cells(columns, whole=whole, plain=bare and whole and field.expression == ROW)
+        exact = whole and field.expression == ROW
+        return _Cells(columns, whole=whole, exact=exact, plain=bare and exact)
 
     def _column_of(self, expression: str) -> Hashable | None:
         """Return the column whose cell an expression is: `text`, or `row["a name"]`."""
         if expression in self._columns:
             return expression
         tree = quiet_parse(expression)
-        match tree.body if tree is not None and ROW not in self._columns else None:
+        match None if tree is None else tree.body:
             case ast.Subscript(value=ast.Name(id="row"), slice=ast.Constant(value=key)):
                 return key if key in self._rows.names else None
         return None
+
+    def _is_row(self, expression: str) -> bool:
+        """Tell whether `row` in an expression is the row: a column of that name comes first."""
+        return ROW not in self._columns or subscripts(expression, ROW, self._rows.names)
 
     def _offered(self) -> str:
         """Return what the prompt could name."""
         if not self._rows.names:
             return "write {{row}} for an item"
         words = [
-            name if isinstance(name, str) and name.isidentifier() else f"{ROW}[{name!r}]"
+            name if isinstance(name, str) and is_field(name) else f"{ROW}[{name!r}]"
             for name in self._rows.names[:8]
         ]
         more = f" and {len(self._rows.names) - 8:,} more" if len(self._rows.names) > 8 else ""  # noqa: PLR2004  # as many are shown
@@ -328,15 +338,20 @@ class RowTemplate:
                 columns = cells.columns
                 value: Any = None
                 if columns and not cells.whole and all(chunk.missing(n)[number] for n in columns):
-                    value = NONE
-                elif cells.plain and cells.whole:
+                    value = None
+                elif cells.exact and cells.whole:
                     row = chunk.row(number)
                     value = dict(row) if self._rows.names and isinstance(row, dict) else row
-                elif cells.plain:
+                elif cells.exact:
                     value = chunk.column(columns[0])[number]
                 else:
                     names = names or self._names(chunk, number)
-                    value = self._evaluation.value(field, names)
+                    here = names if not cells.whole else {**names, ROW: chunk.row(number)}
+                    value = self._evaluation.value(field, here)
+                if _is_nothing(value):  # no format fits it
+                    values.append(NONE)
+                    shown.append(NONE)
+                    continue
                 text = None
                 if self._context.registry is None and not field.conversion:
                     text = self._plain.text(value, field.options)
@@ -353,10 +368,7 @@ class RowTemplate:
     def _names(self, chunk: Chunk, number: int) -> dict[str, Any]:
         """Return the names that mean something of one row."""
         used = {name for field in self._fields for name in names_of(field.expression)}
-        names = {name: chunk.column(name)[number] for name in used & self._columns}
-        if ROW in used and ROW not in self._columns:
-            names[ROW] = chunk.row(number)
-        return names
+        return {name: chunk.column(name)[number] for name in used & self._columns}
 
     def _composed(self, shown: Sequence[str | Description], values: Sequence[Any]) -> Filled:
         """Return the prompt with values in their places: texts, and what is described already."""
@@ -375,6 +387,11 @@ class RowTemplate:
                 at = Field(at.source, at.expression, start=at.start)  # it has been formatted
                 composer.insert(at, shown[piece], self._evaluation.error)
         return _filled(composer.rendered(), values)
+
+
+def _is_nothing(value: Any) -> bool:
+    """Tell whether an expression came to a missing value; a blank text is one."""
+    return not isinstance(value, str) and is_missing(value)
 
 
 def _ready(value: Any, **_: Any) -> Described:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,7 @@ class RowRuns:
         self._embedded = embedded
         self._answers: Answers | None = None
         self._before: dict[str, tuple[str, list[Any]]] = {}  # prompt and answers, by their cell
-        self._made: set[tuple[str, str]] = set()  # columns, each with its prompt
+        self._made: dict[tuple[str, str], set[Any]] = {}  # of columns and prompts, what came
 
     def ask(
         self,
@@ -146,8 +147,8 @@ class RowRuns:
         run.begun(work.cancel)
         run.show_review = self.show_review
         if shared is None:
+            self._note_made()
             self.last = run
-            self._made.update((name, run.prompt) for name in run.columns)
         work.start()
         return run
 
@@ -248,7 +249,7 @@ class RowRuns:
             most=config.rows_concurrency,
             requests=config.rows_limit,
             price=(price.get("prompt", 0), price.get("answer", 0)) if price else None,
-            made=self._was_made,
+            made=self._made_by,
         )
 
     def flipped(self, place: str, run: Run) -> str:
@@ -266,8 +267,16 @@ class RowRuns:
         count = sum(a != b for a, b in pairs)
         return f"{count:,} of {len(pairs):,} answers differ from those of the prompt before"
 
-    def _was_made(self, names: Sequence[str], prompt: str) -> bool:
-        return all((name, prompt) in self._made for name in names)
+    def _note_made(self) -> None:
+        """Note what stands in the columns of the latest run."""
+        if self.last is not None:
+            for name, cells in self.last.made().items():
+                self._made.setdefault((name, self.last.prompt), set()).update(cells)
+
+    def _made_by(self, name: str, prompt: str) -> AbstractSet[Any] | None:
+        """Return what runs with this prompt have put into a column of this name."""
+        self._note_made()
+        return self._made.get((name, prompt))
 
 
 def _nowhere(_review: Review) -> None:

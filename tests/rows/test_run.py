@@ -276,6 +276,11 @@ def test_column_that_is_there(server: ScriptedServer, session: Session) -> None:
     assert [row["answer"] for row in again.frame] == ["0", "1", "2"]
     with pytest.raises(UsageError, match="answer already"):
         session.rows(again.frame, "Otherwise: {{text}}")
+    session.rows(texts(1), "Otherwise: {{text}}", column="other")  # the latest is another one
+    assert session.rows(again.frame[1:], PROMPT).counts == {"1": 1, "2": 1}
+    by_hand = [{**row, "answer": "mine"} for row in texts(3)]
+    with pytest.raises(UsageError, match="answer already"):
+        session.rows(by_hand, PROMPT)
 
 
 def test_each_sample_is_kept_by_itself(server: ScriptedServer, session: Session) -> None:
@@ -284,10 +289,14 @@ def test_each_sample_is_kept_by_itself(server: ScriptedServer, session: Session)
     server.handler = answering(lambda _: str(next(numbers)))
     first = session.rows(texts(5), PROMPT, samples=3)
     assert len(set(chain.from_iterable(first.values))) == 15
+    assert first.progress().last_line().startswith("5 rows, 3 samples each: 15 asked;")
+    tried = session.rows(texts(10), "Other: {{text}}", samples=3, try_rows=1).progress()
+    assert f"all 10 rows would take about {tried.tokens * 10} tokens" in tried.last_line()
+    server.requests.clear()
     assert session.rows(texts(5), PROMPT, samples=3).values == first.values
-    assert len(server.chats) == 15
+    assert len(server.chats) == 0
     more = session.rows(texts(5), PROMPT, samples=4)
-    assert len(server.chats) == 20
+    assert len(server.chats) == 5
     assert [values[:3] for values in more.values] == first.values
 
 

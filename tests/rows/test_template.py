@@ -204,6 +204,49 @@ def test_secrets_that_come_in_later() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "class",
+        "Customer Name",
+        "None",
+        "x: y",
+        "Price ($)",
+        "a\"b'c",
+        "a\\b",
+        "\N{GRINNING FACE}",
+        "__x",
+    ],
+)
+def test_names_that_are_no_python(name: str) -> None:
+    """Braces around the name of a column are its cell, and a backslash before keeps them."""
+    frame = pd.DataFrame({name: ["u"], "plain": ["v"]})
+    braces = f"{{{{{name}}}}}"
+    prompt = f"{braces} {{{{ {name} }}}} \\{braces} ${braces} "
+    prompt += f"{{{{row[{name!r}]}}}} {{{{plain}}}}{braces}"
+    assert filled(prompt, frame) == [(f"u u {braces} ${braces} u vu", False)]
+    with pytest.raises(UsageError) as caught:
+        filled("nothing", frame)
+    assert f"{{{{row[{name!r}]}}}}, {{{{plain}}}}" in str(caught.value)
+
+
+def test_a_column_of_the_name_row() -> None:
+    """It is what `row` means; the other columns are found by `row["a name"]` all the same."""
+    frame = pd.DataFrame({"row": ["r"], "a b": ["u"]})
+    prompt = """{{row}} {{row["a b"]}} {{row["a b"].upper()}} {{row.upper()}} {{row["a b"]:>3}}"""
+    assert filled(prompt, frame) == [("r u U R   u", False)]
+
+
+@pytest.mark.parametrize("field", ["{{n:.2f}}", "{{n!r}}", "{{n * 2:>9,.1f}}", "{{row['n']:.1f}}"])
+@pytest.mark.parametrize("nothing", [None, float("nan"), pd.NA, pd.NaT])
+def test_no_format_fits_what_is_missing(field: str, nothing: Any) -> None:
+    """A missing cell is (none) whatever the field does with it, and so is a missing result."""
+    frame = pd.DataFrame({"n": pd.Series([nothing], dtype=object), "t": ["a"]})
+    assert filled(f"{field} {{{{t}}}}", frame) == [("(none) a", False)]
+    records = [{"t": "a", "n": 1}, {"t": "a", "m": nothing}]
+    assert filled('{{t}} {{row.get("m")}}', records)[1] == ("a (none)", False)
+
+
 def test_a_field_that_fails_in_one_row() -> None:
     """A field that cannot be filled for one row is named, and the other rows are filled."""
     rows = open_rows([{"a": "1"}, {"a": "x"}])

@@ -145,7 +145,7 @@ def _rows(run: ShownRun) -> str:
         )
     head = "".join(f'<th style="{_LEFT}">{page_text(short(name, 60))}</th>' for name in heads)
     progress = run.progress()
-    more = (progress.total or progress.done) - len(shown)
+    more = progress.rows - len(shown)
     rest = f'<div style="{QUIET}">and {rows_of(more)} more</div>' if more > 0 else ""
     return (
         f'<div style="overflow-x: auto"><table><thead><tr>{head}</tr></thead>'

@@ -25,7 +25,7 @@ def run_text(run: ShownRun) -> str:
         answer = f"failed ({failed[position]})" if position in failed else answer
         row, answer = short(text, _ROW_CHARACTERS), short(answer, _ANSWER_CHARACTERS)
         lines.append(f"{position:>7,}  {row}  ->  {answer}")
-    more = (progress.total or progress.done) - len(shown)
+    more = progress.rows - len(shown)
     if shown and more > 0:
         lines.append(f"         and {rows_of(more)} more")
     return "\n".join([*lines, *end_lines(run)])

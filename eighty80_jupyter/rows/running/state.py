@@ -41,6 +41,7 @@ class RunState:
         self, total: int | None, shape: Shape | None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.total = total
+        self.samples = 1  # answers to a row
         self.values: list[Any] = [None] * (total or 0)
         self.done = bytearray(total or 0)
         self.errors: dict[int, RowError] = {}
@@ -158,6 +159,7 @@ class RunState:
         if ended and total is None:
             total = len(self.values)
         return Progress(
+            samples=self.samples,
             total=total,
             done=done,
             asked=counts.get("asked", 0),

@@ -362,6 +362,8 @@ class RunWork:
         asked = state.counts["asked"] + state.counts["failed"]
         if of is None or not asked:
             return
-        tokens, seconds = state.tokens / asked * of, state.progress().seconds / asked * of
+        requests = of * self._samples
+        tokens = state.tokens / asked * requests
+        seconds = state.progress().seconds / asked * requests
         said = f"all {of:,} rows would take about {told_tokens(tokens)} in {told_seconds(seconds)}"
         state.remarks[said] = None
