@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter import loading
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
 from eighty80_jupyter.notebook.cell.running_cell import running_cell
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from IPython.core.interactiveshell import InteractiveShell
 
     from eighty80_jupyter.notebook.rows.display import RunDisplay
@@ -138,12 +141,38 @@ def register_displays(shell: InteractiveShell) -> None:
     formatter = shell.display_formatter
     if formatter is None:
         return
-    html = formatter.formatters["text/html"]
-    html.for_type_by_name(*_REPLY, lambda reply: _views().reply_html(reply))
-    html.for_type_by_name(*_CONVERSATION, lambda talk: _views().conversation_html(talk))
-    html.for_type_by_name(*_TURN, lambda turn: _views().turn_html(None, turn))
-    html.for_type_by_name(*_COMPARISON, _comparison_html)
-    html.for_type_by_name(*_RUN, lambda run: _run_display(shell).result_html(run))
+    html, latex = (formatter.formatters[kind] for kind in ("text/html", "text/latex"))
+    # How each looks, and the same as Markdown.
+    kinds: dict[tuple[str, str], tuple[Callable[[Any], str], Callable[[Any], str]]] = {
+        _REPLY: (lambda it: _views().reply_html(it), lambda it: _markdown().of_reply(it)),
+        _TURN: (lambda it: _views().turn_html(None, it), lambda it: _markdown().of_turn(it)),
+        _CONVERSATION: (
+            lambda it: _views().conversation_html(it),
+            lambda it: _markdown().of_conversation(it),
+        ),
+        _COMPARISON: (
+            lambda it: _comparisons().comparison_html(it),
+            lambda it: _comparisons().comparison_markdown(it),
+        ),
+        _RUN: (
+            lambda it: _run_display(shell).result_html(it),
+            lambda it: _run_display(shell).result_markdown(it),
+        ),
+    }
+    for kind, (look, said) in kinds.items():
+        # nbconvert finds the Markdown in the metadata: on a page it would be obeyed.
+        html.for_type_by_name(
+            *kind, lambda it, look=look, said=said: (look(it), {NAMESPACE: {"markdown": said(it)}})
+        )
+        latex.for_type_by_name(*kind, lambda it, said=said: _typeset(shell, said(it)))
+
+
+def _typeset(shell: InteractiveShell, markdown: str) -> str | None:
+    """Return Markdown as LaTeX, for a notebook that becomes a PDF; a console would set it."""
+    from eighty80_jupyter.notebook.cell.front_end import is_console  # noqa: PLC0415  # a door
+    from eighty80_jupyter.notebook.markdown.latex import latex  # noqa: PLC0415  # a door
+
+    return None if is_console(shell) else latex(markdown)
 
 
 def _follow_comparison(shell: InteractiveShell, comparison: RowComparison) -> None:
@@ -161,10 +190,11 @@ def _show_review(shell: InteractiveShell, review: Review) -> None:
     show_review(shell, config_of(shell), review)
 
 
-def _comparison_html(comparison: RowComparison) -> str:
-    from eighty80_jupyter.notebook.rows.comparison_html import comparison_html  # noqa: PLC0415  # a door
+def _comparisons() -> ModuleType:
+    loading.require(*loading.ROWS)
+    from eighty80_jupyter.notebook.rows import comparison_html  # noqa: PLC0415  # a door
 
-    return comparison_html(comparison)
+    return comparison_html
 
 
 def _run_display(shell: InteractiveShell) -> RunDisplay:
@@ -203,6 +233,13 @@ def _views() -> ModuleType:
     from eighty80_jupyter.notebook.cell.views import turns  # noqa: PLC0415  # a door: Markdown
 
     return turns
+
+
+def _markdown() -> ModuleType:
+    loading.require(*loading.DRAWING)
+    from eighty80_jupyter.notebook.saved import results  # noqa: PLC0415  # a door: the Markdown stack
+
+    return results
 
 
 def _open_panel(shell: InteractiveShell, session: Session) -> Any:

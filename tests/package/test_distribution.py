@@ -110,6 +110,7 @@ def test_the_wheel_answers_in_an_empty_environment(built: Built, tmp_path: Path)
     assert str(place) in listed
     assert "eighty80-jupyter v" in listed.partition(str(place))[2]
     assert (place / EXTENSION / "static" / "remoteEntry.js").is_file()
+    assert (place / "etc" / "jupyter" / "jupyter_config.py").is_file()
 
 
 def test_the_source_distribution_runs_its_own_tests(built: Built, tmp_path: Path) -> None:

@@ -13,20 +13,20 @@ class Columns:
 
     def __init__(self, page: Page) -> None:
         self.output = Output(page)
-        self._answers: dict[int, tuple[str, str]] = {}
+        self._answers: dict[int, tuple[str, str, str]] = {}
 
-    def put(self, number: int, html: str, text: str) -> None:
-        """Take what answer `number` shows by now; `draw` shows all of them."""
-        self._answers[number] = html, text
+    def put(self, number: int, html: str, text: str, markdown: str = "") -> None:
+        """Take what answer `number` shows by now, as `Output.html` has it; `draw` shows all."""
+        self._answers[number] = html, text, markdown or text
 
     def draw(self, *, final: bool = False) -> None:
         """Draw all answers."""
         answers = sorted(self._answers.items())
         if answers:
-            html = columns_html([(f"Answer {number}", html) for number, (html, _) in answers])
-            text = "\n\n".join(f"Answer {number}: {text}" for number, (_, text) in answers)
-            latex = "\n\n".join(f"**Answer {number}**\n\n{text}" for number, (_, text) in answers)
-            self.output.html(html, text, partial=not final, latex=latex)
+            html = columns_html([(f"Answer {number}", html) for number, (html, *_) in answers])
+            text = "\n\n".join(f"Answer {number}: {text}" for number, (_, text, _) in answers)
+            said = "\n\n".join(f"**Answer {number}**\n\n{md}" for number, (*_, md) in answers)
+            self.output.html(html, text, partial=not final, markdown=said)
 
 
 class Answer:
@@ -127,7 +127,7 @@ class Answer:
                 return True
             return False
         if thought:
-            self._draw_thoughts()
+            self._draw_thoughts(final=final)
         if text:
             self._draw_text(final=final)
         return thought or text
@@ -148,25 +148,33 @@ class Answer:
 
     def _draw_json(self, text: str) -> bool:
         """Draw an answer that is JSON as such; return whether it is."""
-        from eighty80_jupyter.notebook.cell.views.values import json_html, json_of  # noqa: PLC0415  # late
+        from eighty80_jupyter.notebook.cell.views import values  # noqa: PLC0415  # late
 
-        value = json_of(text)
+        value = values.json_of(text)
         if value is None:
             return False
-        self._output.html(json_html(value, text), text)
+        markdown = values.json_markdown(value)
+        self._output.html(values.json_html(value, text), text, markdown=markdown)
         return True
 
-    def _draw_thoughts(self) -> None:
+    def _draw_thoughts(self, *, final: bool = False) -> None:
         thoughts = self._thoughts.tail
+        typeset = ""
+        if final and self._page.latex:
+            from eighty80_jupyter.notebook.markdown.latex import latex  # noqa: PLC0415  # late
+            from eighty80_jupyter.notebook.markdown.source import closed, quoted  # noqa: PLC0415  # late
+
+            typeset = latex(quoted(f"**Reasoning**\n\n{closed(thoughts)}"))
         self._thought_output.html(
-            folded(thoughts, images=self._page.images), f"Reasoning: {thoughts}"
+            folded(thoughts, images=self._page.images), f"Reasoning: {thoughts}", latex=typeset
         )
         self._thoughts.drawn()
 
     def _draw_whole(self, *, final: bool) -> None:
         text, thoughts = self._text.tail, self._thoughts.tail
         if self._columns is not None and self._number is not None:
-            self._columns.put(self._number, self._column_html(text, thoughts, final=final), text)
+            html, markdown = self._in_column(text, thoughts, final=final)
+            self._columns.put(self._number, html, text, markdown)
             self._text.drawn()
             self._thoughts.drawn()
             return
@@ -178,12 +186,14 @@ class Answer:
         self._text.drawn()
         self._thoughts.drawn()
 
-    def _column_html(self, text: str, thoughts: str, *, final: bool) -> str:
-        from eighty80_jupyter.notebook.cell.views.values import answer_html  # noqa: PLC0415  # late
+    def _in_column(self, text: str, thoughts: str, *, final: bool) -> tuple[str, str]:
+        """Return what stands in a column, as HTML, and in the end as Markdown."""
+        from eighty80_jupyter.notebook.cell.views import values  # noqa: PLC0415  # late
         from eighty80_jupyter.notebook.markdown.render import render  # noqa: PLC0415  # the first reply
 
         images = self._page.images
         above = folded(thoughts, images=images) if thoughts else ""
         if final:
-            return above + answer_html(text, allow_images=images)
-        return above + render(text, partial=True, allow_images=images)
+            html = values.answer_html(text, allow_images=images)
+            return above + html, values.answer_markdown(text)
+        return above + render(text, partial=True, allow_images=images), ""

@@ -110,21 +110,27 @@ class Output:
             data["text/latex"] = latex(heading + text, references=references)
         self._show(data)
 
-    def html(self, html: str, text: str, *, partial: bool = False, latex: str = "") -> None:
+    def html(
+        self, html: str, text: str, *, partial: bool = False, markdown: str = "", latex: str = ""
+    ) -> None:
         """Show HTML of ours, with `text` beside it for where there is none.
 
         A `partial` drawing after the first goes without the text and the metadata, which the last
-        one brings. `latex` is Markdown that says the same, for a notebook that becomes a PDF.
+        one brings. `markdown`, in which nothing stays open, says the same for a document that the
+        notebook becomes, and so does `latex`, which is made of it where it is not given.
         """
         if partial and self.shown:
             self._show({"text/html": html}, {})
             return
         data = {"text/html": html, "text/plain": text}
-        if latex and self._page.latex and not partial:
+        if partial:
+            markdown = latex = ""
+        if markdown and not latex and self._page.latex:
             from eighty80_jupyter.notebook.markdown.latex import latex as typeset  # noqa: PLC0415  # as above
 
-            data["text/latex"] = typeset(latex)
-        self._show(data)
+            latex = typeset(markdown)
+        data |= {"text/latex": latex} if latex and self._page.latex else {}
+        self._show(data, markdown=markdown)
 
     def widget(self, model_id: str, text: str) -> None:
         """Show a widget, with `text` beside it for where there are none."""
@@ -135,16 +141,18 @@ class Output:
         """Show a line in small and grey letters."""
         self.html(f'<div style="{QUIET}">{page_text(text)}</div>', text)
 
-    def _show(self, data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
+    def _show(
+        self, data: dict[str, Any], metadata: dict[str, Any] | None = None, *, markdown: str = ""
+    ) -> None:
         if "text/plain" in data:  # what a front end without HTML prints, which is a terminal
             from eighty80_jupyter.notebook.cell.terminal_text import harmless  # noqa: PLC0415  # when drawn
 
             data["text/plain"] = harmless(data["text/plain"])
-        if data == self._last:
+        if data == self._last and not markdown:
             return
         if metadata is None:
-            kept = self._page.metadata
-            metadata = {NAMESPACE: dict(kept)} if kept else {}
+            kept = self._page.metadata | ({"markdown": markdown} if markdown else {})
+            metadata = {NAMESPACE: kept} if kept else {}
         self._page.show(self._id, data, metadata, update=self.shown)
         self._last = data
 

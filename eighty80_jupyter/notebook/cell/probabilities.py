@@ -13,6 +13,7 @@ from eighty80_jupyter.notebook.cell.answer import Answer
 from eighty80_jupyter.notebook.cell.outputs import QUIET
 from eighty80_jupyter.notebook.cell.terminal import TerminalWriter
 from eighty80_jupyter.notebook.markdown.page_text import page_attribute, page_text
+from eighty80_jupyter.notebook.markdown.source import closed
 
 SURE = 0.9  # from this probability on a token is plain
 NO_PROBABILITIES = "the server gave no probabilities"
@@ -97,9 +98,9 @@ class ShadedAnswer(Answer):
         text = self._text.tail
         tokens = tokens_of(text, self.logprobs) if final else []
         if tokens:
-            self._output.html(shaded_html(tokens, text), text)
+            self._output.html(shaded_html(tokens, text), text, markdown=closed(text))
         else:
-            self._output.html(plain_html(text), text, partial=not final)
+            self._output.html(plain_html(text), text, partial=not final, markdown=closed(text))
         self._text.drawn()
 
     def _draw_whole(self, *, final: bool) -> None:

@@ -15,8 +15,10 @@ from eighty80_jupyter.notebook.cell.views.values import (
     folded_source,
     raw_html,
     value_html,
+    value_markdown,
     word_of,
 )
+from eighty80_jupyter.notebook.markdown.source import fenced
 
 _WRAPPER = {"value"}  # the field of an answer that is no object by itself
 
@@ -67,26 +69,28 @@ class ValueAnswer(Answer):
     valid = False
 
     def _draw_text(self, *, final: bool) -> None:
-        self._output.html(*self._seen(final=final))
+        html, text, markdown = self._seen(final=final)
+        self._output.html(html, text, partial=not final, markdown=markdown)
         self._text.drawn()
 
     def _draw_whole(self, *, final: bool) -> None:
         if self._columns is None or self._number is None:
             self._draw_text(final=final)
             return
-        html, text = self._seen(final=final)
+        html, text, markdown = self._seen(final=final)
         thoughts = self._thoughts.tail
         above = folded(thoughts, images=self._page.images) if thoughts else ""
-        self._columns.put(self._number, above + html, text)
+        self._columns.put(self._number, above + html, text, markdown)
         self._text.drawn()
         self._thoughts.drawn()
 
-    def _seen(self, *, final: bool) -> tuple[str, str]:
-        """Return what is shown of it by now, as HTML and as text."""
+    def _seen(self, *, final: bool) -> tuple[str, str, str]:
+        """Return what is shown of it by now, as HTML, as text, and in the end as Markdown."""
         text = self._text.tail
         if self.valid:
-            return typed_html(self.value, text), value_text(plain_value(self.value))
-        return (raw_html(text), text) if final else coming_html(text)
+            value = plain_value(self.value)
+            return typed_html(self.value, text), value_text(value), value_markdown(value)
+        return (raw_html(text), text, fenced(text)) if final else (*coming_html(text), "")
 
 
 class ValueTerminalWriter(TerminalWriter):

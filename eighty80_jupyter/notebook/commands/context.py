@@ -16,6 +16,7 @@ from eighty80_jupyter.notebook.cell.views.turns import code_html
 from eighty80_jupyter.notebook.commands.calling import CallingNames
 from eighty80_jupyter.notebook.compare.side_by_side import LatestComparison
 from eighty80_jupyter.notebook.line.options import LineOptions
+from eighty80_jupyter.notebook.markdown.latex import latex
 from eighty80_jupyter.notebook.saved.metadata import state_of
 
 if TYPE_CHECKING:
@@ -98,18 +99,20 @@ class CommandContext:
             self.say(text)
 
     def show(
-        self, html: str, text: str, kept: Mapping[str, Any] | None = None, *, latex: str = ""
+        self, html: str, text: str, kept: Mapping[str, Any] | None = None, *, markdown: str = ""
     ) -> None:
         """Show HTML, or the text where there are no pages; a saved page has what is `kept`.
 
-        `latex` says the same in LaTeX.
+        `markdown` says the same for a document that the notebook becomes.
         """
         if self.quiet:
             return
         if has_pages(self.shell):
-            metadata = {NAMESPACE: dict(kept or {})}  # it is ours: nbconvert is told
+            said = {"markdown": markdown} if markdown else {}
+            metadata = {NAMESPACE: {**(kept or {}), **said}}  # it is ours: nbconvert is told
             data = {"text/html": html, "text/plain": harmless(text)}
-            data |= {"text/latex": latex} if latex and not is_console(self.shell) else {}
+            if markdown and not is_console(self.shell):
+                data["text/latex"] = latex(markdown)
             self.shell.display_pub.publish(data=data, metadata=metadata)
         else:
             self.say(text)

@@ -15,8 +15,7 @@ from eighty80_jupyter.notebook.cell.views.turns import (
 )
 from eighty80_jupyter.notebook.commands.context import CommandContext
 from eighty80_jupyter.notebook.commands.report import bug_report
-from eighty80_jupyter.notebook.markdown.latex import latex
-from eighty80_jupyter.notebook.saved.export_markdown import turn_markdown
+from eighty80_jupyter.notebook.saved.export_markdown import turns_markdown
 from eighty80_jupyter.tools.toolbox import Tool
 
 
@@ -36,12 +35,10 @@ def history(context: CommandContext, which: str) -> None:
     """Show the conversation, or some of its turns."""
     conversation = context.conversation
     shown = wanted(conversation, which)
-    turns = [(number, conversation.numbered(number)) for number in shown]
-    pieces = [piece for number, turn in turns for piece in turn_markdown(number, turn)]
     context.show(
         conversation_html(conversation, shown),
         conversation_text(conversation, shown),
-        latex=latex("\n\n".join(pieces)),
+        markdown=turns_markdown(conversation, shown),
     )
 
 

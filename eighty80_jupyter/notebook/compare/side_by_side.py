@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from eighty80_jupyter.errors import one_line
 from eighty80_jupyter.notebook.compare.differences import differing_html, summary
 from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.markdown.source import plain
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
@@ -60,6 +61,18 @@ def columns_text(columns: Sequence[Column], replies: Sequence[Reply]) -> str:
         lines = [heading, reply.text, *([] if error is None else [one_line(error)])]
         parts.append("\n".join(filter(None, lines)))
     return "\n\n".join([*parts, summary(replies)])
+
+
+def columns_markdown(
+    columns: Sequence[Column], replies: Sequence[Reply], answer_markdown: Callable[[str], str]
+) -> str:
+    """Return answers as Markdown, one below the other, each below what made it."""
+    parts = []
+    for column, reply, heading in zip(columns, replies, headings(columns, replies), strict=True):
+        error = column.running.error
+        told = [] if error is None else [f"*{plain(one_line(error))}*"]
+        parts += [f"**{plain(heading)}**", answer_markdown(reply.text), *told]
+    return "\n\n".join(filter(None, [*parts, f"*{plain(summary(replies))}*"]))
 
 
 def headings(columns: Sequence[Column], replies: Sequence[Reply]) -> list[str]:

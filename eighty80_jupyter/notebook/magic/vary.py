@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
-from eighty80_jupyter.notebook.cell.front_end import drawing, has_pages
+from eighty80_jupyter.notebook.cell.front_end import drawing, has_pages, is_console
 from eighty80_jupyter.notebook.cell.outputs import Output, Page
 from eighty80_jupyter.notebook.cell.pacing import Pacing
 from eighty80_jupyter.notebook.cell.summary import SCHEMA
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
-from eighty80_jupyter.notebook.cell.views.values import answer_html
+from eighty80_jupyter.notebook.cell.views.values import answer_html, answer_markdown
 from eighty80_jupyter.notebook.commands.branch import conversation_in
 from eighty80_jupyter.notebook.compare.comparison import (
     SAMPLES,
@@ -25,7 +25,11 @@ from eighty80_jupyter.notebook.compare.comparison import (
     grid,
     values_of,
 )
-from eighty80_jupyter.notebook.compare.side_by_side import columns_html, columns_text
+from eighty80_jupyter.notebook.compare.side_by_side import (
+    columns_html,
+    columns_markdown,
+    columns_text,
+)
 from eighty80_jupyter.notebook.line.options import OPTIONS
 from eighty80_jupyter.notebook.magic.prompt_request import Question, question
 from eighty80_jupyter.notebook.markdown.render import render
@@ -166,6 +170,7 @@ class _Columns:
             markdown=False,
             images=config.allow_images,
             live=how == "updates",
+            latex=not is_console(context.shell),
         )
         self._output = Output(self._page)
         self._pacing = Pacing()
@@ -193,7 +198,8 @@ class _Columns:
             sys.stdout.write(harmless(text) + "\n")
             return
         html = columns_html(columns, replies, comparison.width, self._answer)
-        self._output.html(html, text, partial=partial)
+        markdown = "" if partial else columns_markdown(columns, replies, answer_markdown)
+        self._output.html(html, text, partial=partial, markdown=markdown)
 
     def _answer(self, text: str, whole: bool) -> str:  # noqa: FBT001  # as columns_html calls it
         if whole:

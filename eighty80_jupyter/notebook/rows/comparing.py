@@ -5,10 +5,14 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from eighty80_jupyter.notebook.cell.front_end import drawing
+from eighty80_jupyter.notebook.cell.front_end import drawing, is_console
 from eighty80_jupyter.notebook.cell.outputs import Output, Page
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
-from eighty80_jupyter.notebook.rows.comparison_html import comparison_html, comparison_text
+from eighty80_jupyter.notebook.rows.comparison_html import (
+    comparison_html,
+    comparison_markdown,
+    comparison_text,
+)
 from eighty80_jupyter.notebook.rows.display import watch
 
 if TYPE_CHECKING:
@@ -30,7 +34,14 @@ def follow_comparison(
             sys.stdout.write(harmless(comparison_text(comparison)) + "\n")
         return
     publish = shell.display_pub.publish
-    page = Page(publish, {}, markdown=False, images=False, live=how == "updates")
+    page = Page(
+        publish,
+        {},
+        markdown=False,
+        images=False,
+        live=how == "updates",
+        latex=not is_console(shell),
+    )
     output = Output(page)
     try:
         watch(
@@ -40,5 +51,6 @@ def follow_comparison(
             ),
         )
     finally:
-        output.html(comparison_html(comparison), comparison_text(comparison))
+        html, text = comparison_html(comparison), comparison_text(comparison)
+        output.html(html, text, markdown=comparison_markdown(comparison))
         page.release()

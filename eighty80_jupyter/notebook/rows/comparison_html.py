@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.notebook.cell.outputs import QUIET
 from eighty80_jupyter.notebook.cell.value import plain_value
 from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.markdown.source import plain, table
 from eighty80_jupyter.notebook.rows.values import text_of
 from eighty80_jupyter.notebook.rows.words import short
 
@@ -59,6 +60,22 @@ def comparison_text(comparison: RowComparison) -> str:
     return "\n".join([*lines, comparison.last_line()])
 
 
+def comparison_markdown(comparison: RowComparison) -> str:
+    """Return the scores of a comparison as a Markdown table, and its last line."""
+    known = comparison.table.truth is not None
+    heads = ["variant", "rows", "valid"]
+    heads += ["accuracy", "macro-F1", "kappa", "against the best"] if known else []
+    rows = []
+    for score in comparison.scores:
+        name = f"{score.name}, {score.field}" if score.field else score.name
+        cells = [name, f"{score.rows:,}", _percent(score.valid)]
+        if known:
+            cells += [_accuracy(score), _decimal(score.macro_f1), _decimal(score.kappa)]
+            cells.append(_against(score))
+        rows.append(cells)
+    return f"{table(heads, rows)}\n\n*{plain(comparison.last_line())}*"
+
+
 def scores_html(table: Table) -> str:
     """Return the scores: a row for each variant, with a bar for the accuracy and its interval."""
     known = table.truth is not None
@@ -80,9 +97,7 @@ def _score(score: Score, *, known: bool, fields: bool) -> str:
         cells.append(f'<td style="{_LEFT}">{page_text(score.field)}</td>')
     cells += [_number(f"{score.rows:,}"), _number(_percent(score.valid))]
     if known:
-        low, high = score.interval
-        told = f"{_percent(score.accuracy)} ({_percent(low)} to {_percent(high)})"
-        cells += [_number(told), f"<td>{_bar(score)}</td>"]
+        cells += [_number(_accuracy(score)), f"<td>{_bar(score)}</td>"]
         cells += [_number(_decimal(score.macro_f1)), _number(_decimal(score.kappa))]
         cells.append(f'<td style="{_LEFT}">{page_text(_against(score))}</td>')
     cells.append(_number(_decimal(score.kappa_to_first)))
@@ -90,6 +105,11 @@ def _score(score: Score, *, known: bool, fields: bool) -> str:
     rate = score.rows_per_second
     cells.append(_number("" if rate is None else f"{rate:,.0f}"))
     return f"<tr>{''.join(cells)}</tr>"
+
+
+def _accuracy(score: Score) -> str:
+    low, high = score.interval
+    return f"{_percent(score.accuracy)} ({_percent(low)} to {_percent(high)})"
 
 
 def _bar(score: Score) -> str:

@@ -11,12 +11,13 @@ import time
 import weakref
 from typing import TYPE_CHECKING, TextIO
 
-from eighty80_jupyter.notebook.cell.front_end import drawing, has_pages
+from eighty80_jupyter.notebook.cell.front_end import drawing, has_pages, is_console
 from eighty80_jupyter.notebook.cell.outputs import QUIET, Output, Page
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
 from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.markdown.source import plain
 from eighty80_jupyter.notebook.rows.html import progress_html, run_html
-from eighty80_jupyter.notebook.rows.text import end_lines, run_text
+from eighty80_jupyter.notebook.rows.text import end_lines, run_markdown, run_text
 from eighty80_jupyter.notebook.rows.values import ShownRun, Waited
 from eighty80_jupyter.notebook.rows.words import line_of
 
@@ -31,6 +32,7 @@ FRAME_SECONDS = 0.25  # at most four drawings a second
 FIRST_SECONDS = 0.1  # a run that is quicker is drawn once
 SHARE = 20  # and at most a twentieth of the time: the thread that draws also fills the prompts
 END_SECONDS = 0.3  # for a run that was cancelled to say so
+_ABOVE = "the run above: .frame, .values, .errors, .counts, .usage"
 
 
 class RunDisplay:
@@ -51,7 +53,12 @@ class RunDisplay:
             follow_in_terminal(run, sys.stdout, live=has_pages(self._shell) or _is_terminal())
             return
         page = Page(
-            self._shell.display_pub.publish, {}, markdown=False, images=False, live=how == "updates"
+            self._shell.display_pub.publish,
+            {},
+            markdown=False,
+            images=False,
+            live=how == "updates",
+            latex=not is_console(self._shell),
         )
         output = Output(page)
 
@@ -63,15 +70,20 @@ class RunDisplay:
             watch(run, draw)
         finally:
             self._followed[run] = self._running_cell()
-            output.html(run_html(run), run_text(run))
+            output.html(run_html(run), run_text(run), markdown=run_markdown(run))
             page.release()
 
     def result_html(self, run: ShownRun) -> str:
         """Return a run that is a cell's result; one that the cell has followed stands above."""
         if self._followed.get(run) != self._running_cell():
             return run_html(run)
-        text = "the run above: .frame, .values, .errors, .counts, .usage"
-        return f'<div style="{QUIET}">{page_text(text)}</div>'
+        return f'<div style="{QUIET}">{page_text(_ABOVE)}</div>'
+
+    def result_markdown(self, run: ShownRun) -> str:
+        """Return the same as Markdown."""
+        if self._followed.get(run) != self._running_cell():
+            return run_markdown(run)
+        return f"*{plain(_ABOVE)}*"
 
 
 def follow_in_terminal(run: ShownRun, out: TextIO, *, live: bool) -> None:

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from eighty80_jupyter.conversation.side_by_side import behind
 from eighty80_jupyter.notebook.cell.summary import last_line, which_answer
 from eighty80_jupyter.notebook.cell.views.prompts import chip
 from eighty80_jupyter.notebook.cell.views.turns import SIDE_BY_SIDE
-from eighty80_jupyter.notebook.markdown.math import without_commands
+from eighty80_jupyter.notebook.cell.views.values import answer_markdown
 from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.markdown.source import closed, fenced, plain, quoted
 from eighty80_jupyter.prompt.blocks import DataBlock, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from eighty80_jupyter.api.messages import Message
+    from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.conversation.turn import Turn
-
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
-# What begins HTML that goes on until a mark of its own, or to the end of the document.
-_OPENS = re.compile(
-    r"( {0,3})<(?=!--|\?|![a-z]|!\[cdata\[|(?:script|pre|style|textarea)\b)", re.IGNORECASE
-)
-_BACKQUOTES = re.compile("`+")
 
 
 def markdown(conversation: Conversation, heading: Sequence[tuple[str, str]] = ()) -> str:
@@ -34,9 +28,9 @@ def markdown(conversation: Conversation, heading: Sequence[tuple[str, str]] = ()
     Prompts, arguments and results stand in fences, as they are; blocks of data fold. Answers are
     Markdown; a fence or a comment in one that was not closed ends with it.
     """
-    parts = [f"# {_line(conversation.name)}"]
+    parts = [f"# {plain(conversation.name)}"]
     if heading:
-        parts.append("\n".join(f"- {title}: {_line(text)}" for title, text in heading))
+        parts.append("\n".join(f"- {title}: {plain(text)}" for title, text in heading))
     if conversation.system:
         parts += ["## Instruction", *_said(conversation.system)]
     parts += comparisons(conversation, None)
@@ -52,21 +46,14 @@ def comparisons(conversation: Conversation, turn: Turn | None) -> Iterator[str]:
         if turn is None or one.prompt != turn.prompt:
             yield from _said(one.prompt)
         for each in one.answers:
-            yield f"### {_line(each.heading)}"
+            yield f"### {plain(each.heading)}"
             if each.prompt:
                 yield from _said(each.prompt)
             for choice in each.reply.choices:
                 if text := choice.text or choice.refusal:
-                    yield closed(text)
+                    yield answer_markdown(text)
             told = [each.reply.error] if each.reply.error else []
             yield quiet(" · ".join([last_line(each.reply), *told]))
-
-
-def fenced(text: str, language: str = "text") -> str:
-    """Return a text in a fence that nothing in it can close."""
-    longest = max(map(len, _BACKQUOTES.findall(text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{text}\n{fence}"
 
 
 def _said(text: str) -> Iterator[str]:
@@ -85,43 +72,43 @@ def _said(text: str) -> Iterator[str]:
         yield fenced("")
 
 
-def closed(text: str) -> str:
-    """Return Markdown in which nothing stays open at the end."""
-    lines: list[str] = []
-    fence = ""
-    for line in text.split("\n"):
-        match = _FENCE.match(line)
-        if fence:
-            ends = match and match[1].startswith(fence) and not match[2].strip()
-            fence = "" if ends else fence
-        elif match and not (match[1][0] == "`" and "`" in match[2]):
-            fence = match[1]
-        else:
-            line = without_commands(_OPENS.sub(r"\1\\<", line))  # noqa: PLW2901  # made harmless
-        lines.append(line)
-    return "\n".join([*lines, fence] if fence else lines)
-
-
-def turn_markdown(number: int, turn: Turn) -> Iterator[str]:
+def turn_markdown(number: int | None, turn: Turn) -> Iterator[str]:
     """Give a turn in pieces: a heading for the prompt, and one for the answer."""
-    yield f"## {number} · You"
+    place = "" if number is None else f"{number} · "
+    yield f"## {place}You"
     yield from _said(turn.prompt)
     which = f" (answer {which_answer(turn)})" if len(turn.alternatives) > 1 else ""
-    yield f"## {number} · Model{which and f' {_line(which)}'}"
+    yield f"## {place}Model{which and f' {plain(which)}'}"
     results = {m.tool_call_id: m.text for m in turn.messages if m.role == "tool"}
     for message in turn.messages[1:-1]:
         if message.role != "tool":
             yield from _round(message, results)
-    reply = turn.reply
-    if len(reply.choices) == 1:
-        if reply.reasoning:
-            yield "\n".join(["> **Reasoning**", ">", *_quoted(reply.reasoning)])
-        yield closed(turn.messages[-1].text)
-    else:
-        for choice in reply.choices:
+    yield from reply_markdown(turn.reply)
+
+
+def reply_markdown(reply: Reply) -> Iterator[str]:
+    """Give a reply in pieces: every answer, and the last line."""
+    if len(reply.choices) == 1 and reply.reasoning:
+        yield reasoning(reply.reasoning)
+    for choice in reply.choices:
+        if len(reply.choices) > 1:
             yield f"### Answer {choice.index + 1}"
-            yield closed(choice.text or choice.refusal)
+        yield answer_markdown(choice.text or choice.refusal)
     yield quiet(last_line(reply))
+
+
+def turns_markdown(conversation: Conversation, shown: range) -> str:
+    """Return the turns with these numbers, and what was asked side by side behind them."""
+    parts = [*comparisons(conversation, None)] if shown.start == 1 else []
+    for number in shown:
+        turn = conversation.numbered(number)
+        parts += [*turn_markdown(number, turn), *comparisons(conversation, turn)]
+    return "\n\n".join(parts)
+
+
+def reasoning(text: str) -> str:
+    """Return what a model thought, quoted."""
+    return quoted(f"**Reasoning**\n\n{closed(text)}")
 
 
 def _round(message: Message, results: Mapping[str | None, str]) -> Iterator[str]:
@@ -130,7 +117,7 @@ def _round(message: Message, results: Mapping[str | None, str]) -> Iterator[str]
         if message.text:
             yield closed(message.text)
         for call in message.tool_calls:
-            yield f"**Call** {_line(call.name)}"
+            yield f"**Call** {plain(call.name)}"
             yield fenced(call.arguments, "json")
             if call.id in results:
                 yield "**Result**"
@@ -142,13 +129,4 @@ def _round(message: Message, results: Mapping[str | None, str]) -> Iterator[str]
 
 def quiet(text: str) -> str:
     """Return a text as a line in italics."""
-    return f"*{_line(text)}*" if text.strip() else ""
-
-
-def _quoted(text: str) -> list[str]:
-    return [f"> {line}".rstrip() for line in closed(text).split("\n")]
-
-
-def _line(text: str) -> str:
-    """Return a text on one line, with nothing in it that Markdown reads."""
-    return re.sub(r"([\\`*_{}\[\]<>#|!$])", r"\\\1", " ".join(text.split()))
+    return f"*{plain(text)}*" if text.strip() else ""

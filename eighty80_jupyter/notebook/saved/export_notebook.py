@@ -15,8 +15,8 @@ from eighty80_jupyter.notebook.cell.summary import SCHEMA
 from eighty80_jupyter.notebook.cell.tools.display import entries_html, entries_of, entries_text
 from eighty80_jupyter.notebook.cell.views.turns import comparisons_html, comparisons_text
 from eighty80_jupyter.notebook.line.parser import parse
+from eighty80_jupyter.notebook.markdown.source import fenced
 from eighty80_jupyter.notebook.saved.asked import asked_again
-from eighty80_jupyter.notebook.saved.export_markdown import fenced
 from eighty80_jupyter.notebook.saved.metadata import turn_metadata
 from eighty80_jupyter.tools.rounds import CHOICES
 

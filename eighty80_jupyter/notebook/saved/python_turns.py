@@ -8,11 +8,14 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
+from eighty80_jupyter.notebook.cell.front_end import is_console
 from eighty80_jupyter.notebook.cell.outputs import QUIET, Output, Page
 from eighty80_jupyter.notebook.cell.running_cell import running_cell
 from eighty80_jupyter.notebook.cell.summary import SCHEMA
 from eighty80_jupyter.notebook.cell.views.turns import turn_html
+from eighty80_jupyter.notebook.markdown.latex import latex
 from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.saved.export_markdown import turn_markdown
 from eighty80_jupyter.notebook.saved.metadata import page_of
 
 if TYPE_CHECKING:
@@ -100,6 +103,7 @@ class PythonTurns:
         html = turn_html(number, turn)
         self._entries.append(entry)
         self._parts.append(html)
+        self._latex.append(latex("\n\n".join(turn_markdown(number, turn))))
         self._size += 2 * len(html)
         self._names[conversation.name] = self._names.get(conversation.name, 0) + 1
         self._session.on_page.add(turn_id)
@@ -109,11 +113,18 @@ class PythonTurns:
         return True
 
     def _begin(self) -> None:
-        self._page = Page(self._shell.display_pub.publish, {}, markdown=False, images=False)
+        self._page = Page(
+            self._shell.display_pub.publish,
+            {},
+            markdown=False,
+            images=False,
+            latex=not is_console(self._shell),
+        )
         self._output = Output(self._page)
         self._title = "chat.ask"
         self._entries: list[dict[str, Any]] = []
         self._parts: list[str] = []
+        self._latex: list[str] = []
         self._names: dict[str, int] = {}
         self._size = 0
         self._stale = False
@@ -139,6 +150,7 @@ class PythonTurns:
             f'<details><summary style="{QUIET}">{page_text(title)}</summary>'
             f"{''.join(self._parts)}</details>",
             title,
+            latex="\n\n".join(self._latex),
         )
         self._stale = False
         self._next = time.monotonic() + REDRAW_SECONDS

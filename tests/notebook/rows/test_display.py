@@ -65,7 +65,10 @@ def test_one_output_is_updated_and_stays() -> None:
     displays.follow(run)
     assert [message["update"] for message in shell.messages] == [False, True, True]
     assert len({message["transient"]["display_id"] for message in shell.messages}) == 1
-    assert all(message["metadata"] == {} for message in shell.messages)  # it is no turn
+    *_, last = kept = [message["metadata"] for message in shell.messages]
+    assert kept[:-1] == [{}, {}]  # it is no turn
+    assert last.keys() == {"eighty80_jupyter"}
+    assert last["eighty80_jupyter"].keys() == {"markdown"}
     assert min(seconds for seconds in waits[1:] if seconds) >= display.FRAME_SECONDS
     middle, end = (message["data"] for message in shell.messages[1:])
     assert "2,312 of 5,000 rows" in middle["text/html"]

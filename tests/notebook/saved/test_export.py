@@ -20,8 +20,8 @@ from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.line.parser import parse
+from eighty80_jupyter.notebook.markdown.source import closed, fenced
 from eighty80_jupyter.notebook.saved.export import FORMS, export
-from eighty80_jupyter.notebook.saved.export_markdown import closed, fenced
 from eighty80_jupyter.notebook.saved.restore import read_notebook
 from eighty80_jupyter.text import clean_json
 from eighty80_jupyter.tools.toolbox import ToolBox
@@ -85,7 +85,7 @@ def test_markdown_has_a_heading_for_each_turn(tmp_path: Path) -> None:
     headings = [tokens[at + 1].content for at, t in enumerate(tokens) if t.type == "heading_open"]
     second = (
         "2 · Model (answer 2 of 2; answer 1: another prompt, "
-        r"without temperature, max\_tokens, stop, logprobs, response\_format, no\_such)"
+        "without temperature, max_tokens, stop, logprobs, response_format, no_such)"
     )
     assert headings == [
         "main",

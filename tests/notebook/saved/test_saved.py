@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
 from markdown_it import MarkdownIt
 from nbclient import NotebookClient
-from nbconvert import HTMLExporter, LatexExporter, get_exporter
+from nbconvert import HTMLExporter, LatexExporter, MarkdownExporter
+from traitlets.config.loader import PyFileConfigLoader
 
 from eighty80_jupyter.notebook.markdown.render import render
+from eighty80_jupyter.notebook.saved import nbconvert_markdown
 from tests.data.markdown_checks import faults
 from tests.data.rich_reply import rich_reply
 from tests.support.environment import child_environment
 from tests.support.jupyter import make_notebook
 from tests.support.replies import chunk, sse_reply, stream_reply, text_chunks
 from tests.support.scripted import ScriptedServer
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 KEY = "sk-not-to-be-saved"
 SECTIONS = 4
@@ -34,8 +36,15 @@ CELLS = (
     "%chat --history",
     "panel = chat.panel()\npanel",
     "%%chat --returns 'label: str' -n 2\nA typed question",
+    "%%chat --vary temperature=0,1\nSide by side",
+    "rows = [{'text': 'a [b] | $c$'}, {'text': 'd_e'}]",
+    "%%chat --rows rows --choices bug,feature\nClassify {{text}}",
+    "%chat Records, please",
+    "chat.ask('From Python')",
 )
 CAPTURED = "A **captured** answer."
+RECORDS = '[{"city": "K\u00f6ln", "share": "5 %"}, {"city": "\\\\input{x}", "share": "$6$"}]'
+SETTINGS = Path(nbconvert_markdown.__file__).parent / "etc"
 
 
 @pytest.fixture(scope="module", name="saved")
@@ -56,6 +65,10 @@ def _saved(tmp_path_factory: pytest.TempPathFactory) -> Any:
                     for part in text_chunks(f'{{"label": "kind {n}"}}', index=n)
                 ]
             ),
+            *map(
+                stream_reply, ("Cold $x^2$.", "Warm *y*.", '{"value": "bug"}', '{"value": "bug"}')
+            ),
+            *map(stream_reply, (RECORDS, "A `script` asked.")),
         )
         env = child_environment(home, {"_8080_API_URL": server.url, "_8080_API_KEY": KEY})
         NotebookClient(notebook, timeout=100).execute(env=env, cwd=str(home))
@@ -114,7 +127,7 @@ def test_capture(saved: Any) -> None:
 def test_nothing_but_outputs_is_left(saved: Any) -> None:
     """No cell has an empty output, an error, or a piece that is there twice."""
     outputs = [out for cell in saved.cells for out in cell.outputs]
-    assert {out.output_type for out in outputs} == {"display_data"}
+    assert {out.output_type for out in outputs[:-1]} == {"display_data"}
     sources = [out.data["text/plain"] for out in shown(saved, 1)]
     assert all(source.strip() for source in sources)
     assert len(set(sources)) == len(sources)
@@ -136,21 +149,70 @@ def test_as_html(saved: Any, theme: str) -> None:
     assert f'data-jp-theme-light="{str(theme == "light").lower()}"' in body
 
 
-def test_as_markdown(saved: Any) -> None:
+@pytest.fixture(scope="module", name="document")
+def _document(saved: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Give what the program nbconvert makes of the notebook as Markdown, with our settings."""
+    file = tmp_path_factory.mktemp("document") / "saved.ipynb"
+    nbformat.write(saved, file)  # type: ignore[no-untyped-call]  # as above
+    env = child_environment(file.parent, {"JUPYTER_CONFIG_PATH": str(SETTINGS)})
+    done = subprocess.run(
+        [sys.executable, "-m", "nbconvert", "--to", "markdown", "--stdout", str(file)],
+        env=env,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "rror" not in done.stderr
+    return done.stdout
+
+
+def test_as_markdown(document: str) -> None:
     """The document has each reply once, as the Markdown that it is, and nothing of a page."""
-    exporter = get_exporter("chat-markdown")()  # type: ignore[no-untyped-call]  # as above
-    text, _ = exporter.from_notebook_node(saved)
+    text = document
     cells, _, others = " ".join(text.split()).partition("%chat --history")
     for said in (rich_reply(SECTIONS), CAPTURED, "Answer *0*", "Answer *1*"):
         assert cells.count(" ".join(said.split())) == 1  # in pieces, with empty lines between
         assert others.count(" ".join(said.split())) == 1  # in the history, and not in the panel
     assert "> **Reasoning**\n>\n> The user wants *the mean*." in text
     assert "**Answer 1**\n\nAnswer *0*" in text
-    assert "label: kind 1" in text
+    assert "| label | kind 1 |" in text
     assert "\n*8080/taalas/llama3.1-8b-instruct · " in text
+    assert "**1: temperature = 0**\n\nCold $x^2$.\n\n**2: temperature = 1**\n\nWarm *y*." in text
+    assert "| 0 | a &#91;b&#93; \\| \\$c\\$ | bug |\n| 1 | d_e | bug |" in text
+    assert "| Köln | 5 % |\n| \\\\input\\{x\\} | \\$6\\$ |" in text
+    assert text.count("A `script` asked.") == 2  # as asked in Python, and as a result
     tokens = MarkdownIt("commonmark").parse(text)
     assert not [token.content for token in tokens if token.type == "html_block"]
     assert not re.search(r"<(?:p|div|style|span|details)\b", text)
+
+
+def test_what_is_not_ours_stays_as_it_is() -> None:
+    """Outputs of others, and what only looks like ours, break nothing."""
+    odd: list[Any] = [
+        {},
+        {"eighty80_jupyter": 1},
+        {"eighty80_jupyter": {"role": "panel", "conversations": 3}},
+        {"eighty80_jupyter": {"role": "cell", "entries": [1, {"messages": "x", "id": []}]}},
+        {"eighty80_jupyter": {"markdown": 4}, "text/html": 3},
+    ]
+    notebook = make_notebook(*(f"n = {number}" for number in range(len(odd))))
+    for cell, metadata in zip(notebook["cells"], odd, strict=True):
+        data = {"text/html": "<p>theirs</p>", "text/plain": "theirs"}
+        cell["outputs"] = [{"output_type": "display_data", "data": data, "metadata": metadata}]
+    settings = PyFileConfigLoader("jupyter_config.py", path=str(SETTINGS)).load_config()
+    exporter = MarkdownExporter(config=settings)  # type: ignore[no-untyped-call]  # as above
+    text, _ = exporter.from_notebook_node(nbformat.from_dict(notebook))  # type: ignore[no-untyped-call]  # as above
+    assert text.count("<p>theirs</p>") == 2
+    assert text.count("theirs") == len(odd)
+
+
+def test_the_settings_say_nothing_where_the_package_is_not() -> None:
+    """Jupyter programs of other environments may read the file: `c` is not even looked at."""
+    code = f"exec(open({str(SETTINGS / 'jupyter_config.py')!r}).read(), {{}})"
+    subprocess.run([sys.executable, "-I", "-S", "-c", code], cwd="/", check=True, timeout=60)
 
 
 def test_as_latex(saved: Any) -> None:
@@ -162,7 +224,14 @@ def test_as_latex(saved: Any) -> None:
     assert own.count("\\begin{Verbatim}[commandchars=\\\\\\{\\}]\ndef mean") == SECTIONS
     assert own.count(r"\sigma^2 = \frac{1}{n}") == SECTIONS
     assert "tokens/s" in own
-    assert "Reasoning: The user wants" in own
+    assert re.search(r"\\textbf\{Reasoning\}\s+The user wants \\emph\{the mean\}", own)
     body = text.partition(r"\begin{document}")[2]
     assert re.search(r"\\textbf\{Answer 1\}\s+Answer \\emph\{0\}", body)
     assert "asked in a cell, which shows it" in body
+    tables = re.findall(r"\\begin\{longtable\}.*?\\end\{longtable\}", body, re.DOTALL)
+    for row in (r"{label} & {kind 1}", r"{0} & {a [b] \textbar{} \$c\$} & {bug}"):
+        assert [row in table for table in tables].count(True) == 1, row
+    assert r"{Köln} & {5 \%}" in body
+    assert r"{\textbackslash{}input\{x\}} & {\$6\$}" in body
+    assert r"Cold \(x^2\)" in body
+    assert body.count(r"A \texttt{script} asked.") == 2

@@ -1,5 +1,7 @@
 """Values and JSON as a person reads them: tables of records, and trees that fold.
 
+As Markdown they go into documents that a notebook becomes.
+
 A model wrote every text in it: all of them pass the door for text that reaches a page.
 """
 
@@ -13,6 +15,7 @@ from typing import Any
 from eighty80_jupyter.notebook.cell.outputs import QUIET
 from eighty80_jupyter.notebook.markdown.page_text import page_text
 from eighty80_jupyter.notebook.markdown.render import render
+from eighty80_jupyter.notebook.markdown.source import closed, fenced, plain, table
 
 _MOST_ROWS = 200
 _DEEPEST = 4
@@ -149,6 +152,46 @@ def _more(count: int) -> str:
     if count <= _MOST_ROWS:
         return ""
     return f'<div style="{QUIET}">and {count - _MOST_ROWS:,} more</div>'
+
+
+def answer_markdown(text: str) -> str:
+    """Return the whole text of an answer as Markdown that ends with it, JSON as a table or code."""
+    value = json_of(text)
+    return closed(text) if value is None else json_markdown(value)
+
+
+def json_markdown(value: Any) -> str:
+    """Return a list or object as Markdown: a table of flat records, else code."""
+    if _is_table(value):
+        return value_markdown(value)
+    return fenced(json.dumps(value, ensure_ascii=False, indent=2), "json")
+
+
+def value_markdown(value: Any) -> str:
+    """Return a plain value as Markdown: a table of its fields, or of records with a row each."""
+    if isinstance(value, dict) and value:
+        fields = list(value.items())[:_MOST_ROWS]
+        pairs = [(str(name), inline_text(one)) for name, one in fields]
+        return table(("field", "value"), pairs) + _more_lines(len(value))
+    if isinstance(value, list) and value and all(isinstance(one, dict) and one for one in value):
+        shown = value[:_MOST_ROWS]
+        names = list(dict.fromkeys(name for one in shown for name in one))
+        rows = [[inline_text(one[n]) if n in one else "" for n in names] for one in shown]
+        return table([str(name) for name in names], rows) + _more_lines(len(value))
+    return plain(inline_text(value))
+
+
+def inline_text(value: Any) -> str:
+    """Return a plain value as one line of text."""
+    if isinstance(value, list) and not any(isinstance(one, (dict, list)) for one in value):
+        return ", ".join(word_of(one) for one in value)
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, ensure_ascii=False)
+    return word_of(value)
+
+
+def _more_lines(count: int) -> str:
+    return f"\n\n*and {count - _MOST_ROWS:,} more*" if count > _MOST_ROWS else ""
 
 
 def raw_html(text: str) -> str:

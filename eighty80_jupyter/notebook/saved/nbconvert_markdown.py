@@ -1,62 +1,51 @@
-"""nbconvert's way to Markdown with replies as the Markdown that they are: `--to chat-markdown`.
+"""What `nbconvert --to markdown` makes of our outputs: the Markdown that they are.
 
-`--to markdown` prefers HTML, in which our outputs are a page's: paragraphs, styles, a rule for a
-widget that is gone. What each output keeps tells what it is.
+nbconvert prefers HTML there, in which our outputs are a page's: paragraphs, styles, a rule for a
+widget that is gone. A file among Jupyter's settings (`jupyter_config.py`) names `as_markdown` as a
+preprocessor; it sees every notebook, and leaves alone whatever it does not know.
 """
 
 from __future__ import annotations
 
-import copy
 import re
-from typing import TYPE_CHECKING, Any
-
-from nbconvert.exporters import MarkdownExporter
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
+from eighty80_jupyter.notebook.markdown.source import closed, fenced
 from eighty80_jupyter.notebook.saved.export_markdown import (
-    closed,
     comparisons,
-    fenced,
     quiet,
+    reasoning,
     turn_markdown,
 )
 from eighty80_jupyter.notebook.saved.metadata import entries_of
 from eighty80_jupyter.notebook.saved.restore import conversations_of
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
 _REASONING = "Reasoning: "
 _NUMBERED = re.compile(r"^Answer (\d+): ", re.MULTILINE)
 
 
-class ChatMarkdownExporter(MarkdownExporter):
-    """Export a notebook to Markdown, with what was said in it as Markdown."""
-
-    export_from_notebook = "Chat Markdown"  # in Jupyter's menu
-
-    def from_notebook_node(self, nb: Any, resources: Any = None, **options: Any) -> Any:
-        """Return the document and the resources, as every exporter does."""
-        return super().from_notebook_node(_with_markdown(nb), resources, **options)
-
-
-def _with_markdown(nb: Any) -> Any:
-    """Return a notebook whose outputs of ours are Markdown, and nothing besides."""
-    nb = copy.deepcopy(nb)
-    in_cells = {entry.get("id") for _, kept, _ in _ours(nb) for entry in _own_turns(kept)}
-    for cell, kept, output in _ours(nb):
-        if "text/html" in output["data"]:
-            output["data"] = {"text/markdown": _markdown(cell, kept, output["data"], in_cells)}
-    return nb
+def as_markdown(nb: Any, resources: Any) -> tuple[Any, Any]:
+    """Have each output of ours be Markdown and nothing besides, as a preprocessor of nbconvert."""
+    ours = list(_ours(nb))
+    in_cells = {str(entry.get("id")) for _, kept, _ in ours for entry in _own_turns(kept)}
+    for cell, kept, output in ours:
+        said = _markdown(cell, kept, output["data"], in_cells)
+        output["data"] = {"text/markdown": said}
+    return nb, resources
 
 
 def _ours(nb: Any) -> Iterator[tuple[Any, Mapping[str, Any], Any]]:
-    """Give the outputs that keep something of ours, with their cells."""
+    """Give the outputs in HTML that keep something of ours, with their cells."""
     for cell in nb.get("cells", ()):
         for output in cell.get("outputs", ()):
-            kept = output.get("metadata", {}).get(NAMESPACE)
-            if isinstance(kept, dict) and "data" in output:
+            metadata, data = output.get("metadata", {}), output.get("data", {})
+            # A cell's result has it below its MIME type.
+            of_result = metadata.get("text/html")
+            kept = (of_result if isinstance(of_result, dict) else metadata).get(NAMESPACE)
+            if isinstance(kept, dict) and "text/html" in data:
                 yield cell, kept, output
 
 
@@ -67,22 +56,23 @@ def _own_turns(kept: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _markdown(
-    cell: Any, kept: Mapping[str, Any], data: Mapping[str, Any], in_cells: set[Any]
+    cell: Any, kept: Mapping[str, Any], data: Mapping[str, Any], in_cells: set[str]
 ) -> str:
     text = "".join(data.get("text/plain", ""))
     role = kept.get("role")
     if role in ("panel", "cell"):
-        skipped = in_cells if role == "panel" else set()
+        skipped = in_cells if role == "panel" else set[str]()
         return _transcript(cell, kept, skipped) or fenced(text)
+    if isinstance(said := kept.get("markdown"), str):
+        return said
     if text.startswith(_REASONING) and "<details" in "".join(data["text/html"]):
-        lines = closed(text.removeprefix(_REASONING)).split("\n")
-        return "\n".join(["> **Reasoning**", ">", *(f"> {line}".rstrip() for line in lines)])
+        return reasoning(text.removeprefix(_REASONING))
     if "text/latex" in data:  # beside Markdown, and beside nothing else
         return closed(_NUMBERED.sub(r"**Answer \1**\n\n", text))
     return quiet(text) if "\n" not in text else fenced(text)
 
 
-def _transcript(cell: Any, kept: Mapping[str, Any], skipped: set[Any]) -> str:
+def _transcript(cell: Any, kept: Mapping[str, Any], skipped: set[str]) -> str:
     """Return the turns that an output keeps but for those that cells show."""
     try:
         found = conversations_of(cell, kept)
