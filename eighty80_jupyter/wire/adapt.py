@@ -74,7 +74,11 @@ _FORM = re.compile(
     r"\blength\b|\bpattern\b|alphanumeric|\ba-z|too long|\bcharacters\b", re.IGNORECASE
 )
 _ROLE = re.compile(r"\broles?\b", re.IGNORECASE)
-_STREAMING = re.compile(r"\bstreaming\b", re.IGNORECASE)
+_STREAMING = re.compile(r"\bstreaming\b|\bto stream\b|\bSSE\b", re.IGNORECASE)
+# A field that is missed; the request may have it under its other name.
+_MISSED = re.compile(
+    r"\brequired\b|\bmissing\b|\bmust be (?:set|given|present|specified)\b", re.IGNORECASE
+)
 # Names that are words as well: they count where something says that they are a name.
 _WORDS = frozenset(
     {"n", "stop", "user", "tools", "stream", "store", "metadata", "functions", "prompt", "input",
@@ -190,6 +194,8 @@ def _candidates(
         return [Change(Way.OFFER)]
     if change := _role(whole, body):
         return [change]
+    if _MISSED.search(text) and (missed := _missed(text, places, body)):
+        return missed
     first, *_ = _ADVICE.split(text, maxsplit=1)
     for part in (first, text):
         if (inside := _inside(part, places, body)) or (inside := _fields(part, places, body)):
@@ -224,6 +230,15 @@ def _fields(text: str, places: Sequence[str], body: Mapping[str, Any]) -> list[C
         ):
             found.append(Change(Way.DROP, field))
     return found
+
+
+def _missed(text: str, places: Sequence[str], body: Mapping[str, Any]) -> list[Change]:
+    """Return the changes for fields that the server misses, and has under their other name."""
+    return [
+        Change(Way.RENAME, field, wanted)
+        for field, wanted in _NAMES.items()
+        if field in body and not _names(field, text) and (_names(wanted, text) or wanted in places)
+    ]
 
 
 def _inside(text: str, places: Sequence[str], body: Mapping[str, Any]) -> list[Change]:
@@ -272,7 +287,7 @@ def _names(field: str, text: str) -> bool:
     if field in _ALSO:
         name = f"(?:{name}|{_ALSO[field]})"
     if field not in _WORDS:
-        return re.search(rf"(?<![\w-]){name}(?![\w-])", text, re.IGNORECASE) is not None
+        return re.search(rf"(?<!\w)(?<!\w-){name}(?![\w-])", text, re.IGNORECASE) is not None
     return (
         re.search(
             rf"[\"'`*]{name}[\"'`*]|(?:body|\$|#)[./]{name}\b|"
@@ -305,6 +320,8 @@ def _places(body: Any, depth: int = 0) -> Iterator[str]:
             yield from _places(item, depth + 1)
     elif isinstance(body, Mapping):
         for name, value in body.items():
+            if name == "errors" and isinstance(value, Mapping):
+                yield from map(str, value)  # complaints by their fields
             if name in ("loc", "path") and isinstance(value, list):
                 yield ".".join(str(step) for step in value if step != "body")
             elif name in ("param", "field", "parameter", "pointer") and isinstance(value, str):

@@ -18,10 +18,13 @@ _SHOWN = 200  # characters of a text that is no JSON, or of JSON without any wor
 _DEEPEST = 6
 _ITEMS = 3  # of a list of complaints
 # Where an error stands inside a body, and the names of its words; the surest first.
-_HOLDERS = ("error", "errors", "detail", "baseresp", "response", "fault", "err", "innererror")
+_HOLDERS = (
+    "error", "errors", "detail", "baseresp", "response", "fault", "err", "innererror",
+    "details", "header", "data", "result",
+)  # fmt: skip
 _WORDS = (
     "message", "errormessage", "errormsg", "msg", "statusmsg", "detail", "errordescription",
-    "description", "faultstring", "text", "reason", "title", "error", "err",
+    "description", "faultstring", "text", "reason", "title", "error", "err", "details", "errmsg",
 )  # fmt: skip
 _CODES = ("code", "errorcode", "errcode", "type", "errortype", "status", "statuscode", "reason")
 # Names that only an error has, and those that say that an object is none.
@@ -29,7 +32,16 @@ _ERROR_NAMES = frozenset(
     {"errormsg", "errormessage", "errorcode", "errortype", "errcode", "errmsg"}
 )
 _ANSWER_NAMES = frozenset({"choices", "usage", "data", "models", "delta"})
-_GOOD_CODES = frozenset({"", "0", "200", "ok", "success", "succeeded", "completed"})
+_WRAPPERS = ("response", "data", "result")
+_GOOD_CODES = frozenset({"", "ok", "okay", "success", "successful", "succeeded", "done", "none"})
+# What is under way says so in words of its own, or in HTTP's: a code below 300.
+_STAGE = re.compile(
+    r"(?:in )?(?:queued?|pending|progress|processing|running|start(?:ed|ing)?|loading|waiting|"
+    r"working|searching|thinking|generating|creat(?:ed|ing)|init\w*|warm\w*|completed?|finished|"
+    r"ping|alive|heartbeat|info|warning|notice|status|ready|active|streaming|continue)\b"
+)
+_FAILED = re.compile(r"err|fail|invalid|time|\bnot\b|limit")
+_GOOD_NUMBERS = re.compile(r"0+|[12]\d\d|(?:200|20)0+")
 _BARE_WORD = re.compile(r"[\w.-]{1,40}")
 _ERROR_STATUSES = range(400, 600)
 
@@ -73,23 +85,48 @@ def is_error(body: Any) -> bool:
     if body.get("choices") and not (body.get("error") or "base_resp" in body):
         return False  # nearly every one
     fields = {_plain(name): value for name, value in body.items()}
-    base = fields.get("baseresp")
-    if isinstance(base, Mapping) and base.get("status_code"):
-        return True
-    if _says_something(fields.get("error")) or (fields.get("errors") and not fields.get("choices")):
+    if _holds_error(fields):
         return True
     if _ANSWER_NAMES & fields.keys():
         return False
-    if fields.get("object") == "error" or fields.get("type") == "error":
+    if "error" in (fields.get("object"), fields.get("type")) or fields.get("success") is False:
         return True
-    if fields.get("success") is False or any(fields.get(name) for name in _ERROR_NAMES):
+    code = _code_in(body)
+    if _is_good(code):
+        return False
+    named = any(fields.get(name) for name in (*_ERROR_NAMES, "detail", "fault"))
+    return named or (code is not None and bool(tell(body).message))
+
+
+def _holds_error(fields: Mapping[str, Any]) -> bool:
+    """Tell whether a field that is there for errors, in any object around it, holds one."""
+    base, error = fields.get("baseresp"), fields.get("error")
+    if isinstance(base, Mapping) and base.get("status_code"):
         return True
-    response = fields.get("response")
-    if isinstance(response, Mapping) and any(_plain(name) == "error" for name in response):
+    if _says_something(error) and not (isinstance(error, Mapping) and _is_good(_code_in(error))):
         return True
-    code = next((fields[name] for name in ("code", "statuscode", "status") if name in fields), None)
-    failed = type(code) in (int, str) and str(code).lower() not in _GOOD_CODES
-    return bool(fields.get("detail") or fields.get("fault") or (failed and tell(body).message))
+    if fields.get("errors") and not fields.get("choices"):
+        return True
+    holders = [fields[name] for name in _WRAPPERS if isinstance(fields.get(name), Mapping)]
+    return any(_says_something(holder.get("error")) for holder in holders)
+
+
+def _code_in(body: Mapping[str, Any]) -> str | None:
+    """Return the first code of an object as a text; None: it has none."""
+    fields = {_plain(name): value for name, value in body.items()}
+    names = ("errorcode", "errcode", "code", "statuscode", "status")
+    codes = [fields[name] for name in names if type(fields.get(name)) in (int, str)]
+    return str(codes[0]) if codes else None
+
+
+def _is_good(code: str | None) -> bool:
+    """Tell whether a code says that all went well, or is still under way."""
+    if code is None:
+        return False
+    code = code.strip().lower().replace("_", " ").replace("-", " ")
+    if code in _GOOD_CODES or _GOOD_NUMBERS.fullmatch(code):
+        return True
+    return _STAGE.match(code) is not None and _FAILED.search(code) is None
 
 
 def _says_something(value: Any) -> bool:
@@ -136,6 +173,8 @@ def _tell_list(items: list[Any], depth: int) -> Told:
 def _tell_object(body: Mapping[str, Any], depth: int) -> Told:
     fields = {_plain(name): value for name, value in body.items()}
     inner = Told()
+    if isinstance(fields.get("errors"), Mapping):
+        fields["errors"] = _by_field(fields["errors"])
     for name in _HOLDERS:
         if isinstance(fields.get(name), (Mapping, list)) and fields[name]:
             inner = tell(fields[name], depth + 1)
@@ -159,6 +198,13 @@ def _tell_object(body: Mapping[str, Any], depth: int) -> Told:
         inner.param or own.param or _text(fields.get("param")) or place,
         inner.status or own.status or status,
     )
+
+
+def _by_field(errors: Mapping[str, Any]) -> Any:
+    """Return complaints that stand by their fields as a list; anything else as it is."""
+    if not all(isinstance(said, list) for said in errors.values()):
+        return errors
+    return [f"{name}: {text}" for name, said in errors.items() for text in said]
 
 
 def _words(fields: Mapping[str, Any], depth: int) -> Told:

@@ -26,7 +26,8 @@ _CONTEXT_CODES = (
     "model_context_window_exceeded",
 )
 _CONTEXT_WORDS = re.compile(
-    r"context (?:length|size|window|limit)|maximum (?:context|(?:sequence|prompt) length)|"
+    r"context (?:length|size|window|limit)|maximum context|"
+    r"(?:max(?:imum)?|range of) (?:sequence|prompt|input) (?:length|size|tokens)|"
     r"too many (?:input |prompt )?tokens|(?:prompt|input) (?:is )?too long|"
     r"reduce the length of the (?:input|prompt|messages)|"
     # The parts and the whole: "`inputs` must have less than", "sum of prompt length ... exceed"
@@ -48,9 +49,10 @@ _CONTEXT_LIMIT = tuple(
     for form in (
         rf"(?:[^=-]>|<=?)\s*{_NUMBER}",
         rf"{_NUMBER} (?:tokens? )?(?:maximum|limit)\b",
+        rf"\b(?:only|up to){_GAP}{_NUMBER}|\[\d+, ?{_NUMBER}\]",
         rf"(?:context|sequence)[\w ]*?(?:length|size|window){_GAP}{_NUMBER}",
         rf"(?:maximum|max(?!_(?:new_|output_|completion_)?tokens)|limit|not exceed){_GAP}{_NUMBER}",
-        rf"(?:than|exceeds?)(?:(?!by\b)\D){{0,30}}?{_NUMBER}",
+        rf"(?:than|exceeds?)(?:(?!by\b|request|given|got|sent\b)\D){{0,30}}?{_NUMBER}",
     )
 )
 
@@ -253,8 +255,8 @@ def context_limit(body: Any, message: str) -> int | None:
             return int(place["n_ctx"])
     for pattern in _CONTEXT_LIMIT:
         if found := pattern.search(message[:_TELLING]):
-            digits = re.sub(r"\D", "", found[1])
-            return int(digits) * (1000 if found[1][-1] in "kK" else 1)
+            number = next(filter(None, found.groups()))
+            return int(re.sub(r"\D", "", number)) * (1000 if number[-1] in "kK" else 1)
     return None
 
 

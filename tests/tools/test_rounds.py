@@ -162,6 +162,19 @@ def test_ids_are_unique_in_a_turn(
     assert found == [m["tool_call_id"] for m in sent(server) if m["role"] == "tool"]
 
 
+@pytest.mark.parametrize(
+    "call", [{}, {"index": 0, "id": "c9", "function": {"name": "", "arguments": ""}}]
+)
+@pytest.mark.usefixtures("add")
+def test_what_has_neither_name_nor_arguments_is_no_call(
+    server: ScriptedServer, session: Session, call: dict[str, Any]
+) -> None:
+    """The text beside it is the answer, and nothing is sent once more."""
+    server.queue(chat_reply("Four.", tool_calls=[call]))
+    assert session.ask("Add", tools="add").text == "Four."
+    assert len(server.chats) == 1
+
+
 BAD = [
     ("", "{}", "unknown", "unnamed"),
     ("no such tool", "{}", "unknown", "no_such_tool"),

@@ -48,6 +48,11 @@ STREAM = sse_reply(text_chunks("Hello"))
          "no such account"),
         ({"error": {"message": "maximum context length is 4096 tokens"}}, ContextLengthError,
          "4,096"),
+        ({"ok": False, "description": "it broke"}, APIStreamError, "it broke"),
+        ({"err": "it broke", "errno": 5}, APIStreamError, "it broke"),
+        ({"header": {"code": 11200, "message": "it broke"}}, APIStreamError, "it broke"),
+        ({"error": {"message": "Range of input length should be [1, 30720]"}}, ContextLengthError,
+         "30,720"),
     ],
 )  # fmt: skip
 def test_an_error_with_a_status_of_success(
@@ -79,6 +84,14 @@ def test_an_error_with_a_status_of_success(
          ContextLengthError, "2,048"),
         ({"title": "Bad", "detail": "in full", "status": 400}, 400, BadRequestError, "in full"),
         ({"fault": {"faultstring": "no quota"}}, 400, BadRequestError, "no quota"),
+        ({"error": {"message": None, "details": [{"message": "deep"}]}}, 400, BadRequestError,
+         "deep"),
+        ({"title": "One or more errors.", "errors": {"seed": ["is odd"]}}, 400, BadRequestError,
+         "seed: is odd"),
+        ("Context length exceeded: you requested 5000 tokens but the model supports only 4096", 400,
+         ContextLengthError, "4,096"),
+        ({"message": "The model's max input length is 2048 tokens, your prompt has 3000"}, 400,
+         ContextLengthError, "2,048"),
     ],
 )  # fmt: skip
 def test_an_error_with_its_status(

@@ -147,8 +147,11 @@ CLIENT_PATTERNS = (
             (("PASSWORD '",), r"PASSWORD\s{1,3}'([^'\n]{1,200})'"),
             (("assword>", "ASSWORD>"), r"(?i:<(?:\w{1,20}[.:-])?password>)([^<\n]{1,200})(?=</)"),
             (
-                ("assword",),
-                r"(?i:(?:name|key|property)=\\?\"[\w.-]{0,40}password\\?\"\s{1,3}value=\\?)\"([^\"\n]{1,200})\"",
+                ("value=", "Value="),
+                (
+                    r"(?i:(?:name|key|property)=\\?\"[\w.-]{0,40}(?:password|api[_-]?key|secret|token)"
+                    r"\\?\"\s{1,3}value=\\?)\"([^\"\n]{1,200})\""
+                ),
             ),
             (
                 ("auth", "Auth"),

@@ -26,7 +26,8 @@ _AFTER = (
 )
 _HEAD = re.compile(
     rf"{_LAST}{_AFTER}(?![A-Za-z0-9_])\\?[\"']?\]?"
-    r"([ \t]{0,8}(?::=|=>|=|:(?!:)|%3[Dd])[ \t]{0,8}|[ \t]{1,2}is(?::?[ \t]{1,2}))(?![=\s])"
+    r"([ \t]{0,8}(?::=|=>|=|:(?!:)|%3[Dd])[ \t]{0,8}|[ \t]{1,40}\|[ \t]{1,8}"
+    r"|[ \t]{1,2}is(?::?[ \t]{1,2}))(?![=\s])"
 )
 _OPTION = re.compile(
     r"(?<![\w-])--?(?:[a-zA-Z]{1,20}-){0,3}"
@@ -129,6 +130,8 @@ def spans(text: str) -> Iterator[Span]:
 
 def kind_of(name: str) -> str | None:
     """Return what a name says of its value: password, key, token or auth; None for nothing."""
+    if name.upper() == "OLDPWD":
+        return None  # the folder before
     pieces = [piece.lower() for piece in _PIECE.findall(name)]
     while len(pieces) > 1 and (pieces[-1].isdigit() or pieces[-1] in _SUFFIXES):
         pieces.pop()
@@ -176,7 +179,7 @@ def _value(
         return None
     if previous.endswith(":") or (head[1] == ":" and previous.endswith((",", "{", "("))):
         return None  # a part of the path of a resource, and an object in code
-    if operator.startswith("is") and sum(letter.isdigit() for letter in word) < 2:  # noqa: PLR2004  # words
+    if operator == "is" and sum(letter.isdigit() for letter in word) < 2:  # noqa: PLR2004  # words
         return None
     before, after = previous.rstrip()[-1:], text[stop : stop + 1]
     if (before in {"(", ",", "{"} or after in {",", ")"}) and _ENDS_IN_DIGITS.fullmatch(word):

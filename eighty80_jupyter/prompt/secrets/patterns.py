@@ -61,6 +61,58 @@ _TOKENS = (
     ("JWT", ("eyJ",), "e", r"(?<!-e)yJ[\w-]{10,}+\.eyJ[\w-]{10,}+\.[\w-]*+"),
 )
 
+# Those of further services, each a prefix of its own and what follows it.
+_SERVICES = {
+    "r8_": r"[A-Za-z0-9]{30,}+",  # Replicate
+    "pplx-": r"[A-Za-z0-9]{40,}+",  # Perplexity
+    "nvapi-": r"[\w-]{40,}+",  # NVIDIA
+    "fw_": r"[A-Za-z0-9]{20,}+",  # Fireworks
+    "csk-": r"[a-z0-9]{40,}+",  # Cerebras
+    "esecret_": r"[A-Za-z0-9]{20,}+",  # Anyscale
+    "tvly-": r"[\w-]{20,}+",  # Tavily
+    "jina_": r"[A-Za-z0-9]{40,}+",
+    "pcsk_": r"\w{40,}+",  # Pinecone
+    "lsv2_": r"[a-z]{2}_[0-9a-f]{32}_[0-9a-f]{10}",  # LangSmith
+    "wandb_v1_": r"\w{40,}+",
+    "sk_": r"[0-9a-f]{48}",  # ElevenLabs
+    "whsec_": r"[\w+/]{24,}+=*+",  # Stripe
+    "re_": r"[A-Za-z0-9]{8}_[A-Za-z0-9]{24}",  # Resend
+    "key-": r"[0-9a-z]{32}",  # Mailgun
+    "hvs.": r"[\w-]{20,}+",  # Vault
+    "hvb.": r"[\w-]{20,}+",
+    "shpat_": r"[0-9a-fA-F]{32}",  # Shopify
+    "shpss_": r"[0-9a-fA-F]{32}",
+    "shppa_": r"[0-9a-fA-F]{32}",
+    "shpca_": r"[0-9a-fA-F]{32}",
+    "EAA": r"[A-Za-z0-9]{60,}+",  # Facebook
+    "NRAK-": r"[A-Z0-9]{20,}+",  # New Relic
+    "glc_": r"[\w+/]{32,}+=*+",  # Grafana
+    "glsa_": r"\w{32,}+",
+    "lin_api_": r"[A-Za-z0-9]{40}",  # Linear
+    "secret_": r"[A-Za-z0-9]{43}",  # Notion
+    "ntn_": r"[A-Za-z0-9]{40,}+",
+    "figd_": r"[\w-]{40,}+",  # Figma
+    "PMAK-": r"[0-9a-f]{24}-[0-9a-f]{34}",  # Postman
+    "sntrys_": r"[\w+/=]{40,}+",  # Sentry
+    "sntryu_": r"[0-9a-f]{64}",
+    "dckr_pat_": r"[\w-]{20,}+",  # Docker
+    "sbp_": r"[0-9a-f]{40}",  # Supabase
+    "pscale_": r"(?:tkn|pw|oauth)_[\w.-]{30,}+",  # PlanetScale
+    "CCIPAT_": r"\w{20,}+",  # CircleCI
+    "rubygems_": r"[0-9a-f]{48}",
+    "AGE-SECRET-KEY-1": r"[0-9A-Z]{58}",
+    "pat": r"[A-Za-z0-9]{14}\.[0-9a-f]{64}",  # Airtable
+    "dp.pt.": r"[A-Za-z0-9]{40,44}",  # Doppler
+    "dt0c01.": r"[A-Z0-9]{24}\.[A-Z0-9]{64}",  # Dynatrace
+    "HRKU-": r"[\w-]{36,}+",  # Heroku
+    "nfp_": r"[A-Za-z0-9]{36,}+",  # Netlify
+    "pul-": r"[0-9a-f]{40}",  # Pulumi
+    "sq0atp-": r"[\w-]{22}",  # Square
+    "sq0csp-": r"[\w-]{43}",
+    "tfp_": r"[\w.-]{40,}+",  # Typeform
+    "pnu_": r"[A-Za-z0-9]{36}",  # Prefect
+}
+
 # No letter, digit or underscore, unless it belongs to an escape: `\nghp_...`, `%3Dghp_...`.
 _BEFORE = r"(?<!\w{0})|(?<=\\[nrt]{0})|(?<=%[0-9A-Fa-f][0-9A-Fa-f]{0})"
 _PEM_LABEL = r"[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
@@ -83,6 +135,11 @@ _ASSIGNED = re.compile(
 def _is_varied(match: re.Match[str]) -> bool:
     """Tell a random word from names in code and style sheets: it has digits all over."""
     return sum(letter.isdigit() for letter in match[0]) >= 3  # noqa: PLR2004  # of 20 or more
+
+
+def _has_digit(match: re.Match[str]) -> bool:
+    """Tell a token from a long name that begins in the same way."""
+    return any(letter.isdigit() for letter in match[0])
 
 
 def _is_password(match: re.Match[str]) -> bool:
@@ -158,6 +215,28 @@ PATTERNS = (
             name, words, re.compile(rf"{first}(?:{_BEFORE.format(first)}){rest}(?![A-Za-z0-9])")
         )
         for name, words, first, rest in _TOKENS
+    ),
+    Pattern(
+        "service token",
+        tuple(_SERVICES),
+        re.compile(
+            "|".join(
+                rf"{re.escape(prefix[0])}(?:{_BEFORE.format(prefix[0])}){re.escape(prefix[1:])}{rest}"
+                for prefix, rest in _SERVICES.items()
+            ).join(("(?:", ")(?![A-Za-z0-9])"))
+        ),
+        check=_has_digit,
+    ),
+    Pattern(
+        "Fernet key",
+        ("Fernet(",),
+        re.compile(r"Fernet\(b?[\"']([\w-]{43}=)"),
+        group=1,
+    ),
+    Pattern(
+        "chat address",
+        (".office.com/webhook",),
+        re.compile(r"\.office\.com/webhook\w*/[\w@/-]{40,}+"),
     ),
     Pattern(
         "API key",

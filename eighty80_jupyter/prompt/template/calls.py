@@ -24,7 +24,7 @@ import re
 import sys
 import sysconfig
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import PurePath
@@ -39,6 +39,7 @@ from eighty80_jupyter.prompt.template.allowed import (
     BUILTINS,
     BY_NAME,
     CHANGES,
+    COPIES,
     FILES,
     IN_PLACE,
     IN_QUERY,
@@ -103,6 +104,8 @@ class Calls:
         target = _target(function)
         if function is type and len(call.args) != 1:
             raise Refused("makes a class")
+        if _one_of(function, (vars, dir)) and not call.args:
+            raise Refused("lists all names")
         if not target.own:
             _check_arguments(call, target, function)
         self.made.append(source)
@@ -137,7 +140,13 @@ def check_iterator(value: Any) -> None:
 
 
 def check_key(value: Any, key: Any) -> None:
-    """Raise KeyError where looking up a key that is not there would put it there."""
+    """Raise KeyError where looking up a key that is not there would put it there.
+
+    Raises Refused for a function that a frame would call with itself, as `df[os.remove]` does.
+    """
+    if not isinstance(value, Mapping):
+        for handed in _functions(key):
+            _judge(handed)
     if issubclass(type(value), defaultdict) and key not in value:
         raise KeyError(key)
 
@@ -150,6 +159,9 @@ def _check_arguments(call: ast.Call, target: _Target, function: Any) -> None:
     for name in IN_PLACE & keywords.keys():
         if not _is(keywords[name], False, None):  # noqa: FBT003  # what stands there
             raise Refused(f"changes data ({name}=)")
+    copies, copy = COPIES.get(target.library), keywords.get("copy")
+    if copies and copy and re.fullmatch(copies, target.name) and not _is(copy, True, None):  # noqa: FBT003  # what stands there
+        raise Refused("changes data (copy=)")
     if TEXTS.fullmatch(target.name):
         files = [*given, *(node for name, node in keywords.items() if name in FILES)]
         if not all(_is(node, None) for node in files):

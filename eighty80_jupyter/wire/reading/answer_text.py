@@ -75,6 +75,11 @@ class AnswerText:
             return clean_whole[len(known) :]
         return whole if pieces else ""
 
+    def is_all(self, text: str) -> bool:
+        """Tell whether a text is all that has come before, in several pieces."""
+        several = len(self._blocks) + len(self.pieces) > 1
+        return several and text == self._whole() + self._text.held
+
     def has_reasoning(self) -> None:
         """Take note that reasoning came in a field of its own."""
         if self._splitter is not None:

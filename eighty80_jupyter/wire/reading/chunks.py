@@ -29,10 +29,12 @@ from eighty80_jupyter.wire.reading.answer_text import AnswerText
 from eighty80_jupyter.wire.reading.joining import JoinedText, clean, tokens_without_words
 from eighty80_jupyter.wire.reading.shapes import (
     calls_of,
+    choices_of,
     content_of,
     function_of,
     reasoning_of,
     text_of,
+    unwrapped,
 )
 
 # A growing text: the choice, what it is, and the number of the call.
@@ -106,9 +108,9 @@ class ChunkDecoder:
         self.only_text, self._brought = None, 0
         if type(chunk) is not dict:
             return False
-        choices, usage = chunk.get("choices"), chunk.get("usage")
-        if type(choices) is dict:
-            choices = [choices] if choices else []
+        choices, usage = choices_of(chunk), chunk.get("usage")
+        if choices is None and (inner := unwrapped(chunk)) is not None:
+            return self.decode(inner, deltas)
         understood = False
         if type(choices) is list:
             model = chunk.get("model")
@@ -162,17 +164,22 @@ class ChunkDecoder:
             return
         self.begun.add(index)
         delta, message = choice.get("delta"), choice.get("message")
+        reason = choice.get("finish_reason")
+        failure = choice.get("error")
         if type(delta) is dict and len(delta) == 1 and type(delta.get("content")) is str:
             # Nearly every chunk: a piece of text and nothing else.
             self._by_deltas.add(index)
-            self._text(index, delta["content"], deltas)
+            if not (reason and self.answer(index).is_all(delta["content"])):
+                self._text(index, delta["content"], deltas)
         elif delta:
-            self._delta(index, _fields(delta), deltas)
+            failure = failure or _fields(delta).get("error")
+            self._delta(index, _fields(delta), deltas, last=bool(reason))
         if message:
             self.whole = True
+            failure = failure or _fields(message).get("error")
             self._delta(index, _fields(message), deltas, whole=True)
         if not (delta or message) and (text := choice.get("text")):
-            self._delta(index, {"content": text}, deltas)
+            self._delta(index, {"content": text}, deltas, last=bool(reason))
         logprobs = choice.get("logprobs")
         if type(logprobs) is dict and type(logprobs.get("content")) is list:
             entries = [entry for entry in logprobs["content"] if type(entry) is dict]
@@ -180,18 +187,25 @@ class ChunkDecoder:
                 self._brought += 1
                 self.size += sum(len(str(entry)) for entry in entries)
                 self._logprobs.setdefault(index, []).extend(entries)
-        reason = choice.get("finish_reason")
         if reason and type(reason) is str:
             self.ended.add(index)
             self._brought += 1
             deltas.append(ChoiceDone(index, clean(reason, self.words)))
-        if str(reason).lower() == "error" or is_error({"error": choice.get("error")}):
-            self.error = {"error": choice.get("error") or "it gave no reason"}
+        if str(reason).lower() == "error" or is_error({"error": failure}):
+            self.error = {"error": failure or "it gave no reason"}
 
     def _delta(
-        self, index: int, delta: Mapping[str, Any], deltas: list[Delta], *, whole: bool = False
+        self,
+        index: int,
+        delta: Mapping[str, Any],
+        deltas: list[Delta],
+        *,
+        whole: bool = False,
+        last: bool = False,
     ) -> None:
         text, thought, refusal = content_of(delta)
+        if last and self.answer(index).is_all(text):
+            text = ""  # a last delta that says all of it once more
         field = ""
         if not thought:
             thought, field = reasoning_of(delta)

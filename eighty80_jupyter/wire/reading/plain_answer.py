@@ -12,13 +12,15 @@ import orjson
 
 from eighty80_jupyter.api.deltas import ChoiceDone, Delta, ModelDelta, TextDelta, UsageDelta
 from eighty80_jupyter.api.reply import Usage
+from eighty80_jupyter.wire.reading.thinking import TAGS
 from eighty80_jupyter.wire.secret import Secrets, secret_words
 
 _FIELDS = frozenset(
     {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier"}
 )
 _CHOICE = frozenset({"index", "message", "finish_reason", "logprobs"})
-_SPECIAL = ("<", "[", "\ufffd")  # what may begin reasoning, or a call that is written as text
+# What may begin reasoning, or a call that is written as text.
+_SPECIAL = ("[", "\ufffd", *sorted({tag[0] for tag in (*TAGS, *TAGS.values())} - {"["}))
 
 
 def plain_answer(data: bytes, secret: Secrets, *, choices: int) -> list[Delta] | None:
@@ -53,6 +55,8 @@ def _text_of(choice: Any, index: int) -> str | None:
         return None
     message, reason = choice.get("message"), choice.get("finish_reason")
     if type(message) is not dict or type(reason) is not str or choice.get("logprobs") or not reason:
+        return None
+    if reason.lower() == "error":
         return None
     for key, value in message.items():
         if value and key not in ("role", "content"):

@@ -21,6 +21,7 @@ _REASONING = (
     "reasoning_details",
     "thinking_blocks",
 )
+_WRAPPERS = ("data", "result", "response", "output", "body")
 _DEEPEST = 8
 
 
@@ -39,9 +40,30 @@ def text_of(value: Any, depth: int = 0) -> str:
     return ""
 
 
+def choices_of(chunk: Mapping[str, Any]) -> Any:
+    """Return the choices of a chunk: a list, where there are any, of one or of many."""
+    choices = chunk.get("choices")
+    if type(choices) is not dict:
+        return choices
+    if choices and all(str(key).isdigit() and type(one) is dict for key, one in choices.items()):
+        return [{"index": int(key), **one} for key, one in choices.items()]
+    return [choices] if choices else []
+
+
+def unwrapped(chunk: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the completion that a gateway's own object holds; None: it holds none."""
+    for name in _WRAPPERS:
+        inner = chunk.get(name)
+        if type(inner) is dict and inner.get("choices"):
+            return {"usage": chunk.get("usage"), **inner}
+    return None
+
+
 def content_of(delta: Mapping[str, Any]) -> tuple[str, str, str]:
     """Return the text of a delta or message, and the reasoning and the refusal among its parts."""
     content = delta.get("content")
+    if content is None and isinstance(delta.get("text"), str):
+        content = delta["text"]
     if isinstance(content, list):
         texts: tuple[list[str], list[str], list[str]] = ([], [], [])
         for part in content:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 MAX_EVENT_BYTES = 16 * 2**20
 _BOM = b"\xef\xbb\xbf"
+_SEPARATOR = b"\x1e"  # before each text of a JSON sequence (RFC 7464)
 
 # One dispatched event: its data (UTF-8, lines joined by a line feed) and its type. A plain tuple,
 # because there is one for every token and making a class's instance takes ten times as long.
@@ -156,6 +157,7 @@ class Decoder:
         size += len(line)
         if size > self._limit:  # with what is before it, as if that were not another event
             return size
+        line = line.removeprefix(_SEPARATOR)
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         is_bare = bool(self._bare) or line[:1] == b"{"

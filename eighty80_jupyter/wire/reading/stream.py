@@ -16,11 +16,10 @@ from eighty80_jupyter.errors import APIError, APIStreamError
 from eighty80_jupyter.text import clean
 from eighty80_jupyter.wire import status_errors
 from eighty80_jupyter.wire.endpoint import Endpoint
-from eighty80_jupyter.wire.error_bodies import is_error
+from eighty80_jupyter.wire.error_bodies import is_error, tell
 from eighty80_jupyter.wire.reading import sse
 from eighty80_jupyter.wire.reading.chunks import ChunkDecoder
 from eighty80_jupyter.wire.reading.fast_path import ChunkFastPath
-from eighty80_jupyter.wire.reading.shapes import text_of
 from eighty80_jupyter.wire.secret import Secrets, secret_words, without_secret
 
 MAX_JSON_BYTES = 64 * 2**20
@@ -29,9 +28,10 @@ _MAX_BLANK_BYTES = 2**16
 _TIDY_BYTES = 2**16
 _SHOWN_BYTES = 200
 _BOM = b"\xef\xbb\xbf"
+_BLANK = b" \t\r\n\v\f\x1e"  # the last one separates JSON texts (RFC 7464)
 _BEGINS_LIKE_JSON = re.compile(r"[\[\s]*\{")
-_WORDS = ("message", "msg", "text")  # where an object says something
-_DECODER = json.JSONDecoder()
+_DECODER = json.JSONDecoder(strict=False)  # tabs and the like, as they are, are read
+_BETWEEN = re.compile(r"(?:\s|,|data:|\[DONE\])*")
 
 _log = logging.getLogger(__name__)
 
@@ -80,6 +80,7 @@ class ReplyReader:
         self._like = ChunkFastPath()
         self._odd: str | None = None  # what was passed over first, in words
         self._told: Any = None  # and what it said, if it was an object
+        self._last_words: str | None = None  # what is no JSON, and nothing of the reply behind it
         self.skipped = 0
         self.done = False
         self.failure: APIError | None = None
@@ -143,7 +144,8 @@ class ReplyReader:
             self.done = self.done or (self._chunks.whole and self._events_seen == 1)
             is_open = self._chunks.begun and not self._no_choice_is_open
             if is_open and not self._is_over():
-                self._fail("ended the reply before it was complete")
+                words = f", and {self._last_words}" if self._last_words else ""
+                self._fail(f"ended the reply before it was complete{words}")
         else:
             self._fail("answered with nothing; try again")
         self._end(deltas)
@@ -162,13 +164,13 @@ class ReplyReader:
         """Tell from the first character what the answer is."""
         if _BOM.startswith(self._head):
             return
-        match self._head.removeprefix(_BOM).lstrip()[:1]:
+        match self._head.removeprefix(_BOM).lstrip(_BLANK)[:1]:
             case b"":
                 if self._size > _MAX_BLANK_BYTES:
                     self._fail("sent nothing but white space")
             case b"{" | b"[":
                 self._whole = []
-                self._add(self._head.removeprefix(_BOM).lstrip(), deltas)
+                self._add(self._head.removeprefix(_BOM).lstrip(_BLANK), deltas)
             case b"<":
                 self._fail(
                     "answered with a web page, not with a reply; "
@@ -263,13 +265,16 @@ class ReplyReader:
                     if _BEGINS_LIKE_JSON.match(part) and not last:
                         self._fail(f"sent what is no JSON: {_start(part)}")
                     else:
-                        self._skip(f"sent what is no JSON: {_start(part)}")
+                        self._last_words = f"sent what is no JSON: {_start(part)}"
+                        self._skip(self._last_words)
             if self._is_over():
                 return
 
     def _value(self, value: Any, data: bytes, kind: str, deltas: list[Delta]) -> None:
         if self.failure is not None:
             return
+        if type(value) is str and value.lstrip().startswith("{") and _is_json(value):
+            value = json.loads(value)  # written as JSON twice
         if type(value) is list and any(type(item) is dict for item in value):
             for item in value:
                 self._value(item, b"", kind, deltas)
@@ -277,6 +282,8 @@ class ReplyReader:
         chunks = self._chunks
         understood = chunks.decode(value, deltas)
         self._understood += understood
+        if understood:
+            self._last_words = None
         if chunks.only_text is not None and data:
             choice, text = chunks.only_text
             self._like.learn(data, choice=choice, text=text)
@@ -300,7 +307,7 @@ class ReplyReader:
         self._chunks.flush(deltas)
         if self.failure is not None or self._chunks.begun:
             return
-        if self._told is not None and any(text_of(self._told.get(n)) for n in _WORDS):
+        if self._told is not None and tell(self._told).message:
             self._error(self._told)
         elif self._odd is not None:
             self._fail(self._odd)
@@ -347,8 +354,8 @@ def _values(text: str) -> Iterator[Any]:
         except RecursionError:
             raise ValueError("it is nested too deeply") from None
         yield value
-        while text[at : at + 1].isspace() or text[at : at + 1] == ",":
-            at += 1
+        between = _BETWEEN.match(text, at)
+        at = between.end() if between else at
 
 
 def _expected(value: Any) -> str:

@@ -69,6 +69,50 @@ WHOLE = [
     ("private key", PEM.replace("RSA PRIVATE KEY", "PGP PRIVATE KEY BLOCK")),
     ("private key", PEM.replace("\n", "\\n")),
     ("private key", PEM.replace("-----\n", "-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: A,B\n\n", 1)),
+    ("chat address", ".office" + ".com/webhook/" + word(60, HEX + "-")),
+    *(
+        ("service token", begin + word(length, letters))
+        for begin, length, letters in (
+            *(("r" + "8_", 37, LETTERS), ("pp" + "lx-", 48, LETTERS), ("nv" + "api-", 64, LETTERS)),
+            *(("f" + "w_", 24, LETTERS), ("cs" + "k-", 48, HEX), ("tv" + "ly-", 32, LETTERS)),
+            *(("ji" + "na_", 44, LETTERS), ("pc" + "sk_", 60, LETTERS), ("s" + "k_", 48, HEX)),
+            *(("wh" + "sec_", 32, LETTERS), ("ke" + "y-", 32, HEX), ("hv" + "s.", 90, LETTERS)),
+            *(("sh" + "pat_", 32, HEX), ("EA" + "A", 120, LETTERS), ("NR" + "AK-", 27, "A1B2C3")),
+            *(
+                ("gl" + "c_", 80, LETTERS),
+                ("li" + "n_api_", 40, LETTERS),
+                ("nt" + "n_", 46, LETTERS),
+            ),
+            *(
+                ("sec" + "ret_", 43, LETTERS),
+                ("fi" + "gd_", 40, LETTERS),
+                ("sn" + "trys_", 99, LETTERS),
+            ),
+            *(
+                ("dc" + "kr_pat_", 27, LETTERS),
+                ("sb" + "p_", 40, HEX),
+                ("CC" + "IPAT_", 60, LETTERS),
+            ),
+            *(
+                ("ps" + "cale_tkn_", 43, LETTERS),
+                ("ruby" + "gems_", 48, HEX),
+                ("nf" + "p_", 40, LETTERS),
+            ),
+            *(
+                ("AGE-SEC" + "RET-KEY-1", 58, "Q2P3Z4"),
+                ("pu" + "l-", 40, HEX),
+                ("HR" + "KU-", 60, HEX),
+            ),
+            *(
+                ("sq" + "0atp-", 22, LETTERS),
+                ("pn" + "u_", 36, LETTERS),
+                ("dp" + ".pt.", 43, LETTERS),
+            ),
+        )
+    ),
+    ("service token", "lsv" + "2_pt_" + word(32, HEX) + "_" + word(10, HEX)),
+    ("service token", "PM" + "AK-" + word(24, HEX) + "-" + word(34, HEX)),
+    ("service token", "r" + "e_" + word(8) + "_" + word(24)),
 ]
 
 # The name, the text, and the secret in it.
@@ -84,6 +128,7 @@ WITHIN = [
     ("Azure key", "AccountName=x;AccountKey={};EndpointSuffix=y", word(86, LETTERS + "+/") + "=="),
     ("Azure key", "https://x.blob/y?sv=1&sig={}&se=2", word(43) + "%3D"),
     ("Azure secret", "abc8{}", "Q~" + word(33)),
+    ("Fernet key", "box = Fernet(b'{}')", word(43) + "="),
     ("authorization", "curl -H 'Authorization: Bearer {}'", "a1b2" * 8),
     ("authorization", '"Authorization": "Basic {}"', "dXNlcjpwYXNzd29yZDEyMzQ1Njc="),
     ("key", "api_key = '{}'", "a1" * 12),

@@ -37,13 +37,20 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
+import bs4
+import dask
+import networkx as nx
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 import pytest
 import requests
+import statsmodels.api as sm
 from IPython.core.interactiveshell import InteractiveShell
+from scipy import stats
 from sklearn.linear_model import LinearRegression
 
 from eighty80_jupyter.errors import UsageError
@@ -147,6 +154,15 @@ def namespace() -> dict[str, Any]:
         "arr": np.array([3, 1, 2]),
         "rng": np.random.default_rng(1),
         "model": LinearRegression(),
+        "ma": np.ma.array([1, 2]),
+        "graph": nx.path_graph(4),
+        "soup": bs4.BeautifulSoup("<a>x</a>", "html.parser"),
+        "pq": pq,
+        "pa_csv": pa_csv,
+        "stats": stats,
+        "sm": sm,
+        "nx": nx,
+        "dask": dask,
         "con": CONNECTION,
         "session": requests.Session(),
         "point": Point(),
@@ -367,6 +383,14 @@ REFUSED = [
         "counter.subtract('a')",
     ),
     *("heapq.heappop(xs)", "heapq.heapify(xs)", "array.array('i', xs).append(1)"),
+    *("np.nan_to_num(arr, copy=False)", "np.median(arr, overwrite_input=True)", "ma.soften_mask()"),
+    *("nx.relabel_nodes(graph, d, copy=False)", "nx.double_edge_swap(graph)", "soup.append(s)"),
+    *("soup.a.decompose()", "dask.config.set(a=1)", "stats.norm.rvs()"),
+    # classes and functions that open what they are given, and those that a frame calls
+    *("pq.ParquetWriter(path, table.schema)", "pa_csv.CSVWriter(path, table.schema)"),
+    *("pa.ipc.new_file(path, table.schema)", "pd.io.common.get_handle(path, 'w')"),
+    *("sm.datasets.get_rdataset(s)", "df[run]", "df.loc[run]", "series[o]"),
+    *("vars()", "dir()"),
     # what uses something up
     *("list(gen)", "sum(it)", "', '.join(gen)", "list(map(str, it))", "own(gen)", "3 in gen"),
     *("gen.send(1)", "gen.close()", "sorted(it)", "df.assign(n=it)", "list(f)"),

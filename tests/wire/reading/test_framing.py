@@ -51,6 +51,17 @@ FRAMES: dict[str, bytes] = {
     "no data between lines": framed("data: ping\ndata: ", "\n\n"),
     "types of another kind": framed("event: chunk\ndata: ", "\n\n"),
     "comments between": framed(": x\ndata: ", "\n: y\n\n"),
+    "a JSON sequence": framed("\x1e", "\n", last=""),
+    "events without line ends": framed("data: ", "", last="data: [DONE]"),
+    "texts that hold the JSON": "".join(f"data: {json.dumps(x)}\n\n" for x in LINES).encode(),
+    "a document in a gateway's own": json.dumps({"code": 0, "data": WHOLE}).encode(),
+    "chunks in a gateway's own": "".join(
+        f"data: {json.dumps({'result': one, 'success': True, 'errors': []})}\n\n" for one in CHUNKS
+    ).encode(),
+    "choices by their numbers": "".join(
+        f"data: {json.dumps({**one, 'choices': dict(enumerate(one['choices']))})}\n\n"
+        for one in CHUNKS
+    ).encode(),
     "a document": json.dumps(WHOLE).encode(),
     "a document on a line": json.dumps(WHOLE).encode() + b"\n",
     "a pretty document": json.dumps(WHOLE, indent=2).encode() + b"\n",
@@ -107,6 +118,14 @@ def test_an_error_as_a_bare_line_behind_events_is_found() -> None:
             deltas, reader = read([begun + error.encode() + end.encode()])
             assert "gone" in str(reader.failure)
             assert snapshot(deltas).text == TEXT[: 2 * len(TEXT) // 4]
+
+
+def test_controls_as_they_are_in_a_text_are_read() -> None:
+    """JSON wants them escaped, and some servers write them raw."""
+    deltas, reader = read(
+        [b'data: {"choices": [{"delta": {"content": "a\tb\x01"}}]}\n\ndata: [DONE]\n\n']
+    )
+    assert (snapshot(deltas).text, reader.failure) == ("a\tb\x01", None)
 
 
 def test_the_type_of_an_event_is_its_own() -> None:

@@ -35,6 +35,17 @@ UNKNOWN: list[Any] = [
     {"message": "thinking..."},
     {"status": "ok", "message": "x"},
     {"base_resp": {"status_code": 0, "status_msg": ""}},
+    # Stages, and codes that say that all is well.
+    {"status": "queued", "message": "position 3"},
+    {"status": "in_progress", "message": "wait", "code": "PROCESSING"},
+    {"status": 102, "message": "processing"},
+    {"type": "status", "status": "loading model", "message": "loading"},
+    {"status": "started", "detail": "searching"},
+    {"code": "0000", "message": "ok"},
+    {"code": 20000, "message": "success"},
+    {"error_code": 0, "error_msg": "success"},
+    {"error": {"code": 200, "message": "success"}},
+    {"response": {"status": "in_progress", "error": None}},
     None,
     True,
     5,
@@ -116,6 +127,10 @@ def test_the_words_of_a_stream_that_brought_nothing_are_told() -> None:
         {"error_code": 5, "error_msg": "overloaded"},
         {"detail": "overloaded"},
         {"errors": [{"message": "overloaded"}]},
+        {"data": {"error": {"message": "overloaded"}}},
+        {"status": "failed", "reason": "overloaded"},
+        {"status": "completed_with_errors", "message": "overloaded"},
+        {"code": "WorkerOverloaded", "message": "overloaded"},
     ],
 )
 def test_what_says_that_it_is_an_error_is_one(error: dict[str, Any]) -> None:
@@ -163,10 +178,33 @@ def test_a_failure_inside_a_choice_is_an_error(choice: dict[str, Any]) -> None:
     assert snapshot(deltas).text == TEXT
 
 
+def test_a_failure_inside_a_delta_or_a_message_is_an_error() -> None:
+    """It may stand one object deeper, too."""
+    inner = {"content": "x", "error": {"message": "upstream failed"}}
+    deltas, reader = read([stream_of([{"choices": [{"delta": inner}]}])])
+    assert "upstream failed" in str(reader.failure)
+    assert snapshot(deltas).text == "x"
+    _, reader = read([json.dumps({"choices": [{"message": inner}]}).encode()])
+    assert "upstream failed" in str(reader.failure)
+
+
 def test_a_choice_that_ends_in_an_error_without_words_is_one() -> None:
     """The reason `error` alone is enough."""
     _, reader = read([stream_of([chunk({"content": TEXT}), chunk(finish_reason="error")])])
     assert isinstance(reader.failure, APIStreamError)
+
+
+@pytest.mark.parametrize(
+    "words", ["Error: upstream died", "[ERROR] upstream died", "upstream died"]
+)
+def test_the_last_words_of_a_reply_that_is_cut_are_told(words: str) -> None:
+    """What is no JSON, and came last, may be why the reply is not whole."""
+    begun = stream_of([chunk({"content": TEXT})], done=False)
+    deltas, reader = read([begun + f"data: {words}\n\n".encode()])
+    assert "upstream died" in str(reader.failure)
+    assert snapshot(deltas).text == TEXT
+    deltas, reader = read([begun + f"data: {words}\n\n".encode() + stream_of([STOP])])
+    assert (snapshot(deltas).text, reader.failure) == (TEXT, None)
 
 
 def test_nothing_but_the_end_marker_is_an_empty_reply() -> None:

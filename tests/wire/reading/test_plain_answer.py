@@ -47,6 +47,7 @@ def test_a_plain_answer_is_read_the_same(change: dict[str, Any]) -> None:
     [
         {"content": "<think>hm</think>Hi"},
         {"content": "[TOOL_CALLS]f"},
+        {"content": "\u25c1think\u25b7Hm.\u25c1/think\u25b7Hi"},
         {"content": None},
         {"content": ""},
         {"content": ["Hi"]},
@@ -58,6 +59,12 @@ def test_a_plain_answer_is_read_the_same(change: dict[str, Any]) -> None:
 def test_whatever_stands_besides_is_left_to_the_full_reading(message: dict[str, Any]) -> None:
     """Reasoning, calls, refusals and texts that may hold such are no plain answer."""
     choice = {**PLAIN["choices"][0], "message": message}
+    assert plain_answer(orjson.dumps({**PLAIN, "choices": [choice]}), None, choices=1) is None
+
+
+def test_a_choice_that_failed_is_left_to_the_full_reading() -> None:
+    """The reason `error` is no end of an answer."""
+    choice = {**PLAIN["choices"][0], "finish_reason": "error"}
     assert plain_answer(orjson.dumps({**PLAIN, "choices": [choice]}), None, choices=1) is None
 
 

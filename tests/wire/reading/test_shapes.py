@@ -67,6 +67,7 @@ def test_content_is_read_in_every_form(content: Any) -> None:
         {"message": {"content": None, "audio": {"data": "", "transcript": "Four."}}},
         {"delta": {"content": "Four."}, "message": {"content": "Four."}, "text": "Four."},
         {"delta": {"content": "Four."}, "text": "Four."},
+        {"delta": {"text": "Four."}},
     ],
 )
 def test_text_in_another_place_is_read_once(choice: dict[str, Any]) -> None:
@@ -103,6 +104,22 @@ def test_a_whole_message_after_deltas_brings_only_what_is_new() -> None:
     assert reply_to(*begun, whole("Another.")).text == "Four."
     refused = reply_to(chunk({"refusal": "No."}), whole("", refusal="No."))
     assert refused.choices[0].refusal == "No."
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        chunk({"content": "Four."}, finish_reason="stop"),
+        chunk({"role": "assistant", "content": "Four."}, finish_reason="stop"),
+        {"choices": [{"delta": {}, "text": "Four.", "finish_reason": "stop"}]},
+    ],
+)
+def test_a_last_piece_that_says_all_once_more_is_none(last: dict[str, Any]) -> None:
+    """The whole text behind its pieces, where a piece would stand, is not read twice."""
+    begun = [chunk({"content": "Fo"}), chunk({"content": "ur."})]
+    assert reply_to(*begun, last).text == "Four."
+    again = [chunk({"content": "ha"}), chunk({"content": "ha"}, finish_reason="stop")]
+    assert reply_to(*again).text == "haha"
 
 
 def test_calls_without_ids_in_a_whole_message_are_known() -> None:
