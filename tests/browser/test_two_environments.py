@@ -55,6 +55,9 @@ def test_the_server_lacks_what_draws_the_panel(
             note = page.cell(2).get_by_text("pip install ipywidgets anywidget")
             expect(note).to_be_visible()
             expect(note).to_contain_text("in the server's environment")
+            # Jupyter's own red sign is not to be seen, nor what is left of the panel around it.
+            expect(page.cell(2).locator(".jupyter-widgets-error-widget")).to_have_count(1)
+            expect(page.cell(2).locator(".e80-panel")).to_be_hidden()
             page.screenshot("panel-without-anywidget")
         finally:
             page.close()

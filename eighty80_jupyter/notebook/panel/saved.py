@@ -36,9 +36,11 @@ NOT_OPEN = (
     "Jupyter server lacks what draws it: run `pip install ipywidgets anywidget` in the server's "
     "environment, which may be another than the kernel's, and reload the page."
 )
-# Above the transcript Jupyter shows a widget without its kernel as "model not found".
+# Above the transcript Jupyter shows a widget without its kernel as "model not found", and one whose
+# script the server lacks as a red sign in the midst of what is left of the panel.
 _NO_DEAD_WIDGET = (
-    "<style>.jp-OutputArea-child:has(+ .jp-OutputArea-child .{name}):not(:has(.e80-panel))"
+    "<style>.jp-OutputArea-child:has(+ .jp-OutputArea-child .{name})"
+    ":is(:not(:has(.e80-panel)), :has(.e80-main .jupyter-widgets-error-widget))"
     " {{ display: none; }}</style>"
 )
 
