@@ -109,7 +109,7 @@ def test_an_answer_that_comes_is_saved_while_it_comes(
         what="the whole, once",
     )
     assert outputs.html.count("Go on") == 1
-    (read,) = read_notebook(outputs.save(tmp_path / "whole.ipynb"))
+    (read,) = read_notebook(outputs.save(tmp_path / "whole.ipynb")).conversations()
     assert [turn.reply.text for turn in read] == ["First.", "one **two** three"]
     assert [len(turn.alternatives) for turn in read] == [1, 1]
 
@@ -132,7 +132,7 @@ def test_a_tool_that_runs_is_told_as_stopped(
     outputs.send({"do": "send", "text": "Go"})
     assert began.wait(60)
     wait_until(lambda: "wait()" in outputs.html, what="the call")
-    (read,) = read_notebook(outputs.save(tmp_path / "page.ipynb"))
+    (read,) = read_notebook(outputs.save(tmp_path / "page.ipynb")).conversations()
     assert [message.role for message in read[0].messages][:3] == ["user", "assistant", "tool"]
     assert "interrupted" in read[0].messages[2].text
     gate.set()

@@ -181,7 +181,7 @@ def test_what_a_server_wants_back_is_kept(tmp_path: Path) -> None:
     file = tmp_path / "page.ipynb"
     made = Conversation("main", [Turn(alternatives=(exchange,))])
     file.write_text(json.dumps(make_notebook(made)), encoding="utf-8")
-    (read_back,) = read_notebook(file)
+    (read_back,) = read_notebook(file).conversations()
     assert read_back[0].exchange == exchange
     assert read_back[0].messages[1].extra == {"reasoning_content": "hm"}
     assert read_back[0].messages[1].tool_calls[0].extra == {"thought_signature": "S"}

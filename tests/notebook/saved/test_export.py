@@ -202,7 +202,7 @@ def test_the_notebook_is_valid_and_has_the_cells_that_ask(tmp_path: Path) -> Non
 
 def test_an_exported_notebook_can_be_restored(tmp_path: Path) -> None:
     """The turns, the instruction and what was typed are those of the conversation."""
-    (read,) = read_notebook(export(rich(), tmp_path / "talk.ipynb"))
+    (read,) = read_notebook(export(rich(), tmp_path / "talk.ipynb")).conversations()
     made = rich()
     assert read.system == made.system
     assert [turn.reply.text for turn in read] == [turn.reply.text for turn in made]
@@ -363,7 +363,7 @@ def test_every_conversation_can_be_exported(tmp_path: Path, made: Conversation) 
     notebook: Any = nbformat.read(tmp_path / "talk.ipynb", as_version=4)  # type: ignore[no-untyped-call]  # half typed
     nbformat.validate(notebook)
     if len(made):
-        (read,) = read_notebook(tmp_path / "talk.ipynb")
+        (read,) = read_notebook(tmp_path / "talk.ipynb").conversations()
         # A notebook is UTF-8, which cannot hold half a surrogate pair.
         texts = [clean_json(message.text) for turn in made for message in turn.messages]
         assert [message.text for turn in read for message in turn.messages] == texts

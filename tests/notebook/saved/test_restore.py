@@ -78,7 +78,7 @@ def notebook(tmp_path: Path, *cells: dict[str, Any]) -> Path:
 
 
 def read(tmp_path: Path, *cells: dict[str, Any]) -> Conversation:
-    (conversation,) = read_notebook(notebook(tmp_path, *cells))
+    (conversation,) = read_notebook(notebook(tmp_path, *cells)).conversations()
     return conversation
 
 
@@ -122,7 +122,7 @@ def test_what_else_was_said_comes_back(tmp_path: Path) -> None:
     made = Conversation("main", [Turn(alternatives=(exchange,))])
     file = tmp_path / "page.ipynb"
     file.write_text(json.dumps(make_notebook(made)), encoding="utf-8")
-    (read_back,) = read_notebook(file)
+    (read_back,) = read_notebook(file).conversations()
     assert read_back[0].exchange == exchange
 
 
@@ -193,10 +193,10 @@ def test_several_conversations_and_forks(tmp_path: Path) -> None:
     fork = kept(2, conversation="side", id="f2", after="id1", at=5000.0)
     other = kept(1, conversation="other", id="o1", at=1001.5)
     file = notebook(tmp_path, cell(kept(1)), cell(kept(2)), cell(other), cell(fork))
-    found = {made.name: prompts(made) for made in read_notebook(file)}
+    found = {made.name: prompts(made) for made in read_notebook(file).conversations()}
     assert found == {"side": ["q1", "q2"], "main": ["q1", "q2"], "other": ["q1"]}
     assert next(iter(found)) == "side"
-    assert read_notebook(file)[0][1].id == "f2"
+    assert read_notebook(file).conversations()[0][1].id == "f2"
 
 
 def test_what_was_asked_aside_belongs_to_no_conversation(tmp_path: Path) -> None:
@@ -360,7 +360,7 @@ def test_what_was_asked_in_a_panel_comes_back(tmp_path: Path) -> None:
     main.system = "Be brief."
     conversations.fork("side").commit(plain_turn("q", "in the fork"))
     cells = (panel_cell(page, conversations), cell(kept(1)), cell(kept(2, after="in the panel")))
-    side, again = read_notebook(notebook(tmp_path, *cells))
+    side, again = read_notebook(notebook(tmp_path, *cells)).conversations()
     assert (side.name, prompts(side)) == ("side", ["q1", "p", "q"])
     assert (again.name, prompts(again), again.system) == ("main", ["q1", "p"], "Be brief.")
     assert [a.reply.text for a in again[1].alternatives] == ["one", "two"]
@@ -422,7 +422,10 @@ def test_a_conversation_that_was_renamed_comes_back_once(tmp_path: Path) -> None
     second = cell(page_of(talks.current, talks.current[1]))
     panel = cell(PanelPage().of(talks))
     for cells in ((first, second), (first, panel), (first, second, panel)):
-        found = {made.name: prompts(made) for made in read_notebook(notebook(tmp_path, *cells))}
+        found = {
+            made.name: prompts(made)
+            for made in read_notebook(notebook(tmp_path, *cells)).conversations()
+        }
         assert found == {"study": ["q1", "q2"]}
     later = Conversations()
     restore(later, notebook(tmp_path, first, second))
@@ -431,5 +434,8 @@ def test_a_conversation_that_was_renamed_comes_back_once(tmp_path: Path) -> None
     later.current.commit(plain_turn("other", "a"))
     cells = (first, second, cell(page_of(later["study"], later["study"][2])))
     other = cell(page_of(later.current, later.current[0]))
-    found = {made.name: prompts(made) for made in read_notebook(notebook(tmp_path, *cells, other))}
+    found = {
+        made.name: prompts(made)
+        for made in read_notebook(notebook(tmp_path, *cells, other)).conversations()
+    }
     assert found == {"study": ["q1", "q2", "q3"], "main": ["other"]}
