@@ -12,8 +12,10 @@ from typing import Any
 from eighty80_jupyter.api.request_parameters import unknown
 from eighty80_jupyter.errors import MCPServerError, UsageError
 from eighty80_jupyter.mcp.approvals import Approvals
+from eighty80_jupyter.mcp.configuration import config_specs
+from eighty80_jupyter.mcp.naming import MOST_NAME
 from eighty80_jupyter.mcp.server import Loop, Server
-from eighty80_jupyter.mcp.spec import MOST_NAME, ServerSpec, config_specs, server_spec
+from eighty80_jupyter.mcp.spec import ServerSpec, server_spec
 from eighty80_jupyter.tools.toolbox import ToolBox
 from eighty80_jupyter.wire.secret import Secret
 

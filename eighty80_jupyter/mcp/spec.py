@@ -1,7 +1,4 @@
-"""What a server is: the command or the address that was given, its name, and what goes with it.
-
-A configuration is read in the form that other clients use: {"mcpServers": {name: {...}}}.
-"""
+"""What a server is: the command or the address that was given, its name, and what goes with it."""
 
 from __future__ import annotations
 
@@ -12,32 +9,22 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.storage.files import read_file
+from eighty80_jupyter.mcp.naming import MOST_NAME, STARTERS, name_of_command, name_of_url
 from eighty80_jupyter.text import clean
 from eighty80_jupyter.tools.shown import visible
 from eighty80_jupyter.wire.endpoint import check_fields, is_loopback
 from eighty80_jupyter.wire.secret import Secret, without_secret
 
-MOST_NAME = 24  # characters of a server's name, which stands before those of its tools
-_CONFIG_LIMIT = 1_000_000  # bytes
 _VARIABLE = re.compile(r"\$\{(?:env:)?(\w+)(?::-([^}]*))?\}")
 _BARE_VARIABLE = re.compile(r"\$(\w+)")
 _ENV_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-# Words of a command that start something else, and of names that say only what all of them are.
-_STARTERS = re.compile(
-    r"(?:python|pypy|node|deno|bun|npx|bunx|pnpm|yarn|uvx|uv|pipx|docker|podman|sudo|env)[\d.]*"
-    r"(?:\.exe|\.cmd)?"
-)
-_VERBS = frozenset({"run", "tool", "exec", "dlx", "x", "compose", "start"})
-_COMMON = frozenset({"mcp", "server", "servers", "modelcontextprotocol"})
-_HOSTS = frozenset({"www", "api", "mcp", "app"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +128,7 @@ def server_spec(
             raise UsageError(f"{what} goes with {wanted}, got {shown(got)}")
     wanted_tools = _tool_names(tools)
     spec = ServerSpec(
-        name=name or (_name_of_url(url) if url else _name_of_command(command)),
+        name=name or (name_of_url(url) if url else name_of_command(command)),
         named=name is not None,
         command=command,
         url=url,
@@ -153,75 +140,6 @@ def server_spec(
     )
     _check_keys(spec, secrets)
     return spec
-
-
-def config_specs(
-    path: str | os.PathLike[str] | Mapping[str, Any],
-    *,
-    confirm: bool | None = None,
-    environ: Mapping[str, str],
-    secrets: tuple[Secret, ...] = (),
-) -> list[ServerSpec]:
-    """Return the servers of a configuration: a file of JSON, or what such a file holds.
-
-    `${NAME}` and `${NAME:-default}` stand for variables of `environ`. Servers that are `disabled`
-    are left out; what a file says about asking is not heeded. Raises UsageError.
-    """
-    config: Any = path if isinstance(path, Mapping) else _loaded(path)
-    where = "the configuration" if isinstance(path, Mapping) else str(path)
-    servers = None
-    if isinstance(config, Mapping):
-        servers = config.get("mcpServers", config.get("servers"))
-    if not isinstance(servers, Mapping) or not servers:
-        raise UsageError(
-            f'{where} must be an object with servers, as {{"mcpServers": {{"name": {{"command": '
-            f'"uvx", "args": ["mcp-server-time"]}}}}}}; got {_kind(config)}'
-        )
-    specs = []
-    for name, entry in servers.items():
-        if isinstance(entry, Mapping) and entry.get("disabled") is True:
-            continue
-        try:
-            specs.append(_entry_spec(str(name), entry, confirm, environ, secrets))
-        except UsageError as error:
-            raise UsageError(f"{visible(str(name)[:60])} in {where}: {error}") from None
-    if not specs:
-        raise UsageError(f"all servers of {where} are disabled")
-    return specs
-
-
-def _entry_spec(
-    name: str,
-    entry: Any,
-    confirm: bool | None,  # noqa: FBT001  # as `config_specs` has it
-    environ: Mapping[str, str],
-    secrets: tuple[Secret, ...],
-) -> ServerSpec:
-    if not isinstance(entry, Mapping) or not ("command" in entry or "url" in entry):
-        raise UsageError(f'expected an object with "command" or "url", got {_kind(entry)}')
-    if str(entry.get("type", "")).lower() == "sse":
-        raise UsageError("the older SSE transport is not spoken here; give its streamable HTTP url")
-    if "url" in entry:
-        target: Any = _expanded(entry["url"], environ)
-    else:
-        words = [entry["command"], *_list(entry.get("args", []))]
-        target = [_expanded(word, environ) for word in words]
-    spec = server_spec(
-        target,
-        name=(re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")[:MOST_NAME] or "server"),
-        env=entry.get("env") or {},
-        headers=entry.get("headers") or {},
-        confirm=confirm,
-        environ=environ,
-        secrets=secrets,
-    )
-    folder = entry.get("cwd")
-    if folder is None or spec.url:
-        return spec
-    found = Path(_expanded(folder, environ)).expanduser()
-    if not found.is_dir():
-        raise UsageError(f"there is no directory {found} (cwd)")
-    return replace(spec, folder=str(found.absolute()))
 
 
 def _target(target: Any) -> tuple[tuple[str, ...], str]:
@@ -245,7 +163,7 @@ def _target(target: Any) -> tuple[tuple[str, ...], str]:
         raise UsageError(
             f"the command has a quote that is not closed ({error}): {shown(text)}"
         ) from None
-    if not words or (len(words) == 1 and _STARTERS.fullmatch(words[0])):
+    if not words or (len(words) == 1 and STARTERS.fullmatch(words[0])):
         raise UsageError(
             f'an MCP server is a whole command in quotes, such as "uvx mcp-server-fetch", got '
             f"{shown(text)}"
@@ -282,32 +200,6 @@ def _checked_url(url: str) -> str:
     return url
 
 
-def _name_of_command(words: Sequence[str]) -> str:
-    """Return what a command is about: `uvx mcp-server-fetch` is `fetch`."""
-    candidates = [w for w in words if not w.startswith("-") and w not in _VERBS]
-    base = ""
-    for word in candidates:
-        base = re.split(r"[/\\]", word.rstrip("/\\"))[-1]
-        if not _STARTERS.fullmatch(base.lower()):
-            break
-    base = re.split(r"(?<=.)[@=:\[]", base)[0]
-    base = re.sub(r"\.(?:py|js|mjs|ts|exe|cmd|sh)$", "", base)
-    return _short([part for part in re.split(r"[^A-Za-z0-9]+", base) if part])
-
-
-def _name_of_url(url: str) -> str:
-    host = urlsplit(url).hostname or ""
-    if is_loopback(url):
-        return f"local{urlsplit(url).port or ''}"
-    labels = [label for label in host.split(".")[:-1] if label not in _HOSTS]
-    return _short(re.split(r"[^A-Za-z0-9]+", labels[-1] if labels else host))
-
-
-def _short(parts: list[str]) -> str:
-    told = [part for part in parts if part.lower() not in _COMMON] or parts
-    return "_".join(told)[:MOST_NAME].strip("_") or "server"
-
-
 def _tool_names(tools: Any) -> tuple[str, ...] | None:
     if tools is None:
         return None
@@ -320,14 +212,16 @@ def _tool_names(tools: Any) -> tuple[str, ...] | None:
 
 def _variables(env: Any, environ: Mapping[str, str]) -> dict[str, Secret]:
     if not isinstance(env, Mapping):
-        raise UsageError(f'env must be a dictionary, such as {{"NAME": "value"}}, got {_kind(env)}')
+        raise UsageError(
+            f'env must be a dictionary, such as {{"NAME": "value"}}, got {kind_of(env)}'
+        )
     found = {}
     for name, value in env.items():
         if not isinstance(name, str) or not _ENV_NAME.fullmatch(name):
             raise UsageError(f"env must have names of variables, got {shown(name)}")
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
             raise UsageError(f"the value of {name} in env must be a text")
-        text = _expanded(str(value), environ, bare=True)
+        text = expanded(str(value), environ, bare=True)
         if "\0" in text:
             raise UsageError(f"the value of {name} in env must not hold a null character")
         found[name] = Secret(text)
@@ -336,9 +230,9 @@ def _variables(env: Any, environ: Mapping[str, str]) -> dict[str, Secret]:
 
 def _headers(headers: Any, environ: Mapping[str, str]) -> dict[str, Secret]:
     if not isinstance(headers, Mapping):
-        raise UsageError(f"headers must be a dictionary, got {_kind(headers)}")
+        raise UsageError(f"headers must be a dictionary, got {kind_of(headers)}")
     filled = {
-        name: _expanded(value, environ, bare=True) if isinstance(value, str) else value
+        name: expanded(value, environ, bare=True) if isinstance(value, str) else value
         for name, value in headers.items()
     }
     checked = check_fields(filled, "headers", headers=True)
@@ -348,7 +242,7 @@ def _headers(headers: Any, environ: Mapping[str, str]) -> dict[str, Secret]:
     }
 
 
-def _expanded(text: Any, environ: Mapping[str, str], *, bare: bool = False) -> str:
+def expanded(text: Any, environ: Mapping[str, str], *, bare: bool = False) -> str:
     """Return a text with `${NAME}` filled in; with `bare` a whole `$NAME` too."""
     if not isinstance(text, str):
         raise UsageError(f"expected a text, got {shown(text)}")
@@ -365,27 +259,11 @@ def _expanded(text: Any, environ: Mapping[str, str], *, bare: bool = False) -> s
     return _VARIABLE.sub(lambda match: value(match[1], match[2]), text)
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
     """Return what came without its values, among which may be secrets."""
     if isinstance(value, Mapping):
         return f"an object with {', '.join(visible(str(name)[:40]) for name in value) or 'nothing'}"
     return f"a {type(value).__name__}"
-
-
-def _list(args: Any) -> list[Any]:
-    if not isinstance(args, list):
-        raise UsageError(f"args must be a list of texts, got {shown(args)}")
-    return args
-
-
-def _loaded(path: str | os.PathLike[str]) -> Any:
-    if not isinstance(path, (str, os.PathLike)):
-        raise UsageError(f"config must be the path of a file, got {shown(path)}")
-    data = read_file(path, _CONFIG_LIMIT)
-    try:
-        return json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path} is no JSON ({error})") from None
 
 
 def _check_keys(spec: ServerSpec, secrets: tuple[Secret, ...]) -> None:

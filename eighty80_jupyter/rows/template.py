@@ -1,16 +1,14 @@
-"""A prompt with fields, compiled once for all rows and filled for one after the other.
+"""A prompt with fields, filled for one row after the other.
 
-A name means a column of the rows first, then a variable of the notebook. What names no column is
-evaluated once. What stands in the cells is data: nothing in it is evaluated, and secrets are taken
-out. Texts, numbers and dates, which nearly all cells are, go a short way that calls nobody's code
-and says the same as `prompt.template.compose`; all else goes that way.
+What names no column is evaluated once. What stands in the cells is data: nothing in it is
+evaluated, and secrets are taken out. Texts, numbers and dates, which nearly all cells are, go a
+short way that calls nobody's code and says the same as `prompt.template.compose`; all else goes
+that way.
 """
 
 from __future__ import annotations
 
-import ast
 import copy
-from collections import ChainMap
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,12 +22,12 @@ from eighty80_jupyter.prompt.describe.registry import Description, describe
 from eighty80_jupyter.prompt.parts import content
 from eighty80_jupyter.prompt.template.calls import Refused
 from eighty80_jupyter.prompt.template.compose import Composer, defused
-from eighty80_jupyter.prompt.template.evaluate import Evaluation, names_of
-from eighty80_jupyter.prompt.template.names import Foreign
+from eighty80_jupyter.prompt.template.evaluate import names_of
 from eighty80_jupyter.prompt.template.prepare import Context
-from eighty80_jupyter.prompt.template.syntax import Field, Literal, quiet_parse
+from eighty80_jupyter.prompt.template.syntax import Field
 from eighty80_jupyter.rows.cells import NONE, PlainCells, are_inline
-from eighty80_jupyter.rows.fields import ROW, is_field, parse_for, subscripts
+from eighty80_jupyter.rows.compiled import CompiledPrompt, FieldCells
+from eighty80_jupyter.rows.fields import ROW
 from eighty80_jupyter.rows.frames import Chunk, Rows, is_missing
 from eighty80_jupyter.text import clean
 
@@ -55,53 +53,27 @@ class NotFilled:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Cells:
-    """What a field is of a row.
-
-    `columns` are those that it uses, `whole` says that it uses the row as one. `exact`: it is just
-    the cell of the one column, or the row, and nothing is evaluated; `plain`: without a format,
-    too.
-    """
-
-    columns: tuple[Hashable, ...]
-    whole: bool
-    exact: bool
-    plain: bool
-
-
 class RowTemplate:
     """A prompt for the rows of one source.
 
     Rows of which nothing is there that the prompt uses are skipped, unless `send_missing`. `short`
-    tells that filling it calls nobody's code where the cells are plain ones. Raises UsageError for
-    a field that cannot be filled, and for a prompt that names no column.
+    tells that filling it calls nobody's code where the cells are plain ones. `remarks` are what
+    the user should know. Raises UsageError as `CompiledPrompt` does.
     """
 
     def __init__(
         self, text: str, rows: Rows, context: Context, *, send_missing: bool = False
     ) -> None:
-        self.text = clean(text)
+        prompt = CompiledPrompt(clean(text), rows, context)
+        self.text = prompt.text
         self._send_missing = send_missing
         self._rows = rows
         self._context = context
-        self._columns = {name for name in rows.names if isinstance(name, str)}
-        self._known = self._columns | {ROW}
-        self._evaluation = Evaluation(
-            self.text,
-            ChainMap(dict.fromkeys(self._known), dict(context.namespace)),
-            last_error=context.last_error,
-            first_line=context.first_line,
-            clean=context.redactor or str,
-        )
+        self._evaluation = prompt.evaluation
+        self._pieces, self._fields, self._cells = prompt.pieces, prompt.fields, prompt.cells
+        self._columns, self.remarks = prompt.columns, prompt.remarks
         self._plain = PlainCells(context.redactor)
         self._first: Filled | NotFilled | None = None  # the first row, filled beforehand
-        self._pieces: list[str | int] = []  # texts, and places of fields
-        self._fields: list[Field] = []  # the different ones
-        self._cut()
-        self._cells = [self._cells_of(field) for field in self._fields]  # None: no column in it
-        if not any(self._cells):
-            raise UsageError(f"the prompt names no column of the rows: {self._offered()}")
         self._varying = [place for place, cells in enumerate(self._cells) if cells is not None]
         self._values = {  # of the fields that are the same for all rows
             place: self._evaluation.value(self._fields[place])
@@ -109,17 +81,10 @@ class RowTemplate:
             if cells is None
         }
         self._constants = {
-            place: self._described(self._fields[place], value)
+            place: self._described(self._fields[place], value, context.budgets)
             for place, value in self._values.items()
         }
         self.short = context.registry is None and all(c.plain for c in self._cells if c is not None)
-
-    @property
-    def remarks(self) -> list[str]:
-        """What the user should know: which variables of the notebook a column hides."""
-        used = {name for field in self._fields for name in names_of(field.expression)}
-        hidden = sorted(used & self._columns & set(self._context.namespace))
-        return [f"{name} is the column, not the variable" for name in hidden]
 
     @property
     def columns(self) -> tuple[Hashable, ...]:
@@ -228,93 +193,17 @@ class RowTemplate:
                 composer.insert(self._fields[piece], all_values[piece], self._evaluation.error)
         return _filled(composer.rendered(), values)
 
-    # How it is compiled.
-
-    def _cut(self) -> None:
-        """Cut the text into texts and fields, as `prompt.template.render` does."""
-        foreign = Foreign(self.text)
-        evaluation = self._evaluation
-        places: dict[tuple[str, str, str], int] = {}
-        for piece in parse_for(self._columns, self.text):
-            if isinstance(piece, Literal):
-                self._pieces.append(piece.text)
-                continue
-            name = evaluation.unknown(piece)
-            strange = name is not None or not evaluation.owned(piece)
-            if (name is not None and piece.reaches) or (strange and foreign(piece)):
-                self._pieces.append(piece.source)  # another language's
-            elif name is not None:
-                error = evaluation.no_variable(piece, name)
-                raise UsageError(f"{error} The rows: {self._offered()}")
-            elif piece.reaches:
-                raise evaluation.refused(piece, "reaches for a name with two underscores")
-            else:
-                key = (piece.expression, piece.conversion, piece.options)
-                if key not in places:
-                    places[key] = len(self._fields)
-                    self._fields.append(piece)
-                self._pieces.append(places[key])
-
-    def _cells_of(self, field: Field) -> _Cells | None:
-        """Return what a field is of a row; None where it is the same for all."""
-        names = [name for name in names_of(field.expression) if name in self._known]
-        if not names:
-            return None
-        bare = not (field.conversion or field.options)
-        column = self._column_of(field.expression)
-        if column is not None:
-            self._rows.place(column)  # refused where several columns have the name
-            return _Cells((column,), whole=False, exact=True, plain=bare)
-        known = self._columns - {ROW} if self._is_row(field.expression) else self._columns
-        columns = tuple(dict.fromkeys(name for name in names if name in known))
-        for name in columns:
-            self._rows.place(name)
-        whole = len(columns) < len(set(names))
-        for twice in self._rows.duplicated if field.expression == ROW and whole else ():
-            self._rows.place(twice)  # refused: a row is told by the names of its cells
-        exact = whole and field.expression == ROW
-        return _Cells(columns, whole=whole, exact=exact, plain=bare and exact)
-
-    def _column_of(self, expression: str) -> Hashable | None:
-        """Return the column whose cell an expression is: `text`, or `row["a name"]`."""
-        if expression in self._columns:
-            return expression
-        tree = quiet_parse(expression)
-        match None if tree is None else tree.body:
-            case ast.Subscript(value=ast.Name(id="row"), slice=ast.Constant(value=key)):
-                return key if key in self._rows.names else None
-        return None
-
-    def _is_row(self, expression: str) -> bool:
-        """Tell whether `row` in an expression is the row: a column of that name comes first."""
-        return ROW not in self._columns or subscripts(expression, ROW, self._rows.names)
-
-    def _offered(self) -> str:
-        """Return what the prompt could name."""
-        if not self._rows.names:
-            return "write {{row}} for an item"
-        words = [
-            name if isinstance(name, str) and is_field(name) else f"{ROW}[{name!r}]"
-            for name in self._rows.names[:8]
-        ]
-        more = f" and {len(self._rows.names) - 8:,} more" if len(self._rows.names) > 8 else ""  # noqa: PLR2004  # as many are shown
-        return f"write {', '.join(f'{{{{{word}}}}}' for word in words)}{more}"
-
-    # How it is filled.
-
     def _skipped(self, chunk: Chunk) -> Sequence[bool]:
         return [False] * chunk.count if self._send_missing else self.missing(chunk)
 
-    def _column(self, chunk: Chunk, cells: _Cells) -> Sequence[Any]:
+    def _column(self, chunk: Chunk, cells: FieldCells) -> Sequence[Any]:
         if cells.whole:
             return [chunk.row(number) for number in range(chunk.count)]
         return chunk.column(cells.columns[0])
 
-    def _described(self, field: Field, value: Any) -> str | Description:
+    def _described(self, field: Field, value: Any, budgets: Budgets) -> str | Description:
         """Return a value as it stands in the prompt, its secrets taken out."""
-        own = self._context.budgets if self._cells_of(field) is None else _ENDLESS
-        composer = self._composer(own)
-        described = composer.described(field, value, self._evaluation.error)
+        described = self._composer(budgets).described(field, value, self._evaluation.error)
         assert isinstance(described, Description)  # noqa: S101  # it is what `describe` makes
         if described.inline and described.part is None and "\n" not in described.text:
             return described.text
@@ -356,7 +245,7 @@ class RowTemplate:
                 if self._context.registry is None and not field.conversion:
                     text = self._plain.text(value, field.options)
                 values.append(value)
-                shown.append(self._described(field, value) if text is None else text)
+                shown.append(self._described(field, value, _ENDLESS) if text is None else text)
         except UsageError as error:
             if isinstance(error.__context__, Refused):
                 raise  # no row can be filled

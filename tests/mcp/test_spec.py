@@ -10,7 +10,8 @@ import pytest
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.mcp.approvals import Approvals
-from eighty80_jupyter.mcp.spec import ServerSpec, config_specs, server_spec
+from eighty80_jupyter.mcp.configuration import config_specs
+from eighty80_jupyter.mcp.spec import ServerSpec, server_spec
 from eighty80_jupyter.wire.secret import Secret
 
 ENVIRON = {"TOKEN": "t-123456789012", "HOST": "example.org", "EMPTY": ""}
