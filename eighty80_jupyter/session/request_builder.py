@@ -13,7 +13,7 @@ from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.conversation.conversation import Conversation
-from eighty80_jupyter.errors import MissingKeyError, UsageError
+from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.describe.protocol import Budgets
 from eighty80_jupyter.prompt.describe.registry import Registry
 from eighty80_jupyter.prompt.run_cells import RunCell, chosen, which_cells
@@ -21,6 +21,7 @@ from eighty80_jupyter.prompt.secrets.redact import Redactor
 from eighty80_jupyter.prompt.template.cells import sent_cells, with_cells
 from eighty80_jupyter.prompt.template.prepare import Context, PreparedPrompt, prepare
 from eighty80_jupyter.prompt.tokens import Calibration, estimate
+from eighty80_jupyter.session.model_server import ModelServer
 from eighty80_jupyter.session.options import Tools, TurnOptions
 from eighty80_jupyter.storage.user_secret import user_secret
 from eighty80_jupyter.tools.executor import RefusingConfirmer, ToolExecutor
@@ -30,8 +31,6 @@ from eighty80_jupyter.tools.toolbox import ToolBox
 from eighty80_jupyter.turns.context import ContextSettings
 from eighty80_jupyter.turns.request import Outgoing, Request, RunningTurn
 from eighty80_jupyter.turns.turn import head, make_context
-from eighty80_jupyter.wire.endpoint import DEFAULT_URL, ENV_URL, Endpoint, clean_url, resolve
-from eighty80_jupyter.wire.retries import Settings
 
 if TYPE_CHECKING:
     from eighty80_jupyter.structured.asking import Mode, TypedAnswer
@@ -43,7 +42,7 @@ class RequestBuilder:
     `namespace` holds the variables that prompts can name; None: `{{...}}` is text. `registry`
     describes the values of the user's own classes. `calibration` corrects the estimate of tokens
     by what the server counts. `run_cells` tells the cells of the notebook; None: there is none.
-    `elsewhere` tells a setting for another address than that of the embedded model.
+    `server` is the one that turns are asked of, where their options name no other.
     """
 
     def __init__(
@@ -51,16 +50,15 @@ class RequestBuilder:
         config: ChatConfig,
         tools: ToolBox,
         environ: Mapping[str, str],
-        elsewhere: Callable[[str], Any],
+        server: ModelServer,
     ) -> None:
+        self.server = server
         self.namespace: Mapping[str, Any] | None = None
         self.registry: Registry | None = None
         self.calibration = Calibration()
         self.run_cells: Callable[[], Sequence[RunCell]] | None = None
         self._config = config
         self._tools = tools
-        self._environ = environ
-        self._elsewhere = elsewhere
         self._redactor = Redactor(environ)
         self._always: dict[str, Callable[..., Any]] = {}  # tools that need no more confirmation
         self._context_limits: dict[tuple[str, str], int] = {}  # by address and model, as learned
@@ -72,12 +70,12 @@ class RequestBuilder:
         system = self.instruction(options)
         values = self.parameters(options.parameters)
         offer = self.offer(options)
-        endpoint = self.endpoint(options.base_url)
+        endpoint = self.server.endpoint(options.base_url)
         return Request(
             prompt=Message("user", prepared.content),
             parameters=request_parameters.body_fields(values),
             endpoint=endpoint,
-            settings=self.wire_settings(),
+            settings=self.server.settings(),
             stream=self._config.stream if options.stream is None else options.stream,
             system=self._config.system,
             system_role=self._config.system_role,
@@ -272,49 +270,8 @@ class RequestBuilder:
         messages = context.preview(before, [Message("user", prepared.content)])
         return Outgoing(messages, context.note)
 
-    def endpoint(self, url: str | None = None) -> Endpoint:
-        """Return where requests go, with the key; `url` is another address than the settings'.
-
-        Raises UsageError, MissingKeyError.
-        """
-        try:
-            return resolve(
-                url=url or self._config.base_url,
-                key=self._elsewhere("api_key") if url else self._config.api_key,
-                environ=self._environ,
-                allow_insecure=self._config.allow_insecure_http,
-                headers=self._config.extra_headers,
-                query=self._config.extra_query,
-                fields=self._config.field_names,
-            )
-        except MissingKeyError as error:
-            if not self._config.replay:
-                raise
-            return Endpoint(url=url or self.address, missing_key=error)
-
     def _address_of(self, options: TurnOptions) -> str:
-        return options.base_url or self.address
-
-    @property
-    def address(self) -> str:
-        """The address that requests go to."""
-        url = self._config.base_url or self._environ.get(ENV_URL) or DEFAULT_URL
-        try:
-            return clean_url(url)
-        except UsageError:  # refused when it is used; a password in it must not show
-            return "an address that cannot be used"
-
-    def wire_settings(self) -> Settings:
-        """Return how long a request is waited for, and how often it is tried."""
-        return Settings(
-            connect_timeout=self._config.connect_timeout,
-            read_timeout=self._config.read_timeout,
-            max_retries=self._config.max_retries,
-            max_retry_wait=self._config.max_retry_wait,
-            keepalive_timeout=self._config.keepalive_timeout,
-            max_reply_size=self._config.max_reply_size,
-            split_reasoning=self._config.split_reasoning,
-        )
+        return options.base_url or self.server.address
 
     def learn(self, running: RunningTurn, *, first: bool) -> None:
         """Compare the estimate of a first turn with what the server counted."""
@@ -364,7 +321,7 @@ class RequestBuilder:
         return text if scrubber is None else scrubber(text)
 
     def _scrubber(self, *, allow_secrets: bool) -> Redactor | None:
-        self._redactor.key = self._elsewhere("api_key")
+        self._redactor.key = self.server.own_key
         return None if allow_secrets else self._redactor
 
     def limits(self, url: str, values: Mapping[str, Any]) -> ContextSettings:

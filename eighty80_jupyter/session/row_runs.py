@@ -183,7 +183,7 @@ class RowRuns:
     def limit(self, keywords: Mapping[str, Any]) -> int | None:
         """Return how many tokens the model takes that these options name; None: nobody knows."""
         values = self._requests.parameters(self._options(None, keywords).parameters)
-        return self._requests.limits(self._requests.address, values).limit
+        return self._requests.limits(self._requests.server.address, values).limit
 
     def answers(self) -> Answers:
         """Return the kept answers of this user, whether or not they are used."""
@@ -221,7 +221,7 @@ class RowRuns:
         values.pop("n", None)
         typed = requests.typed(TurnOptions(returns=options.returns, parameters=options.parameters))
         # A preview needs no key.
-        endpoint = requests.endpoint() if sends else Endpoint(url=requests.address)
+        endpoint = requests.server.endpoint() if sends else Endpoint(url=requests.server.address)
         limits = requests.limits(endpoint.url, values)
         context = requests.context(
             fields=True,
@@ -234,7 +234,7 @@ class RowRuns:
             context=replace(context, fields=True),
             request=RowRequest(
                 endpoint=endpoint,
-                settings=requests.wire_settings(),
+                settings=requests.server.settings(),
                 parameters=request_parameters.body_fields(values),
                 system=config.system if options.system is None else options.system,
                 role=config.system_role,

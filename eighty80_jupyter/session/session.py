@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
-from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from importlib import import_module
@@ -23,6 +22,7 @@ from eighty80_jupyter.prompt.describe.registry import Registry
 from eighty80_jupyter.session.comparing import RowComparisons
 from eighty80_jupyter.session.embedded import Embedded
 from eighty80_jupyter.session.mcp_servers import MCPServers
+from eighty80_jupyter.session.model_server import ModelServer
 from eighty80_jupyter.session.options import TurnOptions, lists_options
 from eighty80_jupyter.session.presets import Presets
 from eighty80_jupyter.session.records import Records
@@ -37,7 +37,7 @@ from eighty80_jupyter.tools.rounds import Confirmer
 from eighty80_jupyter.tools.toolbox import ToolBox
 from eighty80_jupyter.turns.feed import SessionWatcher
 from eighty80_jupyter.turns.request import RunningTurn
-from eighty80_jupyter.wire.endpoint import ENV_KEY, ENV_TOKEN_FILE, usable
+from eighty80_jupyter.wire.endpoint import usable
 from eighty80_jupyter.wire.retries import Settings
 from eighty80_jupyter.wire.secret import Secret
 
@@ -88,9 +88,9 @@ class Session:
         self.tools = ToolBox()
         self.tool = self.tools.tool
         self._embedded = Embedded(self.config)
-        self.requests = RequestBuilder(self.config, self.tools, environ, self._embedded.elsewhere)
+        server = ModelServer(self.config, environ, self._embedded)
+        self.requests = RequestBuilder(self.config, self.tools, environ, server)
         self.confirmer: Confirmer | None = None
-        self._environ: Mapping[str, str] = environ
         self.records = Records(
             self.config, secrets=lambda: self.secrets, redact=self.requests.scrubbed
         )
@@ -156,24 +156,22 @@ class Session:
     @property
     def address(self) -> str:
         """The address that requests go to."""
-        return self.requests.address
+        return self.requests.server.address
+
+    @property
+    def key_source(self) -> str:
+        """Where the key comes from, in words; the key itself is never told."""
+        return self.requests.server.key_source
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """The keys of this session, which must stand in no file."""
+        return self.requests.server.secrets
 
     @property
     def is_local(self) -> bool:
         """Whether it talks to the embedded model."""
         return self._embedded.active
-
-    @property
-    def key_source(self) -> str:
-        """Where the key comes from, in words; the key itself is never told."""
-        if self._embedded.active:
-            return "not needed for the embedded model"
-        if self.config.api_key:
-            return "set for this kernel"
-        for name in (ENV_KEY, ENV_TOKEN_FILE):
-            if self._environ.get(name, "").strip():
-                return f"from the environment ({name})"
-        return f"missing: set {ENV_KEY}, or run %chat --key, or %chat --local"
 
     @lists_options
     def ask(
@@ -322,15 +320,6 @@ class Session:
         """
         return self._turns.feed.watch(watcher)
 
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """The keys of this session, which must stand in no file."""
-        words = [self.config.api_key, self._embedded.key_before]
-        words.append(Secret(self._environ.get(ENV_KEY, "").strip()))
-        with suppress(UsageError):  # no key, or a token file that cannot be read
-            words += self.requests.endpoint().credentials().secrets
-        return tuple({word.reveal(): word for word in words if word}.values())
-
     @cached_property
     def kept_answers(self) -> Answers:
         """The answers to prompts over rows that this user has kept."""
@@ -434,9 +423,9 @@ class Session:
         configuration's timeouts. Raises APIError.
         """
         self._embedded.check()
-        endpoint = self.requests.endpoint()
+        endpoint = self.requests.server.endpoint()
         if refresh or endpoint.url not in self._models:
-            settings = settings or self.requests.wire_settings()
+            settings = settings or self.requests.server.settings()
             found = self._turns.background.run(
                 self._turns.client().models(endpoint, settings=settings)
             )

@@ -124,7 +124,7 @@ def things(session: Session) -> Iterator[str]:
     for part in [
         *parts,
         *session.conversation,
-        session.requests.endpoint(),
+        session.requests.server.endpoint(),
         session._turns.background,
     ]:
         yield f"{part!r} {part} {part!s:>5}"
