@@ -87,6 +87,7 @@ class RequestBuilder:
             context=self.limits(endpoint.url, values),
             offer=offer,
             typed=self.typed(options),
+            known_tools=dict(self._tools),
         )
 
     def prepare(

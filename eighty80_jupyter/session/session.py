@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import replace
 from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
@@ -24,6 +23,7 @@ from eighty80_jupyter.session.embedded import Embedded
 from eighty80_jupyter.session.mcp_servers import MCPServers
 from eighty80_jupyter.session.model_server import ModelServer
 from eighty80_jupyter.session.options import TurnOptions, lists_options
+from eighty80_jupyter.session.preparation import TurnPreparation
 from eighty80_jupyter.session.presets import Presets
 from eighty80_jupyter.session.records import Records
 from eighty80_jupyter.session.request_builder import RequestBuilder
@@ -32,7 +32,7 @@ from eighty80_jupyter.session.row_operations import RowOperations
 from eighty80_jupyter.session.row_runs import RowRuns
 from eighty80_jupyter.session.running import Listener, Turns
 from eighty80_jupyter.storage.journal import Journal
-from eighty80_jupyter.tools.executor import ToolExecutor, waits_for_tool
+from eighty80_jupyter.tools.executor import ToolExecutor
 from eighty80_jupyter.tools.rounds import Confirmer
 from eighty80_jupyter.tools.toolbox import ToolBox
 from eighty80_jupyter.turns.feed import SessionWatcher
@@ -50,9 +50,6 @@ if TYPE_CHECKING:
     from eighty80_jupyter.rows.prepare import RowsPreview
     from eighty80_jupyter.rows.run import Run
     from eighty80_jupyter.storage.answers import Answers
-
-
-MANY_ASKS = 6  # turns of one run of a cell: a loop, and no conversation
 
 
 class Session:
@@ -95,11 +92,18 @@ class Session:
             self.config, secrets=lambda: self.secrets, redact=self.requests.scrubbed
         )
         self.presets = Presets(self.config, self._embedded.elsewhere)
+        self._preparation = TurnPreparation(
+            self.conversations,
+            self.requests,
+            self.presets,
+            self._embedded,
+            say=lambda text: self.say(text),  # noqa: PLW0108  # the notebook room sets it later
+            running_cell=lambda: self.running_cell(),  # noqa: PLW0108  # the same
+        )
         self._turns = Turns(self.conversations, self.records, self._learn)
         self._models: dict[str, list[Model]] = {}
         self._journal: Journal | None = None
         self.running_cell: Callable[[], str] = lambda: ""
-        self._asks = ("", 0)  # how many turns the cell that runs has added
         self.open_panel: Callable[[], Any] | None = None
         self.answered: Callable[[RunningTurn], None] = lambda _running: None
         self.begun: Callable[[RunningTurn], None] = lambda _running: None
@@ -347,48 +351,10 @@ class Session:
     ) -> tuple[RunningTurn, ToolExecutor | None]:
         """Return a turn that is ready to begin, and what runs its tools."""
         self._set_autosave()  # a configuration file may have set it
-        options = self.presets.applied(options)
-        if options.base_url is None:
-            self._embedded.check()
-        conversation = self.conversation if options.conversation is None else options.conversation
-        if isinstance(conversation, str):
-            conversation = self.conversations[conversation]
-        prepared = self.requests.prepare(
-            prompt, fields=options.fields, allow_secrets=options.allow_secrets
-        )
-        if prepared is not prompt:
-            prepared = self.requests.with_cells(prepared, options, conversation)
-        if prepared is not prompt and prepared.unfilled:
-            self.say(
-                f"sent as it is: {prepared.unfilled[0]}; text in Python is never evaluated. "
-                "fields=True fills it, or hand the value over: chat.ask([text, value])"
-            )
-        request = self.requests.build(prepared, options)
-        request = replace(request, known_tools=dict(self.tools))
-        if options.base_url is None:
-            request = replace(request, lost=self._embedded.lost)
-        if request.place.keep and waits_for_tool(conversation):
-            raise UsageError(
-                f"a tool cannot add a turn to the conversation {conversation.name}, which "
-                "waits for it; ask in another, or with place=Place(keep=False)"
-            )
-        if request.place.keep and request.place.again is None:
-            self._count_asks()
-        running = RunningTurn(conversation, request)
+        running, executor = self._preparation.turn(prompt, options, confirmer)
         if self._journal is not None and (problem := self._journal.problem()):
             running.adapted.append(problem)
-        allow_secrets = options.allow_secrets
-        return running, self.requests.executor(running, confirmer, allow_secrets=allow_secrets)
-
-    def _count_asks(self) -> None:
-        """Say once what is better where one cell adds turn after turn."""
-        cell = self.running_cell()
-        self._asks = (cell, self._asks[1] + 1 if cell == self._asks[0] else 1)
-        if cell and self._asks[1] == MANY_ASKS:
-            self.say(
-                f"this cell has asked {MANY_ASKS} times in one conversation, and each turn sends "
-                "all before it; once=True (--once on a line) asks without it"
-            )
+        return running, executor
 
     def _learn(self, running: RunningTurn, first: bool) -> None:  # noqa: FBT001  # called by place
         """Keep what a turn brought besides its place in the conversation."""
