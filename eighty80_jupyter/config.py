@@ -189,7 +189,7 @@ class NamesTrait(TraitType[Any, Any]):
                     f'"seed": None}}; got {request_parameters.shown(value)}'
                 )
             if name in ("model", "messages", "stream") or (
-                to is None and name in request_parameters.NEVER_LEFT_OUT
+                to is None and name in request_parameters.NEVER_OMITTED
             ):
                 raise SettingError(
                     f"{self.name} cannot {'rename' if to else 'leave out'} {name}: "

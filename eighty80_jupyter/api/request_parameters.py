@@ -189,7 +189,7 @@ OURS = frozenset(
 _RESPONSE_FORMATS = ("text", "json_object", "json_schema")
 
 # Fields of a request without which the answer would be another one than was asked for.
-NEVER_LEFT_OUT = frozenset(
+NEVER_OMITTED = frozenset(
     {"model", "messages", "stream", "tools", "functions", "response_format", "stop", "n"}
     | {"max_tokens", "max_completion_tokens"}
 )

@@ -1,4 +1,4 @@
-"""Variants on trial: how good the answers of each are on labelled rows, and which rows tell.
+"""Variants compared: how good the answers of each are on labelled rows, and which rows tell.
 
 A variant is a list of answers by row, None where a row has none. What is said of it is computed
 from that and the truth alone.

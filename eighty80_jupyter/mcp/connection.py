@@ -47,13 +47,13 @@ class LostError(Exception):
 class Connection:
     """A connection that is opened by `open` and ended by `close`.
 
-    `listed` are the tools of the server, `left_out` says which are not among them and why.
+    `listed` are the tools of the server, `omitted` says which are not among them and why.
     `changed` is called when they have changed meanwhile.
     """
 
     def __init__(self, spec: ServerSpec, changed: Callable[[], None]) -> None:
         self.listed: tuple[ListedTool, ...] = ()
-        self.left_out: tuple[str, ...] = ()
+        self.omitted: tuple[str, ...] = ()
         self._spec = spec
         self._changed = changed
         self._way = Way(spec, self._lose)
@@ -164,7 +164,7 @@ class Connection:
 
     async def _list(self) -> None:
         assert self._client is not None  # noqa: S101  # it is entered
-        self._way.left_out = []
+        self._way.omitted = []
         listed: dict[str, ListedTool] = {}
         cursor, more = None, 0
         for _ in range(_MOST_PAGES):
@@ -183,7 +183,7 @@ class Connection:
                 break
         self.listed = tuple(listed.values())
         rest = [f"{more:,} more than {MOST_TOOLS}"] if more else []
-        self.left_out = (*self._way.left_out, *rest)
+        self.omitted = (*self._way.omitted, *rest)
 
     def _check_wanted(self) -> None:
         """Raise MCPServerError where the server has not all the tools that are wanted."""

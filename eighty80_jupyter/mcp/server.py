@@ -104,9 +104,9 @@ class Server:
         return tuple(self._tools)
 
     @property
-    def left_out(self) -> tuple[str, ...]:
+    def omitted(self) -> tuple[str, ...]:
         """Which of its tools cannot be offered, and why."""
-        return () if self._connection is None else self._connection.left_out
+        return () if self._connection is None else self._connection.omitted
 
     @property
     def state(self) -> State:

@@ -48,7 +48,7 @@ Streams = tuple[Any, Any]  # as the library's protocols have them
 class Way:
     """The streams of one server, and what is known of the other end.
 
-    `ended` is called once when nothing more can come. `left_out` says which tools of the last
+    `ended` is called once when nothing more can come. `omitted` says which tools of the last
     listing cannot be offered, and why. `status` is the last HTTP status. All on the loop; `tail`
     from any thread.
     """
@@ -57,7 +57,7 @@ class Way:
         self._spec = spec
         self._ended = ended
         self._stderr: StderrTail | None = None
-        self.left_out: list[str] = []
+        self.omitted: list[str] = []
         self.status = 0
 
     @property
@@ -127,7 +127,7 @@ class Way:
         if isinstance(tools, list):
             found = [_screened(entry) for entry in tools]
             message.result["tools"] = [one for one in found if isinstance(one, dict)]
-            self.left_out += [one for one in found if isinstance(one, str)]
+            self.omitted += [one for one in found if isinstance(one, str)]
         return item
 
 

@@ -67,7 +67,7 @@ def session_of(shell: InteractiveShell) -> Session:
         session.say = lambda text: _say(shell, session_of(shell), text)
         session.row_runs.follow = lambda run: _run_display(shell).follow(run)
         session.row_runs.show_review = lambda review: _show_review(shell, review)
-        session.comparisons.follow = lambda trial: _follow_comparison(shell, trial)
+        session.comparisons.follow = lambda comparison: _follow_comparison(shell, comparison)
         register_displays(shell)
         if in_kernel:
             # What a cell had shown goes away when it runs again.

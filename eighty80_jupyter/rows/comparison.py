@@ -1,4 +1,4 @@
-"""Several ways to ask about the same rows, on trial: `Session.compare` returns one of these."""
+"""Several ways to ask about the same rows: `Session.compare` returns one of these."""
 
 from __future__ import annotations
 

@@ -363,9 +363,9 @@ class Session:
             return
         if place.keep:
             self.asked.add(place.again or running.id)
-        # A turn answered again and not kept is a trial, which counts only once somebody adopts it.
-        trial = place.again is not None and not place.keep
-        if not trial and (reply.status == "complete" or not reply.empty):
+        # An answer again that is not kept is a variant, which counts only once somebody adopts it.
+        variant = place.again is not None and not place.keep
+        if not variant and (reply.status == "complete" or not reply.empty):
             self.last = reply
         self.requests.learn(running, first=first)
 

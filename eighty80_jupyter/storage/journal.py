@@ -261,7 +261,7 @@ class Journal:
         while not ended:
             items: list[_Item | _Progress] = []
             with suppress(queue.Empty):
-                item = self._items.get(timeout=self._patience())
+                item = self._items.get(timeout=self._wait_seconds())
                 while item is not None:
                     items.append(item)
                     item = self._items.get_nowait()
@@ -273,7 +273,7 @@ class Journal:
             self._write()
         self._release()
 
-    def _patience(self) -> float | None:
+    def _wait_seconds(self) -> float | None:
         """Return for how many seconds the next event is waited for; None: as long as it takes."""
         if self._progress:
             return PIECES_SECONDS

@@ -16,7 +16,7 @@ from enum import Enum
 from typing import Any
 
 from eighty80_jupyter.api.call_ids import with_strict_ids
-from eighty80_jupyter.api.request_parameters import NEVER_LEFT_OUT
+from eighty80_jupyter.api.request_parameters import NEVER_OMITTED
 from eighty80_jupyter.errors import (
     APIStatusError,
     APIStreamError,
@@ -225,7 +225,7 @@ def _fields(text: str, places: Sequence[str], body: Mapping[str, Any]) -> list[C
             continue
         if field in _NAMES:
             found.append(Change(Way.RENAME, field, _NAMES[field]))
-        elif field not in NEVER_LEFT_OUT and (
+        elif field not in NEVER_OMITTED and (
             field != "tool_choice" or body[field] in _USUAL_CHOICES
         ):
             found.append(Change(Way.DROP, field))
@@ -277,7 +277,7 @@ def _nameless(body: Mapping[str, Any]) -> list[Change]:
     return newest or [
         Change(Way.DROP, field)
         for field in body
-        if field not in NEVER_LEFT_OUT and field not in ("temperature", "top_p", "tool_choice")
+        if field not in NEVER_OMITTED and field not in ("temperature", "top_p", "tool_choice")
     ]
 
 

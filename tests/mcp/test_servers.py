@@ -112,7 +112,7 @@ def test_hostile_listing(session: Session) -> None:
     """Names, descriptions and schemas of all kinds harm neither the list nor its neighbours."""
     server = session.mcp(odd("hostile"), name="odd")
     assert len(server.tools) == 13
-    assert len(server.left_out) == 9
+    assert len(server.omitted) == 9
     for tool in session.tools.values():
         assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", tool.name)
         sent = json.dumps(tool.to_wire(), ensure_ascii=False)
@@ -128,7 +128,7 @@ def test_many_tools(session: Session) -> None:
     """More tools than a model's server takes are left out, and it is said; `tools` chooses."""
     server = session.mcp(odd("many"), name="odd")
     assert len(server.tools) == 128
-    assert server.left_out == ("72 more than 128",)
+    assert server.omitted == ("72 more than 128",)
     chosen = session.mcp(odd("many"), name="odd", tools=["tool150", "tool3"])
     assert chosen.tools == ("odd__tool3", "odd__tool150")
     assert len(session.tools) == 2

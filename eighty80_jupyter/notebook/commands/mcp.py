@@ -28,7 +28,7 @@ def start(context: CommandContext, target: str) -> None:
     for server in started:
         tools = ", ".join(server.tools) or "no tools"
         context.say(f"The MCP server {server.name} runs: {tools}.")
-        for left in server.left_out:
+        for left in server.omitted:
             context.say(f"Left out: {left}.")
 
 
@@ -50,5 +50,5 @@ def overview(context: CommandContext, _value: Any) -> None:
 
 
 def _tools(server: Server) -> str:
-    left = [f"left out: {one}" for one in server.left_out]
+    left = [f"left out: {one}" for one in server.omitted]
     return "; ".join([", ".join(server.tools) or "none", *left])

@@ -1,4 +1,4 @@
-"""Trials: a prompt answered without being kept, until somebody adopts the answer."""
+"""Variants: a prompt answered without being kept, until somebody adopts the answer."""
 
 from __future__ import annotations
 

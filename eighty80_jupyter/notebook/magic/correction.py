@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _MOST_LINES = 2_000  # of a cell or block: comparing takes a time that grows with their product
 _MOST_WORDS = 2_000  # the same
 _WORD = re.compile(r"\w+|[^\w\s]")
-_LEAST = 0.5  # of 2, the likeness of a block that corrects a cell
+_LEAST = 0.5  # of 2, the similarity of a block that corrects a cell
 _COLOURS = {"-": "255, 82, 82", "+": "0, 160, 80"}
 _STYLE = "margin: 0.5em 0; overflow-wrap: anywhere; white-space: pre-wrap"
 _BUTTON = (
@@ -171,13 +171,13 @@ def correction(cells: Sequence[str], blocks: Iterable[CodeBlock]) -> Correction 
             continue
         code, _ = cell_of([block])
         for cell in cells:
-            likeness = _likeness(cell, code)
-            if likeness > best:
-                best, found = likeness, Correction(cell, code)
+            similarity = _similarity(cell, code)
+            if similarity > best:
+                best, found = similarity, Correction(cell, code)
     return found
 
 
-def _likeness(one: str, other: str) -> float:
+def _similarity(one: str, other: str) -> float:
     """Return how many lines and words they have in common, from 0 to 2."""
     if max(one.count("\n"), other.count("\n")) > _MOST_LINES:
         return 0

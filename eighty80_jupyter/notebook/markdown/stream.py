@@ -101,7 +101,7 @@ class Splitter:
         """Find the last block of the tail's complete lines; what is in front needs no more look."""
         tail = self.tail
         end = tail.rfind("\n") + 1
-        # Long HTML is not cut while there is patience with it: it is read when it has grown.
+        # Long HTML that may wait is read again only when it has grown.
         grown = patient and self._block.kind == "html" and (self._read - self._start) // 8
         if end == self._read or end - self._read < grown:
             return

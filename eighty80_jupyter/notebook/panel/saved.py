@@ -18,7 +18,7 @@ from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
 from eighty80_jupyter.notebook.compare.variants import from_loop
 from eighty80_jupyter.notebook.panel.transcript import Transcripts, coming_html, coming_text, quiet
-from eighty80_jupyter.notebook.saved.metadata import MOST_KEPT, PanelPage, turns_so_far
+from eighty80_jupyter.notebook.saved.metadata import MOST_KEPT, SavedPanel, turns_so_far
 from eighty80_jupyter.turns.ending import turn_so_far
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class SavedOutputs:
         self._transcript = SavedOutput(name, publish, tell)
         self._coming = SavedOutput(f"{name}-coming", publish, tell)
         self._transcripts = Transcripts(session.stands_in_cell)
-        self._page = PanelPage()
+        self._page = SavedPanel()
         self._inserted = ""  # when it was
         self._next = 0.0  # when it may be renewed
         self._next_coming = 0.0

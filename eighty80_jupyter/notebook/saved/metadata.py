@@ -105,7 +105,7 @@ def asked_in_python(session: Session, conversation: Conversation, turn: Turn) ->
     return {"in_python": numbers} if numbers else {}
 
 
-class PanelPage:
+class SavedPanel:
     """What the output of a panel keeps: of all conversations, as most turns were asked in no cell.
 
     That is the latest turns with their alternatives, of the current conversation before the others,

@@ -15,7 +15,7 @@ from eighty80_jupyter.notebook.cell.views.turns import conversation_html, conver
 from eighty80_jupyter.notebook.compare.comparison import Comparison
 from eighty80_jupyter.notebook.panel.transcript import Transcripts
 from eighty80_jupyter.notebook.saved.export import export
-from eighty80_jupyter.notebook.saved.metadata import PanelPage
+from eighty80_jupyter.notebook.saved.metadata import SavedPanel
 from eighty80_jupyter.notebook.saved.restore import restore
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.storage.store import load, save
@@ -84,7 +84,7 @@ def test_columns_come_back(talk: Conversation, tmp_path: Path) -> None:
     talks = Conversations()
     talks.add(talk.fork("study"))
     page = make_notebook("%chat --panel")
-    kept = {"eighty80_jupyter": PanelPage().of(talks)}
+    kept = {"eighty80_jupyter": SavedPanel().of(talks)}
     page["cells"][0]["outputs"] = [{"output_type": "display_data", "data": {}, "metadata": kept}]
     (tmp_path / "page.ipynb").write_text(json.dumps(page), encoding="utf-8")
     again = Conversations()

@@ -17,7 +17,7 @@ from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.saved.export_notebook import notebook as make_notebook
-from eighty80_jupyter.notebook.saved.metadata import MOST_KEPT, PanelPage, page_of
+from eighty80_jupyter.notebook.saved.metadata import MOST_KEPT, SavedPanel, page_of
 from eighty80_jupyter.notebook.saved.restore import own_notebook, read_notebook, restore
 from tests.support.talks import plain_turn
 
@@ -340,7 +340,7 @@ def test_where_the_own_notebook_is(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             own_notebook({"__vsc_ipynb_file__": 5}, told)
 
 
-def panel_cell(page: PanelPage, conversations: Conversations) -> dict[str, Any]:
+def panel_cell(page: SavedPanel, conversations: Conversations) -> dict[str, Any]:
     """Return the cell of a panel, saved at the time that the test says."""
     entry = page.of(conversations)
     return cell(*([{**entry, "at": 2000.0}] if entry else ()), source="%chat --panel")
@@ -348,7 +348,7 @@ def panel_cell(page: PanelPage, conversations: Conversations) -> dict[str, Any]:
 
 def test_what_was_asked_in_a_panel_comes_back(tmp_path: Path) -> None:
     """Turns of no cell, with their alternatives, in all conversations; what was undone does not."""
-    conversations, page = Conversations(), PanelPage()
+    conversations, page = Conversations(), SavedPanel()
     (in_cell, undone) = read(tmp_path, cell(kept(1)), cell(kept(2)))
     main = conversations.current
     main.commit(in_cell)
@@ -370,7 +370,7 @@ def test_what_was_asked_in_a_panel_comes_back(tmp_path: Path) -> None:
 
 def test_a_panel_that_has_said_nothing_takes_nothing_from_the_page(tmp_path: Path) -> None:
     """A new kernel's panel is empty, and the cells above still hold what an earlier one said."""
-    conversations, page = Conversations(), PanelPage()
+    conversations, page = Conversations(), SavedPanel()
     assert page.of(conversations) == {}
     assert prompts(read(tmp_path, cell(kept(1)), panel_cell(page, conversations))) == ["q1"]
     conversations.current.commit(plain_turn("q", "a"))
@@ -381,7 +381,7 @@ def test_a_panel_that_has_said_nothing_takes_nothing_from_the_page(tmp_path: Pat
 
 def test_a_panel_keeps_the_latest_turns_of_a_long_conversation(tmp_path: Path) -> None:
     """What a panel keeps is bounded: it is sent to the page after every turn."""
-    conversations, page = Conversations(), PanelPage()
+    conversations, page = Conversations(), SavedPanel()
     for number in range(300):
         conversations.current.commit(plain_turn(f"q{number}", "x" * 2000))
     assert len(json.dumps(page.of(conversations))) < MOST_KEPT * 1.1
@@ -420,7 +420,7 @@ def test_a_conversation_that_was_renamed_comes_back_once(tmp_path: Path) -> None
     talks.rename("main", "study")
     talks.current.commit(plain_turn("q2", "a2"))
     second = cell(page_of(talks.current, talks.current[1]))
-    panel = cell(PanelPage().of(talks))
+    panel = cell(SavedPanel().of(talks))
     for cells in ((first, second), (first, panel), (first, second, panel)):
         found = {
             made.name: prompts(made)
