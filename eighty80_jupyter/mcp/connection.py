@@ -25,7 +25,7 @@ from pydantic import ValidationError
 from eighty80_jupyter.errors import MCPServerError
 from eighty80_jupyter.mcp.listing import MOST_TOOLS, ListedTool, hints_in_words, told
 from eighty80_jupyter.mcp.spec import ServerSpec
-from eighty80_jupyter.mcp.transport import Way
+from eighty80_jupyter.mcp.transport import Transport
 from eighty80_jupyter.tools.shown import visible
 
 START_SECONDS = 60.0
@@ -56,7 +56,7 @@ class Connection:
         self.omitted: tuple[str, ...] = ()
         self._spec = spec
         self._changed = changed
-        self._way = Way(spec, self._lose)
+        self._transport = Transport(spec, self._lose)
         self._client: Client | None = None
         self._lost = False
         self._leave = asyncio.Event()
@@ -73,7 +73,7 @@ class Connection:
     @property
     def last_words(self) -> str:
         """The last line that the process wrote to its standard error; empty: none."""
-        return self._way.tail[-1] if self._way.tail else ""
+        return self._transport.tail[-1] if self._transport.tail else ""
 
     async def open(self) -> None:
         """Start the server and read what it offers. Raises MCPServerError."""
@@ -147,7 +147,7 @@ class Connection:
     async def _enter(self, stack: AsyncExitStack) -> None:
         client = await stack.enter_async_context(
             Client(
-                self._way.streams(),
+                self._transport.streams(),
                 client_info=Implementation(
                     name="eighty80_jupyter", version=version("eighty80-jupyter")
                 ),
@@ -164,7 +164,7 @@ class Connection:
 
     async def _list(self) -> None:
         assert self._client is not None  # noqa: S101  # it is entered
-        self._way.omitted = []
+        self._transport.omitted = []
         listed: dict[str, ListedTool] = {}
         cursor, more = None, 0
         for _ in range(_MOST_PAGES):
@@ -183,7 +183,7 @@ class Connection:
                 break
         self.listed = tuple(listed.values())
         rest = [f"{more:,} more than {MOST_TOOLS}"] if more else []
-        self.omitted = (*self._way.omitted, *rest)
+        self.omitted = (*self._transport.omitted, *rest)
 
     def _check_wanted(self) -> None:
         """Raise MCPServerError where the server has not all the tools that are wanted."""
@@ -226,17 +226,17 @@ class Connection:
 
     def _failure(self, error: BaseException | None, *, is_late: bool) -> MCPServerError:
         """Return why the server could not be started, in the words of a person."""
-        name, tail = self._spec.name, " | ".join(self._way.tail)
+        name, tail = self._spec.name, " | ".join(self._transport.tail)
         cause = _first(error)
         if is_late:
             what = f"did not answer within {START_SECONDS:g} s"
-        elif self._way.status >= 400:  # noqa: PLR2004  # HTTP's errors
+        elif self._transport.status >= 400:  # noqa: PLR2004  # HTTP's errors
             more = (
                 ' (headers={"Authorization": ...} goes with it)'
-                if self._way.status in (401, 403)
+                if self._transport.status in (401, 403)
                 else ""
             )
-            what = f"answered with HTTP status {self._way.status}{more}"
+            what = f"answered with HTTP status {self._transport.status}{more}"
         elif isinstance(cause, MCPServerError):
             return cause
         elif isinstance(cause, MCPError) and cause.code == CONNECTION_CLOSED and self._spec.command:

@@ -1,4 +1,4 @@
-"""The way to a server and back: a process with pipes, or HTTP; what comes is screened on its way.
+"""How a server is reached: a process with pipes, or HTTP; what comes is screened before it is read.
 
 A listing is read by the library as a whole: one tool with a schema that is none would cost all the
 others. So what a server says of its tools is put into order before the library sees it.
@@ -45,7 +45,7 @@ _LAUNCH = str(Path(__file__).with_name("launch.py"))
 Streams = tuple[Any, Any]  # as the library's protocols have them
 
 
-class Way:
+class Transport:
     """The streams of one server, and what is known of the other end.
 
     `ended` is called once when nothing more can come. `omitted` says which tools of the last

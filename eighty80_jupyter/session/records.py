@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from eighty80_jupyter.config import ChatConfig
-from eighty80_jupyter.storage.record import Answers, Recorder
+from eighty80_jupyter.storage.record import RecordedAnswers, Recorder
 from eighty80_jupyter.wire.secret import Secret, without_secret
 
 _ATTACHED = ("image_url", "input_audio")  # pictures and sounds: no secret can be told in them
@@ -31,17 +31,12 @@ class Records:
         self._secrets = secrets
         self._redact = lru_cache(maxsize=4096)(redact)  # a history comes again with every turn
         self._recorder: tuple[str, Recorder] | None = None
-        self._answers: tuple[str, Answers] | None = None
+        self._answers: tuple[str, RecordedAnswers] | None = None
 
     @property
     def active(self) -> bool:
         """Whether there is anything to do."""
         return bool(self._config.record or self._config.replay)
-
-    @property
-    def replays(self) -> bool:
-        """Whether requests are answered from a record, so that no key is needed."""
-        return bool(self._config.replay)
 
     @property
     def only(self) -> bool:
@@ -58,13 +53,13 @@ class Records:
             self._recorder = path, Recorder(path, self.clean)
         return None if self._recorder is None else self._recorder[1]
 
-    def answers(self) -> Answers | None:
+    def answers(self) -> RecordedAnswers | None:
         """Return the record that answers; None where there is none. Raises UsageError."""
         path = self._config.replay
         if self._answers is not None and self._answers[0] != path:
             self._answers = None
         if self._answers is None and path:
-            self._answers = path, Answers(path, self.clean)
+            self._answers = path, RecordedAnswers(path, self.clean)
         return None if self._answers is None else self._answers[1]
 
     def rewind(self) -> None:

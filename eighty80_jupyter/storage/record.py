@@ -158,7 +158,7 @@ def check_record(path: str | os.PathLike[str]) -> Path:
     return found
 
 
-class Answers:
+class RecordedAnswers:
     """The entries of a record, given out for the same requests in their recorded order.
 
     `total` counts the entries that can answer, `found` the requests that one was found for,

@@ -58,12 +58,6 @@ def written_calls(text: str, names: Collection[str]) -> Written | None:
     return Written(said.strip(), calls) if calls else None
 
 
-def written_call(text: str, names: Collection[str]) -> list[ToolCall] | None:
-    """Return the calls of `written_calls` alone."""
-    written = written_calls(text, names)
-    return None if written is None else written.calls
-
-
 def _is_said(said: str) -> bool:
     """Tell whether a call may follow a text: it ends a sentence or a line, and is no quotation."""
     line = said.rpartition("\n")[2]

@@ -10,7 +10,7 @@ import pytest
 
 from eighty80_jupyter import errors
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.storage.record import Answers, Entry, Failure, Recorder, check_record
+from eighty80_jupyter.storage.record import Entry, Failure, RecordedAnswers, Recorder, check_record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +52,7 @@ def test_an_error_comes_back(tmp_path: Path, error: errors.APIError) -> None:
     recorder = Recorder(tmp_path / "x.jsonl", as_it_is)
     recorder.write(Entry(request={"a": 1}, failure=Failure.of(error)))
     recorder.close()
-    found = Answers(recorder.path, as_it_is).answer("", {"a": 1})
+    found = RecordedAnswers(recorder.path, as_it_is).answer("", {"a": 1})
     assert found is not None
     assert found.failure is not None
     again = found.failure.error()
@@ -73,7 +73,7 @@ def record(path: Path, *entries: dict[str, Any]) -> Path:
     return path
 
 
-def ids(answers: Answers, *asked: tuple[str, Any]) -> list[str | None]:
+def ids(answers: RecordedAnswers, *asked: tuple[str, Any]) -> list[str | None]:
     """Return the ids of the entries that answer requests, each an address and a body."""
     found = [answers.answer(address, request) for address, request in asked]
     return [None if entry is None else entry.id for entry in found]
@@ -82,7 +82,7 @@ def ids(answers: Answers, *asked: tuple[str, Any]) -> list[str | None]:
 def test_the_own_server_answers_first(tmp_path: Path) -> None:
     """Of equal requests that of the same address, else the earliest; none of them twice."""
     request = {"model": "m"}
-    answers = Answers(
+    answers = RecordedAnswers(
         record(
             tmp_path / "x.jsonl",
             {"id": "1", "address": "a", "request": request},
@@ -107,7 +107,7 @@ def test_secrets_do_not_keep_a_request_from_being_known(tmp_path: Path) -> None:
 
     path = record(tmp_path / "x.jsonl", {"id": "1", "request": {"b": "***", "a": 1}})
     path.write_bytes(b"\n  \n" + path.read_bytes() + b"\n")
-    assert ids(Answers(path, clean), ("", {"a": 1, "b": "hunter2"})) == ["1"]
+    assert ids(RecordedAnswers(path, clean), ("", {"a": 1, "b": "hunter2"})) == ["1"]
 
 
 def block(name: str, number: str) -> str:
@@ -128,7 +128,7 @@ def test_ids_of_blocks_do_not_count(
     tmp_path: Path, written: str, asked: str, *, is_known: bool
 ) -> None:
     """They are another user's; which blocks are the same one does count."""
-    answers = Answers(
+    answers = RecordedAnswers(
         record(tmp_path / "x.jsonl", {"id": "1", "request": {"p": written}}), as_it_is
     )
     assert (answers.answer("", {"p": asked}) is not None) is is_known
@@ -147,7 +147,7 @@ def test_a_line_that_is_none_is_named(tmp_path: Path, line: str, said: str) -> N
     path = record(tmp_path / "x.jsonl", {"id": "1"})
     path.write_text(f"{path.read_text()}{line}\n")
     with pytest.raises(UsageError) as caught:
-        Answers(path, as_it_is)
+        RecordedAnswers(path, as_it_is)
     assert str(caught.value) == f"{path} is no record: {said}"
 
 
@@ -170,7 +170,7 @@ def test_what_cannot_be_written_is_said_once(
     assert recorder.problem() == ""
     recorder.write(Entry(id="5"))
     recorder.close()
-    assert Answers(recorder.path, as_it_is).total == 2
+    assert RecordedAnswers(recorder.path, as_it_is).total == 2
 
 
 def _full(_descriptor: int, _data: bytes) -> int:

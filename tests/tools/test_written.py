@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eighty80_jupyter.tools.written import written_call, written_calls
+from eighty80_jupyter.tools.written import written_calls
 
 NAMES = {"get_weather", "now", "tool"}
 PARIS = '{"city": "Paris"}'
@@ -260,8 +260,9 @@ def test_a_marked_call_of_an_unknown_tool_is_text(row: str) -> None:
 def test_written(row: str) -> None:
     """Each form that models write is a call, with an id of its own."""
     text, expected = CALLS[row]
-    calls = written_call(text, NAMES)
-    assert calls is not None
+    written = written_calls(text, NAMES)
+    assert written is not None
+    calls = written.calls
     assert [(call.name, json.loads(call.arguments)) for call in calls] == expected
     assert len({call.id for call in calls}) == len(calls)
     assert all(len(call.id) == 9 and call.id.isalnum() for call in calls)
@@ -271,9 +272,9 @@ def test_written(row: str) -> None:
 
 def test_letters_of_arguments_stay() -> None:
     """The text of arguments is what the model wrote, whatever letters there are in it."""
-    (call,) = (
-        written_call('{"name": "get_weather", "arguments": {"city": "Zürich 😀"}}', NAMES) or []
-    )
+    written = written_calls('{"name": "get_weather", "arguments": {"city": "Zürich 😀"}}', NAMES)
+    assert written is not None
+    (call,) = written.calls
     assert call.arguments == '{"city": "Zürich 😀"}'
 
 
@@ -339,12 +340,12 @@ NO_CALLS = {
 @pytest.mark.parametrize("row", NO_CALLS)
 def test_not_written(row: str) -> None:
     """A text that is anything else, or more, stays a text."""
-    assert written_call(NO_CALLS[row], NAMES) is None
+    assert written_calls(NO_CALLS[row], NAMES) is None
 
 
 def test_no_tools() -> None:
     """Where no tool was offered there is no call."""
-    assert written_call(ONE, ()) is None
+    assert written_calls(ONE, ()) is None
 
 
 @pytest.mark.parametrize(
@@ -376,7 +377,7 @@ def test_no_tools() -> None:
 def test_bounded(text: str) -> None:
     """The work does not grow faster than the text, and a huge one is not read."""
     start = time.process_time()
-    assert written_call(text, NAMES) is None
+    assert written_calls(text, NAMES) is None
     assert time.process_time() - start < 60  # a quadratic one takes minutes
 
 
@@ -386,6 +387,7 @@ PIECES = st.sampled_from([*'{}[]";,` \n', ONE, OTHER, "```", "<tool_call>", "</t
 @given(st.lists(PIECES, max_size=8).map("".join) | st.text())
 def test_any_text(text: str) -> None:
     """Nothing raises, and what is found has a known name."""
-    for call in written_call(text, NAMES) or ():
+    written = written_calls(text, NAMES)
+    for call in [] if written is None else written.calls:
         assert call.name in NAMES
         assert isinstance(json.loads(call.arguments), dict)
