@@ -11,6 +11,7 @@ from typing import Any
 from eighty80_jupyter.api.request_parameters import unknown
 from eighty80_jupyter.conversation.conversation import Conversation, Watcher
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.watchers import Watchers
 
 MAIN = "main"
 _LONGEST_NAME = 100
@@ -25,7 +26,7 @@ class Conversations(Mapping[str, Conversation]):
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._watchers: tuple[Watcher, ...] = ()
+        self._watchers: Watchers[Watcher] = Watchers()
         self._all: dict[str, Conversation] = {}
         self._ends: dict[Conversation, Callable[[], None]] = {}  # of watching each
         self.current = self._take(Conversation(MAIN))
@@ -136,14 +137,7 @@ class Conversations(Mapping[str, Conversation]):
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Have `watcher(conversation)` called after every change; returns what ends this."""
-        with self._lock:
-            self._watchers = (*self._watchers, watcher)
-
-        def end() -> None:
-            with self._lock:
-                self._watchers = tuple(w for w in self._watchers if w is not watcher)
-
-        return end
+        return self._watchers.add(watcher)
 
     def _free(self, name: str | None, like: str = "chat") -> str:
         if name is None:

@@ -12,6 +12,7 @@ from eighty80_jupyter.conversation.side_by_side import MOST, SideBySide
 from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.text import clean
+from eighty80_jupyter.watchers import Watchers
 
 InstructionRole = Literal["system", "developer"]
 Watcher = Callable[["Conversation"], None]
@@ -50,7 +51,7 @@ class Conversation:
         self._places = {turn.id: index for index, turn in enumerate(self._turns)}
         self._data_turns = sum(turn.has_data for turn in self._turns)
         self._lock = threading.RLock()
-        self._watchers: tuple[Watcher, ...] = ()
+        self._watchers: Watchers[Watcher] = Watchers()
 
     def __len__(self) -> int:
         return len(self._turns)
@@ -253,14 +254,7 @@ class Conversation:
 
         Returns the function that ends this.
         """
-        with self._lock:
-            self._watchers = (*self._watchers, watcher)
-
-        def end() -> None:
-            with self._lock:
-                self._watchers = tuple(w for w in self._watchers if w is not watcher)
-
-        return end
+        return self._watchers.add(watcher)
 
     def _append(self, turn: Turn) -> None:
         self._places[turn.id] = len(self._turns)

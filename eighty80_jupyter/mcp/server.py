@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Mapping
+import threading
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
 from mcp_types import CallToolResult
@@ -59,8 +60,9 @@ class Server:
     """An MCP server. `name`, `target` and `tools` say what it is, `state` whether it runs.
 
     Its connection belongs to the loop, and to the process that has opened it: one that was forked
-    off opens its own. Once it is started again by itself. `say` shows the user a line, `forget` has
-    the session forget it.
+    off opens its own. Which of its tools are offered is changed by the loop and by the user's
+    threads, under `_offers`. Once it is started again by itself. `say` shows the user a line,
+    `forget` has the session forget it.
     """
 
     def __init__(
@@ -83,7 +85,8 @@ class Server:
         self._restarted = self._ended = False
         self._withdrawn = False
         self._first: dict[str, ListedTool] = {}  # as each tool was listed at first
-        self._tools: dict[str, Tool] = {}
+        self._offers = threading.Lock()
+        self._tools: Sequence[Tool] = ()  # as the toolbox has them
 
     def __repr__(self) -> str:
         return f"<MCP server {self.name}: {self.state}; {', '.join(self.tools) or 'no tools'}>"
@@ -101,7 +104,7 @@ class Server:
     @property
     def tools(self) -> tuple[str, ...]:
         """The names of its tools, as the model is told them."""
-        return tuple(self._tools)
+        return tuple(tool.name for tool in self._tools)
 
     @property
     def omitted(self) -> tuple[str, ...]:
@@ -136,9 +139,11 @@ class Server:
         self._forget(self)  # last: whatever interrupts this, it is still to be seen
 
     def withdraw(self) -> None:
-        """Take its tools out of the toolbox."""
-        self._withdrawn = True
-        self._replace([])
+        """Take its tools out of the toolbox; what the user has put in their place stays."""
+        with self._offers:
+            self._withdrawn = True
+            self._tools = self._toolbox.exchange(self._tools, ())
+        self._toolbox.tell()
 
     async def open(self) -> None:
         """Start it and put its tools into the toolbox; on the loop. Raises MCPServerError."""
@@ -243,10 +248,14 @@ class Server:
     def _offer(self) -> None:
         """Have the toolbox hold the tools as they are listed now."""
         connection = self._connection
-        if connection is None or self._withdrawn:
+        if connection is None:
             return
         names = tool_names(self.name, connection.listed)
-        self._replace([self._tool(one, names[one.name]) for one in connection.listed])
+        with self._offers:
+            if not self._withdrawn:
+                tools = [self._tool(one, names[one.name]) for one in connection.listed]
+                self._tools = self._toolbox.exchange(self._tools, tools)
+        self._toolbox.tell()
 
     def _tool(self, listed: ListedTool, name: str) -> Tool:
         first = self._first.setdefault(listed.name, listed)
@@ -261,17 +270,3 @@ class Server:
             inputs=Arguments(listed.schema),
             note=note(self.name, listed, before),
         )
-
-    def _replace(self, tools: list[Tool]) -> None:
-        """Put tools in the place of those before; what the user has put there meanwhile stays."""
-        old, self._tools = self._tools, {}
-        for name, tool in old.items():
-            if self._toolbox.get(name) is tool:
-                self._toolbox.remove(name)
-        for tool in tools:
-            name, number = tool.name, 1
-            while name in self._toolbox:
-                number += 1
-                name = f"{tool.name[:60]}_{number}"
-            named = self._tools[name] = replace(tool, name=name)
-            self._toolbox.add(named)

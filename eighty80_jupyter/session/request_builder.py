@@ -87,7 +87,7 @@ class RequestBuilder:
             context=self.limits(endpoint.url, values),
             offer=offer,
             typed=self.typed(options),
-            known_tools=dict(self._tools),
+            known_tools=self._tools.copy(),
         )
 
     def prepare(

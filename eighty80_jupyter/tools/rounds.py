@@ -153,7 +153,7 @@ def _one_tool(toolbox: ToolBox, tool: str | Tool | Callable[..., Any]) -> Tool:
         return tool
     if isinstance(tool, str):
         return toolbox[tool]
-    known = next((other for other in toolbox.values() if other.function == tool), None)
+    known = next((other for other in toolbox.copy().values() if other.function == tool), None)
     return known or make_tool(tool)
 
 

@@ -16,14 +16,16 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar, overload
 
 from eighty80_jupyter import loading
 from eighty80_jupyter.api.request_parameters import shown, unknown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.tools.arguments import check, parsed
+from eighty80_jupyter.watchers import Watchers
 
 F = TypeVar("F", bound=Callable[..., Any])
 D = TypeVar("D")
@@ -146,17 +148,22 @@ class Tool:
 
 
 class ToolBox(Mapping[str, Tool]):
-    """The tools of a session by their names, in the order in which they came."""
+    """The tools of a session by their names, in the order in which they came.
+
+    Cells, tools and the loops of MCP servers change them, under `_lock`: they are put into a new
+    dictionary, so that whoever reads one has all of it.
+    """
 
     def __init__(self) -> None:
         self._tools: dict[str, Tool] = {}
-        self._watchers: tuple[Callable[[], object], ...] = ()
+        self._watchers: Watchers[Callable[[], object]] = Watchers()
+        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"<ToolBox: {', '.join(self._tools) or 'no tools'}>"
 
     def __iter__(self) -> Iterator[str]:
-        return iter(tuple(self._tools))
+        return iter(self._tools)
 
     def __len__(self) -> int:
         return len(self._tools)
@@ -182,30 +189,52 @@ class ToolBox(Mapping[str, Tool]):
         """Return a tool, or `default` where there is none of this name."""
         return self._tools.get(name, default)
 
+    def copy(self) -> dict[str, Tool]:
+        """Return the tools as they are now."""
+        return dict(self._tools)
+
     def add(self, tool: Tool) -> None:
         """Add a tool; one of the same name is replaced, since cells are run again."""
-        self._tools[tool.name] = tool
-        self._tell()
+        with self._lock:
+            self._tools = {**self._tools, tool.name: tool}
+        self.tell()
 
     def remove(self, name: str) -> None:
         """Take a tool out. Raises UsageError with the nearest name."""
         self[name]
-        self._tools.pop(name, None)
-        self._tell()
+        with self._lock:
+            self._tools = {each: tool for each, tool in self._tools.items() if each != name}
+        self.tell()
+
+    def exchange(self, old: Iterable[Tool], new: Iterable[Tool]) -> list[Tool]:
+        """Put tools in the place of others, all at once, and return them as they are called here.
+
+        Of the `old` ones those are taken out that are there still. A name that is taken gets a
+        number behind it. Nobody is told: `tell` is to be called once these are known.
+        """
+        gone = {id(tool) for tool in old}
+        added = []
+        with self._lock:
+            tools = {name: tool for name, tool in self._tools.items() if id(tool) not in gone}
+            for tool in new:
+                name, number = tool.name, 1
+                while name in tools:
+                    number += 1
+                    name = f"{tool.name[:60]}_{number}"
+                tools[name] = replace(tool, name=name)
+                added.append(tools[name])
+            self._tools = tools
+        return added
 
     def watch(self, told: Callable[[], object]) -> Callable[[], None]:
         """Call `told` whenever the tools have changed, in any thread; it must return at once.
 
         Returns the function that ends this.
         """
-        self._watchers = (*self._watchers, told)
+        return self._watchers.add(told)
 
-        def end() -> None:
-            self._watchers = tuple(other for other in self._watchers if other is not told)
-
-        return end
-
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Tell the watchers that the tools have changed."""
         for told in self._watchers:
             told()
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.conversation.events import TurnEvent
 from eighty80_jupyter.turns.request import RunningTurn
+from eighty80_jupyter.watchers import Watchers
 
 _log = logging.getLogger(__name__)
 
@@ -51,24 +51,15 @@ class Feed:
     """Calls its watchers with every event, in the thread where it happens.
 
     That is the loop thread for all that concerns a turn, so a watcher must return at once. One that
-    fails is logged and does not disturb the others, nor the turn. Who watches is changed under
-    `_lock`, by any thread.
+    fails is logged and does not disturb the others, nor the turn.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._watchers: tuple[SessionWatcher, ...] = ()
+        self._watchers: Watchers[SessionWatcher] = Watchers()
 
     def watch(self, watcher: SessionWatcher) -> Callable[[], None]:
         """Call `watcher` from now on; returns the function that ends this."""
-        with self._lock:
-            self._watchers = (*self._watchers, watcher)
-
-        def end() -> None:
-            with self._lock:
-                self._watchers = tuple(w for w in self._watchers if w is not watcher)
-
-        return end
+        return self._watchers.add(watcher)
 
     def tell(self, event: SessionEvent) -> None:
         """Call all watchers."""
