@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -28,6 +29,7 @@ class Servers:
 
     A name is entered before its server starts, and so whatever happens to a start, nothing runs
     that is not in here. `loop` is for them alone: what a server sends must not hold up an answer.
+    Any thread may call: `_lock` owns the names, for a moment only.
     """
 
     def __init__(
@@ -44,10 +46,11 @@ class Servers:
         self._say = say
         self._environ = environ
         self._approvals = approvals or Approvals()
+        self._lock = threading.Lock()
         self._servers: dict[str, Server] = {}
 
     def __repr__(self) -> str:
-        return f"<MCP servers: {', '.join(self._servers) or 'none'}>"
+        return f"<MCP servers: {', '.join(self.known) or 'none'}>"
 
     @property
     def known(self) -> dict[str, Server]:
@@ -89,7 +92,8 @@ class Servers:
             self._agree(spec, permit)
         servers = [self._add(spec) for spec in new]
         self._open(servers)
-        return [self._servers[spec.name] for spec in specs]
+        found = running | {server.name: server for server in servers}
+        return [found[spec.name] for spec in specs]
 
     def switch(self, name: str, *, on: bool) -> None:
         """Start a server anew that was agreed to before, or end it; its name stays either way.
@@ -137,26 +141,28 @@ class Servers:
 
     def _with_free_name(self, spec: ServerSpec) -> ServerSpec:
         """Give a server whose name nobody chose one that no other command or address has."""
-        name, number = spec.name, 1
-        while (
-            not spec.named and name in self._servers and not self._servers[name].spec.is_like(spec)
-        ):
+        name, number, known = spec.name, 1, self.known
+        while not spec.named and name in known and not known[name].spec.is_like(spec):
             number += 1
             name = f"{spec.name[: MOST_NAME - 3]}{number}"
         return replace(spec, name=name)
 
     def _add(self, spec: ServerSpec) -> Server:
         """Enter a server; one of the same name is ended, since cells are run again."""
-        if spec.name in self._servers:
-            self._servers[spec.name].stop()
-        server = self._servers[spec.name] = Server(
-            spec, self._toolbox, self._loop, say=self._say, forget=self._forget
-        )
+        server = Server(spec, self._toolbox, self._loop, say=self._say, forget=self._forget)
+        while (before := self._entered(server)) is not server:
+            before.stop()
         return server
 
+    def _entered(self, server: Server) -> Server:
+        """Enter a server unless another one has its name; return which one has it now."""
+        with self._lock:
+            return self._servers.setdefault(server.name, server)
+
     def _forget(self, server: Server) -> None:
-        if self._servers.get(server.name) is server:
-            del self._servers[server.name]
+        with self._lock:
+            if self._servers.get(server.name) is server:
+                del self._servers[server.name]
 
     def _open(self, servers: Sequence[Server]) -> None:
         """Start servers side by side. Those that do not start, or an interrupt, are forgotten."""

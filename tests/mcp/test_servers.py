@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ import pytest
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import MCPServerError, UsageError
 from eighty80_jupyter.mcp import connection
+from eighty80_jupyter.mcp.servers import Servers
+from eighty80_jupyter.mcp.spec import server_spec
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.tools.result import PictureText
+from eighty80_jupyter.tools.toolbox import ToolBox
 from tests.support.mcp.use import EXAMPLE, User, call, example_over_http, odd
 from tests.support.replies import error_reply
 from tests.support.scripted import ScriptedServer
@@ -208,6 +212,7 @@ def test_names_by_themselves(session: Session) -> None:
     assert again.state == "off"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -286,3 +291,29 @@ def test_asked_once(make_session: Callable[..., Session], tmp_path: Path) -> Non
     assert [question.split("\n")[1].strip() for question in yes.confirmer.asked] == [
         f"{command[0]} -S {command[2]} log={log}"
     ]
+
+
+class _Loop:
+    """Runs what is to be run at once, and then what another thread does meanwhile."""
+
+    def __init__(self) -> None:
+        self.meanwhile: Callable[[], object] | None = None
+
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        asyncio.run(coroutine)
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+
+
+def test_threads_that_start_one_name_leave_one_server() -> None:
+    """Whoever comes last ends the others, also one that came while it waited for an end."""
+    loop: Any = _Loop()
+    servers = Servers(ToolBox(), loop, say=print, environ={})
+    spec = server_spec(EXAMPLE, name="ex", environ={}, secrets=())
+    others = [servers._add(spec)]
+    loop.meanwhile = lambda: others.append(servers._add(spec))
+    last = servers._add(spec)
+    assert servers.known == {"ex": last}
+    assert [other._withdrawn for other in others] == [True, True]
+    assert not last._withdrawn

@@ -58,6 +58,19 @@ class Column:
     adopted: Exchange | None = field(default=None)
 
 
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """Columns that were asked together, and where they stand; `noted`: they are left nowhere else.
+
+    All but the last is as it was made.
+    """
+
+    columns: tuple[Column, ...] = ()
+    conversation: Conversation | None = None
+    turn_id: str = ""
+    noted: bool = True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
     """One of several ways to ask: the prompt, and the parameters that are set for it.
@@ -142,18 +155,22 @@ class Comparison:
 
     `changed` is called when something can be seen in `columns`, mostly on the loop thread. The rest
     may be called from any thread: under `_lock` the columns are replaced, all at once, and kept.
+    The loop thread takes `_noting` only, which owns whether the columns were noted.
     """
 
     def __init__(self, session: Session, changed: Callable[[], None] = lambda: None) -> None:
-        self.columns: tuple[Column, ...] = ()
         self.width = 0  # how many columns stand beside each other
         self._lock = threading.RLock()
         self._session = session
         self._changed = changed
-        self._conversation: Conversation | None = None
-        self._turn_id = ""
-        self._noted = True  # whether the conversation has what stands here
+        self._noting = threading.Lock()
+        self._asked = _Asked()
         self._end_watch = session.watch(self._hear)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns, in order."""
+        return self._asked.columns
 
     @property
     def running(self) -> bool:
@@ -210,11 +227,9 @@ class Comparison:
         # An id that no turn has: sent after all others, and kept as a turn of its own.
         turn_id = turn_id or uuid.uuid4().hex
         with self._lock:
-            self.stop()
-            self._conversation, self._turn_id = conversation, turn_id
-            self._noted = not history  # what is asked aside is left nowhere
+            self._replace_soon()
             self.width = width
-            self.columns = tuple(
+            columns = tuple(
                 Column(
                     heading=variant.heading or f"sample {number + 1}",
                     parameters=one,
@@ -231,6 +246,9 @@ class Comparison:
                 )
                 for number, (variant, one) in enumerate(zip(asked, parameters, strict=True))
             )
+            # What is asked aside is left nowhere.
+            self._asked = _Asked(columns, conversation, turn_id, noted=not history)
+        self._note()  # a quick server has answered already
         self._changed()
 
     def replies(self, columns: Sequence[Column]) -> list[Reply]:
@@ -240,9 +258,15 @@ class Comparison:
     def clear(self) -> None:
         """Stop, and have no columns."""
         with self._lock:
-            self.stop()
-            self.columns = ()
+            self._replace_soon()
+            self._asked = _Asked()
         self._changed()
+
+    def _replace_soon(self) -> None:
+        """Stop the columns that are there; what had not ended by itself is left nowhere."""
+        with self._noting:
+            self._asked.noted = True
+        self.stop()
 
     def stop(self) -> None:
         """Cancel whatever is under way; what has come stays."""
@@ -271,12 +295,12 @@ class Comparison:
             return self._adopt(self.columns[number])
 
     def _adopt(self, column: Column) -> tuple[Turn, Conversation]:
-        reply, conversation = column.running.reply, self._conversation
+        reply, conversation = column.running.reply, self._asked.conversation
         if conversation is None or not column.running.done or reply is None or reply.empty:
             raise UsageError(f"there is no answer with {column.heading} to keep")
         if column.adopted is None:
             column.adopted = exchange_of(column.running, reply)
-        turn = variants.adopt(self._session, conversation, self._turn_id, column.adopted)
+        turn = variants.adopt(self._session, conversation, self._asked.turn_id, column.adopted)
         return turn, conversation
 
     def close(self) -> None:
@@ -308,11 +332,15 @@ class Comparison:
         return f"The answer with {column.heading} is the reply{where} now."
 
     def _note(self) -> None:
-        """Leave what has ended in the conversation, to be read there later; on the loop thread."""
-        conversation, columns = self._conversation, self.columns
-        if self._noted or conversation is None or self.running:
+        """Leave what has ended in the conversation, to be read there later."""
+        asked = self._asked
+        conversation, columns = asked.conversation, asked.columns
+        if conversation is None or any(not column.running.done for column in columns):
             return
-        self._noted = True
+        with self._noting:
+            noted, asked.noted = asked.noted, True
+        if noted:
+            return
         prompts = [column.running.request.prompt.text for column in columns]
         answers = tuple(
             Answer(
@@ -324,7 +352,7 @@ class Comparison:
         )
         if all(answer.reply.empty for answer in answers):
             return
-        last = conversation.turn(self._turn_id) or next(iter(conversation[-1:]), None)
+        last = conversation.turn(asked.turn_id) or next(iter(conversation[-1:]), None)
         after = "" if last is None else last.id
         conversation.add_comparison(SideBySide(prompt=prompts[0], after=after, answers=answers))
 

@@ -142,7 +142,8 @@ class RunState:
         now = self._clock()
         ended = self._seconds is not None
         seconds = self._seconds if self._seconds is not None else now - self._started
-        done, counts = self.through, dict(self.counts)
+        counts = dict(self.counts)  # at once: the loop thread goes on
+        done = sum(counts.values())
         rate = tokens = 0.0
         remaining = None
         if ended:

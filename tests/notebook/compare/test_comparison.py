@@ -12,6 +12,7 @@ from ipywidgets.widgets.widget import _instances
 from eighty80_jupyter.api.request_parameters import PARAMETERS
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.compare import variants
 from eighty80_jupyter.notebook.compare.comparison import COMPARABLE, SAMPLES, values_of
 from eighty80_jupyter.notebook.panel.comparison import ComparisonView
 from eighty80_jupyter.notebook.panel.controls.live import LiveControls
@@ -309,6 +310,36 @@ def test_another_run_takes_the_place_of_the_one_before(
     assert "made at 0.1" in column(view, 0)
     assert column(view, 2) == ""
     assert len(_instances) == widgets
+
+
+def test_the_conversation_gets_the_columns_that_were_asked_last(
+    server: ScriptedServer, session: Session, view: ComparisonView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether those before end while the next are started, or these at once."""
+    ask_first(server, session)
+    gate = threading.Event()
+    server.handler = lambda _: sse_reply([*text_chunks("before"), Gate(gate)])
+    run(view, "0, 1")
+    shows(view, 0, "before")
+    old = view.comparison.columns
+    server.handler = say_temperature
+    start = variants.start
+
+    def slowly(*given: Any, **more: Any) -> Any:
+        wait_until(lambda: all(column.running.done for column in old), what="their end")
+        running = start(*given, **more)
+        wait_until(lambda: running.done, what="the answer")
+        variants.from_loop(session, lambda: None)  # whoever listens has heard of it
+        return running
+
+    monkeypatch.setattr(variants, "start", slowly)
+    run(view, "0.5, 0.75")
+    (noted,) = session.conversation.comparisons
+    assert [answer.reply.text for answer in noted.answers] == [
+        "made at 0.5 degrees",
+        "made at 0.75 degrees",
+    ]
+    gate.set()
 
 
 def test_keep_does_not_wake_live_mode(
