@@ -24,6 +24,9 @@ DRAWING = (
     "pygments.formatters.html",
 )
 TOOLS = ("eighty80_jupyter.tools.schema", "pydantic", "docstring_parser")
+# Where Jupyter's own packages are installed jsonschema takes a second: it builds a grammar of URLs.
+CHECKS = ("jsonschema", "referencing")
+TYPED = ("eighty80_jupyter.structured.asking",)
 ROWS = ("eighty80_jupyter.notebook.rows.display", "eighty80_jupyter.notebook.rows.comparing")
 MCP = ("eighty80_jupyter.mcp.servers",)
 PANEL = ("eighty80_jupyter.notebook.panel.panel",)
@@ -88,6 +91,20 @@ def require(*names: str) -> None:
         pass
     if failures:
         raise failures[0].with_traceback(None)
+
+
+def begin(*names: str) -> None:
+    """Import modules in the background; whoever requires them waits for what is left of that."""
+    missing = [name for name in names if name not in _loaded]
+    if missing:
+        threading.Thread(
+            target=_import_quietly, args=(missing,), name="eighty80-import", daemon=True
+        ).start()
+
+
+def _import_quietly(names: list[str]) -> None:
+    with suppress(Exception):  # who needs it will be told
+        _import(names)
 
 
 def _import(names: list[str]) -> None:

@@ -141,7 +141,7 @@ class Background:
 
 def _serve(loop: asyncio.AbstractEventLoop, closers: list[Closer]) -> None:
     asyncio.set_event_loop(loop)
-    # Only names are looked up there. Ours, because the loop's own is waited for at the end.
+    # Names and kept answers are looked up there. Ours: the loop's own is waited for at the end.
     names = concurrent.futures.ThreadPoolExecutor(thread_name_prefix="eighty80-names")
     loop.set_default_executor(names)
     try:

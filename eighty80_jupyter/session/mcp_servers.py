@@ -128,5 +128,6 @@ class MCPServers:
                 ) from None
             from eighty80_jupyter.mcp.servers import Servers  # noqa: PLC0415  # a door: mcp
 
+            loading.begin(*loading.CHECKS)  # for the first call; a server takes longer to start
             self._servers = Servers(self._tools, Background(), say=self._say, environ=self._environ)
         return self._servers

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from eighty80_jupyter import loading
 from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.config import ChatConfig
@@ -203,6 +204,7 @@ class RequestBuilder:
             raise UsageError(
                 "returns and response_format both say what the answer shall be; give one of them"
             )
+        loading.require(*loading.TYPED)
         # A door: pydantic.
         from eighty80_jupyter.structured.asking import MODES, TypedAnswer  # noqa: PLC0415
         from eighty80_jupyter.structured.shape import shape_of  # noqa: PLC0415  # the same

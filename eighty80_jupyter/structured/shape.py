@@ -13,13 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import typing_extensions
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
-from jsonschema.validators import validator_for
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
-from referencing import Registry
 
+from eighty80_jupyter import loading
 from eighty80_jupyter.api.json_schema import without_titles
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
@@ -237,6 +234,12 @@ def _fields_of(kind: Any) -> Any:
 def _of_schema(schema: Schema) -> Shape:
     if not _is_json(schema):
         raise UsageError("a JSON Schema must hold values of JSON only; see json.dumps of it")
+    loading.require(*loading.CHECKS)
+    # A door: jsonschema.
+    from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415
+    from jsonschema.validators import validator_for  # noqa: PLC0415  # the same
+    from referencing import Registry  # noqa: PLC0415  # the same
+
     kind: Any = validator_for(schema, default=Draft202012Validator)
     try:
         kind.check_schema(schema)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from eighty80_jupyter import loading
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.tools.input_error import ToolInputError
 
@@ -41,6 +42,7 @@ def check(values: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
 
     Raises ToolInputError with what is wrong. A schema that jsonschema cannot use checks nothing.
     """
+    loading.require(*loading.CHECKS)
     from jsonschema import Draft202012Validator  # noqa: PLC0415  # a door: jsonschema
     from jsonschema.validators import validator_for  # noqa: PLC0415  # the same
     from referencing import Registry  # noqa: PLC0415  # the same

@@ -45,6 +45,16 @@ def test_the_extension_loads_no_more_than_the_magics_and_the_settings() -> None:
     assert not {"eighty80_jupyter.session.session", "eighty80_jupyter.turns.turn"} & loaded
 
 
+def test_a_typed_answer_needs_no_reader_of_schemas() -> None:
+    """Where Jupyter's own packages are installed jsonschema takes a second to load."""
+    code = (
+        "from eighty80_jupyter.structured.shape import shape_of; "
+        "assert shape_of('label: bug|feature, score: float').check({'label': 'bug', 'score': 1})"
+    )
+    assert "jsonschema" not in loaded_by(code)
+
+
+@pytest.mark.slow
 def test_nothing_of_mcp_is_loaded_before_the_first_server() -> None:
     """A session that lists its servers has imported nothing for them."""
     code = "from eighty80_jupyter import chat; dict(chat.servers.known); chat.close()"
@@ -52,6 +62,7 @@ def test_nothing_of_mcp_is_loaded_before_the_first_server() -> None:
     assert not names & loaded_by(code)
 
 
+@pytest.mark.slow
 def test_mcp_that_is_missing_is_one_line() -> None:
     """Without the package, the first server says how to install it, and everything else works."""
     code = (

@@ -6,9 +6,11 @@ import os
 import pickle
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ import pandas as pd
 import pytest
 
 from eighty80_jupyter.errors import ChatInterrupted, RowsError, UsageError
+from eighty80_jupyter.storage import answers as kept_answers
 from tests.rows.answering import answering, echo, label, prompt_of, texts
 from tests.rows.conftest import KEY
 from tests.support.ports import free_port
@@ -325,6 +328,7 @@ def test_a_server_that_is_not_there(make_session: Callable[..., Session]) -> Non
     assert session.last_run.progress().not_asked > 4900
 
 
+@pytest.mark.slow
 def test_a_killed_kernel_goes_on(server: ScriptedServer, session: Session, tmp_path: Path) -> None:
     """A process that is killed in the middle loses at most 64 answers and what was under way."""
     server.handler = answering(echo)
@@ -363,6 +367,26 @@ def test_two_kernels_share_the_file(
     before = len(server.chats)
     assert make_session().rows(texts(400), PROMPT).progress().from_kept == 400
     assert len(server.chats) == before
+
+
+def test_a_kernel_that_writes_holds_up_nothing_but_the_run(
+    server: ScriptedServer, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While another one has the file of answers, questions are answered; then the run goes on."""
+    monkeypatch.setattr(kept_answers, "_BUSY_SECONDS", 60.0)
+    server.handler = answering(echo)
+    session.rows(texts(1), PROMPT)  # the file is there
+    file = kept_answers.answers_file()
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        run = session.start_rows(texts(100), PROMPT)
+        wait_until(lambda: run.progress().done == 100, what="the answers")
+        assert session.ask("Meanwhile: row 7").text == "7"
+        assert not run.done
+        other.execute("ROLLBACK")
+    assert run.wait(60)
+    with closing(sqlite3.connect(file)) as reader:
+        assert reader.execute("SELECT count(*) FROM answers").fetchone() == (100,)
 
 
 def test_the_key_is_nowhere(

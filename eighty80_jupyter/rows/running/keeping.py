@@ -1,4 +1,8 @@
-"""The kept answers of a run: looked up, and written a few at a time. Belongs to the loop."""
+"""The kept answers of a run: looked up, and written a few at a time. Belongs to the loop.
+
+The file may wait for another kernel that writes, and so it is met in another thread: whatever else
+is on the loop goes on.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +28,13 @@ class Keeper:
         self._loop = asyncio.get_running_loop()
         self._unwritten: list[tuple[bytes, Kept]] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._writing: set[asyncio.Future[None]] = set()
 
-    def find(self, keys: Sequence[bytes]) -> Mapping[bytes, Kept]:
+    async def find(self, keys: Sequence[bytes]) -> Mapping[bytes, Kept]:
         """Return the answers that are kept under any of the keys."""
         if self._answers is None or self._fresh or not keys:
             return {}
-        return self._answers.get_many(keys)
+        return await asyncio.to_thread(self._answers.get_many, keys)
 
     def keep(self, key: bytes, answer: Answer) -> None:
         """Keep an answer: it is written with others, soon."""
@@ -41,18 +46,25 @@ class Keeper:
         )
         self._unwritten.append((key, kept))
         if len(self._unwritten) >= _WRITTEN:
-            self.write()
+            self._write()
         elif self._timer is None:
-            self._timer = self._loop.call_later(_WRITE_SECONDS, self.write)
+            self._timer = self._loop.call_later(_WRITE_SECONDS, self._write)
 
-    def write(self) -> None:
-        """Write what is not written yet."""
+    async def close(self) -> None:
+        """Write what is not written yet, to its end: also where the run is cancelled meanwhile."""
+        self._write()
+        if self._writing:
+            await asyncio.wait(self._writing)
+
+    def _write(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         written, self._unwritten = self._unwritten, []
         if self._answers is not None and written:
-            self._answers.put_many(written)
+            writing = self._loop.run_in_executor(None, self._answers.put_many, written)
+            self._writing.add(writing)
+            writing.add_done_callback(self._writing.discard)
 
     def remark(self) -> str:
         """Return what the user should know of the file; once, which one it is."""

@@ -143,7 +143,7 @@ class RunWork:
             if not expected:
                 raise stop from None  # of the user's iterator, or of a value
         finally:
-            self._keeper.write()
+            await self._keeper.close()
             for note in (*self._asker.notes, self._keeper.remark()):
                 state.remarks[note] = None
             self._foretell()
@@ -207,7 +207,7 @@ class RunWork:
             return
         if plan.rows.length is None:
             self._state.grow((chunk.start + chunk.count) * self._samples)
-        self._take(chunk, filled)
+        await self._take(chunk, filled)
         # Where all is kept nothing else is waited for.
         await asyncio.sleep(0)
 
@@ -218,7 +218,7 @@ class RunWork:
         template = self._plan.template
         return chunk, template.fill_short(chunk) or template.fill(chunk)
 
-    def _take(self, chunk: Chunk, filled: Sequence[Filled | NotFilled]) -> None:
+    async def _take(self, chunk: Chunk, filled: Sequence[Filled | NotFilled]) -> None:
         """Settle what has no prompt, and find a place and a key for all else."""
         items: list[_Item] = []
         key_of, samples = self._plan.request.key, self._samples
@@ -243,9 +243,9 @@ class RunWork:
             for sample in range(samples):
                 key = key_of(content, has_data=has_data, sample=times * samples + sample)
                 items.append((place + sample, key, one, chunk, number))
-        self._find(items)
+        await self._find(items)
 
-    def _find(self, items: Sequence[_Item]) -> None:
+    async def _find(self, items: Sequence[_Item]) -> None:
         """Answer what is kept or has been asked; the rest is ready to be asked."""
         new: list[_Item] = []
         known, older = self._first, self._older
@@ -258,7 +258,7 @@ class RunWork:
                 self._follow(item, first)
         if self._plan.rows.length is None and len(known) >= _REMEMBERED:
             self._first, self._older = {}, known
-        kept = self._keeper.find([item[1] for item in new])
+        kept = await self._keeper.find([item[1] for item in new])
         if not kept:
             self._ready += new
             return
