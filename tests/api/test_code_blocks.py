@@ -63,6 +63,7 @@ _PIECES = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(st.lists(st.sampled_from(["```py", "```", "~~~", "````", "x = 1", "", "  y", "text"])))
 def test_agrees_with_commonmark(lines: list[str]) -> None:

@@ -299,6 +299,7 @@ def expected_of(pieces: list[tuple[int, str, str]], choice: int, kind: str) -> s
     return "".join(text for index, name, text in pieces if (index, name) == (choice, kind))
 
 
+@pytest.mark.slow
 @ANY_CUT
 @given(pieces=PIECES)
 def test_any_order_of_deltas_across_choices_adds_up(pieces: list[tuple[int, str, str]]) -> None:

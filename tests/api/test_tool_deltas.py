@@ -249,6 +249,7 @@ STYLES: dict[str, tuple[Callable[[int], dict[str, Any]], Callable[[int], dict[st
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", STYLES)
 @given(
     calls=st.lists(st.tuples(st.sampled_from("fg"), ARGUMENTS), min_size=1, max_size=3),
@@ -286,6 +287,7 @@ def test_an_empty_call_of_old_servers_is_none() -> None:
     assert (reply.text, calls_of(reply)) == ("Hello", [])
 
 
+@pytest.mark.slow
 def test_many_calls_and_many_pieces_take_no_longer_each() -> None:
     """A model that repeats itself, or sends spaces without end, does not hold up the loop."""
     calls, count = Calls(), 100_000

@@ -19,6 +19,7 @@ def _study(rng: random.Random, rows: int, labelled: int) -> tuple[list[bool], li
     return answers, [t if i in looked_at else None for i, t in enumerate(truth)]
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
     """Of 600 simulated studies about 95 in a hundred cover the truth; the model's share misses."""
     rng = random.Random(7)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from eighty80_jupyter.session.session import Session
 
+pytestmark = pytest.mark.slow
+
 # What a kernel does: start a server, tell its process, and go on.
 KERNEL = """
 import json, os, sys, time

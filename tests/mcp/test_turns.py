@@ -139,6 +139,7 @@ def test_interrupted_call(session: Session, server: ScriptedServer, tmp_path: Pa
     assert len(log.read_text().split()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["never"], ["slow=60"], ["stubborn", "never"]])
 def test_interrupted_start(session: Session, tmp_path: Path, words: list[str]) -> None:
     """An interrupt while a server starts leaves no process, and no server."""

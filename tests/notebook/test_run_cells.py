@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tests.support.kernel import Result
     from tests.support.scripted import ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 NEW = "from eighty80_jupyter import chat\nchat.conversation.reset(); chat.config.cells = None"
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 REPLY = "The **sum** is 5.\n\n- one\n- two\n"
 ASK = "%%chat\nAdd 2 and 3"
 

@@ -18,6 +18,8 @@ from tests.support.waiting import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 STARTUP = "%load_ext eighty80_jupyter\nfrom eighty80_jupyter import chat"
 
 

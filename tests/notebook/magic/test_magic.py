@@ -404,6 +404,7 @@ def test_queued_cells_do_not_run_after_a_failure(
     assert second.status == "aborted"
 
 
+@pytest.mark.slow
 def test_loading_brings_in_nothing_heavy() -> None:
     """%load_ext imports neither the HTTP library nor the Markdown stack nor ipywidgets."""
     with KernelSession() as fresh:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tests.support.kernel import Result
     from tests.support.scripted import Reply, Request, ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 SETUP = """
 %load_ext eighty80_jupyter
 import os

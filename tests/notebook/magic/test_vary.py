@@ -14,6 +14,8 @@ from tests.support.replies import Gate, Reply, chunk, error_reply, sse_reply, st
 from tests.support.scripted import ScriptedServer
 from tests.support.wire import Request
 
+pytestmark = pytest.mark.slow
+
 LOAD = "%load_ext eighty80_jupyter\nfrom eighty80_jupyter import chat"
 
 

@@ -77,6 +77,7 @@ def joined(html: list[str]) -> str:
     return "\n".join(filter(None, html))
 
 
+@pytest.mark.slow
 @given(documents, st.lists(st.integers(min_value=0), max_size=8), st.sampled_from([1, 20, 200]))
 def test_pieces_make_the_whole(text: str, cuts: list[int], at_least: int) -> None:
     """However a text arrives, its pieces are the text, and their HTML is its HTML."""
@@ -86,6 +87,7 @@ def test_pieces_make_the_whole(text: str, cuts: list[int], at_least: int) -> Non
     assert joined(html) == render(text)
 
 
+@pytest.mark.slow
 @given(documents)
 def test_any_line_may_be_the_last_so_far(text: str) -> None:
     """A text that arrives line by line ends in the same HTML."""
@@ -199,6 +201,7 @@ def test_an_endless_list_is_cut_between_items() -> None:
     assert "".join(html).count("<strong>") == 299
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -231,6 +234,7 @@ def test_other_endless_blocks_are_cut_somewhere(text: str) -> None:
 # Effort
 
 
+@pytest.mark.slow
 def test_effort_is_the_same_at_the_end_as_at_the_start() -> None:
     """Of a reply of 100,000 tokens the last tenth takes about as long as the first."""
     paragraph = "Some **text** with `code`, and a [link](https://x.y) in it.\n\n- a\n- b\n\n"

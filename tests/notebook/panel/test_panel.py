@@ -259,6 +259,7 @@ def test_a_turn_that_fails_at_once_gives_the_text_back_after_it_was_taken(
     assert told == ["sent", "refill"]
 
 
+@pytest.mark.slow
 def test_stop_ends_a_turn_of_a_cell(
     open_panel: Callable[[], Browser], session: Session, server: ScriptedServer
 ) -> None:

@@ -167,6 +167,7 @@ def test_a_long_answer_is_written_less_often(
     assert outputs.coming() <= 5
 
 
+@pytest.mark.slow
 def test_cells_and_panel_tell_a_conversation_once(server: ScriptedServer, tmp_path: Path) -> None:
     """What a cell shows stands below the panel as a line, until the cell runs again."""
     answers = ("In a cell.", "In Python.", "In the panel.")

@@ -6,10 +6,14 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 
+import pytest
+
 from tests.support.kernel import KernelSession
 from tests.support.replies import Reply, chat_reply
 from tests.support.scripted import ScriptedServer
 from tests.support.wire import Request
+
+pytestmark = pytest.mark.slow
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 COMPARE = f"""

@@ -349,6 +349,7 @@ def test_another_suffix_is_refused(tmp_path: Path) -> None:
             export(talk(("a", "1")), tmp_path / name)
 
 
+@pytest.mark.slow
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
 )

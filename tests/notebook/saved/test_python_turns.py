@@ -14,6 +14,8 @@ from tests.support.kernel import KernelSession
 from tests.support.replies import chunk, sse_reply, stream_reply
 from tests.support.scripted import ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(name="server", scope="module")
 def _server() -> Iterator[ScriptedServer]:

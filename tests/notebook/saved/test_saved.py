@@ -25,6 +25,8 @@ from tests.support.jupyter import make_notebook
 from tests.support.replies import chunk, sse_reply, stream_reply, text_chunks
 from tests.support.scripted import ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 KEY = "sk-not-to-be-saved"
 SECTIONS = 4
 CELLS = (

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd  # type: ignore[import-untyped]  # ships no types
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,6 +48,7 @@ OPTIONS = st.lists(
 ).map(",".join)
 
 
+@pytest.mark.slow
 @given(NESTED, st.integers(1, 400))
 def test_any_value(value: Any, budget: int) -> None:
     """Any value is described within a tenth of any budget; what is cut is said."""
@@ -56,6 +58,7 @@ def test_any_value(value: Any, budget: int) -> None:
     assert describe(value, name="x", budget=budget) == found
 
 
+@pytest.mark.slow
 @given(NESTED)
 def test_any_value_as_json(value: Any) -> None:
     """What fits is written as JSON that a parser reads."""
@@ -64,6 +67,7 @@ def test_any_value_as_json(value: Any) -> None:
         json.loads(found.text)
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(CELLS, min_size=3, max_size=3), max_size=70), OPTIONS, st.integers(9, 900))
 @settings(max_examples=150, deadline=None)
 def test_any_frame(rows: list[list[Any]], options: str, budget: int) -> None:

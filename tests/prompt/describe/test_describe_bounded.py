@@ -266,6 +266,7 @@ FRAMES: dict[str, Callable[[], Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("name", list(FRAMES))
 def test_large_frames(name: str) -> None:

@@ -160,6 +160,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_time(name: str) -> None:
     """A megabyte of braces is read in bounded time, whatever is in them."""

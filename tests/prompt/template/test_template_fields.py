@@ -188,6 +188,7 @@ def test_not_foreign(text: str) -> None:
     assert not any(Foreign(text)(field) for field in found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", [r"\a{{b}}" * 30_000, "x{{b}}" * 30_000 + "{% x %}", "{{b}};" * 30_000, "<" * 200_000]
 )

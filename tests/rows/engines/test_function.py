@@ -122,6 +122,7 @@ WORKER = textwrap.dedent(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", [pickle, cloudpickle, dill], ids=lambda one: one.__name__)
 def test_another_process_asks_with_a_key_of_its_own(
     session: Session, server: ScriptedServer, library: Any
