@@ -164,9 +164,9 @@ class SavedOutputs:
         """
         if self._followed == drawing or not self._coming.shown:
             return False
-        if self.stale or time.monotonic() < self._next_coming:
-            return True
         shown = under_way() if self.keeps() else []
+        if self.stale or (shown and time.monotonic() < self._next_coming):
+            return True
         turns = [from_loop(self._session, partial(turn_so_far, one.running)) for one in shown]
         with self._lock:
             self._followed = drawing

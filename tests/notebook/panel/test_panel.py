@@ -753,14 +753,16 @@ def test_no_memory_is_left(kernel: Callable[..., KernelSession], server: Scripte
 
 
 def test_without_a_kernel_the_transcript_is_read() -> None:
-    """The committed notebook, exported to HTML, shows what was said in the panel."""
+    """The committed notebook, exported to HTML, tells each turn once, and where it was asked."""
     path = Path(__file__).parents[3] / "notebooks" / "panel.ipynb"
     notebook: Any = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # nbformat is half typed
     (opening,) = (c for c in notebook.cells if c.source == "%chat --panel")
-    alone = nbformat.v4.new_notebook(cells=[opening])  # type: ignore[no-untyped-call]  # the same
+    (asking,) = (c for c in notebook.cells if c.source.startswith("%%chat"))
+    alone = nbformat.v4.new_notebook(cells=[opening, asking])  # type: ignore[no-untyped-call]  # the same
     html, _ = HTMLExporter().from_notebook_node(alone)  # type: ignore[no-untyped-call]  # the same
-    assert "What is the capital of France?" in html
-    assert "Paris" in html
+    assert "asked in a cell, which shows it: What is the capital of France?" in html
+    assert html.count("The capital of France is Paris.") == 1
+    assert "It was being written" not in html
 
 
 def widgets() -> set[str]:
