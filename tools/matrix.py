@@ -20,6 +20,7 @@ FOLDER = ROOT / "build" / "matrix"
 UV = (sys.executable, "-m", "uv")
 NO_BROWSER = ("-m", "not browser")
 BROWSER = ("-m", "browser")
+PROMPT_CELLS = ("tests/browser/test_prompt_cells.py", "tests/browser/test_prompt_page.py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,12 @@ ENVIRONMENTS = {
     ),
     "jupyterlab-4.2": Environment(
         packages=("jupyterlab>=4.2,<4.3", "notebook>=7.2,<7.3"), tests=BROWSER
+    ),
+    "prompt-cells-oldest": Environment(
+        packages=("jupyterlab==4.2.0", "notebook==7.2.0"), tests=PROMPT_CELLS
+    ),
+    "prompt-cells-newest": Environment(
+        packages=("jupyterlab", "notebook"), newest=True, tests=PROMPT_CELLS
     ),
 }
 

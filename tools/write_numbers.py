@@ -4,8 +4,9 @@
     python tools/write_numbers.py FILE    takes what an earlier run on this machine has printed
 
 `docs/explanation/speed.md` gets, between its marks, the machine, the day, and all that the
-benchmarks print; the README its line of measured numbers. A benchmark that fails, or takes longer
-than `LIMIT`, is said to be missing, and the status is 1; the others are written all the same.
+benchmarks print; the README its line of measured numbers, and `docs/how-to/prompt-cells.md` the
+line that tells what prompt cells cost. A benchmark that fails, or takes longer than `LIMIT`, is
+said to be missing, and the status is 1; the others are written all the same.
 """
 
 # ruff: noqa: INP001, T201, S603 - a program of the Makefile: it tells what it does, and runs others
@@ -24,6 +25,7 @@ ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "build" / "bench.txt"
 PAGE = ROOT / "docs" / "explanation" / "speed.md"
 README = ROOT / "README.md"
+PROMPT_CELLS = ROOT / "docs" / "how-to" / "prompt-cells.md"
 BEGIN, END = "<!-- numbers: written by tools/write_numbers.py -->", "<!-- end of the numbers -->"
 MISSING = "Not measured this time."
 MOST_WORDS = 2  # in a line that is no head of a table, apart by two spaces
@@ -49,7 +51,9 @@ def main(arguments: list[str]) -> int:
     day = time.strftime("%Y-%m-%d", time.localtime(source.stat().st_mtime))
     replace(PAGE, rf"(?s){re.escape(BEGIN)}.*{re.escape(END)}", page(parts, f"{day}: {machine()}"))
     replace(README, r"(?m)^\| measured: .*$", readme_row(parts))
-    print(f"Written: {PAGE.relative_to(ROOT)} and a line of {README.name}. Read what has changed.")
+    replace(PROMPT_CELLS, r"(?m)^- Measured: .*$", prompt_cells_line(parts))
+    print(f"Written: {PAGE.relative_to(ROOT)}, and a line each of {README.name} and")
+    print(f"{PROMPT_CELLS.relative_to(ROOT)}. Read what has changed.")
     missing = [name for name in TITLES if MISSING in (parts.get(name) or MISSING)]
     if missing:
         print(f"Missing: {', '.join(missing)}. `python -m benchmarks.{missing[0]}` says why.")
@@ -145,6 +149,23 @@ def markdown(printed: str) -> list[str]:
 def row(cells: list[str]) -> str:
     """Return a line of a table of Markdown."""
     return f"| {' | '.join(cells)} |"
+
+
+def prompt_cells_line(parts: dict[str, str]) -> str:
+    """Return the line of the page on prompt cells: with, without, and how far the latter spread."""
+
+    def compared(label: str) -> str:
+        pattern = rf"(?m)^{label}.*?([\d.]+)\s+([\d.]+)\s+[\d.]+\s+([\d.]+) to ([\d.]+)$"
+        found = re.search(pattern, parts.get("lab", ""))
+        if found is None:
+            return "not measured"
+        ours, bare, low, high = (f"{float(number):,.1f}" for number in found.groups())
+        return f"{ours} ms with it and {bare} without ({low} to {high})"
+
+    return (
+        f"- Measured: a key in a prompt of 2,000 characters {compared('a key')}, "
+        f"opening a notebook of 500 cells {compared('open')}."
+    )
 
 
 def readme_row(parts: dict[str, str]) -> str:

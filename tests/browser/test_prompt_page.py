@@ -12,11 +12,11 @@ from playwright.sync_api import expect
 from tests.support.replies import stream_reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Locator
 
-    from tests.support.lab import App, NotebookPage
+    from tests.support.lab import App, JupyterServer, NotebookPage
     from tests.support.scripted import ScriptedServer
 
 LOAD = "%load_ext eighty80_jupyter\ndifferent = divided = 1"
@@ -66,7 +66,12 @@ def test_commands(
     page.page.keyboard.press("Control+Shift+y")
     assert sources(page)[2] == "text"
     page.run_all()
-    page._command("eighty80-jupyter:open-panel")
+    # It comes from the kernel, once the page has found that.
+    command = "eighty80-jupyter:open-panel"
+    page.page.wait_for_function("id => window.jupyterapp.commands.hasCommand(id)", arg=command)
+    if app == "lab":
+        expect(page.page.locator("[data-id=eighty80-jupyter-panel]")).to_be_visible()
+    page._command(command)
     bar = page.page.locator("#eighty80-jupyter-panel")
     expect(bar.locator(".e80-panel")).to_be_visible()
     expect(bar).to_contain_text("From a cell.")
@@ -132,6 +137,38 @@ def test_tab_and_help(open_notebook: Callable[..., NotebookPage]) -> None:
     page.page.keyboard.type("}} and {{len")
     page.page.keyboard.press("Shift+Tab")
     expect(page.page.locator(".jp-Tooltip")).to_contain_text("number of items in a container")
+    assert page.errors == []
+
+
+@pytest.fixture(name="completing")
+def _completing(jupyter: Callable[[App], JupyterServer]) -> Iterator[None]:
+    """Have JupyterLab complete while one types, as a user's setting does."""
+    setting = "lab/api/settings/@jupyterlab/completer-extension:manager"
+    jupyter("lab").api("PUT", setting, {"raw": '{"autoCompletion": true}'})
+    yield
+    jupyter("lab").api("PUT", setting, {"raw": "{}"})
+
+
+@pytest.mark.usefixtures("completing")
+def test_completion_without_a_key(open_notebook: Callable[..., NotebookPage]) -> None:
+    """Names in fields and options are offered in prose while one types, as in code."""
+    page = open_notebook(LOAD, "", "")
+    page.run_cell(0)
+    offered = page.page.locator(".jp-Completer:not(.lm-mod-hidden) .jp-Completer-item")
+    for index, text, name in (
+        (1, "%%chat\nExplain {{differen", "different"),
+        (2, "%%chat --temperatur", "--temperature"),
+    ):
+        content = page.cell(index).locator(".cm-content")
+        content.click()
+        page.page.keyboard.type(text)
+        while not offered.filter(has_text=name).count():  # a slow kernel is asked with the next key
+            page.page.keyboard.press("Backspace")
+            page.page.keyboard.type(text[-1])
+            with contextlib.suppress(AssertionError):
+                expect(offered.filter(has_text=name)).to_be_visible(timeout=3000)
+        expect(content).to_have_attribute("spellcheck", "true")
+        page.page.keyboard.press("Escape")
     assert page.errors == []
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
+EXTENSION = Path(__file__).parents[2] / "eighty80_jupyter" / "notebook" / "lab" / "extension"
 App: TypeAlias = Literal["lab", "notebook"]
 
 SETTINGS = {
@@ -103,7 +104,13 @@ class JupyterServer:
         overrides.parent.mkdir(parents=True)
         overrides.write_text(json.dumps(SETTINGS), encoding="utf-8")
         self.root.mkdir(exist_ok=True)
-        if self.python != sys.executable:
+        if self.python == sys.executable:
+            # Installed is a copy of the extension, which may be older than what is tested.
+            ours = self.home / "path" / "labextensions" / "eighty80-jupyter"
+            ours.parent.mkdir(parents=True)
+            ours.symlink_to(EXTENSION, target_is_directory=True)
+            env["JUPYTER_PATH"] = str(self.home / "path")
+        else:
             spec = self.home / "data" / "kernels" / "python3" / "kernel.json"
             spec.parent.mkdir(parents=True)
             argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]

@@ -1,12 +1,14 @@
 """The kernel's side of prompt cells: answers to what the page asks about a prompt.
 
-Nothing is evaluated, and nothing of a value but its type, size and count of tokens is told.
+Nothing is evaluated, and nothing of a value but its type, size and count of tokens is told. The
+first answer brings the code with which the page asks the rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter import loading
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.session.session import Session
 
 TARGET = "eighty80_jupyter.prompts"
+PAGE = Path(__file__).parent / "static" / "page.js"  # what a page runs once it has found the comm
 _LONGEST = 100_000  # characters of a prompt that is looked at
 _COMM = "_eighty80_comm"  # on the shell
 
@@ -76,7 +79,8 @@ def _handle(
             done(data.get("done") is True)
         return
     if question == "table":
-        answer = {"names": sorted(names()), "options": option_table(), "cells": always}
+        options, page = option_table(), PAGE.read_text(encoding="utf-8")
+        answer = {"names": sorted(names()), "options": options, "cells": always, "page": page}
     elif question in ("check", "describe"):
         loading.require("eighty80_jupyter.notebook.lab.answers")
         from eighty80_jupyter.notebook.lab.answers import check, describe_field  # noqa: PLC0415  # a door
@@ -94,4 +98,4 @@ def _handle(
             answer = {"text": describe_field(text, namespace, registry, cell=cell)}
     else:
         return
-    comm.send({**answer, "id": str(data.get("id"))[:100]})
+    comm.send(answer)

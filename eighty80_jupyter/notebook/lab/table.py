@@ -14,10 +14,9 @@ STATIC = Path(__file__).parent / "extension" / "static" / "table.js"
 
 
 def option_table() -> dict[str, str]:
-    """Return the options without their dashes, with spaces between them, by what follows them.
+    """Return the options without their dashes, with spaces between them, by what may follow them.
 
-    "" is nothing, "v" a value, "p" pairs NAME=VALUE, and "?" a value or none: after it stands the
-    pattern that the value must match, if there is one.
+    That is a pattern of a whole word; one with an equals sign may match several words.
     """
     table: dict[str, list[str]] = {}
     for option in sorted(OPTIONS.values(), key=lambda option: option.name):
@@ -28,10 +27,10 @@ def option_table() -> dict[str, str]:
 
 def _follows(option: Option) -> str:
     if option.pairs:
-        return "p"
+        return "[A-Za-z_][.\\w]*=.*"
     if not option.metavar:
         return ""
-    return f"?{option.pattern}" if option.optional else "v"
+    return (option.pattern or "[^-].*") if option.optional else ".+"
 
 
 def static_table() -> str:

@@ -1,7 +1,7 @@
 """What `--fix` ends in: the corrected cell, how it differs from the one that failed, and its use.
 
-The extension of JupyterLab shows the two buttons and does what they say (its put.js); where it is
-not there, a line stands in their place.
+The extension of JupyterLab shows the two buttons and does what they say (`lab/static/page.js`);
+where it is not there, a line stands in their place.
 """
 
 from __future__ import annotations

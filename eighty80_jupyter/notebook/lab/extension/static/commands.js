@@ -1,33 +1,29 @@
 // A command, and a shortcut where it is free: the current cell becomes a prompt, and code again.
 
-import { head, table } from "./line.js";
+import { table } from "./line.js";
 
-const command = "eighty80-jupyter:toggle-prompt";
-const keys = ["Accel Shift Y"];
+const command = "eighty80-jupyter:toggle-prompt", keys = ["Accel Shift Y"];
 
-export default async function make(use) {
-	const { INotebookTracker } = await use("@jupyterlab/notebook");
-	const { ICommandPalette } = await use("@jupyterlab/apputils");
-	return {
-		requires: [INotebookTracker],
-		optional: [ICommandPalette],
-		activate: ({ commands, restored }, tracker, palette) => {
-			const model = () => tracker.activeCell?.model;
-			commands.addCommand(command, {
-				label: "Turn Cell Into a Chat Prompt or Back",
-				isEnabled: () => model()?.type === "code",
-				execute: () => {
-					const { sharedModel } = model(), lines = sharedModel.getSource().split(/^/m);
-					const number = head(lines, table().cell);
-					const start = lines.slice(0, Math.max(number - 1, 0)).join("").length;
-					sharedModel.updateSource(start, start + (lines[number - 1]?.length ?? 0), number ? "" : "%%chat\n");
-				},
-			});
-			palette?.addItem({ command, category: "Notebook Cell Operations" });
-			restored.then(() => {
-				const same = ({ keys: [key, more] }) => !more && key.replace(/Ctrl|Cmd/, "Accel") === keys[0];
-				if (!commands.keyBindings.some(same)) commands.addKeyBinding({ command, keys, selector: ".jp-Notebook" });
-			});
+export default async use => {
+	const { INotebookTracker, ICommandPalette } = await use("@jupyterlab/notebook", "@jupyterlab/apputils");
+	return { requires: [INotebookTracker], optional: [ICommandPalette], activate };
+};
+
+function activate({ commands, restored }, tracker, palette) {
+	const model = () => tracker.activeCell?.model;
+	commands.addCommand(command, {
+		label: "Turn Cell Into a Chat Prompt or Back",
+		isEnabled: () => model()?.type === "code",
+		execute: () => {
+			const { sharedModel } = model(), text = sharedModel.getSource();
+			const [prompt, above = ""] = table().cell.exec(text) ?? [];
+			const start = above.length, line = prompt ? /.*\n?/.exec(text.slice(start))[0] : "";
+			sharedModel.updateSource(start, start + line.length, prompt ? "" : "%%chat\n");
 		},
-	};
+	});
+	palette?.addItem({ command, category: "Notebook Cell Operations" });
+	restored.then(() => {
+		const same = ({ keys: [key, more] }) => !more && key.replace(/Ctrl|Cmd/, "Accel") === keys[0];
+		if (!commands.keyBindings.some(same)) commands.addKeyBinding({ command, keys, selector: ".jp-Notebook" });
+	});
 }
