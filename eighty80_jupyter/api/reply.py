@@ -6,15 +6,15 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from eighty80_jupyter.api.code_blocks import CodeBlock, code_blocks
+from eighty80_jupyter.api.continuation import overlap
 from eighty80_jupyter.api.extra import TEXT_FIELDS, Extra
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.request_parameters import shown
+from eighty80_jupyter.api.tokens import tokens_of
 from eighty80_jupyter.errors import ReplyFormatError, UsageError
-
-if TYPE_CHECKING:
-    from eighty80_jupyter.api.code_blocks import CodeBlock
 
 # How a reply ended: whole, cut by the user, or broken off by an error.
 Status = Literal["complete", "interrupted", "error"]
@@ -221,8 +221,6 @@ class Reply:
                 "a DataFrame needs pandas, which is not installed; "
                 "reply.choices[0].logprobs has what the server told"
             ) from None
-        from eighty80_jupyter.api.tokens import tokens_of  # noqa: PLC0415  # seldom asked
-
         found = tokens_of(self.choices[0].text, self.choices[0].logprobs)
         frame = pd.DataFrame(
             [(token.text, token.probability, dict(token.alternatives)) for token in found],
@@ -233,8 +231,6 @@ class Reply:
     @property
     def code_blocks(self) -> list[CodeBlock]:
         """The fenced blocks of code in the text of the first answer, in order."""
-        from eighty80_jupyter.api.code_blocks import code_blocks  # noqa: PLC0415  # seldom asked
-
         return code_blocks(self.text)
 
     def joined(self, later: Reply) -> Reply:
@@ -243,8 +239,6 @@ class Reply:
         Words that `later` says again are left out. Times and counts are those of both; how it ended
         is told by `later`.
         """
-        from eighty80_jupyter.api.continuation import overlap  # noqa: PLC0415  # seldom needed
-
         first, then = self.choices[0], later.choices[0]
         begun, rest = first.text or first.refusal, then.text or then.refusal
         choice = replace(

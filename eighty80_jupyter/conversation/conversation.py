@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, overload
 
+from eighty80_jupyter.conversation.frame import to_dataframe
 from eighty80_jupyter.conversation.outgoing import sent_turns, to_wire
 from eighty80_jupyter.conversation.side_by_side import MOST, SideBySide
 from eighty80_jupyter.conversation.turn import Exchange, Turn
@@ -245,8 +246,6 @@ class Conversation:
         Its columns are turn (from 1), role, text, model, parameters, tokens and seconds. Raises
         UsageError where pandas is not installed.
         """
-        from eighty80_jupyter.conversation.frame import to_dataframe  # noqa: PLC0415  # seldom asked
-
         return to_dataframe(self)
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter import loading
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
 from eighty80_jupyter.notebook.cell.running_cell import running_cell
+from eighty80_jupyter.notebook.cell.summary import NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,8 +41,8 @@ _CONVERSATION = ("eighty80_jupyter.conversation.conversation", "Conversation")
 def current_session() -> Session:
     """Return the session of the running shell, or that of the process where there is none."""
     # Not imported here: in a plain Python nobody has paid for IPython.
-    module = sys.modules.get("IPython.core.interactiveshell")
-    shell = module.InteractiveShell._instance if module else None  # noqa: SLF001  # no public look
+    module = sys.modules.get("IPython.core.getipython")
+    shell = None if module is None else module.get_ipython()
     return _process_session() if shell is None else session_of(shell)
 
 

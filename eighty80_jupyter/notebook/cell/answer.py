@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from eighty80_jupyter.notebook.cell.growing_text import GrowingText
 from eighty80_jupyter.notebook.cell.outputs import Output, Page, columns_html, folded
+from eighty80_jupyter.notebook.cell.views import values
+from eighty80_jupyter.notebook.markdown.latex import latex
+from eighty80_jupyter.notebook.markdown.render import render
+from eighty80_jupyter.notebook.markdown.source import closed, quoted
 
 MAX_OUTPUTS = 20  # JupyterLab hides what comes after 50, and a cell may hold several replies
 
@@ -148,8 +152,6 @@ class Answer:
 
     def _draw_json(self, text: str) -> bool:
         """Draw an answer that is JSON as such; return whether it is."""
-        from eighty80_jupyter.notebook.cell.views import values  # noqa: PLC0415  # late
-
         value = values.json_of(text)
         if value is None:
             return False
@@ -161,9 +163,6 @@ class Answer:
         thoughts = self._thoughts.tail
         typeset = ""
         if final and self._page.latex:
-            from eighty80_jupyter.notebook.markdown.latex import latex  # noqa: PLC0415  # late
-            from eighty80_jupyter.notebook.markdown.source import closed, quoted  # noqa: PLC0415  # late
-
             typeset = latex(quoted(f"**Reasoning**\n\n{closed(thoughts)}"))
         self._thought_output.html(
             folded(thoughts, images=self._page.images), f"Reasoning: {thoughts}", latex=typeset
@@ -188,9 +187,6 @@ class Answer:
 
     def _in_column(self, text: str, thoughts: str, *, final: bool) -> tuple[str, str]:
         """Return what stands in a column, as HTML, and in the end as Markdown."""
-        from eighty80_jupyter.notebook.cell.views import values  # noqa: PLC0415  # late
-        from eighty80_jupyter.notebook.markdown.render import render  # noqa: PLC0415  # the first reply
-
         images = self._page.images
         above = folded(thoughts, images=images) if thoughts else ""
         if final:

@@ -1,4 +1,4 @@
-"""What the front end of the running cell does with outputs, as far as a kernel can know."""
+"""What the front end of the running cell does, as far as a kernel can know."""
 
 from __future__ import annotations
 
@@ -61,3 +61,17 @@ def is_console(shell: InteractiveShell) -> bool:
         and bool(session)
         and str(header.get("msg_id", "")).startswith(f"{session}_")
     )
+
+
+def listen_where_it_is_sent(widget: Any) -> None:
+    """Have the messages to a widget handled in the subshell that the front end sends them to.
+
+    ipykernel 7.4 prefers the one that was busy when the widget was last written to. Threads write
+    to these: a click would wait for the end of a cell that had begun since, or be lost with the
+    subshell of a page that is gone. A kernel without subshells knows no such thing, and its comms
+    may take no attribute: there a click is handled when the kernel gets to it.
+    """
+    if hasattr(widget.comm, "_reply_subshell_for"):
+        widget.comm._reply_subshell_for = None  # noqa: SLF001  # the only way to say so
+    for child in getattr(widget, "children", ()):
+        listen_where_it_is_sent(child)

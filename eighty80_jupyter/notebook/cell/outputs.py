@@ -6,7 +6,11 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from eighty80_jupyter.notebook.cell.summary import NAMESPACE
+from eighty80_jupyter.notebook.cell.terminal_text import harmless
+from eighty80_jupyter.notebook.markdown.latex import latex as typeset
 from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.markdown.render import render
 
 QUIET = "color: var(--jp-ui-font-color2, #757575); font-size: 85%"
 QUOTED = "border-left: 3px solid var(--jp-border-color1, #bdbdbd); padding-left: 0.8em"
@@ -14,7 +18,6 @@ _COLUMNS = (
     "display: grid; gap: 0 1.5em; "
     "grid-template-columns: repeat(auto-fit, minmax(min(100%, 20em), 1fr))"
 )
-NAMESPACE = "eighty80_jupyter"  # of the metadata of an output
 
 
 class Page:
@@ -89,8 +92,6 @@ class Output:
         title: str = "",
     ) -> None:
         """Show Markdown, with the HTML `above` it; beside it the source, below its `title`."""
-        from eighty80_jupyter.notebook.markdown.render import render  # noqa: PLC0415  # the first reply
-
         plain = f"{title}: {text}" if title else text
         if self._page.markdown:
             source = f"{above}\n\n{text}" if above else text
@@ -104,10 +105,8 @@ class Output:
             return
         data = {"text/html": above + html, "text/plain": plain}
         if self._page.latex and not partial:
-            from eighty80_jupyter.notebook.markdown.latex import latex  # noqa: PLC0415  # as above
-
             heading = f"**{title}**\n\n" if title else ""
-            data["text/latex"] = latex(heading + text, references=references)
+            data["text/latex"] = typeset(heading + text, references=references)
         self._show(data)
 
     def html(
@@ -126,8 +125,6 @@ class Output:
         if partial:
             markdown = latex = ""
         if markdown and not latex and self._page.latex:
-            from eighty80_jupyter.notebook.markdown.latex import latex as typeset  # noqa: PLC0415  # as above
-
             latex = typeset(markdown)
         data |= {"text/latex": latex} if latex and self._page.latex else {}
         self._show(data, markdown=markdown)
@@ -145,8 +142,6 @@ class Output:
         self, data: dict[str, Any], metadata: dict[str, Any] | None = None, *, markdown: str = ""
     ) -> None:
         if "text/plain" in data:  # what a front end without HTML prints, which is a terminal
-            from eighty80_jupyter.notebook.cell.terminal_text import harmless  # noqa: PLC0415  # when drawn
-
             data["text/plain"] = harmless(data["text/plain"])
         if data == self._last and not markdown:
             return
@@ -171,8 +166,6 @@ def folded(thoughts: str, *, images: bool = False) -> str:
 
     It is closed from the start: an open one would push the answer down and then let it jump up.
     """
-    from eighty80_jupyter.notebook.markdown.render import render  # noqa: PLC0415  # the first reply
-
     words = len(thoughts.split())
     return (
         f'<details style="margin-bottom: 0.5em"><summary style="{QUIET}">'

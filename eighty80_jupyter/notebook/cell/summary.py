@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.conversation.turn import Exchange, Turn
 
+NAMESPACE = "eighty80_jupyter"  # of the metadata of an output
 SCHEMA = 1  # of what is kept with the last line
 _LONGEST = 40  # characters of a parameter's value
 _MOST_OTHERS = 5  # alternatives whose differences are named

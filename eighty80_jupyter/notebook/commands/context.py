@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.conversation.branches import Conversations
 from eighty80_jupyter.notebook.cell.front_end import has_pages, is_console
-from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
 from eighty80_jupyter.notebook.cell.running_cell import Cell, Reruns
+from eighty80_jupyter.notebook.cell.summary import NAMESPACE
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
 from eighty80_jupyter.notebook.cell.views.turns import code_html
 from eighty80_jupyter.notebook.commands.calling import CallingNames

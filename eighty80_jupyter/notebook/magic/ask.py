@@ -15,9 +15,8 @@ from eighty80_jupyter.conversation.events import RoundBegan
 from eighty80_jupyter.errors import APIError, ChatInterrupted, ReplyFormatError
 from eighty80_jupyter.notebook.cell.display import NotebookWriter
 from eighty80_jupyter.notebook.cell.front_end import drawing, has_pages, is_console
-from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
 from eighty80_jupyter.notebook.cell.probabilities import NO_PROBABILITIES, ShadedTerminalWriter
-from eighty80_jupyter.notebook.cell.summary import SCHEMA, which_answer
+from eighty80_jupyter.notebook.cell.summary import NAMESPACE, SCHEMA, which_answer
 from eighty80_jupyter.notebook.cell.terminal import TerminalWriter, make_terminal_writer
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
 from eighty80_jupyter.notebook.cell.value import ValueTerminalWriter

@@ -10,6 +10,7 @@ from ipywidgets import Button, Dropdown, HBox, Text, VBox
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.panel.widgets import Setting
+from eighty80_jupyter.notebook.saved.export import export
 from eighty80_jupyter.session.presets import what_is_set
 from eighty80_jupyter.storage import store
 
@@ -243,8 +244,6 @@ class ConversationMenu(VBox):  # type: ignore[misc]  # untyped
         self._say(f"Loaded: {'; '.join(lines) or 'nothing'}.")
 
     def _export(self, path: str) -> None:
-        from eighty80_jupyter.notebook.saved.export import export  # noqa: PLC0415  # seldom needed
-
         session = self._session
         file = export(
             session.conversation,

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import HBox, VBox
 
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.cell.front_end import listen_where_it_is_sent
 from eighty80_jupyter.notebook.cell.pacing import Painter
 from eighty80_jupyter.notebook.cell.running_cell import running_cell
 from eighty80_jupyter.notebook.panel.actions import Actions
@@ -36,7 +37,7 @@ from eighty80_jupyter.notebook.panel.questions import Consent
 from eighty80_jupyter.notebook.panel.rows import RowsView
 from eighty80_jupyter.notebook.panel.saved import SavedOutputs
 from eighty80_jupyter.notebook.panel.view import ChatView
-from eighty80_jupyter.notebook.panel.widgets import close_all, listen_where_it_is_sent
+from eighty80_jupyter.notebook.panel.widgets import close_all
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.turns.feed import SessionEvent, TurnBegan, TurnEnded, TurnEvents
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
+from eighty80_jupyter.notebook.cell.summary import NAMESPACE
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
 from eighty80_jupyter.notebook.compare.variants import from_loop
 from eighty80_jupyter.notebook.panel.transcript import Transcripts, coming_html, coming_text, quiet

@@ -134,17 +134,3 @@ class Fold(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self.part.layout.display = None if hidden else "none"
         self.button.icon = "caret-down" if hidden else "caret-right"
         self.button.tooltip = f"{'Hide' if hidden else 'Show'}: {self.title}"
-
-
-def listen_where_it_is_sent(widget: Any) -> None:
-    """Have the messages to a widget handled in the subshell that the front end sends them to.
-
-    ipykernel 7.4 prefers the one that was busy when the widget was last written to. Threads write
-    to these: a click would wait for the end of a cell that had begun since, or be lost with the
-    subshell of a page that is gone. A kernel without subshells knows no such thing, and its comms
-    may take no attribute: there a click is handled when the kernel gets to it.
-    """
-    if hasattr(widget.comm, "_reply_subshell_for"):
-        widget.comm._reply_subshell_for = None  # noqa: SLF001  # the only way to say so
-    for child in getattr(widget, "children", ()):
-        listen_where_it_is_sent(child)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
+from eighty80_jupyter.notebook.cell.summary import NAMESPACE
 from eighty80_jupyter.notebook.saved.export_html import page
 from eighty80_jupyter.notebook.saved.export_markdown import markdown
 from eighty80_jupyter.notebook.saved.export_notebook import notebook

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.display import NotebookWriter
-from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
-from eighty80_jupyter.notebook.cell.summary import SCHEMA
+from eighty80_jupyter.notebook.cell.summary import NAMESPACE, SCHEMA
 from eighty80_jupyter.notebook.cell.tools.display import entries_html, entries_of, entries_text
 from eighty80_jupyter.notebook.cell.views.turns import comparisons_html, comparisons_text
 from eighty80_jupyter.notebook.line.parser import parse

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
+from eighty80_jupyter.notebook.cell.summary import NAMESPACE
 from eighty80_jupyter.notebook.markdown.source import closed, fenced
 from eighty80_jupyter.notebook.saved.export_markdown import (
     comparisons,

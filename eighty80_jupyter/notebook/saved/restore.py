@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.conversation.side_by_side import SideBySide
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.cell.outputs import NAMESPACE
+from eighty80_jupyter.notebook.cell.summary import NAMESPACE
 from eighty80_jupyter.notebook.saved.metadata import comparisons_of, entries_of
 from eighty80_jupyter.notebook.saved.saved_turn import checked
 from eighty80_jupyter.notebook.saved.turn_order import SavedTurns

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from eighty80_jupyter.notebook.panel.widgets import listen_where_it_is_sent
+from eighty80_jupyter.notebook.cell.front_end import listen_where_it_is_sent
 from tests.support.replies import Gate, chunk, sse_reply
 
 if TYPE_CHECKING:

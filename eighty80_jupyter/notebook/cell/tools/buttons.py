@@ -11,16 +11,17 @@ import anywidget
 from traitlets import Dict
 
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.cell.front_end import listen_where_it_is_sent
 from eighty80_jupyter.notebook.cell.outputs import Output, Page
 from eighty80_jupyter.notebook.cell.running_cell import running_cell
 from eighty80_jupyter.notebook.cell.tools.display import pretty
+from eighty80_jupyter.tools.rounds import Decision
+from eighty80_jupyter.tools.shown import AskedCall, visible
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from eighty80_jupyter.api.messages import ToolCall
-    from eighty80_jupyter.tools.rounds import Decision
-    from eighty80_jupyter.tools.shown import AskedCall
     from eighty80_jupyter.tools.toolbox import Tool
 
 HEARD_SECONDS = 2.0  # until a page that says nothing is taken for one that is not heard
@@ -46,9 +47,6 @@ def ask(shell: InteractiveShell, tool: Tool, call: ToolCall, asked: AskedCall) -
 
     Whatever happens, also an interrupt, a plain line takes the place of the question.
     """
-    from eighty80_jupyter.tools.rounds import Decision  # noqa: PLC0415  # the first call
-    from eighty80_jupyter.tools.shown import visible  # noqa: PLC0415  # the same
-
     given = " with these arguments" if asked.arguments else ""
     question = {
         "text": f"May {asked.name} be called{given}?",
@@ -116,9 +114,7 @@ class ButtonQuestion(anywidget.AnyWidget):
         self._messages: queue.SimpleQueue[tuple[str, Said, str]] = queue.SimpleQueue()
         self._seen: set[str] = set()
         super().__init__(question=dict(question))
-        # As the panel's `listen_where_it_is_sent`: messages come through the page's own subshell.
-        if hasattr(self.comm, "_reply_subshell_for"):
-            self.comm._reply_subshell_for = None  # noqa: SLF001  # the only way to say so
+        listen_where_it_is_sent(self)
         self.on_msg(self._receive)
 
     def wait(self, seconds: float) -> tuple[str, Said, str] | None:

@@ -7,13 +7,14 @@ import threading
 from typing import TYPE_CHECKING
 
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.cell.terminal_text import writable
+from eighty80_jupyter.tools.rounds import Decision
+from eighty80_jupyter.tools.shown import AskedCall, asked_call, visible, visible_json
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from eighty80_jupyter.api.messages import ToolCall
-    from eighty80_jupyter.tools.rounds import Decision
-    from eighty80_jupyter.tools.shown import AskedCall
     from eighty80_jupyter.tools.toolbox import Tool
 
 _WORDS = {
@@ -43,8 +44,6 @@ class InputConfirmer:
 
     def confirm(self, tool: Tool, call: ToolCall, shown: str) -> Decision:  # noqa: ARG002  # `call` says more
         """Return what the user says. Raises KeyboardInterrupt."""
-        from eighty80_jupyter.tools.rounds import Decision  # noqa: PLC0415  # the first call
-
         if not self._somebody():
             return self._nobody(tool)
         try:
@@ -76,9 +75,6 @@ class InputConfirmer:
 
     def _decision(self, tool: Tool, call: ToolCall) -> Decision:
         """Ask until the answer is one; raises EOFError and what `input` raises."""
-        from eighty80_jupyter.tools.rounds import Decision  # noqa: PLC0415  # as above
-        from eighty80_jupyter.tools.shown import asked_call  # noqa: PLC0415  # as above
-
         asked = asked_call(call.name, call.arguments)
         if (decision := self._by_buttons(tool, call, asked)) is not None:
             return decision
@@ -139,8 +135,6 @@ class InputConfirmer:
 
     def _edited(self, tool: Tool, call: ToolCall) -> str | None:
         """Return other arguments that fit the tool, or None where the user wants none."""
-        from eighty80_jupyter.tools.shown import visible_json  # noqa: PLC0415  # as above
-
         self._say(f"Now: {visible_json(call.arguments)}")
         for _ in range(_ATTEMPTS):
             text = self._ask("Arguments as JSON (empty: leave them): ").strip()
@@ -155,8 +149,6 @@ class InputConfirmer:
         return None
 
     def _nobody(self, tool: Tool) -> Decision:
-        from eighty80_jupyter.tools.rounds import Decision  # noqa: PLC0415  # as above
-
         how = "Mark it with confirm=False or safe=True"
         if hasattr(tool.function, "server"):
             how = "Start its server with chat.mcp(..., confirm=False)"
@@ -175,7 +167,4 @@ class InputConfirmer:
 
 def _harmless(text: str) -> str:
     """Return a text that a terminal only shows: what it would obey, or hide, is escaped."""
-    from eighty80_jupyter.notebook.cell.terminal_text import writable  # noqa: PLC0415  # the first call
-    from eighty80_jupyter.tools.shown import visible  # noqa: PLC0415  # the same
-
     return writable("\n".join(map(visible, text.split("\n"))))

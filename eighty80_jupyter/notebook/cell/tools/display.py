@@ -15,12 +15,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from IPython.display import display
+
 from eighty80_jupyter.conversation.events import CallBegan, CallEnded
 from eighty80_jupyter.notebook.cell.outputs import QUIET, QUOTED, Output, Page
 from eighty80_jupyter.notebook.cell.pacing import FRAME_SECONDS, Painter
+from eighty80_jupyter.notebook.cell.terminal_text import harmless
 from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.markdown.render import render
 from eighty80_jupyter.prompt.parts import picture_kind
 from eighty80_jupyter.tools.result import PictureText
+from eighty80_jupyter.tools.shown import shown_call, visible_json
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import Message
@@ -91,8 +96,6 @@ class Line:
 
         A front end that shows no HTML is a terminal, which would obey control characters.
         """
-        from eighty80_jupyter.notebook.cell.terminal_text import harmless  # noqa: PLC0415  # seldom needed
-
         result = harmless(cut(" ".join(self.text.split()), room, note="…"))
         return f"{self.shown} {self.facts()}" + (f": {result}" if result else "")
 
@@ -185,8 +188,6 @@ class CallGroup:
 
 def entries_html(entries: Iterable[Line | str], room: int = MOST_RESULT) -> str:
     """Return calls, and texts between them, as HTML."""
-    from eighty80_jupyter.notebook.markdown.render import render  # noqa: PLC0415  # the first reply
-
     return "".join(e.html(room=room) if isinstance(e, Line) else render(e) for e in entries)
 
 
@@ -226,15 +227,11 @@ def entries_of(messages: Sequence[Message], records: Sequence[CallRecord] = ()) 
 
 
 def _shown(name: str, arguments: str) -> str:
-    from eighty80_jupyter.tools.shown import shown_call  # noqa: PLC0415  # seldom needed
-
     return shown_call(name, arguments)
 
 
 def pretty(arguments: str) -> str:
     """Return JSON text with line ends; what is none stays as it is. Nothing in it is unseen."""
-    from eighty80_jupyter.tools.shown import visible_json  # noqa: PLC0415  # seldom needed
-
     with suppress(ValueError, RecursionError):
         arguments = json.dumps(json.loads(arguments), indent=2, ensure_ascii=False)
     return visible_json(arguments)
@@ -261,8 +258,6 @@ def show_figures(value: Any, others: Sequence[Any] = ()) -> None:
     The inline backend of a kernel would do it at the end of the cell, below the answer. `others`
     are figures that are somebody else's.
     """
-    from IPython.display import display  # noqa: PLC0415  # seldom needed
-
     backend = sys.modules.get("matplotlib_inline.backend_inline")
     figures = sys.modules.get("matplotlib.figure")
     managed = open_figures()
@@ -281,8 +276,6 @@ def show_figures(value: Any, others: Sequence[Any] = ()) -> None:
 
 def show_pictures(value: Any) -> None:
     """Show the pictures that an MCP server's tool has sent; what is none by its bytes is not."""
-    from IPython.display import display  # noqa: PLC0415  # seldom needed
-
     pictures = value.pictures if isinstance(value, PictureText) else ()
     for data in pictures:
         kind = picture_kind(data)

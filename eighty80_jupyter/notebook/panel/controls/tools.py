@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import HTML, Checkbox, VBox
 
 from eighty80_jupyter.errors import ChatError
+from eighty80_jupyter.notebook.cell.front_end import listen_where_it_is_sent
 from eighty80_jupyter.notebook.panel.widgets import (
     Fold,
     Setting,
     close_all,
-    listen_where_it_is_sent,
     quiet_html,
 )
 from eighty80_jupyter.tools.shown import visible
