@@ -215,7 +215,7 @@ def entries_of(messages: Sequence[Message], records: Sequence[CallRecord] = ()) 
             entries.append(
                 Line(
                     id=call.id,
-                    shown=record.shown if record else _shown(call.name, call.arguments),
+                    shown=record.shown if record else shown_call(call.name, call.arguments),
                     arguments=call.arguments,
                     status=record.status if record else "done" if call.id in results else "",
                     text=text,
@@ -224,10 +224,6 @@ def entries_of(messages: Sequence[Message], records: Sequence[CallRecord] = ()) 
                 )
             )
     return entries
-
-
-def _shown(name: str, arguments: str) -> str:
-    return shown_call(name, arguments)
 
 
 def pretty(arguments: str) -> str:
