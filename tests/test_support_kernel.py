@@ -12,6 +12,8 @@ from tests.support.kernel import KernelSession
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", name="session")
 def _session() -> Iterator[KernelSession]:

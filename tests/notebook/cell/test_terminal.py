@@ -53,6 +53,7 @@ def test_ipython_streams_text(server: ScriptedServer, tmp_path: Path) -> None:
     assert server.requests[0].json["messages"] == [{"role": "user", "content": "What's up?"}]
 
 
+@pytest.mark.slow
 def test_plain_python(server: ScriptedServer, tmp_path: Path) -> None:
     """`chat` works in a Python without IPython, and leaves no warning when it ends."""
     server.queue(stream_reply("One."), stream_reply("Two."))

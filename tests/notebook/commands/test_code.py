@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tests.support.kernel import Result
     from tests.support.scripted import ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 CODE = "Do this:\n\n```python\nx = 41\nx += 1\n```\n\nand then\n\n```\nprint(x)\n```\n"
 
 

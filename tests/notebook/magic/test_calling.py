@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from tests.support.scripted import ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 SETUP = """
 %load_ext eighty80_jupyter
 import os, types

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tests.support.scripted import ScriptedServer
     from tests.support.wire import Request
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(name="view")
 def _view(server: ScriptedServer) -> Iterator[RowsView]:

@@ -74,6 +74,7 @@ def test_a_stream_may_break_at_every_byte(
     assert_works(session, server)
 
 
+@pytest.mark.slow
 def test_a_whole_answer_may_break_at_every_byte(session: Session, server: ScriptedServer) -> None:
     """Of a reply that is not streamed nothing can be kept, and nothing is pretended."""
     whole = raw(chat_reply(TEXT))
@@ -82,6 +83,7 @@ def test_a_whole_answer_may_break_at_every_byte(session: Session, server: Script
     assert_works(session, server)
 
 
+@pytest.mark.slow
 def test_a_stream_without_framing_may_end_at_every_byte(
     session: Session, server: ScriptedServer
 ) -> None:
