@@ -1,7 +1,7 @@
 # make demo      run the quickstart notebook and show its first reply
 # make lab       open the notebooks in JupyterLab
 # make test      everything that CI runs: the checks and every test
-# make quick     the checks, and the tests that need no browser, no model and little time
+# make quick     the checks, and the tests without browser and model that are not marked as slow
 # make check     ruff, mypy and import-linter
 # make docs      build the documentation into build/docs/html, each warning an error
 # make bench     run the benchmarks

@@ -308,18 +308,23 @@ def test_kernels_share_one_file_and_a_killed_one_loses_nothing(file: Path) -> No
     assert answers.note == ""
 
 
-def _in_a_child(answers: Answers) -> None:
-    assert kept(answers, 1) == [1]
+def _in_a_child(answers: Answers, *, reads_first: bool) -> None:
+    if reads_first:
+        assert kept(answers, 1) == [1]
     put(answers, 2)
+    assert kept(answers, 1, 2) == [1, 2]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # that is what is tried here
-def test_a_fork_opens_the_file_for_itself(file: Path) -> None:
+@pytest.mark.parametrize("reads_first", [True, False])
+def test_a_fork_opens_the_file_for_itself(file: Path, *, reads_first: bool) -> None:
     """The connection of the parent stays whole, also where its lock is held at that moment."""
     answers = Answers(file)
     put(answers, 1)
-    child = multiprocessing.get_context("fork").Process(target=_in_a_child, args=(answers,))
+    child = multiprocessing.get_context("fork").Process(
+        target=_in_a_child, args=(answers,), kwargs={"reads_first": reads_first}
+    )
     with answers._lock:
         child.start()
     child.join(30)
