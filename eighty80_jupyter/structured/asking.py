@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Choice
-from eighty80_jupyter.errors import APIStatusError
+from eighty80_jupyter.errors import APIError, APIStatusError, APIStreamError
 from eighty80_jupyter.structured.reading import UnreadableError, read
 from eighty80_jupyter.structured.shape import Shape
 
@@ -19,7 +19,8 @@ MODES: tuple[Mode, ...] = ("schema", "object", "prompt")
 
 _REFUSED = (400, 404, 415, 422, 500, 501)  # what servers answer to a field that they do not know
 _NAMED = re.compile(
-    r"response_?format|json_?schema|json_?object|structured|guided|grammar|\bschema\b",
+    r"response_?format|json_?schema|json_?object|structured|guided|grammar|\bschema\b|"
+    r"\bjson[ _-]?mode\b|\btext[._]format\b",
     re.IGNORECASE,
 )
 _SHOWN = 5  # problems that the model is told
@@ -55,13 +56,17 @@ class TypedAnswer:
         """Return what stands in the instruction message; it always says the whole shape."""
         return self.shape.instruction(as_json=mode != "prompt")
 
-    def after(self, mode: Mode, error: APIStatusError) -> Mode | None:
-        """Return the way to ask after a server has refused one; None where it refused otherwise."""
+    def after(self, mode: Mode, error: APIError) -> Mode | None:
+        """Return the way to ask after a server has refused one; None where it refused otherwise.
+
+        Some say in the body of a success that they refuse.
+        """
         rest = self.modes[self.modes.index(mode) + 1 :]
-        named = _NAMED.search(f"{error.param or ''} {error.message} {error}")
-        if not rest or not named or error.status_code not in _REFUSED:
-            return None
-        return rest[0]
+        if isinstance(error, APIStatusError):
+            said, refused = f"{error.param} {error.message}", error.status_code in _REFUSED
+        else:
+            said, refused = "", isinstance(error, APIStreamError) and error.body is not None
+        return rest[0] if rest and refused and _NAMED.search(f"{said} {error}") else None
 
     def read(self, choices: Sequence[Choice]) -> tuple[Any, ...]:
         """Return the value of each answer. Raises UnreadableError for the first that has none."""

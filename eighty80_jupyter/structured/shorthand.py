@@ -40,10 +40,15 @@ TYPES: dict[str, Any] = {
 }
 _TOKEN = re.compile(
     r"""\s*(?:(?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
-    |(?P<number>[+-]?\d+(?:\.\d+)?(?![\w.]))
-    |(?P<word>\w(?:[\w.+/-]*\w)?)
+    |(?P<number>[+-]?\d+(?:\.\d+)?(?![^\s\[\]{}:,|?"'=();]))
+    |(?P<word>[^\s\[\]{}:,|?"'=();#](?:[^\s\[\]{}:,|?"=();]*))
     |(?P<sign>[\[\]{}:,|?]))""",
     re.VERBOSE,
+)
+# One of the choices in a list, in straight or in curly quotes.
+_QUOTES = "\"'\u201c\u2018"
+_QUOTED = re.compile(
+    r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\u201c[^\u201d]*\u201d|\u2018[^\u2019]*\u2019)\s*(?:,|$)"""
 )
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _DEEPEST = 20  # records and lists within each other
@@ -69,8 +74,8 @@ def choices_of(text: str) -> tuple[str, ...]:
     choices: list[str] = []
     rest = text.strip()
     while rest:
-        if rest[0] in "\"'":
-            end = re.match(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')\s*(?:,|$)""", rest)
+        if rest[0] in _QUOTES:
+            end = _QUOTED.match(rest)
             if end is None:
                 raise UsageError(f"choices are separated by commas, got {shown(rest)}")
             word, rest = _unquoted(end[1]), rest[end.end() :]
@@ -82,6 +87,8 @@ def choices_of(text: str) -> tuple[str, ...]:
         rest = rest.strip()
     if not choices:
         raise UsageError("there are no choices; write them as --choices bug,feature,other")
+    if len(choices) == 1 and text.strip()[0] not in _QUOTES and re.search(r"[|;]", text):
+        raise UsageError(f"choices are separated by commas, got {shown(text)}")
     return tuple(choices)
 
 
@@ -102,7 +109,7 @@ class _Parser:
 
     def is_record(self) -> bool:
         """Tell whether the text begins with `name:` or `name?:`."""
-        name = r"""\s*(?:\w+|"[^"]*"|'[^']*')\s*\??\s*:"""
+        name = r"""\s*(?:[\w-]+|"[^"]*"|'[^']*')\s*\??\s*:"""
         return re.match(name, self._text) is not None
 
     def end(self) -> None:
@@ -119,6 +126,7 @@ class _Parser:
             kind, name = self._token or ("", "")
             if kind not in ("word", "quoted", "number"):
                 raise self._wrong("the name of a field")
+            name = _unquoted(name) if kind == "quoted" else name
             self._next()
             optional = self._take("?")
             if not self._take(":"):

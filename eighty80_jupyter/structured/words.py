@@ -14,6 +14,8 @@ FILTERED = frozenset({"content_filter", "safety", "refusal"})
 _AROUND = (
     " \t\r\n\"'`*_~()[]{}.,;:!?\u201c\u201d\u2018\u2019\u201e\u201a\u00ab\u00bb\u2026\u00a0\u200b"
 )
+_PUNCTUATION = ("Po", "Ps", "Pe", "Pi", "Pf")
+_PART_OF_A_WORD = "\u00a7\u00b6\u2020\u2021\u2030\u2031"  # sections, paragraphs, daggers, per mille
 # Before a digit a dash may be a minus, and a number a part of what follows.
 _LEADING = re.compile(r"\s*(?:#{1,6}\s+|>\s*|[-*+\u2022]\s+(?!\d)|\d{1,2}[.)]\s+(?!\d))")
 _LABELS = (
@@ -28,7 +30,24 @@ def folded(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text).casefold()
     while found := _LEADING.match(plain):
         plain = plain[found.end() :]
-    return _BLANKS.sub(" ", plain.strip(_AROUND))
+    return _BLANKS.sub(" ", _stripped(plain))
+
+
+def _stripped(text: str) -> str:
+    """Return a text without what stands around it: also the punctuation of other languages."""
+    begin, end = 0, len(text)
+    while begin < end and _is_around(text[begin]):
+        begin += 1
+    while end > begin and _is_around(text[end - 1]):
+        end -= 1
+    return text[begin:end]
+
+
+def _is_around(letter: str) -> bool:
+    if letter in _AROUND:
+        return True
+    punctuation = not letter.isascii() and unicodedata.category(letter) in _PUNCTUATION
+    return punctuation and letter not in _PART_OF_A_WORD
 
 
 def without_prefix(text: str, names: Iterable[str]) -> str:

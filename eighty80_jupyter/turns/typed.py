@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from eighty80_jupyter.api.deltas import Snapshot
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.conversation.events import AnswerRejected
-from eighty80_jupyter.errors import APIStatusError
+from eighty80_jupyter.errors import APIStatusError, APIStreamError
 from eighty80_jupyter.structured.asking import may_be_mended
 from eighty80_jupyter.structured.reading import UnreadableError
 
@@ -47,7 +47,7 @@ async def take_typed_answer(
             try:
                 form = typed.instruction(mode)
                 await ask(typed.fields(mode), form=form, correction=correction)
-            except APIStatusError as error:
+            except (APIStatusError, APIStreamError) as error:
                 simpler = typed.after(mode, error) if running.snapshot.empty else None
                 if simpler is None:
                     raise

@@ -75,6 +75,8 @@ def test_the_instruction_of_the_conversation_stays(
         "response_format is not supported",
         "Unknown parameter: 'response_format'",
         "json_schema is not available for this model",
+        "JSON mode is not enabled for this model",
+        "text.format is not supported",
         "This model does not support structured outputs",
         "failed to parse grammar",
     ],
@@ -87,6 +89,15 @@ def test_a_server_that_refuses_the_schema(
     assert session.ask("Who?", returns=Person).value == Person(name="Ada", born=1815)
     session.ask("Who?", returns=Person)
     assert formats(server) == ["json_schema", "json_object", "json_object"]
+
+
+def test_a_refusal_in_the_body_of_a_success_counts(
+    session: Session, server: ScriptedServer
+) -> None:
+    """Some answer 200, and say in the body that they do not know the format."""
+    server.queue(refused("response_format is not supported", 200), stream_reply(ADA))
+    assert session.ask("Who?", returns=Person).value == Person(name="Ada", born=1815)
+    assert formats(server) == ["json_schema", "json_object"]
 
 
 def test_a_server_that_refuses_both(session: Session, server: ScriptedServer) -> None:

@@ -201,12 +201,41 @@ def test_shorthand() -> None:
     assert type_of('"only"') == Literal["only"]
 
 
+@pytest.mark.parametrize(
+    ("text", "choices"),
+    [
+        ("A+|A-|B", ("A+", "A-", "B")),
+        ("C++|C#|C", ("C++", "C#", "C")),
+        ("10%|20%", ("10%", "20%")),
+        ("<5|>5", ("<5", ">5")),
+        ("$5|$10", ("$5", "$10")),
+        ("don't know|know", ("don't know", "know")),
+        ("\U0001f600|\U0001f622", ("\U0001f600", "\U0001f622")),
+        ("1-5|6-10", ("1-5", "6-10")),
+    ],
+)
+def test_shorthand_takes_choices_with_any_signs(text: str, choices: tuple[str, ...]) -> None:
+    """A choice may hold whatever has no meaning of its own there, also in a field."""
+    assert type_of(text) == Literal[choices]
+    assert typing.get_args(type_of(f"list[{text}]")) == (Literal[choices],)
+    value = shape_of(f"x: {text}, y: int").check({"x": choices[0], "y": 1})
+    assert value == {"x": choices[0], "y": 1}
+
+
+def test_names_of_fields_in_quotes_are_without_them() -> None:
+    """A name with a blank is quoted; one with a hyphen is a name."""
+    found = shape_of("'first name': str, last-name: int").check({"first name": "a", "last-name": 1})
+    assert found == {"first name": "a", "last-name": 1}
+
+
 def test_choices() -> None:
     """Choices are parted by commas; one that holds a comma is quoted."""
     assert choices_of("bug, feature,other") == ("bug", "feature", "other")
     assert choices_of("'a, b',c") == ("a, b", "c")
     assert choices_of('"say \\"x\\"",y') == ('say "x"', "y")
-    for wrong in ("", "a,,b", '"a', '"a" b'):
+    assert choices_of("\u201ca, b\u201d, c") == ("a, b", "c")
+    assert choices_of('"a|b"') == ("a|b",)
+    for wrong in ("", "a,,b", '"a', '"a" b', "bug|feature", "bug; feature"):
         with pytest.raises(UsageError):
             choices_of(wrong)
 

@@ -167,7 +167,7 @@ class Asker:
             except APIError as error:
                 if self._tokens is not None:
                     self._tokens.correct(-reserved)
-                if isinstance(error, APIStatusError) and self._stepped_down(mode, error):
+                if self._stepped_down(mode, error):
                     continue
                 wait = self._wait(error, failures, sent)
                 if wait is None:
@@ -215,7 +215,7 @@ class Asker:
             self._tokens.correct(total - reserved)
             self._answer_tokens += 0.1 * ((usage.completion_tokens or 0) - self._answer_tokens)
 
-    def _stepped_down(self, mode: Mode | None, error: APIStatusError) -> bool:
+    def _stepped_down(self, mode: Mode | None, error: APIError) -> bool:
         """Take the next way to ask for a type, where the server has refused this one."""
         typed = self.request.typed
         if typed is None or mode is None:

@@ -381,3 +381,12 @@ def test_libraries(name: str) -> None:
     if name != "rich":
         assert text in text_of([value])
     assert HIDDEN not in result_text([value, {"a": value}])
+
+
+def test_a_mask_behind_a_proxy_is_used() -> None:
+    """A view of a dictionary shows it as the dictionary shows itself."""
+    proxy = types.MappingProxyType(masked("Hidden", dict)(q=HIDDEN))
+    for value in (proxy, [proxy], {"a": proxy}):
+        assert HIDDEN not in text_of(value)
+    assert HIDDEN not in result_text(proxy)
+    assert "seen" in text_of(types.MappingProxyType({"q": "seen"}))

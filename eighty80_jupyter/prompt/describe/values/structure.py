@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import gc
 import os
 import types
 from collections.abc import Callable, Iterator
@@ -77,6 +78,10 @@ def structure_of(value: Any) -> Structure | None:
         inner = structure_of(vars(value).get("data"))
         title = "" if kind in {collections.UserDict, collections.UserList} else kind.__name__
         return None if inner is None else replace(inner, title=title)
+    if issubclass(kind, types.MappingProxyType):
+        behind = gc.get_referents(value)
+        if behind and own_text(type(behind[0])) is not None:
+            return None  # what is behind it shows itself
     if issubclass(kind, (dict, types.MappingProxyType)):
         return _mapping(value, kind)
     for base, brackets in _SEQUENCES.items():
