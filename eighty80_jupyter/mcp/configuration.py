@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.mcp.config_forms import editor_variables, parsed, plain_entry, servers_in
 from eighty80_jupyter.mcp.naming import MOST_NAME
 from eighty80_jupyter.mcp.spec import ServerSpec, expanded, kind_of, server_spec
 from eighty80_jupyter.storage.files import read_file
@@ -35,22 +36,20 @@ def config_specs(
     """
     config: Any = path if isinstance(path, Mapping) else _loaded(path)
     where = "the configuration" if isinstance(path, Mapping) else str(path)
-    servers = None
-    if isinstance(config, Mapping):
-        servers = config.get("mcpServers", config.get("servers"))
-    if not isinstance(servers, Mapping) or not servers:
+    servers = servers_in(config)
+    if servers is None:
         raise UsageError(
             f'{where} must be an object with servers, as {{"mcpServers": {{"name": {{"command": '
             f'"uvx", "args": ["mcp-server-time"]}}}}}}; got {kind_of(config)}'
         )
-    specs = []
-    for name, entry in servers.items():
-        if isinstance(entry, Mapping) and entry.get("disabled") is True:
-            continue
+    specs: list[ServerSpec] = []
+    environ = {**editor_variables(), **environ}
+    for name, entry in servers:
         try:
-            specs.append(_entry_spec(str(name), entry, confirm, environ, secrets))
+            spec = _entry_spec(name, entry, confirm, environ, secrets)
         except UsageError as error:
-            raise UsageError(f"{visible(str(name)[:60])} in {where}: {error}") from None
+            raise UsageError(f"{visible(name[:60])} in {where}: {error}") from None
+        specs.append(replace(spec, name=_free_name(spec.name, [one.name for one in specs])))
     if not specs:
         raise UsageError(f"all servers of {where} are disabled")
     return specs
@@ -63,24 +62,26 @@ def _entry_spec(
     environ: Mapping[str, str],
     secrets: tuple[Secret, ...],
 ) -> ServerSpec:
-    if not isinstance(entry, Mapping) or not ("command" in entry or "url" in entry):
-        raise UsageError(f'expected an object with "command" or "url", got {kind_of(entry)}')
-    if str(entry.get("type", "")).lower() == "sse":
-        raise UsageError("the older SSE transport is not spoken here; give its streamable HTTP url")
+    entry = plain_entry(entry, kind_of(entry))
     if "url" in entry:
         target: Any = expanded(entry["url"], environ)
     else:
-        words = [entry["command"], *_list(entry.get("args", []))]
+        words = [entry["command"], *_list(entry["args"])]
         target = [expanded(word, environ) for word in words]
+        if len(target) == 1 and shutil.which(target[0]) is None:
+            target = target[0]  # a whole command line, or a program that is not there
     spec = server_spec(
         target,
         name=(re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")[:MOST_NAME] or "server"),
-        env=entry.get("env") or {},
+        env=entry["env"],
         headers=entry.get("headers") or {},
+        tools=entry.get("includeTools"),
         confirm=confirm,
         environ=environ,
         secrets=secrets,
     )
+    without = [*(entry.get("excludeTools") or ()), *(entry.get("disabledTools") or ())]
+    spec = replace(spec, without=tuple(map(str, without)))
     folder = entry.get("cwd")
     if folder is None or spec.url:
         return spec
@@ -88,6 +89,15 @@ def _entry_spec(
     if not found.is_dir():
         raise UsageError(f"there is no directory {found} (cwd)")
     return replace(spec, folder=str(found.absolute()))
+
+
+def _free_name(name: str, taken: Sequence[str]) -> str:
+    """Return a name that no other server of the configuration has."""
+    free, number = name, 1
+    while free in taken:
+        number += 1
+        free = f"{name[: MOST_NAME - 1 - len(str(number))]}_{number}"
+    return free
 
 
 def _list(args: Any) -> list[Any]:
@@ -101,6 +111,6 @@ def _loaded(path: str | os.PathLike[str]) -> Any:
         raise UsageError(f"config must be the path of a file, got {shown(path)}")
     data = read_file(path, _LIMIT)
     try:
-        return json.loads(data.decode("utf-8-sig"))
+        return parsed(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is no JSON ({error})") from None

@@ -170,9 +170,7 @@ class Connection:
         for _ in range(_MOST_PAGES):
             page = await self._client.list_tools(cursor=cursor)
             for tool in page.tools:
-                if tool.name in listed or (
-                    self._spec.tools is not None and tool.name not in self._spec.tools
-                ):
+                if tool.name in listed or not self._spec.wants(tool.name):
                     continue
                 if len(listed) == MOST_TOOLS:
                     more += 1

@@ -33,9 +33,9 @@ class ServerSpec:
 
     `name` stands before the names of its tools; `named` tells whether somebody has given it. `env`
     are variables of the process besides the least that it needs, `headers` go with each request to
-    an address. `tools` are those that are wanted, by the server's names; None: all. `confirm` says
-    whether the user is asked before each call; None: yes, until an "always". `folder` is where the
-    command runs.
+    an address. `tools` are those that are wanted, by the server's names; None: all but those of
+    `without`. `confirm` says whether the user is asked before each call; None: yes, until an
+    "always". `folder` is where the command runs.
     """
 
     name: str
@@ -45,6 +45,7 @@ class ServerSpec:
     env: Mapping[str, Secret] = field(default_factory=dict)
     headers: Mapping[str, Secret] = field(default_factory=dict)
     tools: tuple[str, ...] | None = None
+    without: tuple[str, ...] = ()
     confirm: bool | None = None
     folder: str = ""
 
@@ -52,6 +53,10 @@ class ServerSpec:
     def target(self) -> str:
         """The command, or the address without its query, as a person reads it."""
         return visible(shlex.join(self.command) if self.command else self.url.partition("?")[0])
+
+    def wants(self, tool: str) -> bool:
+        """Tell whether a tool of the server is wanted."""
+        return tool not in self.without and (self.tools is None or tool in self.tools)
 
     def is_like(self, other: ServerSpec) -> bool:
         """Tell whether it is the same command in the same folder, or the same address."""

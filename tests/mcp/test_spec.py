@@ -182,10 +182,50 @@ def test_config(tmp_path: Path) -> None:
     assert config_specs({"servers": {"a": {"command": "echo"}}}, environ={})[0].name == "a"
 
 
+ECHO = {"command": "echo", "args": ["x"]}
+FORMS: list[dict[str, object]] = [
+    {"mcpServers": {"a": ECHO}},
+    {"servers": {"a": {"type": "stdio", **ECHO}}, "inputs": []},
+    {"mcp": {"servers": {"a": ECHO}}},
+    {"mcp": {"a": {"type": "local", "command": ["echo", "x"], "enabled": True}}},
+    {"context_servers": {"a": {"source": "custom", **ECHO}}},
+    {"context_servers": {"a": {"command": {"path": "echo", "args": ["x"]}}}},
+    {"mcpServers": [{"name": "a", **ECHO}]},
+    {"mcpServers": {"a": {"command": "echo x"}}},
+    {"mcpServers": {"a": ECHO, "b": {"command": "no-such", "enabled": False}}},
+]
+
+
+@pytest.mark.parametrize("config", FORMS)
+def test_forms_of_other_clients(config: dict[str, object]) -> None:
+    """The same server, as each of the clients writes it down."""
+    (found,) = config_specs(config, environ={})
+    assert (found.name, found.command) == ("a", ("echo", "x"))
+
+
+def test_further_words_of_other_clients(tmp_path: Path) -> None:
+    """Addresses, tools that are wanted or not, comments, numbers and an editor's own variables."""
+    path = tmp_path / "mcp.json"
+    path.write_text(
+        '{ // servers\n "mcpServers": {"a b": {"serverUrl": "https://a.org/mcp", /* all */},\n'
+        '"a_b": {"httpUrl": "https://b.org//mcp", "includeTools": ["x"]},\n'
+        '"c": {"command": "echo", "args": ["-p", 80, "${workspaceFolder}"], "env": {"D": true},'
+        '"excludeTools": ["rm"],},}}'
+    )
+    first, second, third = config_specs(path, environ={})
+    assert (first.name, first.url) == ("a_b", "https://a.org/mcp")
+    assert (second.name, second.url, second.tools) == ("a_b_2", "https://b.org//mcp", ("x",))
+    assert third.command == ("echo", "-p", "80", str(Path.cwd()))
+    assert third.env["D"].reveal() == "true"
+    assert [third.wants("rm"), third.wants("ls"), second.wants("ls")] == [False, True, False]
+
+
 @pytest.mark.parametrize(
     ("config", "words"),
     [
         ("[", "is no JSON"),
+        ('{"servers": {"a": {"command": "echo", "args": ["${input:key}"]}}}', "by the editor only"),
+        ('{"servers": {"a": {"command": "echo", "envFile": "x.env"}}}', "envFile is not read"),
         ("[]", "an object with servers"),
         ('{"mcpServers": {}}', "got an object with mcpServers"),
         ('{"token": "secret"}', "got an object with token"),
