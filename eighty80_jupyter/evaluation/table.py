@@ -14,6 +14,7 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 
+from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.evaluation.metrics import (
     Interval,
@@ -141,11 +142,11 @@ class Table:
         right = [self.right(n, name) if self.truth is not None else [] for n in self._numbers]
         counts = [sum(one) for one in right]
         best = counts.index(max(counts)) if counts else 0
-        first = list(map(_label, self.answers(0, whole))) if self.variants else []
+        plain = [list(map(_label, self.answers(number, whole))) for number in self._numbers]
         found = []
         for number, variant in enumerate(self.variants):
-            labels = list(map(_label, self.answers(number, whole)))
             truth = list(map(_label, self.truths(whole)))
+            labels = self._labels(number, whole, name)
             known = self.truth is not None
             found.append(
                 Score(
@@ -157,7 +158,7 @@ class Table:
                     interval=wilson(counts[number], len(right[number])) if known else _NOTHING,
                     macro_f1=macro_f1(truth, labels) if known else math.nan,
                     kappa=kappa(truth, labels) if known else math.nan,
-                    kappa_to_first=kappa(first, labels),
+                    kappa_to_first=kappa(plain[0], plain[number]),
                     p=self._p(right, number, best) if known else math.nan,
                     tokens=variant.tokens,
                     rows_per_second=_rate(variant),
@@ -171,9 +172,7 @@ class Table:
         field: str = "",
     ) -> dict[tuple[Hashable, Hashable | None], list[int]]:
         """Return the positions of the rows with each pair of truth and answer of a variant."""
-        cells = confusion(
-            list(map(_label, self.truths(field))), list(map(_label, self.answers(number, field)))
-        )
+        cells = confusion(list(map(_label, self.truths(field))), self._labels(number, field, field))
         return {pair: [self.positions[at] for at in found] for pair, found in cells.items()}
 
     @cached_property
@@ -185,6 +184,14 @@ class Table:
             if len(given) > 1:
                 split.append((-len(given), max(given.values()), at))
         return [at for _, _, at in sorted(split)]
+
+    def _labels(self, number: int, field: str, name: str) -> list[Hashable | None]:
+        """Return the answers as labels: one that counts as right is the label that is true."""
+        labels = list(map(_label, self.answers(number, field)))
+        if self.truth is None or name == ALL_FIELDS:
+            return labels
+        rows = zip(labels, self.truths(field), self.right(number, field), strict=True)
+        return [_label(true) if right else label for label, true, right in rows]
 
     @property
     def _numbers(self) -> range:
@@ -228,19 +235,32 @@ def _part(value: Any, name: str) -> Any:
 
 
 def _is_right(score: Scorer, answer: Any, truth: Any) -> bool:
+    own = getattr(score, "__module__", "") == scorer.__module__
     try:
         return bool(score(_plain(answer), _plain(truth)))
-    except (TypeError, ValueError):  # a text where a number is wanted
-        return False
+    except (TypeError, ValueError) as error:
+        if own:  # a text where a number is wanted
+            return False
+        raise _failed(error, answer, truth) from error
+    except Exception as error:
+        raise _failed(error, answer, truth) from error
+
+
+def _failed(error: Exception, answer: Any, truth: Any) -> UsageError:
+    return UsageError(
+        f"score raised {type(error).__name__}: {error}; it was called with the answer "
+        f"{shown(answer)} and the truth {shown(truth)}"
+    )
 
 
 def _plain(value: Any) -> Any:
     """Return a value as it can be compared: of an Enum what it stands for, of numpy's Python's."""
     if isinstance(value, Enum):
         return value.value
-    item = getattr(value, "item", None)
-    if callable(item) and type(value).__module__ == "numpy":
-        return item()
+    if type(value).__module__ == "numpy" and hasattr(value, "item"):
+        # Of nanoseconds it makes whole numbers.
+        exact = value.dtype.kind in "mM"
+        return (value.astype(f"{value.dtype.kind}8[us]") if exact else value).item()
     return value
 
 
@@ -259,6 +279,8 @@ def _is_missing(value: Any) -> bool:
         return True
     if isinstance(value, float):
         return math.isnan(value)
+    if isinstance(value, str):
+        return not value.strip()
     return type(value).__name__ in ("NAType", "NaTType")
 
 

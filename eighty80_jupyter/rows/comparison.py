@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import EvaluationError, UsageError
 from eighty80_jupyter.evaluation.scorers import Scorer
-from eighty80_jupyter.evaluation.table import Answers, Score, Table, truth_of
+from eighty80_jupyter.evaluation.table import Answers, Score, Table
 from eighty80_jupyter.rows.data.chunks import Rows
 from eighty80_jupyter.rows.plots import Bar, chart, reliability
 
@@ -23,7 +23,6 @@ _COLUMNS = (
     *("variant", "field", "rows", "valid", "accuracy", "low", "high", "macro_f1", "kappa"),
     *("kappa_to_first", "p", "may_be_chance", "tokens", "rows_per_second"),
 )
-_CHUNK = 1024
 _LOOK_SECONDS = 0.05
 
 
@@ -151,6 +150,9 @@ class RowComparison:
                 f"require takes {', '.join(MEASURES)}, such as accuracy=0.9, got "
                 f"{', '.join(least) or 'none'}"
             )
+        for name, wanted in least.items():
+            if isinstance(wanted, bool) or not isinstance(wanted, (int, float)):
+                raise UsageError(f"{name} is a share from 0 to 1, got {shown(wanted)}")
         scores = self.scores
         whole = scores[-len(self.runs) :]  # of records: all fields
         number = _best(whole) if variant is None else self._number(variant)
@@ -233,33 +235,6 @@ class RowComparison:
         return names.index(variant)
 
 
-def read_truth(truth: Any, rows: Rows) -> list[Any] | None:
-    """Return the truth of each row: of a column, of several for a record, or of a list.
-
-    `truth` names the column, is a dictionary of fields and the columns that hold their truth, or
-    holds the values themselves. None: there is none. Raises UsageError.
-    """
-    if truth is None:
-        return None
-    if isinstance(truth, Mapping):
-        columns = {str(name): read_truth(column, rows) or [] for name, column in truth.items()}
-        records = [
-            {name: column[at] for name, column in columns.items()} for at in range(rows.length or 0)
-        ]
-        # A record that is labelled in part is not labelled.
-        return [None if None in one.values() else one for one in records]
-    if isinstance(truth, str) or (isinstance(truth, Hashable) and truth in rows.names):
-        cells = [cell for chunk in rows.chunks(_CHUNK) for cell in chunk.column(truth)]
-        return truth_of(cells, f"the column {truth}")
-    values = list(truth)
-    if len(values) != rows.length:
-        raise UsageError(
-            f"truth has {len(values):,} values for {rows.length:,} rows; give one for each, None "
-            "where a row is not labelled"
-        )
-    return truth_of(values, "truth")
-
-
 def split_rows(
     truth: Sequence[Any] | None, length: int, holdout: float
 ) -> tuple[list[int], list[int]]:
@@ -267,8 +242,8 @@ def split_rows(
 
     Raises UsageError.
     """
-    if not 0 <= holdout < 1:
-        raise UsageError(f"holdout is a share from 0 to less than 1, got {holdout:g}")
+    if not isinstance(holdout, (int, float)) or not 0 <= holdout < 1:
+        raise UsageError(f"holdout is a share from 0 to less than 1, got {shown(holdout)}")
     known = [at for at in range(length) if truth is None or truth[at] is not None]
     if not holdout:
         return list(range(length)), []

@@ -217,6 +217,7 @@ class Run:
             truth=truth,
             by=by,
             confidence=confidence,
+            shape=self._shape,
         )
 
     def quotes(self, field: str = "") -> Any:

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.evaluation.shares import share
-from eighty80_jupyter.evaluation.table import truth_of
 from eighty80_jupyter.rows.data.chunks import Rows
+from eighty80_jupyter.rows.data.missing import is_missing
+from eighty80_jupyter.rows.truth import fitted, read_truth
+
+if TYPE_CHECKING:
+    from eighty80_jupyter.structured.shape import Shape
 
 _CHUNK = 1024
+_COLUMNS = ("label", "share", "low", "high", "model", "labelled", "rows", "note")
 _MOST = 100  # labels; with more of them they are none
 
 
 def share_table(
-    rows: Rows, values: Sequence[Any], *, field: str, truth: Any, by: Any, confidence: float
+    rows: Rows,
+    values: Sequence[Any],
+    *,
+    field: str,
+    truth: Any,
+    by: Any,
+    confidence: float,
+    shape: Shape | None = None,
 ) -> Any:
     """Return the share of each label as a DataFrame. See `Run.share`."""
     try:
@@ -27,8 +39,11 @@ def share_table(
     if not 0 < confidence < 1:
         raise UsageError(f"confidence is a share between 0 and 1, got {shown(confidence)}")
     answers = [label_of(value, field) for value in values]
-    known = [None] * len(answers) if truth is None else _truth(rows, truth)
-    groups = [None] * len(answers) if by is None else _column(rows, by)
+    known: list[Any] = [None] * len(answers)
+    if truth is not None:
+        known = fitted(read_truth(truth, rows, required=False) or [], shape, field)
+    groups = [None] * len(answers) if by is None else _groups(rows, by)
+    group_name = f"by_{by}" if by in _COLUMNS else by
     # What has no answer tells nothing of its label: neither of the model nor of its errors.
     there = [at for at, answer in enumerate(answers) if answer is not None]
     labels = list(dict.fromkeys([*(answers[at] for at in there), *filter(_is_known, known)]))
@@ -48,7 +63,7 @@ def share_table(
             )
             found.append(
                 {
-                    **({} if by is None else {by: group}),
+                    **({} if by is None else {group_name: group}),
                     "label": label,
                     "share": part.value,
                     "low": part.low,
@@ -59,20 +74,18 @@ def share_table(
                     "note": part.note,
                 }
             )
-    return pd.DataFrame(found)
+    return pd.DataFrame(found, columns=[*([] if by is None else [group_name]), *_COLUMNS])
 
 
-def _truth(rows: Rows, truth: Any) -> list[Any]:
-    if isinstance(truth, str) or (isinstance(truth, Hashable) and truth in rows.names):
-        return truth_of(_column(rows, truth), f"the column {truth}", required=False)
-    values = list(truth)
-    if len(values) != rows.length:
-        raise UsageError(f"truth has {len(values):,} values for {rows.length or 0:,} rows")
-    return truth_of(values, "truth", required=False)
-
-
-def _column(rows: Rows, name: Hashable) -> list[Any]:
-    return [cell for chunk in rows.chunks(_CHUNK) for cell in chunk.column(name)]
+def _groups(rows: Rows, name: Any) -> list[Hashable]:
+    """Return the group of each row: what stands in a column; None where that is missing."""
+    if not isinstance(name, Hashable):
+        raise UsageError(f"by names one column, got {shown(name)}")
+    cells = [cell for chunk in rows.chunks(_CHUNK) for cell in chunk.column(name)]
+    return [
+        None if is_missing(cell) else cell if isinstance(cell, Hashable) else repr(cell)
+        for cell in cells
+    ]
 
 
 def label_of(value: Any, field: str) -> Hashable | None:

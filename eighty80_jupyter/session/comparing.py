@@ -64,17 +64,17 @@ class RowComparisons:
         # A door: rows.
         from eighty80_jupyter.rows.comparison import (  # noqa: PLC0415
             RowComparison,
-            read_truth,
             split_rows,
         )
         from eighty80_jupyter.rows.frames import open_rows  # noqa: PLC0415
         from eighty80_jupyter.rows.options import RowOptions  # noqa: PLC0415
         from eighty80_jupyter.rows.running.limits import Limits  # noqa: PLC0415
+        from eighty80_jupyter.rows.truth import fitted, read_truth  # noqa: PLC0415
 
         variants = _variants(prompts, vary)
         # Every variant goes over all of them.
         rows = open_rows(list(data) if isinstance(data, Iterator) else data)
-        known, score = read_truth(truth, rows), scorer(score)
+        known, score, own = read_truth(truth, rows), scorer(score), callable(score)
         split = split_rows(known, rows.length or 0, holdout)
         checked = RowOptions.of(None, keywords)
         # They run at the same time: all together keep to what holds for one.
@@ -105,6 +105,8 @@ class RowComparisons:
                     origin,
                     shared=Shared(limits=limits),
                 )
+            if known is not None and not own:  # a function of the user's has it as it is
+                known = fitted(known, runs[variants[0][0]].shape)
             comparison = self.last = RowComparison(
                 runs, rows, truth=known, score=score, split=split
             )
@@ -132,15 +134,17 @@ class RowComparisons:
 
 
 def _variants(
-    prompts: str | Sequence[str] | Mapping[str, str], vary: Mapping[str, Sequence[Any]] | None
+    prompts: Any, vary: Mapping[str, Any] | None
 ) -> list[tuple[str, str, dict[str, Any]]]:
     """Return name, prompt and parameters of every variant. Raises UsageError."""
     if isinstance(prompts, str):
         named = {"": prompts}
     elif isinstance(prompts, Mapping):
-        named = dict(prompts)
-    else:
+        named = {str(name): text for name, text in prompts.items()}
+    elif isinstance(prompts, Sequence):
         named = {f"prompt {number}": text for number, text in enumerate(prompts, 1)}
+    else:
+        named = {}
     if not named or not all(isinstance(text, str) and text.strip() for text in named.values()):
         raise UsageError(
             f"prompts are a text, several, or a dictionary of names and texts, got {shown(prompts)}"
@@ -148,6 +152,8 @@ def _variants(
     axes: dict[str, list[Any]] = {}
     for name, values in (vary or {}).items():
         known = request_parameters.canonical(name)
+        if hasattr(values, "tolist"):  # an array, such as np.linspace(0, 1, 3)
+            values = values.tolist()  # noqa: PLW2901  # Python's own numbers
         if isinstance(values, str) or not isinstance(values, Sequence) or not values:
             raise UsageError(
                 f"vary takes the values of {name} in a list, such as [0, 0.7], got {shown(values)}"
@@ -162,8 +168,8 @@ def _variants(
         found.append((", ".join(words) or "the prompt", text, setting))
     if len(found) > MOST:
         raise UsageError(f"at most {MOST} variants are compared at once, got {len(found)}")
-    names = [name for name, _, _ in found]
-    if len(set(names)) < len(names):
+    asked = [(text, setting) for _, text, setting in found]
+    if any(one in asked[:at] for at, one in enumerate(asked)):
         raise UsageError("two variants are the same; samples=N asks each row N times")
     return found
 

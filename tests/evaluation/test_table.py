@@ -144,6 +144,28 @@ def test_numbers_and_other_scorers() -> None:
     assert Table([answers], truth).scores[0].accuracy == 0
 
 
+def test_what_counts_as_right_is_the_label() -> None:
+    """Where case does not count F1, kappa and the matrix do not count it either."""
+    answers = [Answers(name="a", values=["Yes", "no"]), Answers(name="b", values=["yes", "no"])]
+    table = Table(answers, ["yes", "no"], score=scorer("casefold"))
+    one, two = table.scores
+    assert (one.accuracy, one.macro_f1, one.kappa, two.kappa) == (1, 1, 1, 1)
+    assert two.kappa_to_first < 1
+    assert table.confusion(0) == {("yes", "yes"): [0], ("no", "no"): [1]}
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, TypeError, ValueError, KeyError])
+def test_a_function_that_fails_is_named(error: type[Exception]) -> None:
+    """It is not taken for a wrong answer, and the line says what it was called with."""
+
+    def score(_answer: Any, _truth: Any) -> bool:
+        raise error("odd")
+
+    table = Table([Answers(name="v", values=["a"])], ["b"], score=score)
+    with pytest.raises(UsageError, match=rf"score raised {error.__name__}: .*odd.* 'a' .* 'b'"):
+        table.right(0)
+
+
 def test_without_any_label_nothing_can_be_measured() -> None:
     """A column without labels is refused by name; without a truth only agreement is told."""
     with pytest.raises(UsageError, match="y has no label in any row"):

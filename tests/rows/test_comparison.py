@@ -6,6 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
@@ -138,6 +139,21 @@ def test_records_samples_and_other_tables(session: Session, server: ScriptedServ
     )
     accuracy = {score.field: score.accuracy for score in found.scores}
     assert accuracy == pytest.approx({"label": 2 / 3, "urgent": 2 / 3, "all fields": 1 / 3})
+    prompts: Any = {1: "classify {{text}}"}
+    temperatures: Any = np.linspace(0, 1, 2)
+    labels = session.compare(
+        data.with_columns(y=pl.Series(["Bug", "bug ", "x"])),
+        prompts,
+        returns="label: bug|x, urgent: bool",
+        truth={"label": "y", "urgent": pl.Series([1, None, 0])},
+        vary={"temperature": temperatures},
+    )
+    assert [score.name for score in labels.scores[:2]] == [
+        "1, temperature = 0.0", "1, temperature = 1.0",
+    ]  # fmt: skip
+    assert [score.accuracy for score in labels.scores[::2]] == [0.5, 0.5, 0.5]
+    with pytest.raises(UsageError, match="accuracy is a share"):
+        labels.require(accuracy="high")  # type: ignore[arg-type]  # as a user may
     texts = session.compare(
         iter(["a", "b"]), "say {{row}}", truth=["BUG", "nothing"], score="contains"
     )
@@ -158,6 +174,11 @@ def test_records_samples_and_other_tables(session: Session, server: ScriptedServ
         ({"truth": [None] * COUNT}, "truth has no label in any row"),
         ({"score": "fuzzy"}, "score is one of"),
         ({"holdout": 1}, "holdout is a share"),
+        ({"holdout": "half"}, "holdout is a share"),
+        ({"prompts": 3}, "prompts are a text, several"),
+        ({"prompts": ["a {{text}}", "a {{text}}"]}, "two variants are the same"),
+        ({"vary": {"seed": [1, 1.0]}}, "two variants are the same"),
+        ({"truth": len}, "truth names a column"),
         ({"holdout": 0.5, "truth": None}, "holdout needs a truth"),
         ({"prompts": "nothing of a row"}, "column"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -66,6 +66,29 @@ def test_shares_are_corrected_by_group(session: Session) -> None:
             assert (row.labelled, row.rows) == (sum(t is not None for t in truth), 150)
     both = table.groupby("month")["share"].sum()
     assert both.tolist() == pytest.approx([1, 1])
+
+
+@pytest.mark.parametrize(
+    ("name", "groups"),
+    [
+        ("part", ["a", None]),
+        ("part", [1.0, np.nan]),
+        ("part", [pd.NaT, pd.Timestamp("2024")]),
+        ("rows", ["x", " "]),
+    ],
+)
+def test_groups_of_any_kind(session: Session, name: str, groups: list[Any]) -> None:
+    """What is missing is one group, and a column of the table hides none of the answers."""
+    data = frame(80).assign(**{name: [groups[n % 2] for n in range(300)]})
+    data["y"] = data["y"].str.upper()  # case does not count
+    table = session.rows(data, "even? {{n}}", returns=["yes", "no"]).share(truth="y", by=name)
+    assert len(table) == 4
+    assert table["rows"].tolist() == [150] * 4
+    group = table[name if name == "part" else f"by_{name}"]
+    assert group.isna().sum() == 2
+    assert set(table["label"]) == {"yes", "no"}
+    with pytest.raises(UsageError, match="by names one column"):
+        session.rows(data, "even? {{n}}", returns=["yes", "no"]).share(by=[name])
 
 
 def test_without_labels_the_note_says_so(session: Session) -> None:
