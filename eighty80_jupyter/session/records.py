@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -17,7 +18,7 @@ class Records:
     """What the settings `record`, `replay` and `replay_only` name, opened when it is first asked.
 
     `secrets` gives the keys, `redact` takes other secrets out of a text: neither stands in a file.
-    Used on the loop thread, but for `open` and `told`, which change nothing there.
+    Used by the loop thread, and by commands: what is open is changed under `_lock`.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class Records:
         self._config = config
         self._secrets = secrets
         self._redact = lru_cache(maxsize=4096)(redact)  # a history comes again with every turn
+        self._lock = threading.RLock()
         self._recorder: tuple[str, Recorder] | None = None
         self._answers: tuple[str, RecordedAnswers] | None = None
 
@@ -46,31 +48,34 @@ class Records:
     def recorder(self) -> Recorder | None:
         """Return what writes the record; None where there shall be none. Raises UsageError."""
         path = self._config.record
-        if self._recorder is not None and self._recorder[0] != path:
-            self._recorder[1].close()
-            self._recorder = None
-        if self._recorder is None and path:
-            self._recorder = path, Recorder(path, self.clean)
-        return None if self._recorder is None else self._recorder[1]
+        with self._lock:
+            if self._recorder is not None and self._recorder[0] != path:
+                self.close()
+            if self._recorder is None and path:
+                self._recorder = path, Recorder(path, self.clean)
+            return None if self._recorder is None else self._recorder[1]
 
     def answers(self) -> RecordedAnswers | None:
         """Return the record that answers; None where there is none. Raises UsageError."""
         path = self._config.replay
-        if self._answers is not None and self._answers[0] != path:
-            self._answers = None
-        if self._answers is None and path:
-            self._answers = path, RecordedAnswers(path, self.clean)
-        return None if self._answers is None else self._answers[1]
+        with self._lock:
+            if self._answers is not None and self._answers[0] != path:
+                self._answers = None
+            if self._answers is None and path:
+                self._answers = path, RecordedAnswers(path, self.clean)
+            return None if self._answers is None else self._answers[1]
 
     def rewind(self) -> None:
         """Read the record that answers again, from its start."""
-        self._answers = None
+        with self._lock:
+            self._answers = None
 
     def close(self) -> None:
         """Close the file that is written."""
-        if self._recorder is not None:
-            self._recorder[1].close()
-            self._recorder = None
+        with self._lock:
+            if self._recorder is not None:
+                self._recorder[1].close()
+                self._recorder = None
 
     def clean(self, value: Any) -> Any:
         """Return plain values without any secret."""

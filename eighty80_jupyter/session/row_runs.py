@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
@@ -65,7 +66,7 @@ class RowRuns:
     """The runs over rows of a session. `last` is the latest.
 
     `follow` waits for a run, and shows how it stands, `show_review` has a person label rows; the
-    notebook room sets them.
+    notebook room sets them. Any thread may begin a run: the kept answers are opened under `_lock`.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class RowRuns:
         self._records = records
         self._turns = turns
         self._embedded = embedded
+        self._lock = threading.Lock()
         self._answers: Answers | None = None
         self._before: dict[str, tuple[str, list[Any]]] = {}  # prompt and answers, by their cell
         self._made: dict[tuple[str, str], set[Any]] = {}  # of columns and prompts, what came
@@ -189,9 +191,10 @@ class RowRuns:
         """Return the kept answers of this user, whether or not they are used."""
         from eighty80_jupyter.storage.answers import Answers  # noqa: PLC0415  # a door: sqlite3
 
-        if self._answers is None:
-            self._answers = Answers(days=self._config.answers_days)
-        return self._answers
+        with self._lock:
+            if self._answers is None:
+                self._answers = Answers(days=self._config.answers_days)
+            return self._answers
 
     def close(self) -> None:
         """Close the file of kept answers; the next run opens it again."""

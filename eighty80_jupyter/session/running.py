@@ -43,7 +43,7 @@ class Turns:
 
     `ended(running, first)` is called on the loop when a turn is over, before the feed is told;
     `first` tells whether its conversation was empty when it began. `feed` tells watchers of all.
-    Requests go through `records`.
+    Requests go through `records`. Any thread may begin a turn: the client is made under `_lock`.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Turns:
         conversations.watch(lambda changed: feed.tell(ConversationChanged(changed)))
         self._records = records
         self._ended = ended
+        self._lock = threading.Lock()
         self._client: tuple[Client, object] | None = None
 
     def run(self, running: RunningTurn, executor: ToolExecutor | None, listen: Listener) -> Reply:
@@ -97,15 +98,17 @@ class Turns:
         # A door: httpx.
         from eighty80_jupyter.session.recording_client import RecordingClient  # noqa: PLC0415
 
-        loop = self.background.loop()
-        if self._client is None or self._client[1] is not loop:
-            self._client = RecordingClient(self._records), loop
-            self.background.at_close(self._client[0].aclose)
-        return self._client[0]
+        with self._lock:
+            loop = self.background.loop()
+            if self._client is None or self._client[1] is not loop:
+                self._client = RecordingClient(self._records), loop
+                self.background.at_close(self._client[0].aclose)
+            return self._client[0]
 
     def close(self) -> None:
         """Cancel what runs, close the connections and end the thread; the next turn begins anew."""
-        self._client = None
+        with self._lock:
+            self._client = None
         self.background.close()
 
     def _attend(self, running: RunningTurn, handed: Sequence[Handed], listen: Listener) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping, MutableMapping
 from functools import cached_property, partial
 from importlib import import_module
@@ -67,6 +68,8 @@ class Session:
     `confirmer` asks the user before a call; None: what must be asked about is refused. `open_panel`
     makes what `panel` returns, `say` shows a dim line, `answered` shows a turn of `ask` that nobody
     listened to, `running_cell` names this run of the cell that runs; the notebook room sets them.
+    Turns begin in any thread: the journal is begun and ended under `_lock`; `last` and `asked` are
+    the loop thread's, `in_cells` the main thread's, and others read them.
     """
 
     def __init__(
@@ -102,6 +105,7 @@ class Session:
         )
         self._turns = Turns(self.conversations, self.records, self._learn)
         self._models: dict[str, list[Model]] = {}
+        self._lock = threading.Lock()
         self._journal: Journal | None = None
         self.running_cell: Callable[[], str] = lambda: ""
         self.open_panel: Callable[[], Any] | None = None
@@ -331,13 +335,14 @@ class Session:
 
     def _set_autosave(self, _change: object = None) -> None:
         """Begin the journal or end it, as the setting says."""
-        if self.config.autosave and self._journal is None:
-            self._journal = Journal(
-                self.conversations, self._turns.feed, secrets=lambda: self.secrets
-            )
-        elif not self.config.autosave and self._journal is not None:
-            self._journal.close()
-            self._journal = None
+        with self._lock:
+            if self.config.autosave and self._journal is None:
+                self._journal = Journal(
+                    self.conversations, self._turns.feed, secrets=lambda: self.secrets
+                )
+            elif not self.config.autosave and self._journal is not None:
+                self._journal.close()
+                self._journal = None
 
     def on_loop(self, callback: Callable[[], None]) -> asyncio.AbstractEventLoop:
         """Have the loop thread call `callback` soon, and return the loop; from any thread.
@@ -352,7 +357,8 @@ class Session:
         """Return a turn that is ready to begin, and what runs its tools."""
         self._set_autosave()  # a configuration file may have set it
         running, executor = self._preparation.turn(prompt, options, confirmer)
-        if self._journal is not None and (problem := self._journal.problem()):
+        journal = self._journal
+        if journal is not None and (problem := journal.problem()):
             running.adapted.append(problem)
         return running, executor
 

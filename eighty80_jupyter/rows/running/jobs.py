@@ -13,7 +13,7 @@ from typing import Any
 from eighty80_jupyter.errors import one_line
 
 _LOOK_SECONDS = 0.05
-_PATIENCE_SECONDS = 0.1  # in which somebody may begin to wait, before a thread is started
+_HELP_SECONDS = 0.1  # in which somebody may begin to wait, before a thread is started
 
 
 class Jobs:
@@ -32,7 +32,7 @@ class Jobs:
         loop = asyncio.get_running_loop()
         waiting = _Job(job, loop)
         self._jobs.put(waiting)
-        timer = loop.call_later(_PATIENCE_SECONDS, self._help)
+        timer = loop.call_later(_HELP_SECONDS, self._help)
         try:
             return await waiting.done
         finally:
