@@ -141,10 +141,23 @@ def shape_of(returns: Any, names: Mapping[str, Any] | None = None) -> Shape:
     elif isinstance(returns, str):
         if not returns.strip():
             raise UsageError(f"returns is empty; it takes {_WHAT_DOES}")
+        if (schema := _schema_in(returns)) is not None:
+            return _of_schema(schema)
         returns = type_of(returns, names)
     elif isinstance(returns, (list, tuple, set, frozenset)):
         returns = _choice(returns)
     return _of_type(returns)
+
+
+def _schema_in(text: str) -> Schema | None:
+    """Return the JSON Schema that a text is; None where it is the short way to write a type."""
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) and is_json_schema(value) else None
 
 
 def is_json_schema(value: Mapping[str, Any]) -> bool:

@@ -58,6 +58,7 @@ def export(context: CommandContext, path: str) -> None:
         system=context.session.config.system,
         tools=context.session.tools,
         address=context.session.address,
+        names=context.session.namespace,
     )
     context.say(f"Exported {_named(context)} to {file.name}.")
 

@@ -251,6 +251,8 @@ class ConversationMenu(VBox):  # type: ignore[misc]  # untyped
             secret=session.secrets,
             system=session.config.system,
             tools=session.tools,
+            address=session.address,
+            names=session.namespace,
         )
         self._say(f"Exported to {file.name}.")
 

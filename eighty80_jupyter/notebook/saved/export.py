@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.summary import NAMESPACE
+from eighty80_jupyter.notebook.saved.asked_type import AskedType, asked_type
 from eighty80_jupyter.notebook.saved.export_html import page
 from eighty80_jupyter.notebook.saved.export_markdown import markdown
 from eighty80_jupyter.notebook.saved.export_notebook import notebook
@@ -35,12 +36,14 @@ if TYPE_CHECKING:
 class _Beside:
     """What stands in an export beside the conversation, which is text.
 
-    Its heading, the tools of its turns, and the types of its answers by the ids of the turns.
+    Its heading, the tools of its turns, how the types of answers are asked for by the ids of the
+    turns, and the MCP servers by the names of their tools.
     """
 
     heading: list[tuple[str, str]]
     tools: list[dict[str, Any]]
-    returns: dict[str, Any]
+    types: dict[str, AskedType]
+    servers: dict[str, str]
 
 
 LIMIT = 1_000_000_000  # bytes of a file that may be written over
@@ -58,14 +61,16 @@ def export(
     system: str | None = None,
     tools: Mapping[str, Tool] | None = None,
     address: str = "",
+    names: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a conversation in the form that the suffix of `path` names, and return the path.
 
     `.md`, `.html`, `.ipynb`, `.jsonl`. `without` and `secret` are as for `chat.store.save`;
     `system` is the instruction of a conversation that has none of its own, `tools` are those whose
     descriptions stand beside the calls in JSON lines and above the cells that offer them, and
-    `address` is that of the present server, whose name stands in the heading. The file has the mode
-    of any new file: it is made to be handed on. Raises UsageError for another suffix, and for a
+    `address` is that of the present server, whose name stands in the heading. `names` has the
+    classes that types of answers name. The file has the mode of any new file: it is made to be
+    handed on. Raises UsageError for another suffix, and for a
     file that is there and is no such export.
     """
     file = target(path)
@@ -79,7 +84,12 @@ def export(
     beside = _Beside(
         heading=heading(shown, address),
         tools=without_secrets(described, secret),
-        returns={turn.id: turn.reply.returns for turn in conversation},
+        servers={
+            name: str(tool.function.server.name)
+            for name, tool in known.items()
+            if hasattr(tool.function, "server")
+        },
+        types=_types(conversation, names or {}, secret) if file.suffix == ".ipynb" else {},
     )
     data = write(shown, beside)
     with locked(file):
@@ -100,6 +110,21 @@ def _tools_of(conversation: Conversation) -> dict[str, None]:
     for message in (message for turn in conversation for message in turn.messages):
         names |= dict.fromkeys(call.name for call in message.tool_calls)
     return names
+
+
+def _types(
+    conversation: Conversation, names: Mapping[str, Any], secret: Secrets
+) -> dict[str, AskedType]:
+    """Return how the types of answers are asked for, by the ids of the turns that have one."""
+    found = {}
+    for turn in conversation:
+        if turn.reply.returns is not None:
+            asked = asked_type(turn.reply.returns, names)
+            found[turn.id] = AskedType(
+                option=without_secrets(asked.option, secret),
+                classes=without_secrets(asked.classes, secret),
+            )
+    return found
 
 
 def form_of(file: Path) -> _Form:
@@ -123,7 +148,7 @@ def _is_marked(data: bytes, _new: bytes) -> bool:
 
 
 def _notebook(conversation: Conversation, beside: _Beside) -> bytes:
-    made = notebook(conversation, beside.heading, beside.tools, beside.returns)
+    made = notebook(conversation, beside.heading, beside.tools, beside.types, beside.servers)
     made["metadata"][NAMESPACE] = {"sha256": _cells_sum(made["cells"])}
     return to_json(made, indent=True) + b"\n"
 

@@ -16,15 +16,19 @@ from eighty80_jupyter.notebook.cell.views.turns import comparisons_html, compari
 from eighty80_jupyter.notebook.line.parser import parse
 from eighty80_jupyter.notebook.markdown.source import fenced
 from eighty80_jupyter.notebook.saved.asked import asked_again
+from eighty80_jupyter.notebook.saved.asked_type import AskedType
 from eighty80_jupyter.notebook.saved.metadata import turn_metadata
+from eighty80_jupyter.prompt.template.cells import sent_cells
 from eighty80_jupyter.tools.rounds import CHOICES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.conversation.turn import Turn
 
+_NEEDS = "# Run first, as in the notebook that asked:"
+_WITH_CELLS = "# Cells of the notebook that asked went along; --cells sends those of this one."
 _KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 
 
@@ -32,15 +36,17 @@ def notebook(
     conversation: Conversation,
     heading: Sequence[tuple[str, str]] = (),
     tools: Sequence[Mapping[str, Any]] = (),
-    returns: Mapping[str, Any] = MappingProxyType({}),
+    types: Mapping[str, AskedType] = MappingProxyType({}),
+    servers: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return a notebook (nbformat 4.5): the extension, the instruction, a cell for each turn.
 
     Its cells ask what was asked: prompts stand as they were typed, with the parameters that were
     set and the names of the tools that were offered. What the first cell with a tool needs stands
-    above it as a comment; `tools` are their descriptions, as a request has them. `returns` has the
-    types of answers by the ids of their turns: those that are text stand on the line. The outputs
-    are those of the cells that asked, so that `%chat --restore` reads them back.
+    above it as a comment; `tools` are their descriptions, as a request has them. `types` has how
+    the types of answers are asked for by the ids of their turns, and `servers` the names of the MCP
+    servers by those of their tools. The outputs are those of the cells
+    that asked, so that `%chat --restore` reads them back.
     """
     first = "%load_ext eighty80_jupyter"
     models = {str(turn.reply.parameters.get("model") or "") for turn in conversation}
@@ -63,8 +69,16 @@ def notebook(
         outputs = _outputs(conversation, number, turn)
         new = [name for name in turn.exchange.tools if name not in named]
         named.update(new)
-        options = _returns(returns.get(turn.id))
-        source = _needs(new, described) + _source(turn, options, with_model=not model)
+        typed = types.get(turn.id, AskedType())
+        classes = [one for one in typed.classes if one not in named]
+        named.update(classes)
+        needs = [*_tool_lines(new, described, servers)]
+        for one in classes:
+            needs += [f"# {line}" for line in typed.classes[one]]
+        comment = [_NEEDS, *needs] if needs else []
+        comment += [_WITH_CELLS] if sent_cells([turn.prompt]) else []
+        above = "".join(f"{line}\n" for line in comment)
+        source = above + _source(turn, typed.option, with_model=not model)
         cells.append(_cell(len(cells), source, outputs))
         cells += _compared(conversation, turn)
     if heading:
@@ -100,7 +114,7 @@ def _compared(conversation: Conversation, turn: Turn | None) -> list[dict[str, A
     data = {"text/html": "\n".join(html), "text/plain": text}
     output = {"output_type": "display_data", "data": data, "metadata": {}}
     name = "start" if turn is None else turn.id[:50]
-    source = "# Answers that stood side by side in the panel; nothing is asked here."
+    source = "# Answers that stood side by side; nothing is asked here."
     return [{**_cell(0, source, [output]), "id": f"compared-{name}"}]
 
 
@@ -108,15 +122,17 @@ def _heading_cell(source: str) -> dict[str, Any]:
     return {"cell_type": "markdown", "id": "heading", "metadata": {}, "source": source}
 
 
-def _needs(names: Sequence[str], described: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the comment that says how the tools of a cell have to be registered.
+def _tool_lines(
+    names: Sequence[str], described: Mapping[str, Mapping[str, Any]], servers: Mapping[str, str]
+) -> Iterator[str]:
+    """Give the lines of comment that say how the tools of a cell have to be registered.
 
     Their own code is not in it, which may hold anything.
     """
-    if not names:
-        return ""
-    lines = ["# Run first, with the function of the notebook that asked:"]
     for name in names:
+        if name in servers:
+            yield f"# the MCP server {servers[name]} (%chat --mcp), which has {name}"
+            continue
         tool = described.get(name, {})
         parameters = tool.get("parameters", {})
         required = parameters.get("required", ())
@@ -124,9 +140,9 @@ def _needs(names: Sequence[str], described: Mapping[str, Mapping[str, Any]]) -> 
             one if one in required else f"{one}=..." for one in parameters.get("properties", {})
         )
         says = " ".join(str(tool.get("description", "")).split())
-        lines += ["# @chat.tool", f"# def {name}({given if tool else '...'}):"]
-        lines += [f"#     {json.dumps(says, ensure_ascii=False)}"] if says else []
-    return "\n".join(lines) + "\n"
+        yield from ("# @chat.tool", f"# def {name}({given if tool else '...'}):")
+        if says:
+            yield f"#     {json.dumps(says, ensure_ascii=False)}"
 
 
 def _source(turn: Turn, more: str, *, with_model: bool) -> str:
@@ -154,17 +170,6 @@ def tool_options(turn: Turn, names: Sequence[str]) -> str:
     if parallel is not None:
         text += " --parallel-tools" if parallel else " --no-parallel-tools"
     return text
-
-
-def _returns(kind: Any) -> str:
-    """Return the option for the type of an answer, where that is a text or a list of words."""
-    match kind:
-        case str(text):
-            return _if_read(f" --returns {shlex.quote(text)}", "returns", text)
-        case [*words] if words and all(isinstance(word, str) for word in words):
-            text = ",".join(words)
-            return _if_read(f" --choices {shlex.quote(text)}", "choices", text)
-    return ""
 
 
 def options_of(parameters: Mapping[str, Any]) -> str:

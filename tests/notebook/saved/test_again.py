@@ -29,6 +29,37 @@ TOOL = (
     "@chat.tool\ndef sql(query: str, limit: int = 5) -> str:\n    'Run a query.'\n    return query"
 )
 
+CLASSES = """
+from dataclasses import dataclass
+from enum import Enum
+from pydantic import BaseModel
+class Kind(Enum):
+    BUG = "bug"
+    OTHER = "other"
+@dataclass
+class Part:
+    name: str
+class Ticket(BaseModel):
+    kind: Kind
+    parts: list[Part] = []
+    def secret(self): pass
+"""
+SCHEMA = {
+    "type": "object",
+    "properties": {"s": {"type": "string", "maxLength": 3}},
+    "required": ["s"],
+    "additionalProperties": False,
+}
+TYPED = (
+    '{"kind": "bug", "parts": []}',
+    '{"kind": "other", "parts": []}',
+    '{"value": "bug"}',
+    '{"value": [{"name": "p"}]}',
+    '{"a b": "x", "n": 1}',
+    '{"value": "q, r"}',
+    '{"s": "abc"}',
+)
+
 
 @pytest.fixture(name="server")
 def _server() -> Iterator[ScriptedServer]:
@@ -72,7 +103,7 @@ def test_an_exported_notebook_asks_the_same_requests(
 ) -> None:
     """Model, parameters, instruction, tools and the conversation's name are those of before."""
     server.queue(
-        *[stream_reply(text) for text in ("ONE", "TWO", "3", "4", "5", '{"value": 6}') * 2]
+        *map(stream_reply, ("ONE", "TWO", "3", "4", "5", '{"value": 6}', *TYPED) * 2),
     )
     with kernel_for(server, tmp_path) as kernel:
         for cell in (
@@ -84,6 +115,14 @@ def test_an_exported_notebook_asks_the_same_requests(
             "%%chat --tools sql --tool-choice sql --no-parallel-tools -m tiny\nCall it",
             "chat.ask('In Python', logprobs=False, extra={'top_k': 5, 'who': \"it's\"}).text",
             "%%chat --returns int -m tiny\nHow many?",
+            CLASSES,
+            "%%chat --returns Ticket -m tiny\nIn a cell",
+            "chat.ask('As a class', returns=Ticket, model='tiny').value",
+            "chat.ask('As an enum', returns=Kind, model='tiny').value",
+            "chat.ask('As a list', returns=list[Part], model='tiny').value",
+            "chat.ask('As fields', returns={'a b': ['x', 'it is, \"y\"'], 'n': int | None}).value",
+            "chat.ask('As choices', returns=['p', 'q, r']).value",
+            f"chat.ask('As a schema', returns={SCHEMA}).value",
             "%chat --export talk.ipynb",
         ):
             assert (result := kernel.run(cell)).ok, result.error
@@ -92,8 +131,17 @@ def test_an_exported_notebook_asks_the_same_requests(
     cells = [cell["source"] for cell in made["cells"] if cell["cell_type"] == "code"]
     offering, _ = (cell for cell in cells if "--tools" in cell)
     assert "# @chat.tool\n# def sql(query, limit=...):\n" in offering
+    (needing,) = (cell for cell in cells if "# class Ticket" in cell)
+    for lines in (
+        "# class Kind(Enum):\n#     BUG = 'bug'\n#     OTHER = 'other'\n",
+        "# @dataclass\n# class Part:\n#     name: str\n",
+        "# class Ticket(BaseModel):\n#     kind: Kind\n#     parts: list[Part]\n%%chat",
+    ):
+        assert lines in needing
+    assert "secret" not in needing
     with kernel_for(server, tmp_path) as kernel:
         assert kernel.run(TOOL).ok
+        assert kernel.run(CLASSES).ok
         for cell in cells:
             assert (result := kernel.run(cell)).ok, (cell, result.error)
         assert kernel.run("print(chat.conversation.name)").stdout == "two words\n"
