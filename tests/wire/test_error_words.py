@@ -73,6 +73,7 @@ def test_an_error_with_a_status_of_success(
            "status": "INVALID_ARGUMENT"}}], 400, AuthenticationError, "API key not valid"),
         ({"detail": {"message": "inner"}}, 422, BadRequestError, ": inner"),
         ({"detail": {"error": {"message": "deeper"}}}, 400, BadRequestError, ": deeper"),
+        ({"error": {"code": 7}, "detail": {"message": "beside"}}, 400, BadRequestError, ": beside"),
         ({"error": {"message": {"detail": "as an object"}}}, 400, BadRequestError, "as an object"),
         ({"error": {"message": '{"error": {"message": "as a text"}}'}}, 400, BadRequestError,
          ": as a text"),
