@@ -120,6 +120,8 @@ def test_failed_rows_are_missing_and_named(server: ScriptedServer, session: Sess
             return chat_reply("a long", finish_reason="length")
         if prompt.endswith(" 5"):
             return error_reply(400, "this row is bad")
+        if prompt.endswith(" 9"):
+            return error_reply(400, "it was filtered", code="content_filter")
         return "nothing" if prompt.endswith(" 7") else label(prompt)
 
     server.handler = answering(answer)
@@ -129,15 +131,16 @@ def test_failed_rows_are_missing_and_named(server: ScriptedServer, session: Sess
         (3, "d", "cut"),
         (5, "f", "server"),
         (7, "h", "invalid"),
+        (9, "j", "refused"),
     ]
     assert "max_tokens" in run.errors[0].message
     assert run.errors[0].text == "a long"
     assert run.errors[2].attempts == 3
-    assert run.frame["answer"].isna().sum() == 3
-    assert run.frame["answer_error"].notna().tolist() == [n in (3, 5, 7) for n in range(10)]
+    assert run.frame["answer"].isna().sum() == 4
+    assert run.frame["answer_error"].notna().tolist() == [n in (3, 5, 7, 9) for n in range(10)]
     before = len(server.chats)
     session.rows(frame, PROMPT, returns=LABELS)
-    assert len(server.chats) == before + 1 + 1 + 3  # the failed ones only
+    assert len(server.chats) == before + 1 + 1 + 3 + 1  # the failed ones only
 
 
 def test_401_in_the_middle_stops_the_run(server: ScriptedServer, session: Session) -> None:
