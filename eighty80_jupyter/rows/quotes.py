@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from eighty80_jupyter.errors import UsageError
@@ -13,6 +14,18 @@ _CHUNK = 1024
 _COLUMNS = ("row", "quote", "supported", "column", "start", "end")
 _MARKS = "\"'\u201c\u201d\u2018\u2019\u00ab\u00bb"  # with which a model sets a quote apart
 _DOTS = ("...", "\u2026")  # with which it cuts one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quoted:
+    """A row with the quotes from it: the text of the cell that they stand in, and where.
+
+    `unsupported` are the quotes that stand nowhere in the row.
+    """
+
+    text: str = ""
+    places: tuple[tuple[int, int], ...] = ()
+    unsupported: tuple[str, ...] = ()
 
 
 def find_quote(quote: str, text: str) -> tuple[int, int] | None:
@@ -48,6 +61,23 @@ def quote_places(
             starts.append(place[0])
             ends.append(place[1])
     return starts, ends
+
+
+def quoted_row(row: Any, value: Any, field: str) -> Quoted:
+    """Return the quotes in an answer as they stand in its row; those of its first quote's cell."""
+    cells = row if isinstance(row, Mapping) else {None: row}
+    name: Any = None
+    places: list[tuple[int, int]] = []
+    unsupported: list[str] = []
+    for quote in _quotes(value, field):
+        supported, column, start, end = _where(quote, row)
+        if not supported:
+            unsupported.append(quote)
+        elif start is not None and end is not None and (not places or column == name):
+            name = column
+            places.append((start, end))
+    text = str(cells[name]) if places else ""
+    return Quoted(text=text, places=tuple(sorted(places)), unsupported=tuple(unsupported))
 
 
 def quote_table(rows: Rows, values: Sequence[Any], field: str) -> Any:

@@ -12,12 +12,13 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api.reply import Usage
+from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import RowsError, UsageError
 from eighty80_jupyter.rows.columns import attach, column_types, more_columns, quote_columns
-from eighty80_jupyter.rows.data.types import INTEGER, TEXT, Column, answer_columns
+from eighty80_jupyter.rows.data.types import INTEGER, TEXT, Column, answer_columns, type_of
 from eighty80_jupyter.rows.plots import Bar, chart
 from eighty80_jupyter.rows.progress import Progress, RowError
-from eighty80_jupyter.rows.quotes import quote_places, quote_table
+from eighty80_jupyter.rows.quotes import Quoted, quote_places, quote_table, quoted_row
 from eighty80_jupyter.rows.review import Review
 from eighty80_jupyter.rows.running.jobs import Jobs
 from eighty80_jupyter.rows.running.state import RunState, of_row
@@ -207,13 +208,10 @@ class Run:
             raise UsageError("run.share needs all rows; this run has asked some of them")
         if self.options.samples > 1:
             raise UsageError("run.share takes one answer for each row, and this run has samples")
-        name = field or ""
-        if name.startswith(f"{self.column}_"):
-            name = name.removeprefix(f"{self.column}_")
         return share_table(
             self._plan.rows,
             self.values,
-            field="" if name == self.column else name,
+            field=self._field(field),
             truth=truth,
             by=by,
             confidence=confidence,
@@ -230,7 +228,7 @@ class Run:
         """
         if self._plan.positions is not None or self.options.samples > 1:
             raise UsageError("run.quotes needs one answer for each of all rows")
-        return quote_table(self._plan.rows, self.values, field)
+        return quote_table(self._plan.rows, self.values, self._field(field))
 
     def review(
         self, field: str | None = None, *, n: int = 50, column: str = "y", seed: int = 0
@@ -246,17 +244,35 @@ class Run:
         """
         if self._plan.positions is not None:
             raise UsageError("run.review needs all rows; this run has asked some of them")
+        field = self._field(field)
         review = Review(
             self._plan.rows,
-            choices=self._choices(field or ""),
+            choices=self._choices(field),
             column=column,
-            doubtful=self._doubtful(field or ""),
+            doubtful=self._doubtful(field),
             count=n,
             seed=seed,
             frame=lambda: self.frame,
         )
         self.show_review(review)
         return review
+
+    def _field(self, name: str | None) -> str:
+        """Return the field that is meant by its name, or by that of its column; empty: the answer.
+
+        Raises UsageError for one that there is not.
+        """
+        kind = TEXT if self._shape is None else type_of(self._shape.schema)
+        known = [one for one, _ in kind.fields]
+        if not name or name in known or (kind.kind == "any" and name != self.column):
+            return name or ""
+        if name == self.column:
+            return ""
+        inner = str(name).removeprefix(f"{self.column}_")
+        if inner in known:
+            return inner
+        has = ", ".join(known) or f"none: the answer itself is {self.column}"
+        raise UsageError(f"there is no field {shown(name)} of the answers; there is {has}")
 
     def _choices(self, field: str) -> list[Hashable]:
         """Return the labels that an answer may be, or those that came."""
@@ -295,6 +311,18 @@ class Run:
             (self._state.position(place), of_row(row), values[place // samples])
             for place, row in first
         ]
+
+    def quoted(self, count: int) -> dict[int, Quoted]:
+        """Return, by position, the quotes from the first rows; empty where nothing is quoted."""
+        if self.options.quote is None or self.options.samples > 1:
+            return {}
+        values, found = self.values, {}
+        for place in list(self._state.first.copy())[:count]:
+            if values[place] is not None:
+                (chunk,) = self._plan.rows.take([place]).chunks(1)
+                row = quoted_row(chunk.row(0), values[place], self._quoted)
+                found[self._state.position(place)] = row
+        return found
 
     def progress(self) -> Progress:
         """Return how it stands, from any thread."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -9,6 +10,8 @@ import pytest
 
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.rows.html import run_html
+from eighty80_jupyter.notebook.rows.text import run_text
 from eighty80_jupyter.rows.quotes import find_quote
 from eighty80_jupyter.session.session import Session
 from tests.support.replies import chat_reply
@@ -82,6 +85,27 @@ def test_a_frame_says_where_quotes_stand(server: ScriptedServer, session: Sessio
     server.default = chat_reply("All")
     words = session.rows(data, "First word: {{text}}", column="word", quote="word").frame
     assert words["word_start"].tolist() == [pd.NA, 0]
+
+
+def test_a_page_marks_quotes_and_tells_those_that_are_made_up(
+    server: ScriptedServer, session: Session
+) -> None:
+    """They are marked where they stand, however far behind, and nothing of a row runs."""
+    server.default = chat_reply('{"why": ["<B>Crash</B>", "and again", "never said"]}')
+    far = "x " * 400 + "<b>crash</b>  and\nAGAIN & so on"
+    rows = pd.DataFrame({"n": [1, 2], "text": [far, "All is fine"]})
+    run = session.rows(rows, "Why? {{text}}", returns="why: list[str]", quote="why")
+    html = run_html(run)
+    marked = re.findall(r"<mark[^>]*>(.*?)</mark>", html, re.DOTALL)
+    assert marked == ["&lt;b&gt;crash&lt;/b&gt;", "and\nAGAIN"]
+    assert "</mark> &amp; so on<div" in html
+    assert html.count("unsupported: ") == 1 + 3
+    assert [line.endswith("(unsupported)") for line in run_text(run).splitlines()[:2]] == [True] * 2
+    plain = session.rows(rows, "Why? {{text}}", returns="why: list[str]", column="c")
+    assert "<mark" not in run_html(plain)
+    for look in (plain.quotes, plain.share, plain.review):
+        with pytest.raises(UsageError, match="there is no field 'reason' of the answers"):
+            look("reason")
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from eighty80_jupyter.notebook.rows.words import (
 
 if TYPE_CHECKING:
     from eighty80_jupyter.rows.progress import Progress, RowError
+    from eighty80_jupyter.rows.quotes import Quoted
 
 MOST_BYTES = 9_000  # of one drawing while it runs: four a second are under 40 KB a second
 _MOST_ERRORS = 20
@@ -30,10 +31,13 @@ _MOST_LABELS = 12
 _NEWEST_CHARACTERS = 90
 _ROW_CHARACTERS = 200
 _ANSWER_CHARACTERS = 400
+_BEFORE_QUOTE = 60  # characters of the row
 
 _ACCENT = "var(--jp-brand-color1, #1976d2)"
 _SHADE = "var(--jp-layout-color3, #ddd)"
 _WRONG = "color: var(--jp-error-color1, #b00020)"
+# A colour of its own: a dark theme gives marked text none.
+_MARK = "background: rgba(255, 200, 0, 0.45); color: inherit"
 _ONE_LINE = "white-space: nowrap; overflow: hidden; text-overflow: ellipsis"
 _LEFT = "text-align: left; vertical-align: baseline"
 _RIGHT = "text-align: right; vertical-align: baseline"
@@ -134,6 +138,7 @@ def _rows(run: ShownRun) -> str:
     names = fields_of(values)
     heads = ["", "row", *(names or [run.column])]
     lines = []
+    quoted = run.quoted(SHOWN_ROWS)
     for (position, text, _), value in zip(shown, values, strict=True):
         if position in failed:
             cells = _failure(failed[position], width=len(heads) - 2)
@@ -141,7 +146,7 @@ def _rows(run: ShownRun) -> str:
             cells = _cells(value, names)
         lines.append(
             f'<tr><td style="{_RIGHT}; {QUIET}">{position:,}</td>'
-            f'<td style="{_WRAPS}">{page_text(_cut(text, _ROW_CHARACTERS))}</td>{cells}</tr>'
+            f'<td style="{_WRAPS}">{_row_text(text, quoted.get(position))}</td>{cells}</tr>'
         )
     head = "".join(f'<th style="{_LEFT}">{page_text(short(name, 60))}</th>' for name in heads)
     progress = run.progress()
@@ -150,6 +155,30 @@ def _rows(run: ShownRun) -> str:
     return (
         f'<div style="overflow-x: auto"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>{rest}"
+    )
+
+
+def _row_text(text: str, quoted: Quoted | None) -> str:
+    """Return what a row is about, the quotes from it marked; those that are made up below it."""
+    html = page_text(_cut(text, _ROW_CHARACTERS))
+    if quoted is None:
+        return html
+    if quoted.places:
+        start = max(0, quoted.places[0][0] - _BEFORE_QUOTE)
+        end = start + _ROW_CHARACTERS
+        html, at = "…" if start else "", start
+        for first, last in quoted.places:
+            if at <= first < end:
+                html += page_text(quoted.text[at:first])
+                html += (
+                    f'<mark style="{_MARK}">{page_text(quoted.text[first : min(last, end)])}</mark>'
+                )
+                at = min(last, end)
+        rest = quoted.text[at:end]
+        html += page_text(rest if end >= len(quoted.text) else f"{rest}…")
+    return html + "".join(
+        f'<div style="{_WRONG}">unsupported: {page_text(_cut(quote, _ROW_CHARACTERS))}</div>'
+        for quote in quoted.unsupported
     )
 
 

@@ -24,11 +24,13 @@ def run_text(run: ShownRun) -> str:
         ranked = sorted(progress.labels.items(), key=lambda one: -one[1])[:_MOST_LABELS]
         lines.append(", ".join(f"{short(label, 40)} {count:,}" for label, count in ranked))
     failed = {error.position: error.kind for error in run.errors}
-    shown = run.first(SHOWN_ROWS)
+    shown, quoted = run.first(SHOWN_ROWS), run.quoted(SHOWN_ROWS)
     for position, text, value in shown:
         answer = text_of(plain_value(value))
         answer = f"failed ({failed[position]})" if position in failed else answer
         row, answer = short(text, _ROW_CHARACTERS), short(answer, _ANSWER_CHARACTERS)
+        if position in quoted and quoted[position].unsupported:
+            answer += " (unsupported)"
         lines.append(f"{position:>7,}  {row}  ->  {answer}")
     more = progress.rows - len(shown)
     if shown and more > 0:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from eighty80_jupyter.notebook.cell.views.values import word_of
 
 if TYPE_CHECKING:
     from eighty80_jupyter.rows.progress import Progress, RowError
+    from eighty80_jupyter.rows.quotes import Quoted
 
 SHOWN_ROWS = 20  # of a run that has ended
 _MOST_FIELDS = 12
@@ -37,6 +38,9 @@ class ShownRun(Waited, Protocol):
 
     def progress(self) -> Progress:
         """Return how it stands."""
+
+    def quoted(self, count: int) -> Mapping[int, Quoted]:
+        """Return, by position, the quotes from the first rows; empty where nothing is quoted."""
 
     def first(self, count: int) -> Sequence[tuple[int, str, Any]]:
         """Return the position, the shortened text and the answer of the first rows."""

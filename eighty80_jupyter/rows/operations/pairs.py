@@ -45,6 +45,9 @@ def candidates(
     else:
         own, theirs = _texts(left, on or sides[LEFT]), _texts(other, on or sides[RIGHT])
         pairs = _near(own, theirs, same, nearest, skip_own=right is None)
+    # Of a row without anything there is nothing to compare.
+    one, two = _there(left, sides[LEFT]), _there(other, sides[RIGHT])
+    pairs = (pair for pair in pairs if one[pair[0]] and two[pair[1]])
     if right is not None:
         return sorted(set(pairs))
     return sorted({(min(pair), max(pair)) for pair in pairs if pair[0] != pair[1]})
@@ -113,6 +116,16 @@ def _keys(rows: Rows, names: list[Any]) -> Iterator[Any]:
                 yield None
             else:
                 yield tuple(_key(column[number]) for column in cells)
+
+
+def _there(rows: Rows, names: list[str]) -> list[bool]:
+    """Return for each row whether anything is there that the prompt uses of it."""
+    used = [name for name in names if name in rows.names and name not in rows.duplicated]
+    found = []
+    for chunk in rows.chunks(_CHUNK):
+        masks = [chunk.missing(name) for name in used] or [chunk.missing_rows()]
+        found += [not all(cells) for cells in zip(*masks, strict=True)]
+    return found
 
 
 def _key(cell: Any) -> Any:

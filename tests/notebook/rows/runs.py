@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from eighty80_jupyter.rows.progress import Progress, RowError
+from eighty80_jupyter.rows.quotes import Quoted
 
 
 class MadeRun:
@@ -31,6 +32,7 @@ class MadeRun:
         self.errors = list(errors)
         self.column = column
         self.rows = rows
+        self.quotes: dict[int, Quoted] = {}
         self.cancelled = False
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -52,6 +54,10 @@ class MadeRun:
     def progress(self) -> Progress:
         """Return how it stands."""
         return self._now
+
+    def quoted(self, _count: int) -> dict[int, Quoted]:
+        """Return the quotes from the first rows."""
+        return self.quotes
 
     def first(self, count: int) -> list[tuple[int, str, Any]]:
         """Return the first rows."""

@@ -113,6 +113,20 @@ def test_all_pairs_are_asked_about_up_to_the_limit(
     assert pairs(server) in ([], ["Ann Lee / Zed", "Bob Ray / Zed", "Cy Fox / Zed"])
 
 
+@pytest.mark.parametrize("how", [{}, {"block": "zip"}, {"nearest": 3}], ids=repr)
+def test_nothing_is_asked_about_a_row_without_anything(
+    session: Session, server: ScriptedServer, how: dict[str, Any]
+) -> None:
+    """A missing or blank name belongs to no other, whatever the server would say."""
+    server.handler = answering(lambda _prompt: "true")
+    ours = pd.DataFrame({"name": ["Ann", None, "  "], "zip": [1, 1, 1]})
+    theirs = pd.DataFrame({"name": [None, "Ann"], "zip": [1, 1]})
+    found = session.match(ours, theirs, PROMPT, **how)
+    assert found["name_left"].tolist() == found["name_right"].tolist() == ["Ann"]
+    assert session.dedupe(ours, PROMPT, **how)["cluster"].tolist() == [0, 1, 2]
+    assert len(server.chats) == 1
+
+
 def test_undecided_pairs_raise_or_are_dropped(session: Session) -> None:
     """They are never taken for the same."""
     with pytest.raises(RowsError, match=r'3 pairs are undecided .*; undecided="drop" takes them'):
