@@ -61,9 +61,11 @@ def calling_names(notebook: Mapping[str, Any]) -> CallingNames:
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # the documented way to one's caller
     while frame is not None and _is_machinery(frame):
         frame = frame.f_back
-    if frame is None or frame.f_locals is notebook or frame.f_code.co_name == "<module>":
+    if frame is None or frame.f_locals is notebook:
         return CallingNames()
     code, values = frame.f_code, dict(frame.f_locals)
+    if code.co_name == "<module>":  # from Python 3.12 comprehensions run in place (PEP 709)
+        return CallingNames({name: values[name] for name in code.co_varnames if name in values})
     if frame.f_globals is not notebook:
         values = {**frame.f_globals, **values}
     while frame.f_back is not None and frame.f_code.co_name in _IN_PLACE:

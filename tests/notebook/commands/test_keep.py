@@ -8,6 +8,7 @@ import signal
 import stat
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -301,10 +302,10 @@ def test_a_loaded_file_is_written_again_as_it_was(
 def test_kept_answers_are_forgotten(start: Kernels, tmp_path: Path) -> None:
     """All of this user's, by whatever kernel; how many there were, and where, is said."""
     folder = tmp_path / "state" / "eighty80_jupyter"
-    answers = Answers(folder / "answers.sqlite")
-    answers.put_many([(bytes([n]) * 16, Kept(text="bug")) for n in range(3)])
     kernel = start()
-    told = run(kernel, "%chat --forget-answers").stdout
-    assert told == f"Forgot 3 kept answers in {answers.path}.\n"
-    assert answers.get_many([bytes([1]) * 16]) == {}
+    with closing(Answers(folder / "answers.sqlite")) as answers:
+        answers.put_many([(bytes([n]) * 16, Kept(text="bug")) for n in range(3)])
+        told = run(kernel, "%chat --forget-answers").stdout
+        assert told == f"Forgot 3 kept answers in {answers.path}.\n"
+        assert answers.get_many([bytes([1]) * 16]) == {}
     assert "Forgot 0 kept answers" in run(kernel, "%chat --forget-answers").stdout
