@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,18 +112,11 @@ class RecordingClient(Client):
         if note:
             yield [Adapted(note)]
         exchange = _Exchange(endpoint, body)
-        error: BaseException | None = None
-        try:
+        with self._writing(exchange) as problem:
             async with aclosing(asked):
                 async for batch in asked:
                     exchange.take_in(batch)
                     yield batch
-        except BaseException as ended:
-            error = ended
-            raise
-        finally:
-            exchange.seconds = time.perf_counter() - exchange.start
-            problem = self._write(exchange, error)
         yield [Took(exchange.seconds), *map(Adapted, problem)]
 
     async def complete_whole(
@@ -139,16 +132,9 @@ class RecordingClient(Client):
             return _events(entry)
         exchange = _Exchange(endpoint, body)
         found: list[Delta | Adapted] = [Adapted(note)] if note else []
-        error: BaseException | None = None
-        try:
+        with self._writing(exchange) as problem:
             came = await super().complete_whole(endpoint, body, settings=settings)
             exchange.take_in(came)
-        except BaseException as ended:
-            error = ended
-            raise
-        finally:
-            exchange.seconds = time.perf_counter() - exchange.start
-            problem = self._write(exchange, error)
         return [*found, *came, *map(Adapted, problem)]
 
     def _recorded(self, endpoint: Endpoint, body: Mapping[str, Any]) -> tuple[Entry | None, str]:
@@ -171,13 +157,21 @@ class RecordingClient(Client):
             raise endpoint.missing_key
         return None, f"not in {answers.path.name}, asked anew; {answers.told}"
 
-    def _write(self, exchange: _Exchange, error: BaseException | None) -> list[str]:
-        """Write an exchange down; return what is to be said."""
-        recorder = self._records.recorder()
-        if recorder is None:
-            return []
-        recorder.write(exchange.entry(error))
-        return [problem] if (problem := recorder.problem()) else []
+    @contextmanager
+    def _writing(self, exchange: _Exchange) -> Iterator[list[str]]:
+        """Write an exchange down at the end, however it ends; gives what is to be said then."""
+        problem: list[str] = []
+        error: BaseException | None = None
+        try:
+            yield problem
+        except BaseException as ended:
+            error = ended
+            raise
+        finally:
+            exchange.seconds = time.perf_counter() - exchange.start
+            if (recorder := self._records.recorder()) is not None:
+                recorder.write(exchange.entry(error))
+                problem += filter(None, [recorder.problem()])
 
 
 def _events(entry: Entry) -> list[Delta | Adapted]:

@@ -40,8 +40,6 @@ _WHAT_DOES = (
     'list[...], a JSON Schema, {"label": ["bug", "feature"]}, or "label: bug|feature"'
 )
 
-Problems = tuple[str, ...]
-
 
 class NotValidError(Exception):
     """A value is not of the shape; `problems` say where and why, each in one line."""

@@ -102,7 +102,7 @@ class NotebookWriter:
         self._now = now
         self._page = Page(
             publish,
-            dict(metadata or {}),
+            metadata or {},
             markdown=markdown,
             images=allow_images,
             live=live,
@@ -270,7 +270,7 @@ class Progress:
     """A bar for bytes that arrive: `progress(done, total)`. It shows nothing if never called."""
 
     def __init__(self, shell: InteractiveShell, config: ChatConfig, title: str) -> None:
-        self._page = Page(shell.display_pub.publish, {}, markdown=False, images=False)
+        self._page = Page(shell.display_pub.publish)
         self._in_terminal = drawing(shell, config) != "updates"
         self._title = title
         self._output = Output(self._page)

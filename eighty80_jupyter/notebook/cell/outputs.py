@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from eighty80_jupyter.notebook.cell.summary import NAMESPACE
@@ -23,6 +24,7 @@ _COLUMNS = (
 class Page:
     """What all outputs of one reply share.
 
+    `metadata` goes with each. `markdown`: Markdown is shown as such; `images` are allowed in it.
     Where the page is not `live`, as the front end may ignore updates, every output comes once.
     `latex`: what is final has LaTeX beside the HTML, for a notebook that becomes a PDF.
     """
@@ -30,15 +32,15 @@ class Page:
     def __init__(
         self,
         publish: Callable[..., None],
-        metadata: dict[str, Any],
+        metadata: Mapping[str, Any] = MappingProxyType({}),
         *,
-        markdown: bool,
-        images: bool,
+        markdown: bool = False,
+        images: bool = False,
         live: bool = True,
         latex: bool = False,
     ) -> None:
         self._publish = publish
-        self.metadata = metadata
+        self.metadata = dict(metadata)
         self.markdown = markdown
         self.images = images
         self.live = live

@@ -167,7 +167,6 @@ class _Columns:
         self._page = Page(
             context.shell.display_pub.publish,
             {"schema": SCHEMA, "role": "comparison"},
-            markdown=False,
             images=config.allow_images,
             live=how == "updates",
             latex=not is_console(context.shell),

@@ -66,10 +66,6 @@ def _style(name: str) -> str:
     return f"color:var(--jp-mirror-editor-{name}-color,{_COLOURS[name]}){weight}{slant}"
 
 
-# Every `style` that occurs on a highlighted `<span>`.
-STYLES = frozenset(map(_style, _COLOURS))
-
-
 @functools.lru_cache(maxsize=64)
 def highlight(code: str, language: str) -> str:
     """Return `code` as HTML for within `<code>`.

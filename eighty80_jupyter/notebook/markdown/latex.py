@@ -85,7 +85,6 @@ class _Writer:
 
     def __init__(self, tree: Tree) -> None:
         self._codes = {element: code for element, code, _ in tree.codes}
-        self._inline_codes = tree.inline_codes
         self._depth = self._numbered = self._lines = 0
 
     def blocks(self, parent: Element) -> str:

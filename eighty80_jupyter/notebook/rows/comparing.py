@@ -34,14 +34,7 @@ def follow_comparison(
             sys.stdout.write(harmless(comparison_text(comparison)) + "\n")
         return
     publish = shell.display_pub.publish
-    page = Page(
-        publish,
-        {},
-        markdown=False,
-        images=False,
-        live=how == "updates",
-        latex=not is_console(shell),
-    )
+    page = Page(publish, live=how == "updates", latex=not is_console(shell))
     output = Output(page)
     try:
         watch(

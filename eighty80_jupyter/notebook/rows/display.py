@@ -52,14 +52,8 @@ class RunDisplay:
         if how == "text":
             follow_in_terminal(run, sys.stdout, live=has_pages(self._shell) or _is_terminal())
             return
-        page = Page(
-            self._shell.display_pub.publish,
-            {},
-            markdown=False,
-            images=False,
-            live=how == "updates",
-            latex=not is_console(self._shell),
-        )
+        publish = self._shell.display_pub.publish
+        page = Page(publish, live=how == "updates", latex=not is_console(self._shell))
         output = Output(page)
 
         def draw() -> None:

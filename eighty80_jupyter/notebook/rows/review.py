@@ -29,7 +29,7 @@ def show_review(shell: InteractiveShell, config: ChatConfig, review: Review) -> 
         _ask_in_terminal(review)
         return
     widget = ReviewWidget(review)
-    page = Page(shell.display_pub.publish, {}, markdown=False, images=False)
+    page = Page(shell.display_pub.publish)
     Output(page).widget(widget.model_id, repr(review))
 
 

@@ -113,13 +113,8 @@ class PythonTurns:
         return True
 
     def _begin(self) -> None:
-        self._page = Page(
-            self._shell.display_pub.publish,
-            {},
-            markdown=False,
-            images=False,
-            latex=not is_console(self._shell),
-        )
+        publish = self._shell.display_pub.publish
+        self._page = Page(publish, latex=not is_console(self._shell))
         self._output = Output(self._page)
         self._title = "chat.ask"
         self._entries: list[dict[str, Any]] = []

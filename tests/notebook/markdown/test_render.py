@@ -7,7 +7,7 @@ import threading
 import pytest
 from markdown_it import MarkdownIt
 
-from eighty80_jupyter.notebook.markdown.code import STYLES
+from eighty80_jupyter.notebook.markdown import code
 from eighty80_jupyter.notebook.markdown.render import render
 from tests.data.markdown_checks import STYLE, faults, structure, text_of
 from tests.data.markdown_corpus import CASES, GIVEN
@@ -217,7 +217,7 @@ def test_code_is_coloured_with_the_themes_variables() -> None:
 
 def test_every_style_is_of_the_same_simple_form() -> None:
     """No style can be anything but a colour, bold or italic."""
-    assert all(STYLE.fullmatch(style) for style in STYLES)
+    assert all(STYLE.fullmatch(code._style(name)) for name in code._COLOURS)
 
 
 @pytest.mark.parametrize("info", ["", "mermaid", "no-such-language", "{.py", "text", "python3 x"])

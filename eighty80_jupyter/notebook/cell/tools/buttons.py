@@ -59,7 +59,7 @@ def ask(shell: InteractiveShell, tool: Tool, call: ToolCall, asked: AskedCall) -
         "heard": "",
     }
     widget = ButtonQuestion(question)
-    page = Page(shell.display_pub.publish, {}, markdown=False, images=False)
+    page = Page(shell.display_pub.publish)
     output, said = Output(page), "not answered"
     output.widget(widget.model_id, f"Run {asked.line}?")
     try:
