@@ -33,6 +33,7 @@ _HINTS = {
     "idempotentHint": "the same when repeated",
     "openWorldHint": "reaches beyond this machine",
 }
+_PARTS = frozenset({"text", "image", "audio", "resource_link", "resource"})
 # Whose values are schemas by names, which may be any word.
 _BY_NAME = ("properties", "$defs", "definitions", "dependentSchemas")
 _VALUES = ("enum", "const", "default", "examples")
@@ -98,6 +99,31 @@ def screened(entry: Any) -> dict[str, Any] | str:
     if isinstance(hints, dict):
         kept["annotations"] = {n: hints[n] for n in _HINTS if isinstance(hints.get(n), bool)}
     return kept
+
+
+def mend_result(result: dict[str, Any]) -> None:
+    """Name the parts of a tool's result that the protocol does not know, in place.
+
+    One of them would cost all the others. What is structured and no object is wrapped, as the
+    protocol has it.
+    """
+    structured = result.get("structuredContent")
+    if structured is not None and not isinstance(structured, dict):
+        result["structuredContent"] = {"result": structured}
+    if structured is not None and result.get("content") is None:
+        result["content"] = []
+    parts = result.get("content")
+    if isinstance(parts, list):
+        result["content"] = [_known_part(part) for part in parts]
+
+
+def _known_part(part: Any) -> Any:
+    if isinstance(part, str):
+        return {"type": "text", "text": part}
+    kind = part.get("type") if isinstance(part, dict) else type(part).__name__
+    if kind in _PARTS:
+        return part
+    return {"type": "text", "text": f"[{visible(str(kind)[:40])}]"}
 
 
 def hints_in_words(hints: Mapping[str, bool | None]) -> tuple[str, ...]:

@@ -9,23 +9,25 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from types import TracebackType
+from types import FunctionType, TracebackType
 from typing import Any, Self, TextIO
 
+import anyio
 import httpx2
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
-from mcp_types import JSONRPCResponse, jsonrpc_message_adapter
+from mcp_types import INTERNAL_ERROR, JSONRPCResponse, jsonrpc_message_adapter
 from pydantic import ValidationError
 
-from eighty80_jupyter.mcp.listing import screened
+from eighty80_jupyter.mcp.listing import mend_result, screened
 from eighty80_jupyter.mcp.spec import ServerSpec
 from eighty80_jupyter.text import clean_json
 from eighty80_jupyter.tools.shown import visible
@@ -35,7 +37,9 @@ from eighty80_jupyter.wire.secret import without_secret
 # Else Python prints a traceback into the cell for each line of a server that is no message.
 logging.getLogger("mcp").addHandler(logging.NullHandler())
 
-LARGEST = 64_000_000  # bytes of one event over HTTP
+LARGEST = 64_000_000  # bytes of one message
+_SEARCHED = 1_000  # characters of a message in which its id is looked for
+_ANSWERED = re.compile(r'"id"\s*:\s*(\d{1,18}|"[^"\\]{1,100}")')
 _CONNECT_SECONDS = 30.0
 _LAST_WORDS_SECONDS = 0.3  # in which they are read, once the process has ended
 _TAIL_LINES = 20
@@ -91,7 +95,7 @@ class Transport:
         )
         self._stderr = StderrTail()
         try:
-            async with stdio_client(parameters, errlog=self._stderr.file) as streams:
+            async with _stdio_client(parameters, errlog=self._stderr.file) as streams:
                 self._stderr.file.close()  # the process has its own; at its end the thread ends
                 yield streams
         finally:
@@ -118,11 +122,12 @@ class Transport:
             )
 
     def _screen(self, item: Any) -> Any:
-        """Put a listing of tools into order; what is none passes as it is."""
+        """Put a listing of tools, or a result, into order; what is none passes as it is."""
         item = _mended(item) if isinstance(item, ValidationError) else item
         message = item.message if isinstance(item, SessionMessage) else None
         if not isinstance(message, JSONRPCResponse):
             return item
+        mend_result(message.result)
         tools = message.result.get("tools")
         if isinstance(tools, list):
             found = [_screened(entry) for entry in tools]
@@ -135,16 +140,36 @@ def _mended(error: ValidationError) -> Any:
     r"""Return the message that the library cannot read and Python can; else the error.
 
     Python's servers write a file name that is not UTF-8 as "\\udcff", and whoever waits for such a
-    message would wait for ever.
+    message would wait for ever. So does whoever waits for an answer that is none: it becomes an
+    error, where its id can be seen.
     """
-    line = error.errors(include_url=False, include_context=False)[0]["input"]
-    if not isinstance(line, str):
+    inputs = [one["input"] for one in error.errors(include_url=False, include_context=False)]
+    if isinstance(line := inputs[0], str):
+        try:
+            found = clean_json(json.loads(line, strict=False))
+            return SessionMessage(jsonrpc_message_adapter.validate_python(found))
+        except (ValueError, RecursionError):
+            pass
+    answered = _answered(inputs)
+    if answered is None:
         return error
-    try:
-        found = clean_json(json.loads(line, strict=False))
-        return SessionMessage(jsonrpc_message_adapter.validate_python(found))
-    except (ValueError, RecursionError):
-        return error
+    failed = {
+        "code": INTERNAL_ERROR,
+        "message": "the server's answer is no message of the protocol",
+    }
+    told = {"jsonrpc": "2.0", "id": answered, "error": failed}
+    return SessionMessage(jsonrpc_message_adapter.validate_python(told))
+
+
+def _answered(inputs: list[Any]) -> int | str | None:
+    """Return the id of the request that a broken message answers; None: it is no answer."""
+    if isinstance(line := inputs[0], str):
+        found = _ANSWERED.search(line[:_SEARCHED])
+        is_answer = found is not None and '"method"' not in line[:_SEARCHED]
+        return json.loads(found[1]) if found and is_answer else None
+    whole = [each for each in inputs if isinstance(each, dict) and "jsonrpc" in each]
+    wanted = whole[0].get("id") if whole and "method" not in whole[0] else None
+    return wanted if type(wanted) in (int, str) else None
 
 
 def _screened(entry: Any) -> dict[str, Any] | str:
@@ -205,6 +230,62 @@ class _Screened:
         self._ended()
         ended: bool | None = await self._stream.__aexit__(kind, error, traceback)
         return ended
+
+
+class WholeLines:
+    """The text of a process's standard output, given out in whole lines.
+
+    The library looks through all that has come of a line with each piece of it, which takes seconds
+    for a result of 30 MB. A line of more than `LARGEST` bytes ends the connection.
+    """
+
+    def __init__(self, stream: Any, encoding: str = "utf-8", errors: str = "strict") -> None:
+        self._stream = stream
+        self._encoding, self._errors = encoding, errors
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        """Return the next lines, or what was left at the end."""
+        while True:
+            try:
+                data = await self._stream.receive()
+            except anyio.EndOfStream:
+                if not self._pieces:
+                    raise StopAsyncIteration from None
+                return self._taken(b"")
+            end = data.rfind(b"\n") + 1
+            if end:
+                text = self._taken(data[:end])
+                self._keep(data[end:])
+                return text
+            self._keep(data)
+
+    def _keep(self, data: bytes) -> None:
+        if data:
+            self._pieces.append(data)
+            self._size += len(data)
+        if self._size > LARGEST:
+            raise anyio.BrokenResourceError
+
+    def _taken(self, data: bytes) -> str:
+        whole = b"".join((*self._pieces, data))
+        self._pieces.clear()
+        self._size = 0
+        return whole.decode(self._encoding, self._errors)
+
+
+def _with_whole_lines(client: Any) -> Any:
+    """Return the library's client for processes, which reads its output by `WholeLines`."""
+    plain = client.__wrapped__
+    names = {**plain.__globals__, "TextReceiveStream": WholeLines}
+    return asynccontextmanager(FunctionType(plain.__code__, names, argdefs=plain.__defaults__))
+
+
+_stdio_client = _with_whole_lines(stdio_client)
 
 
 class StderrTail:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from eighty80_jupyter.config import ChatConfig
@@ -16,6 +17,7 @@ from eighty80_jupyter.errors import MCPServerError, UsageError
 from eighty80_jupyter.mcp import connection
 from eighty80_jupyter.mcp.servers import Servers
 from eighty80_jupyter.mcp.spec import server_spec
+from eighty80_jupyter.mcp.transport import WholeLines
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.tools.result import PictureText
 from eighty80_jupyter.tools.toolbox import ToolBox
@@ -156,6 +158,54 @@ def test_odd_results(session: Session) -> None:
     assert call(session, "odd__error").text.startswith("ServerToolError: no such city")
     assert call(session, "odd__surrogate").text == "half \ufffd"
     assert call(session, "odd__weather", city="Oslo").text == 'weather: {"city": "Oslo"}'
+
+
+def test_answers_beyond_the_protocol(session: Session) -> None:
+    """Parts of a new kind cost no other, and an answer that is no message is not waited for."""
+    session.mcp(odd(), name="odd")
+    assert call(session, "odd__parts").text == "[video\\x1b[31m]\nplain\n[int]\nafter"
+    assert call(session, "odd__list").text == '{"result":[1,2]}'
+    failed = call(session, "odd__none")
+    assert (failed.status, failed.text) == (
+        "failed",
+        "MCPServerError: the server's answer is no message of the protocol",
+    )
+    assert call(session, "odd__weather", city="Oslo").status == "done"
+
+
+@pytest.mark.parametrize("size", [1, 3, 1_000])
+def test_output_is_read_in_whole_lines(size: int) -> None:
+    """Whatever the pieces, each text that is given out ends with a line; the rest comes at last."""
+    data = '{}\n{"a": "é😀"}\n\nx'.encode()
+
+    async def read() -> list[str]:
+        sender, receiver = anyio.create_memory_object_stream[bytes](len(data))
+        for at in range(0, len(data), size):
+            sender.send_nowait(data[at : at + size])
+        sender.close()
+        with receiver:
+            return [text async for text in WholeLines(receiver)]
+
+    texts = asyncio.run(read())
+    assert "".join(texts) == data.decode()
+    assert all(text.endswith("\n") for text in texts[:-1])
+
+
+def test_a_line_without_end_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message has a greatest size, and a long one below it is read in time that is linear."""
+    monkeypatch.setattr("eighty80_jupyter.mcp.transport.LARGEST", 10_000)
+
+    async def read(count: int) -> list[str]:
+        sender, receiver = anyio.create_memory_object_stream[bytes](count)
+        for _ in range(count):
+            sender.send_nowait(b"x" * 1_000)
+        sender.close()
+        with receiver:
+            return [text async for text in WholeLines(receiver)]
+
+    assert list(map(len, asyncio.run(read(10)))) == [10_000]
+    with pytest.raises(anyio.BrokenResourceError):
+        asyncio.run(read(11))
 
 
 def test_asked_for_something(session: Session) -> None:

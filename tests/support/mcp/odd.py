@@ -19,6 +19,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,15 @@ ASKED: dict[str, Any] = {
     "elicitation/create": {"message": "Your password?", "requestedSchema": OBJECT},
     "roots/list": {},
 }
+UNUSUAL: dict[str, Callable[[], Any]] = {
+    "parts": lambda: {
+        "content": [
+            {"type": "video\x1b[31m", "data": "x"}, "plain", 5, {"type": "text", "text": "after"}
+        ]
+    },
+    "list": lambda: {"structuredContent": [1, 2]},
+    "long": lambda: {"content": [{"type": "text", "text": "m" * 30_000_000}]},
+}  # fmt: skip
 HOSTILE = [
     tool("get weather", "a"),
     tool("get.weather", "b"),
@@ -102,6 +112,10 @@ class Odd:
             tool("secret", "Returns a variable.", CITY),
             tool("surrogate", "Returns half of a pair."),
             tool("ask", "Asks the client for something."),
+            tool("parts", "Returns parts of a kind that nobody knows."),
+            tool("list", "Returns a list as structured content."),
+            tool("none", "Answers with what is no message."),
+            tool("long", "Returns 30 MB on one line."),
             tool("pid", "Returns its process.", annotations={"readOnlyHint": True}),
         ]
 
@@ -136,7 +150,8 @@ class Odd:
             case "secret":
                 value = os.environ.get(arguments["city"], "")
                 return {"content": [{"type": "text", "text": value}]}
-        return {"content": [{"type": "text", "text": f"{name}: {json.dumps(arguments)}"}]}
+        plain = {"content": [{"type": "text", "text": f"{name}: {json.dumps(arguments)}"}]}
+        return UNUSUAL[name]() if name in UNUSUAL else plain
 
     def answer(self, message: dict[str, Any]) -> None:
         """Answer a message."""
@@ -153,6 +168,9 @@ class Odd:
                 }
             case "tools/list":
                 result = {"tools": self.tools()}
+            case "tools/call" if parameters["name"] == "none":
+                self.send({"id": message["id"], "error": "a mere text"})
+                return
             case "tools/call":
                 result = self.call(parameters["name"], parameters.get("arguments") or {})
             case _:
