@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter import loading
 from eighty80_jupyter.config import ChatConfig
-from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.errors import NO_THREADS, UsageError
 from eighty80_jupyter.notebook.cell.running_cell import running_cell
 from eighty80_jupyter.notebook.cell.summary import NAMESPACE
 
@@ -209,7 +209,14 @@ def _run_display(shell: InteractiveShell) -> RunDisplay:
     return known
 
 
+def check_threads() -> None:
+    """Raise UsageError where there are no threads, before one is needed for an import."""
+    if sys.platform == "emscripten":
+        raise UsageError(NO_THREADS)
+
+
 def _make_session(shell: InteractiveShell | None, *, in_kernel: bool) -> Session:
+    check_threads()
     loading.require(*loading.SESSION)
     from eighty80_jupyter.notebook.cell.tools.confirm import InputConfirmer  # noqa: PLC0415  # a door
     from eighty80_jupyter.session.session import Session  # noqa: PLC0415  # a door

@@ -10,8 +10,8 @@ from IPython.core.completer import CompletionContext, context_matcher
 from IPython.core.magic import no_var_expand
 
 from eighty80_jupyter import loading
-from eighty80_jupyter.errors import NO_THREADS, UsageError
 from eighty80_jupyter.notebook.attach import (
+    check_threads,
     config_of,
     existing_session,
     register_displays,
@@ -34,8 +34,7 @@ _MATCHER = "eighty80_jupyter.chat"
 
 
 def _magic(shell: InteractiveShell) -> ChatMagic:
-    if sys.platform == "emscripten":
-        raise UsageError(NO_THREADS)
+    check_threads()
     loading.require(*loading.MAGIC, *loading.CLIENT)
     from eighty80_jupyter.notebook.magic.magic import ChatMagic  # noqa: PLC0415  # a door
 

@@ -8,6 +8,7 @@ from types import ModuleType
 import pytest
 
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.attach import _make_session as make_session
 from eighty80_jupyter.session.session import Session
 
 
@@ -18,6 +19,14 @@ def test_pyodide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "emscripten")
     with pytest.raises(UsageError, match="Pyodide"):
         session.ask("Hello")
+
+
+def test_pyodide_at_the_first_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`from eighty80_jupyter import chat` says so too: imports have a thread of their own."""
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    monkeypatch.setattr("threading.Thread.start", pytest.fail)
+    with pytest.raises(UsageError, match="Pyodide"):
+        make_session(None, in_kernel=False)
 
 
 def test_marimo(monkeypatch: pytest.MonkeyPatch) -> None:
