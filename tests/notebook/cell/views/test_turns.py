@@ -31,6 +31,20 @@ def talk(*answers: str) -> Conversation:
     return Conversation("main", given)
 
 
+def test_answers_are_numbered_where_there_are_several() -> None:
+    """One stands alone above its line, with what was thought before it."""
+    one = exchange("q", "**first**").reply
+    html = turns.reply_html(one)
+    assert "Answer 1" not in html
+    assert "<strong>first</strong>" in html
+    assert "m · " in html
+    choices = (Choice(text="first", reasoning="why"), Choice(index=1, refusal="I will not."))
+    html = turns.reply_html(Reply(choices=choices, model="m"))
+    assert html.index("Answer 1") < html.index("first") < html.index("Answer 2")
+    assert "why" in html
+    assert "I will not." in html
+
+
 def test_a_turn_with_alternatives() -> None:
     """The answer that counts is shown, with its number among all."""
     turn = Turn(alternatives=(exchange("q", "first", tokens=3), exchange("q", "second")), chosen=0)
