@@ -200,7 +200,7 @@ def main() -> int:
             value = make()
             seconds, peak, grown, tokens = measure(value)
             slow += seconds > LIMIT
-            late = "  too slow" if seconds > LIMIT else ""
+            late = " too slow" if seconds > LIMIT else ""
             print(f"{name:34} {seconds * 1e3:7.1f} {peak:8.1f} {grown:7.1f} {tokens:7,}{late}")
             del value
     frame = pd.DataFrame({name: values[:1_000] for name, values in _numbers().items()})
