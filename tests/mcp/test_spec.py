@@ -145,6 +145,8 @@ def test_approvals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert spec("echo x", env={"A": "secret-1234", "LD_PRELOAD": "x.so"}) not in again
     assert "secret-1234" not in path.read_text()
     assert "echo" not in json.loads(path.read_text())
+    (kept,) = json.loads(path.read_text()).values()
+    assert (kept["server"], type(kept["at"])) == ("echo", float)
     monkeypatch.chdir(tmp_path)
     assert spec("echo x", env={"A": "secret-1234"}) not in again
     path.write_text("no JSON")
