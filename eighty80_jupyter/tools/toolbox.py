@@ -159,6 +159,10 @@ class ToolBox(Mapping[str, Tool]):
         self._watchers: Watchers[Callable[[], object]] = Watchers()
         self._lock = threading.Lock()
 
+    def __reduce__(self) -> tuple[Callable[..., ToolBox], tuple[tuple[Tool, ...]]]:
+        """Copy and pickle the tools; who watches stays with these."""
+        return _rebuilt, (tuple(self._tools.values()),)
+
     def __repr__(self) -> str:
         return f"<ToolBox: {', '.join(self._tools) or 'no tools'}>"
 
@@ -297,6 +301,13 @@ class ToolBox(Mapping[str, Tool]):
             return functools.partial(self.tool, **settings)
         self.add(make_tool(function, **settings))
         return function
+
+
+def _rebuilt(tools: Iterable[Tool]) -> ToolBox:
+    """Return tools that were copied or pickled."""
+    made = ToolBox()
+    made.exchange((), tools)
+    return made
 
 
 def unknown_tool(name: str, known: Sequence[str]) -> str:
