@@ -5,7 +5,9 @@ All that a conversation needs comes in with it; `%load_ext` alone loads the sett
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -38,12 +40,26 @@ _TURN = ("eighty80_jupyter.conversation.turn", "Turn")
 _CONVERSATION = ("eighty80_jupyter.conversation.conversation", "Conversation")
 
 
+# Held while a session is made: threads that ask first must not each get one of their own.
+_making = threading.RLock()
+
+
+def _in_a_fork() -> None:
+    global _making  # noqa: PLW0603  # the thread that held the old one does not exist here
+    _making = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_a_fork)
+
+
 def current_session() -> Session:
     """Return the session of the running shell, or that of the process where there is none."""
     # Not imported here: in a plain Python nobody has paid for IPython.
     module = sys.modules.get("IPython.core.getipython")
     shell = None if module is None else module.get_ipython()
-    return _process_session() if shell is None else session_of(shell)
+    with _making:
+        return _process_session() if shell is None else session_of(shell)
 
 
 @cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -63,3 +65,37 @@ def test_threads_that_come_first_share_it(
     finally:
         made.config.autosave = False  # closes the journal
         made.close()
+
+
+FIRST = """
+import threading
+import eighty80_jupyter
+from eighty80_jupyter.notebook import attach
+
+make, all_there, several, made = attach._make_session, threading.Barrier(3), threading.Event(), []
+
+def slow(*args, **options):
+    made.append(args)
+    if len(made) > 1:
+        several.set()
+    several.wait(0.2)
+    return make(*args, **options)
+
+def first():
+    all_there.wait(60)
+    found.append(eighty80_jupyter.chat)
+
+attach._make_session, found = slow, []
+threads = [threading.Thread(target=first) for _ in range(3)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join(60)
+print(len(made), len(found), len(set(map(id, found))))
+"""
+
+
+def test_threads_of_a_program_share_the_session() -> None:
+    """Threads of a program that ask first have one conversation, not one each."""
+    ran = subprocess.run([sys.executable, "-c", FIRST], capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.stderr) == ("1 3 1\n", "")
