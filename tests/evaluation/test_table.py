@@ -181,3 +181,13 @@ def test_only_some_rows_can_count() -> None:
     table = Table([Answers(name="v", values=["a", "b"])], ["a", "a"], rows=[1])
     assert (table.scores[0].rows, table.scores[0].accuracy) == (1, 0)
     assert table.confusion(0) == {("a", "b"): [1]}
+
+
+def test_what_a_variant_took_is_told_where_it_is_known() -> None:
+    """Tokens as they are, and rows a second; nothing is divided by no time."""
+    values = ["a", "b", "a"]
+    known = Answers(name="known", values=values, tokens=70, seconds=1.5)
+    at_once = Answers(name="at once", values=values, seconds=0.0)
+    scores = Table([known, at_once, Answers(name="unknown", values=values)]).scores
+    assert [score.tokens for score in scores] == [70, None, None]
+    assert [score.rows_per_second for score in scores] == [2, None, None]
