@@ -20,6 +20,8 @@ from eighty80_jupyter.storage.recover import recover as read_journal
 if TYPE_CHECKING:
     from eighty80_jupyter.notebook.commands.context import CommandContext
 
+_OFF = "off"  # instead of a path: ends it; a file of that name is ./off
+
 
 def save(context: CommandContext, path: str) -> None:
     """Save the conversation to a file."""
@@ -72,16 +74,24 @@ def restore(context: CommandContext, path: str) -> None:
 
 def record(context: CommandContext, path: str) -> None:
     """Write every request with its answer to a file from now on."""
+    if path == _OFF:
+        context.session.config.record = None
+        context.say("Requests of this kernel are written to no file any more.")
+        return
     file = check_record(path)
     context.session.config.record = str(file)
     context.say(
         f"Every request of this kernel is written to {file.name} from now on, with its answer; "
-        "%chat --set record=default ends it."
+        "%chat --record off ends it."
     )
 
 
 def replay(context: CommandContext, path: str) -> None:
     """Answer from a record from now on."""
+    if path == _OFF:
+        context.session.config.replay = None
+        context.say("Requests are answered by the server again.")
+        return
     records = context.session.records
     file = Path(path).expanduser().absolute()
     before = context.session.config.replay
@@ -97,7 +107,7 @@ def replay(context: CommandContext, path: str) -> None:
     total = 0 if answers is None else answers.total
     context.say(
         f"Requests are answered from {file.name} ({total:,} of them); any other {rest}. "
-        "%chat --set replay=default ends it."
+        "%chat --replay off ends it."
     )
 
 

@@ -6,6 +6,7 @@ import math
 import re
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -224,6 +225,7 @@ class Comparison:
         for variant, one in zip(asked, parameters, strict=True):
             # Refused here, before anything is sent.
             session.requests.build(variant.prompt, replace(options, tools=False, parameters=one))
+        headings = _headings([variant.heading for variant in asked])
         # An id that no turn has: sent after all others, and kept as a turn of its own.
         turn_id = turn_id or uuid.uuid4().hex
         with self._lock:
@@ -231,7 +233,7 @@ class Comparison:
             self.width = width
             columns = tuple(
                 Column(
-                    heading=variant.heading or f"sample {number + 1}",
+                    heading=headings[number],
                     parameters=one,
                     running=variants.start(
                         session,
@@ -372,3 +374,15 @@ def _ended(running: RunningTurn) -> Reply:
     if running.error is None or reply.error:
         return reply
     return replace(reply, status="error", error=one_line(running.error))
+
+
+def _headings(named: Sequence[str]) -> list[str]:
+    """Return the heading of each column: where several have one name, their numbers behind it."""
+    seen: Counter[str] = Counter()
+    headings = []
+    for name in named:
+        seen[name] += 1
+        alone = name and named.count(name) == 1
+        words = [name] if alone else [name, f"sample {seen[name]}"]
+        headings.append(", ".join(filter(None, words)))
+    return headings

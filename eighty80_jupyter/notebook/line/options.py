@@ -547,13 +547,14 @@ class LineOptions:
     )
     record: str | None = _option(
         "keep",
-        "write every request of this kernel with its answer to a file, from now on",
+        "write every request of this kernel with its answer to a file, until --record off",
         metavar="PATH",
         alone=True,
     )
     replay: str | None = _option(
         "keep",
-        "answer from such a file, without a server or a key; what is not in it is asked anew",
+        "answer from such a file, without a server or a key, until --replay off; what is not in "
+        "it is asked anew",
         metavar="PATH",
         alone=True,
     )

@@ -61,6 +61,10 @@ def test_a_recorded_notebook_gives_the_same_outputs(
     assert not missing.ok
     expected = "UsageError: this request is not in" if only else "MissingKeyError: no API key"
     assert expected in str(missing.error)
-    assert other.run("%chat --set replay=default").ok
+    assert "by the server again" in other.run("%chat --replay off").stdout
+    assert other.run(f"%chat --record {tmp_path / 'more.jsonl'}").ok
+    assert "no file any more" in other.run("%chat --record off").stdout
+    ended = other.run("import os\nprint(chat.config.record, os.path.exists('off'))")
+    assert ended.stdout == "None False\n"
     refused = other.run(f"%chat --replay {tmp_path / 'none.jsonl'}")
     assert "there is no file" in str(refused.error)

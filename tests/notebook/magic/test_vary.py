@@ -100,6 +100,17 @@ def test_what_is_asked_aside_is_left_nowhere(kernel: KernelSession, server: Scri
     assert int(kernel.run(before).stdout) == first + 1
 
 
+def test_samples_of_one_setting_are_told_apart(
+    kernel: KernelSession, server: ScriptedServer
+) -> None:
+    """Each column has the settings above it, and the number of the sample."""
+    server.handler = by_parameter("seed")
+    shown = page(kernel, "%%chat --once --vary prompts --vary samples=2\nx\n---\ny")
+    headings = [f"prompt {p}, sample {s}" for p in (1, 2) for s in (1, 2)]
+    at = [shown.index(f"{number}: {text}") for number, text in enumerate(headings, 1)]
+    assert at == sorted(at)
+
+
 def test_two_parameters_make_a_grid(kernel: KernelSession, server: ScriptedServer) -> None:
     """Every pair is asked, row by row; the first parameter's values stand beside each other."""
     server.handler = by_parameter("seed")
