@@ -27,6 +27,8 @@ It's in *this* list for all: {{{{xs[0] + len("a")}}}} and {{{{missing}}}} and {{
 for x in "abc": pass
 ```"""
 PYTHON = "y = 1\n%chat Isn't this in prose for {{n}}?\nfor x in 'abc': pass"
+BELOW = "# why\n%%chat\nIs {{xs[0][1]}} a link?"
+UNDERLINED = "field => getComputedStyle(field.parentElement).textDecorationLine"
 OTHER = "%%chatty\nfor x in y: pass"
 COLOUR = """([cell, word]) => {
     const walker = document.createTreeWalker(cell.querySelector(".cm-content"), 4);
@@ -61,7 +63,7 @@ def hover(page: NotebookPage, mark: Locator, text: str) -> None:
 @pytest.mark.parametrize("app", ["lab", "notebook"])
 def test_a_prompt_is_prose(open_notebook: Callable[..., NotebookPage], app: App) -> None:
     """Words of a prompt have the colour of text, fields and fences Python's; others are as ever."""
-    page = open_notebook(LOAD, PROMPT, PYTHON, OTHER, "md:# {{n}} for in", app=app)
+    page = open_notebook(LOAD, PROMPT, PYTHON, OTHER, "md:# {{n}} for in", BELOW, app=app)
     expect(marked(page, 1, "field").first).to_be_visible()
     for theme in (None, DARK):
         if theme is not None:
@@ -71,7 +73,11 @@ def test_a_prompt_is_prose(open_notebook: Callable[..., NotebookPage], app: App)
         assert look(page, 2, "Isn") == look(page, 2, "for") == look(page, 2, "prose") == text
         assert look(page, 1, '"a"') == look(page, 2, "'abc'") != text
         assert look(page, 1, "pass") == look(page, 2, "pass") == keyword != text
+        assert look(page, 5, "%%chat") == look(page, 1, "%%chat") == look(page, 2, "%chat") != text
         page.screenshot(f"prompt-cells-{app}-{'dark' if theme else 'light'}")
+    assert "".join(marked(page, 5, "comment").all_text_contents()) == "# why"
+    fields = marked(page, 5, "field").all()
+    assert {field.evaluate(UNDERLINED) for field in fields} == {"none"}
     wraps = "c => getComputedStyle(c.querySelector('.cm-content')).whiteSpace"
     assert page.cell(1).evaluate(wraps) == "break-spaces"
     expect(marked(page, 1, "magic")).to_have_text("%%chat")
@@ -111,10 +117,12 @@ def test_the_first_line_decides(open_notebook: Callable[..., NotebookPage]) -> N
 
 def test_the_kernel_knows_names_and_values(open_notebook: Callable[..., NotebookPage]) -> None:
     """An unknown name is underlined after the extension was loaded, and hovering tells why."""
-    page = open_notebook(LOAD, PROMPT, "%%chat\nhow long is {{xs}}?")
+    page = open_notebook(LOAD, PROMPT, "%%chat\nhow long is {{xs}}?", "k = 1\n%chat why {{k}}")
     expect(marked(page, 1, "wrong")).to_have_text(["{{xs.(}}"])
     page.run_cell(0)
     expect(marked(page, 1, "wrong")).to_have_text(["{{missing}}", "{{xs.(}}"])
+    assert "".join(marked(page, 3, "field").all_text_contents()) == "{{k}}"
+    expect(marked(page, 3, "wrong")).to_have_count(0)  # the cell itself sets it
     for mark, text in (("wrong", "No variable 'missing'."), ("field", "Computed when it is sent.")):
         hover(page, marked(page, 1, mark).first, text)
     hover(page, marked(page, 2, "field").first, "list, 2 items, 5 tokens")

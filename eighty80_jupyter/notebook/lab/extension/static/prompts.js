@@ -64,7 +64,7 @@ function prose(cm, of, model, languages) {
 			this.head = found ? found[1].length : -1; // where the line with %%chat begins
 			if (was < 0 !== this.head < 0) queueMicrotask(() => this.change());
 			this.draw();
-			if (this.marks.size) this.kernel.page?.check(this);
+			if (this.head >= 0) this.kernel.page?.check(this); // a %chat line may name what its cell sets
 		}
 
 		// Switch the language; not while the editor updates itself.
@@ -93,10 +93,11 @@ function prose(cm, of, model, languages) {
 			};
 			if (magic) {
 				const [{ length: end }, { length: start }] = magic, found = [...options(text, end, known, first)];
-				add(start, text.length, "e80-prose");
+				add(end, text.length, "e80-prose");
 				for (const [from, to, kind] of [[start, end, "magic"], ...found]) add(from, to, `e80-${kind}`);
 				this.raw = found.some(([from, to]) => text.slice(from, to) === "--raw");
 			}
+			if (at < head) add(0, text.length, "e80-prose e80-comment");
 			if (this.raw || !magic && (head < 0 || at < head)) return;
 			for (const { source, expression, from, to } of fields(text)) {
 				const tree = this.parser?.parse(expression.trim()), shape = `${tree}`;
@@ -131,6 +132,7 @@ const THEME = {
 	".e80-value": colour("string"),
 	".e80-comment": colour("comment", { fontStyle: "italic" }),
 	".e80-field": { backgroundColor: "var(--jp-rendermime-table-row-hover-background)", borderRadius: "3px" },
+	"span:has(> .e80-field)": { textDecoration: "none" }, // Markdown's links
 	".e80-unknown, .e80-wrong": { textDecoration: "underline wavy var(--jp-error-color1)" },
 	".e80-hover": { padding: "2px 6px", maxWidth: "40em", whiteSpace: "pre-wrap" },
 };
