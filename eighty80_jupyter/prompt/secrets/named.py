@@ -175,7 +175,7 @@ def _value(
         return None
     begin, stop = _trimmed(text, value)
     word = text[begin:stop]
-    if _is_code(text, value) or _ATTRIBUTE.fullmatch(word) or not _looks_secret(word, kind):
+    if _is_code(text, value) or _ATTRIBUTE.fullmatch(word) or not looks_secret(word, kind):
         return None
     if previous.endswith(":") or (head[1] == ":" and previous.endswith((",", "{", "("))):
         return None  # a part of the path of a resource, and an object in code
@@ -213,12 +213,12 @@ def _is_setting(text: str, value: re.Match[str], kind: str, start: int, *, shout
     if is_placeholder(word) or _is_code(text, value) or word[-1:] in {",", "{", "(", "["}:
         return False
     if kind in {"weak", "token", "auth"} and not shouted:
-        return _looks_secret(word, kind)
+        return looks_secret(word, kind)
     if kind == "weak":
-        return _looks_secret(word, kind)
+        return looks_secret(word, kind)
     if shouted and len(word) > 3:  # noqa: PLR2004  # the shortest
         return True
-    if _looks_secret(word, kind):
+    if looks_secret(word, kind):
         return True
     least = 4 if word.isdigit() else 5
     return len(word) >= least and _COLOR.fullmatch(word) is None and _among_settings(text, start)
@@ -233,7 +233,7 @@ def _among_settings(text: str, start: int) -> bool:
     return any(_SETTING.fullmatch(line) or _SECTION.fullmatch(line) for line in near)
 
 
-def _looks_secret(word: str, kind: str) -> bool:
+def looks_secret(word: str, kind: str) -> bool:
     """Tell whether a value looks like a secret wherever it stands."""
     if is_placeholder(word) or _COLOR.fullmatch(word):
         return False

@@ -23,7 +23,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from eighty80_jupyter.prompt.secrets import named
+from eighty80_jupyter.prompt.secrets import named, tables
 from eighty80_jupyter.prompt.secrets.clients import CLIENT_PATTERNS, cookies
 from eighty80_jupyter.prompt.secrets.patterns import PATTERNS, Pattern
 from eighty80_jupyter.wire.secret import Secret
@@ -274,7 +274,7 @@ def _without_stubs(text: str, secret: Known, found: dict[str, None]) -> str:
 
 def _without_named(text: str, found: dict[str, None]) -> str:
     pieces, done = [], 0
-    for start, end, name in sorted({*named.spans(text), *cookies(text)}):
+    for start, end, name in sorted({*named.spans(text), *cookies(text), *tables.spans(text)}):
         if start >= done:
             found[name] = None
             pieces += [text[done:start], f"[redacted: {name}]"]

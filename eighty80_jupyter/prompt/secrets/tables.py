@@ -1,0 +1,118 @@
+"""Secrets that the head of a column gives away, or the name beside them: tables, lists of pairs.
+
+A table is a line of names, two or more of them or one below `as CSV:`, and the lines after it that
+have as many cells. Each line is looked at once: the time is linear in the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from eighty80_jupyter.prompt.secrets.named import Span, kind_of, looks_secret
+from eighty80_jupyter.prompt.secrets.placeholders import is_name, is_placeholder
+
+_WORDS = ("pass", "kennwort", "pw", "secret", "key", "token")
+_SHORT = ("token", "tokens")
+_LONGEST = 2_000  # characters of a line of names
+_CELL = {
+    sign: re.compile(rf'"(?:[^"]|"")*"|[^{re.escape(sign)}"][^{re.escape(sign)}]*|')
+    for sign in ",;\t"
+}
+_NAME = re.compile(r'"?[\w .:/%()\[\]-]{0,60}"?')
+_TWO = re.compile(r"""\"?([\w.-]{1,40})\"?,(\"[^\"]{1,200}\"|[^\s\"'(){}\[\];=,]{1,200})""")
+_COLUMN = re.compile(r"[A-Za-z]+(?:_[A-Za-z0-9]+)+")  # another name, in a line of two
+_LABEL = re.compile(r"as CSV:\s*\Z")
+_QUOTED = r"""([\"'])((?:(?!\1)[^\\\n]){1,60})\1"""
+# ('password', 'x'), and {'name': 'password', 'value': 'x'}
+_PAIR = re.compile(
+    r"""(?:(?<=[(\[])|[\"'](?:name|key|field|id|variable)[\"']\s?:\s?)"""
+    rf"""{_QUOTED}\s?,\s?(?:[\"'](?:value|val|content)[\"']\s?:\s?)?([\"'])((?:(?!\3)[^\\\n]){{1,300}})\3"""
+)
+
+
+def spans(text: str) -> Iterator[Span]:
+    """Yield where the secrets of tables and pairs stand, and what they are."""
+    low = text.lower()
+    if not any(word in low for word in _WORDS):
+        return
+    for pair in _PAIR.finditer(text):
+        kind = _kind(pair[2])
+        if kind is not None and _is_secret(pair[4], kind):
+            yield *pair.span(4), _told(kind)
+    yield from _rows(text)
+
+
+def _rows(text: str) -> Iterator[Span]:
+    at, before = 0, ""
+    columns: dict[int, str] = {}  # the kinds of the secret ones
+    sign, count = ",", 0
+    for line in text.splitlines(keepends=True):
+        cells = _cells(line.rstrip("\r\n"), sign) if columns else []
+        if columns and len(cells) == count and line.strip():
+            for number, kind in columns.items():
+                start, end = cells[number]
+                if _is_secret(line[start:end], kind):
+                    yield at + start, at + end, _told(kind)
+        elif (value := _value_of_two(line.rstrip("\r\n"))) is not None:
+            columns = {}
+            yield at + value[0], at + value[1], value[2]
+        else:
+            columns, sign, count = _head(line.rstrip("\r\n"), before) or ({}, ",", 0)
+        at += len(line)
+        before = line
+
+
+def _head(line: str, before: str) -> tuple[dict[int, str], str, int] | None:
+    """Return the kinds of the secret columns below a line of names, its sign, and its cells."""
+    low = line[:_LONGEST].lower()
+    if len(line) > _LONGEST or not any(word in low for word in _WORDS):
+        return None
+    for sign in _CELL:
+        cells = _cells(line, sign)
+        names = [line[start:end] for start, end in cells]
+        if not all(_NAME.fullmatch(name) for name in names):
+            continue
+        if len(names) < 2 and not _LABEL.search(before):  # noqa: PLR2004  # a table has more
+            continue
+        kinds = {n: kind for n, name in enumerate(names) if (kind := _kind(name.strip(' "')))}
+        if kinds:
+            return kinds, sign, len(cells)
+    return None
+
+
+def _value_of_two(line: str) -> Span | None:
+    """Return the secret of a line `password,hunter2pw`, a value beside its label."""
+    found = _TWO.fullmatch(line) if "," in line[:_LONGEST] else None
+    if found is None or (kind := _kind(found[1])) is None:
+        return None
+    is_secret = _is_secret(found[2], kind) and not _COLUMN.fullmatch(found[2])
+    return (*found.span(2), _told(kind)) if is_secret else None
+
+
+def _cells(line: str, sign: str) -> list[tuple[int, int]]:
+    found, at = [], 0
+    while True:
+        cell = _CELL[sign].match(line, at)
+        end = at if cell is None else cell.end()
+        found.append((at, end))
+        if line[end : end + 1] != sign:
+            return found
+        at = end + 1
+
+
+def _kind(name: str) -> str | None:
+    kind = kind_of(name) if " " not in name.strip() else None
+    if kind == "token" and name.strip().lower() in _SHORT:
+        return "auth"  # of texts, mostly: its values must be longer
+    return None if kind in ("weak", "auth") else kind
+
+
+def _is_secret(value: str, kind: str) -> bool:
+    """Tell a secret from a label: a password looks like one, and a key has letters and digits."""
+    word = value.strip(' "')
+    return not is_placeholder(word) and not is_name(word) and looks_secret(word, kind)
+
+
+def _told(kind: str) -> str:
+    return "password" if kind == "password" else "key"
