@@ -111,6 +111,9 @@ class ComparisonView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
     def _turn_second(self) -> None:
         """Show the second parameter, or take it away."""
         there = self.second.layout.display == "none"
+        if there and self.second.parameter.value == self.parameter.value:
+            other = "temperature" if self.parameter.value == "seed" else "seed"
+            self.second.parameter.value = other  # two of the same are no grid
         self.second.layout.display = None if there else "none"
         self.another.description = "only one parameter" if there else "+ a second parameter"
 

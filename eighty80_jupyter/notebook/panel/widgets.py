@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ipywidgets import Button, Layout, VBox
 
 from eighty80_jupyter.notebook.cell.outputs import QUIET, folded
 from eighty80_jupyter.notebook.cell.summary import last_line
+from eighty80_jupyter.notebook.cell.views.values import answer_html as whole_html
 from eighty80_jupyter.notebook.markdown.page_text import page_attribute, page_text
 from eighty80_jupyter.notebook.markdown.render import render
 
@@ -50,7 +52,8 @@ def answer_html(
             if choice.reasoning:
                 parts.append(folded(choice.reasoning))
             text = choice.text or choice.refusal
-            parts.append(render(text, partial=streaming, allow_images=allow_images))
+            shown = partial(render, partial=True) if streaming else whole_html
+            parts.append(shown(text, allow_images=allow_images))
         if not streaming and not (error and reply.empty):
             parts.append(f'<div style="{QUIET}">{page_text(last_line(reply))}</div>')
     if error:

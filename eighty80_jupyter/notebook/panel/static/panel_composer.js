@@ -161,10 +161,11 @@ class Composer {
 
   // Shows what will be sent, or why nothing can be; null: nothing.
   showPreview(html, error = "") {
-    this.preview.hidden = html == null && !error;
+    this.preview.hidden = !html && !error;
     this.previewButton.setAttribute("aria-expanded", String(!this.preview.hidden));
     setHtml(this.preview, html ?? "");
     if (error) this.preview.append(make("div", { class: "e80-error", role: "alert" }, error));
+    this.preview.scrollTop = this.preview.scrollHeight; // what is asked stands last
   }
 
   say(text, kind = "error") {
