@@ -15,6 +15,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Protocol
 
 from eighty80_jupyter.notebook.cell.summary import last_line
+from eighty80_jupyter.notebook.cell.views.prompts import asked
 from eighty80_jupyter.notebook.panel.streaming import Part, StreamingTurn, finished_parts
 from eighty80_jupyter.notebook.saved.asked import asked_again
 from eighty80_jupyter.prompt.template.syntax import escaped
@@ -275,7 +276,7 @@ class Page:
         for index in reversed(range(len(turns))):
             wire = self._wire(index, turns[index], parts=True)
             size += sum(len(html) for part in wire["parts"] for html in part["blocks"])
-            size += len(wire["source"]) + len(wire["text"])
+            size += len(wire["source"]) + len(wire["text"]) + sum(len(d) for _, d in wire["data"])
             if batch and (len(batch) >= BATCH_TURNS or size > BATCH_CHARACTERS):
                 break
             batch.append(wire)
@@ -307,7 +308,7 @@ class Page:
         return {
             "id": turn.id,
             "number": index + 1,
-            "source": turn.source,
+            **asked(turn.source, turn.prompt),
             "edit": escaped(text) if is_raw else text,
             "text": "\n\n".join(c.text or c.refusal for c in reply.choices),
             "line": last_line(reply),
@@ -333,7 +334,7 @@ class Page:
         return {
             "id": live.id,
             "number": self._live_index(live) + 1,
-            "source": request.source or request.prompt.text,
+            **asked(request.source or request.prompt.text, request.prompt.text),
             "text": "",
             "line": "",
             "error": "",

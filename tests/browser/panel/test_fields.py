@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import expect
 
 from tests.support.panel import PanelView
-from tests.support.replies import Reply, stream_reply
+from tests.support.replies import Reply, sse_reply, stream_reply, text_chunks
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -18,11 +18,21 @@ if TYPE_CHECKING:
     from tests.support.wire import Request
 
 
+LOAD = """\
+%load_ext eighty80_jupyter
+x = 41
+rows = [{"city": "Bern", "people": number} for number in range(40)]"""
+
+
 def say_settings(request: Request) -> Reply | None:
     """Answer with what was asked for; the same for the same."""
     if request.method != "POST":
         return None
-    return stream_reply(f"T {request.json.get('temperature')}, S {request.json.get('seed')}.")
+    text = f"T {request.json.get('temperature')}, S {request.json.get('seed')}."
+    if (count := request.json.get("n", 1)) == 1:
+        return stream_reply(text)
+    chunks = [text_chunks(f"{text} {n}", index=n, usage=n == count - 1) for n in range(count)]
+    return sse_reply([chunk for several in chunks for chunk in several])
 
 
 def try_fields(panel: PanelView) -> None:
@@ -46,10 +56,43 @@ def try_fields(panel: PanelView) -> None:
     expect(panel.field("max_tokens")).to_have_value("2000")
 
 
+def try_answers(panel: PanelView) -> None:
+    """Ask for two answers about data: they stand side by side, the data fold, all is in sight."""
+    panel.field("n").fill("2")
+    panel.field("n").press("Tab")
+    panel.ask("Two of {{rows}}")
+    turn = panel.turns.last
+    expect(turn.locator("h6")).to_have_text(["Answer 1", "Answer 2"])
+    first, second = (part.bounding_box() for part in turn.locator(".e80-part").all())
+    assert first is not None
+    assert second is not None
+    assert abs(first["y"] - second["y"]) < 1 < second["x"] - first["x"] - first["width"]
+    data = turn.locator(".e80-data")
+    expect(data.locator("pre")).to_be_hidden()
+    data.locator("summary").click()
+    expect(data.locator("pre")).to_contain_text("Bern")
+    panel.field("n").fill("")
+    panel.field("n").press("Tab")
+    panel.box.fill("And of {{rows}}?")
+    panel.button("Preview").click()
+    expect(panel.root.locator(".e80-preview")).to_contain_text("And of")
+    panel.root.scroll_into_view_if_needed()
+    box = panel.root.bounding_box()
+    assert box is not None
+    assert box["height"] < 760  # beside the bars of JupyterLab, on a page of 900
+    panel.box.fill("")
+    expect(panel.root.locator(".e80-preview")).to_be_hidden()
+
+
 def try_grid(panel: PanelView) -> None:
     """Compare two parameters, then type a value that is none."""
     panel.view("Compare")
+    panel.root.get_by_label("Vary").select_option("seed")
     panel.button("+ a second parameter").click()
+    other = panel.root.get_by_label("and", exact=True)
+    expect(other).to_have_value("temperature")  # two of the same were no grid
+    panel.root.get_by_label("Vary").select_option("temperature")
+    other.select_option("seed")
     first, second = panel.root.locator(".e80-axis input[type=text]").all()
     first.fill("0, 0, 1")
     second.fill("7, 8")
@@ -67,9 +110,9 @@ def try_grid(panel: PanelView) -> None:
 def test_fields_preview_grid_and_names(
     open_notebook: Callable[..., NotebookPage], server: ScriptedServer
 ) -> None:
-    """Wrong values stay, marked; errors go with their cause; a grid has all pairs; names change."""
+    """Wrong values stay; errors go with their cause; answers and pairs stand side by side."""
     server.handler = say_settings
-    page = open_notebook("%load_ext eighty80_jupyter\nx = 41", "%chat --panel")
+    page = open_notebook(LOAD, "%chat --panel")
     page.run_cell(0)
     page.run_cell(1)
     panel = PanelView(page)
@@ -85,6 +128,7 @@ def test_fields_preview_grid_and_names(
     expect(panel.turns).to_have_count(1)
     panel.wait_done()
     assert server.chats[-1].json["max_completion_tokens"] == 2000
+    try_answers(panel)
     try_grid(panel)
     panel.view("Chat")
     panel.menu("Rename")
@@ -94,7 +138,7 @@ def test_fields_preview_grid_and_names(
     chosen = panel.root.locator(".e80-bar select")
     expect(chosen).to_have_value("study")
     panel.menu("Delete").click()
-    panel.menu("Really delete 1 turn?").click()
+    panel.menu("Really delete 2 turns?").click()
     expect(chosen).to_have_value("main")
     expect(panel.turns).to_have_count(0)
     # What is saved beside the panel follows within a second.

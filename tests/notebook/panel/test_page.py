@@ -64,3 +64,21 @@ def test_a_message_has_so_many_characters_at_most(session: Session, place: str) 
     session.conversation.restore([plain_turn("q", long * 20) for _ in range(3)], system=None)
     shown.hello()
     assert len(told[-1][1]["turns"]) == 1
+
+
+def test_blocks_of_data_stand_apart(session: Session) -> None:
+    """A prompt shows what was typed, and a line for each block of data that was sent."""
+    sent = '<data name="df" type="DataFrame" id="1a">\n5,000 rows x 5 columns\nsecret</data>'
+    long = f'<data name="log" type="str" id="2b">\n{"y" * 30_000}</data>'
+    turns = [plain_turn(f"Why?\n{sent}\nHow?\n{long}", "a"), plain_turn("No <data> here", "b")]
+    session.conversation.restore(turns, system=None)
+    shown, told = page(session)
+    shown.hello()
+    ((_, content),) = told
+    first, second = content["turns"]
+    assert first["said"] == "Why?\nHow?"
+    assert [title for title, _ in first["data"]] == ["df · 5,000 \u00d7 5", "log · str"]
+    assert first["data"][0][1] == sent
+    assert len(first["data"][1][1]) < 21_000
+    assert "more characters" in first["data"][1][1]
+    assert (second["said"], second["data"]) == ("No <data> here", [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from eighty80_jupyter.notebook.cell.outputs import QUIET
 from eighty80_jupyter.notebook.markdown.page_text import page_text
@@ -10,6 +11,7 @@ from eighty80_jupyter.prompt.blocks import DataBlock, pieces
 
 _ROWS = re.compile(r"([\d,]+)\s*rows?\s*(?:[x\u00d7]|by|and|,)\s*([\d,]+)\s*col", re.IGNORECASE)
 _SHAPE = re.compile(r"\bshape[:=]?\s*\(?([\d,]+(?:\s*[,x\u00d7]\s*[\d,]+)*)\)?", re.IGNORECASE)
+_MOST_SHOWN = 20_000  # characters of a block that is sent to a page again and again
 _HEAD = 400  # characters in which a block tells its size
 
 
@@ -25,6 +27,21 @@ def prompt_html(text: str, style: str) -> str:
         elif said := piece.strip("\n"):
             parts.append(f'<pre style="{style}">{page_text(said)}</pre>')
     return "".join(parts) or f'<pre style="{style}"></pre>'
+
+
+def asked(source: str, sent: str) -> dict[str, Any]:
+    """Return a prompt for a widget: the source, `said` without blocks of data, and what was sent.
+
+    `data` has the words for each block and its text, of a long one the beginning.
+    """
+    said = [piece.strip("\n") for piece in pieces(source) if not isinstance(piece, DataBlock)]
+    data = [[chip(p), _beginning(p.text)] for p in pieces(sent) if isinstance(p, DataBlock)]
+    return {"source": source, "said": "\n".join(filter(None, said)), "data": data}
+
+
+def _beginning(text: str) -> str:
+    left = len(text) - _MOST_SHOWN
+    return text if left <= 0 else f"{text[:_MOST_SHOWN]}\n… {left:,} more characters"
 
 
 def chip(block: DataBlock) -> str:

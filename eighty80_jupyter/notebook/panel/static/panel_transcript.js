@@ -147,7 +147,9 @@ class Transcript {
     const who = turn.number ? `You · ${turn.number}` : "You";
     replaceParts(view.prompt,
       make("div", { class: "e80-head" }, make("span", { class: "e80-who" }, who), actions),
-      make("div", { class: "e80-source" }, turn.source),
+      make("div", { class: "e80-source" }, turn.said),
+      ...turn.data.map(([title, text]) => make("details", { class: "e80-data" },
+        make("summary", {}, `${title} · show`), make("pre", { tabindex: "0" }, text))),
     );
   }
 
