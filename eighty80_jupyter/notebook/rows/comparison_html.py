@@ -92,7 +92,7 @@ def scores_html(table: Table) -> str:
 
 
 def _score(score: Score, *, known: bool, fields: bool) -> str:
-    cells = [f'<th style="{_WRAPS}">{page_text(score.name)}</th>']
+    cells = [f'<th style="{_WRAPS}; min-width: 9em">{page_text(score.name)}</th>']
     if fields:
         cells.append(f'<td style="{_LEFT}">{page_text(score.field)}</td>')
     cells += [_number(f"{score.rows:,}"), _number(_percent(score.valid))]
