@@ -14,9 +14,11 @@ from eighty80_jupyter.notebook.cell.summary import NAMESPACE, SCHEMA
 from eighty80_jupyter.notebook.cell.tools.display import entries_html, entries_of, entries_text
 from eighty80_jupyter.notebook.cell.views.turns import comparisons_html, comparisons_text
 from eighty80_jupyter.notebook.line.parser import parse
+from eighty80_jupyter.notebook.markdown.latex import latex
 from eighty80_jupyter.notebook.markdown.source import fenced
 from eighty80_jupyter.notebook.saved.asked import asked_again
 from eighty80_jupyter.notebook.saved.asked_type import AskedType
+from eighty80_jupyter.notebook.saved.export_markdown import comparisons
 from eighty80_jupyter.notebook.saved.metadata import turn_metadata
 from eighty80_jupyter.prompt.template.cells import sent_cells
 from eighty80_jupyter.tools.rounds import CHOICES
@@ -111,8 +113,10 @@ def _compared(conversation: Conversation, turn: Turn | None) -> list[dict[str, A
     if not html:
         return []
     text = "\n\n".join(comparisons_text(conversation, turn))
-    data = {"text/html": "\n".join(html), "text/plain": text}
-    output = {"output_type": "display_data", "data": data, "metadata": {}}
+    said = "\n\n".join(comparisons(conversation, turn))
+    data = {"text/html": "\n".join(html), "text/plain": text, "text/latex": latex(said)}
+    metadata = {NAMESPACE: {"markdown": said}}
+    output = {"output_type": "display_data", "data": data, "metadata": metadata}
     name = "start" if turn is None else turn.id[:50]
     source = "# Answers that stood side by side; nothing is asked here."
     return [{**_cell(0, source, [output]), "id": f"compared-{name}"}]
@@ -242,6 +246,7 @@ def _outputs(conversation: Conversation, number: int, turn: Turn) -> list[dict[s
             transient={"display_id": "calls"},
             update=False,
         )
-    writer = NotebookWriter(publish, choices=len(turn.reply.choices), metadata=metadata)
+    choices = len(turn.reply.choices)
+    writer = NotebookWriter(publish, choices=choices, metadata=metadata, latex=True)
     writer.finish(turn.reply, turn.messages, (), turn_metadata(conversation, turn))
     return list(shown.values())

@@ -194,6 +194,7 @@ def test_the_notebook_is_valid_and_has_the_cells_that_ask(tmp_path: Path) -> Non
     }
     assert sources[4] == "%%chat --raw\nWrite {{this}} as it is"
     html = [out.data["text/html"] for out in cells[3].outputs if "data" in out]
+    assert any(r"\textbf{12}" in out.data.get("text/latex", "") for out in cells[3].outputs)
     assert any("<strong>12</strong>" in text for text in html)
     calls = next(text for text in html if "get_weather()" in text)
     assert "Paris" in calls
