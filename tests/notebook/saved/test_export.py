@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nbformat
@@ -24,7 +26,7 @@ from eighty80_jupyter.notebook.markdown.source import closed, fenced
 from eighty80_jupyter.notebook.saved.export import FORMS, export
 from eighty80_jupyter.notebook.saved.restore import read_notebook
 from eighty80_jupyter.text import clean_json
-from eighty80_jupyter.tools.toolbox import ToolBox
+from eighty80_jupyter.tools.toolbox import Tool, ToolBox
 from eighty80_jupyter.wire.secret import Secret
 from tests.data.hostile_markdown import CASES
 from tests.support.kernel import KernelSession
@@ -199,6 +201,32 @@ def test_the_notebook_is_valid_and_has_the_cells_that_ask(tmp_path: Path) -> Non
     calls = next(text for text in html if "get_weather()" in text)
     assert "Paris" in calls
     assert "12 degrees" in calls
+
+
+def test_the_notebook_says_what_its_cells_cannot_bring(tmp_path: Path) -> None:
+    """A tool of an MCP server is told by its server, and cells that went along are told of."""
+
+    class OfServer:
+        server = SimpleNamespace(name="weather")
+
+        def __call__(self, **_: Any) -> str:
+            return ""
+
+    name = "weather__get"
+    tool = Tool(name=name, parameters={"type": "object"}, function=OfServer())
+    cell = '<data name="cell 3" type="notebook cell" id="0a1b2c3d">\nx = 1\n</data>'
+    asked = plain_exchange(f"Go on\n\n{cell}", "Yes.")
+    exchange = replace(asked, source="Go on", tools=(name,), has_data=True)
+    made = Conversation("main", [Turn(alternatives=(exchange,))])
+    file = export(made, tmp_path / "talk.ipynb", tools={name: tool})
+    *_, source = (cell["source"] for cell in json.loads(file.read_text())["cells"])
+    assert source.splitlines() == [
+        "# Run first, as in the notebook that asked:",
+        "# the MCP server weather (%chat --mcp), which has weather__get",
+        "# Cells of the notebook that asked went along; --cells sends those of this one.",
+        "%%chat --tools weather__get",
+        "Go on",
+    ]
 
 
 def test_an_exported_notebook_can_be_restored(tmp_path: Path) -> None:
