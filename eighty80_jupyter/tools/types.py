@@ -244,9 +244,9 @@ def _classes(hints: Iterable[Any]) -> Iterator[tuple[str, type]]:
 
 
 def _class_hints(cls: type) -> dict[str, Any]:
-    if not any("__annotations__" in vars(base) for base in cls.__mro__[:-1]):
-        return {}
     try:
+        if not any(map(inspect.get_annotations, cls.__mro__[:-1])):
+            return {}
         scope = dict(vars(sys.modules.get(cls.__module__, sys)))
         return typing.get_type_hints(cls, scope, include_extras=True)
     except Exception:  # noqa: BLE001  # then pydantic says what is wrong with it

@@ -11,7 +11,9 @@ import subprocess
 import sys
 import textwrap
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +46,22 @@ def kept(answers: Answers, *numbers: int) -> list[int]:
     """Return the numbers under whose keys there is an answer."""
     found = answers.get_many([key(n) for n in numbers])
     return [n for n in numbers if key(n) in found]
+
+
+@pytest.fixture(autouse=True)
+def _closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close all that a test has opened: Python 3.13 warns of what is not."""
+    opened: list[Answers] = []
+    begin = Answers.__init__
+
+    def note(answers: Answers, *args: Any, **options: Any) -> None:
+        opened.append(answers)
+        begin(answers, *args, **options)
+
+    monkeypatch.setattr(Answers, "__init__", note)
+    yield
+    for answers in opened:
+        answers.close()
 
 
 @pytest.fixture(name="file")

@@ -176,7 +176,7 @@ def test_a_path_that_cannot_be_is_refused_in_one_line(tmp_path: Path) -> None:
         save(talk(("a", "1")), tmp_path / "none" / "talk.json")
     with pytest.raises(UsageError, match="cannot use the path"):
         save(talk(("a", "1")), "a\0b")
-    with pytest.raises(UsageError, match="cannot read"):
+    with pytest.raises(UsageError, match=r"cannot read|there is no file"):  # as Python looks
         load("/dev/null/x/" + "y" * 5000)
 
 

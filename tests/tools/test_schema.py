@@ -417,7 +417,8 @@ def test_definitions_as_pydantic(kind: Any) -> None:
     """So are the definitions, but for the descriptions that pydantic does not read."""
     (own,) = checked(tool_of(kind))["$defs"].values()
     pydantics = TypeAdapter(kind).json_schema()
-    assert own.keys() == pydantics.keys() - {"title"}
+    # pydantic before 2.13 leaves a dataclass' docstring out
+    assert own.keys() - {"description"} == pydantics.keys() - {"title", "description"}
     for name, schema in own.get("properties", {}).items():
         assert untitled(pydantics["properties"][name]).items() <= schema.items()
 
