@@ -30,9 +30,9 @@ def _fresh(kernel: AttendedKernel, server: ScriptedServer) -> None:
     """Begin each test with one empty conversation and this test's server."""
     result = kernel.run(
         "from eighty80_jupyter import chat; import os\n"
-        "from eighty80_jupyter.conversation.branches import Conversations\n"
         f"os.environ.update(_8080_API_URL={server.url!r}, _8080_API_KEY='sk-commands')\n"
-        "chat.conversations = Conversations(); chat.config.max_retries = 0"
+        "for name in chat.conversations: chat.conversations.delete(name)\n"
+        "chat.config.max_retries = 0"
     )
     assert result.ok, result.error
 
