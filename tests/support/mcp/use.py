@@ -86,7 +86,8 @@ def example_over_http(port: int = 0) -> Iterator[tuple[str, subprocess.Popen[byt
 def _answers(url: str) -> bool:
     try:
         urlopen(url, timeout=5).close()  # noqa: S310  # loopback
-    except HTTPError:
+    except HTTPError as error:
+        error.close()
         return True
     except OSError:
         return False
