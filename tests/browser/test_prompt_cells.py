@@ -117,12 +117,18 @@ def test_the_first_line_decides(open_notebook: Callable[..., NotebookPage]) -> N
 
 def test_the_kernel_knows_names_and_values(open_notebook: Callable[..., NotebookPage]) -> None:
     """An unknown name is underlined after the extension was loaded, and hovering tells why."""
-    page = open_notebook(LOAD, PROMPT, "%%chat\nhow long is {{xs}}?", "k = 1\n%chat why {{k}}")
+    rows = "%%chat --rows df\n{{class}} of {{Customer Name}}"
+    page = open_notebook(
+        LOAD, PROMPT, "%%chat\nhow long is {{xs}}?", "k = 1\n%chat why {{k}}", rows
+    )
     expect(marked(page, 1, "wrong")).to_have_text(["{{xs.(}}"])
     page.run_cell(0)
     expect(marked(page, 1, "wrong")).to_have_text(["{{missing}}", "{{xs.(}}"])
     assert "".join(marked(page, 3, "field").all_text_contents()) == "{{k}}"
     expect(marked(page, 3, "wrong")).to_have_count(0)  # the cell itself sets it
+    fields = "".join(marked(page, 4, "field").all_text_contents())
+    assert fields == "{{class}}{{Customer Name}}"
+    expect(marked(page, 4, "wrong")).to_have_count(0)  # a column may have any name
     for mark, text in (("wrong", "No variable 'missing'."), ("field", "Computed when it is sent.")):
         hover(page, marked(page, 1, mark).first, text)
     hover(page, marked(page, 2, "field").first, "list, 2 items, 5 tokens")

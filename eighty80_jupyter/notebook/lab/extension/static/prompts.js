@@ -95,7 +95,8 @@ function prose(cm, of, model, languages) {
 				const [{ length: end }, { length: start }] = magic, found = [...options(text, end, known, first)];
 				add(end, text.length, "e80-prose");
 				for (const [from, to, kind] of [[start, end, "magic"], ...found]) add(from, to, `e80-${kind}`);
-				this.raw = found.some(([from, to]) => text.slice(from, to) === "--raw");
+				const has = option => found.some(([from, to]) => text.slice(from, to) === option);
+				Object.assign(this, { raw: has("--raw"), rows: has("--rows") });
 			}
 			if (at < head) add(0, text.length, "e80-prose e80-comment");
 			if (this.raw || !magic && (head < 0 || at < head)) return;
@@ -103,7 +104,7 @@ function prose(cm, of, model, languages) {
 				const tree = this.parser?.parse(expression.trim()), shape = `${tree}`;
 				const fits = !tree || /^Script\(Exp[^⚠]+$/.test(shape); // "⚠" stands for an error
 				if (tree && fits && !/VariableName/.test(shape)) continue; // it names nothing: text
-				const wrong = this.wrong[source] ?? (fits ? "" : BROKEN);
+				const wrong = this.wrong[source] ?? (fits || this.rows ? "" : BROKEN); // a column may have any name
 				add(from, to, wrong ? "e80-field e80-wrong" : "e80-field");
 				this.fields.push({ source, wrong, from: at + from, to: at + to });
 				const start = from + 2 + expression.search(/\S|$/);
