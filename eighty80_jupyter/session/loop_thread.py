@@ -153,12 +153,16 @@ def _serve(loop: asyncio.AbstractEventLoop, closers: list[Closer]) -> None:
 
 
 async def _wind_down(closers: list[Closer]) -> None:
-    """Cancel the tasks, and those that they start while they end; then close what was opened."""
+    """Cancel the tasks, and those that they start while they end; then close what was opened.
+
+    One that was cancelled before is ending a process, say, and is left to it.
+    """
     with suppress(TimeoutError):
         async with asyncio.timeout(_STOP_SECONDS / 2):
             while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
                 for task in tasks:
-                    task.cancel()
+                    if not task.cancelling():
+                        task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
     for closer in closers:
         with suppress(Exception):

@@ -188,6 +188,28 @@ def test_closing_ends_what_runs(background: Background) -> None:
     assert (ended.is_set(), len(waiting)) == (True, 1)
 
 
+def test_what_is_ending_is_left_to_it(background: Background) -> None:
+    """A task that was cancelled and puts things in order is not cancelled again by the closing."""
+    begun, ending = threading.Event(), threading.Event()
+    ended: list[bool] = []
+
+    async def orderly() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ending.set()
+            await asyncio.sleep(0.1)
+            ended.append(True)
+
+    future = background.start(orderly())
+    assert begun.wait(60)
+    future.cancel()
+    assert ending.wait(60)
+    background.close()
+    assert ended
+
+
 def test_closing_many_times_and_beginning_anew(background: Background) -> None:
     """A closed background is used again with another thread, as often as one likes."""
     for number in range(20):
