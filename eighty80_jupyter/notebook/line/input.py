@@ -48,9 +48,8 @@ def plain_chat(lines: list[str]) -> list[str]:
 
     `%%chat --continue` with nothing below it is read as `%chat`; IPython would refuse it.
     """
-    first = next((n for n, line in enumerate(lines) if not _COMMENT.match(line)), len(lines))
-    found = _CELL.match(lines[first]) if first < len(lines) else None
-    if found and found["name"] in names():
+    first, found = _first_line(lines)
+    if found:
         rest, below = found["rest"].strip().lstrip(UNSEEN), lines[first + 1 :]
         if not found["gap"] and rest:
             return lines  # %%chat?
@@ -62,12 +61,23 @@ def plain_chat(lines: list[str]) -> list[str]:
     return [_LINE.sub(_plain, line, count=1) if "%" in line else line for line in lines]
 
 
+def _first_line(lines: list[str]) -> tuple[int, re.Match[str] | None]:
+    """Find the first line that is more than a comment, and what of it makes the cell a prompt."""
+    first = next((n for n, line in enumerate(lines) if not _COMMENT.match(line)), len(lines))
+    found = _CELL.match(lines[first]) if first < len(lines) else None
+    return first, found if found and found["name"] in names() else None
+
+
+def is_prompt(lines: list[str]) -> bool:
+    """Tell whether a cell of these lines begins with `%%chat`, at most below comments."""
+    return _first_line(lines)[1] is not None
+
+
 def is_chat(source: str) -> bool:
     """Tell whether a cell is a prompt, or nothing but lines of `%chat`."""
-    lines = [line for line in source.splitlines() if not _COMMENT.match(line)]
-    found = _CELL.match(lines[0]) if lines else None
-    if found and found["name"] in names():
+    if is_prompt(source.splitlines()):
         return True
+    lines = [line for line in source.splitlines() if not _COMMENT.match(line)]
     return bool(lines) and all(
         (line := _LINE.match(each + " ;")) is not None and line["name"] in names() for each in lines
     )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.notebook.line.input import names
+from eighty80_jupyter.notebook.line.input import is_prompt
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -42,7 +41,7 @@ def _lexer(other: Any) -> Any:
         """Leave prompts as they are, and the rest to another lexer."""
 
         def lex_document(self, document: Any) -> Any:
-            prompt = re.match(rf"\s*%%(?:{'|'.join(map(re.escape, names()))})(?!\S)", document.text)
-            return (SimpleLexer() if prompt else other).lex_document(document)
+            lexer = SimpleLexer() if is_prompt(document.lines) else other
+            return lexer.lex_document(document)
 
     return ChatLexer()

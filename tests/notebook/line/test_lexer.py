@@ -23,18 +23,28 @@ class Terminal:
 
 @pytest.mark.parametrize(
     ("first", "plain"),
-    [("%%chat", True), ("%%chat -t 0", True), ("%%chatty", False), ("x = 1", False)],
+    [
+        ("%%chat", True),
+        ("%%chat -t 0", True),
+        ("# why\n\n%%chat -t 0", True),
+        ("\uff05\uff05chat", True),
+        ("%%chatty", False),
+        ("# %%chat", False),
+        ("x = 1", False),
+        ("x = 1\n%%chat", False),
+    ],
 )
 def test_a_prompt_in_a_terminal_is_plain(first: str, *, plain: bool) -> None:
     """The text of %%chat is one piece without colours; that of others has those it had."""
     shell: Any = Terminal()
     document = Document(f"{first}\n{CODE}")
-    before = shell._extra_prompt_options()["lexer"].lex_document(document)(1)
+    last = len(document.lines) - 1
+    before = shell._extra_prompt_options()["lexer"].lex_document(document)(last)
     plain_prompts(shell)
-    line = shell._extra_prompt_options()["lexer"].lex_document(document)(1)
+    line = shell._extra_prompt_options()["lexer"].lex_document(document)(last)
     assert line == ([("", CODE)] if plain else before)
     coloured_prompts(shell)
-    assert shell._extra_prompt_options()["lexer"].lex_document(document)(1) == before
+    assert shell._extra_prompt_options()["lexer"].lex_document(document)(last) == before
 
 
 def test_a_shell_without_a_terminal_is_left_alone() -> None:
