@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from tests.support.lab import App, NotebookPage
 
 LOAD = "%load_ext eighty80_jupyter\nn, xs = 3.0, [1, 2]"
+# As where a setting of IPython loads it: no cell says so.
+LOADED = """\
+manager, name = get_ipython().extension_manager, "eighty80"
+getattr(manager, "load" + "_extension")(name + "_jupyter")"""
+KERNEL = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
 LONG = "words that go on, " * 20
 PROMPT = f"""\
 %%chat -t 0.2 --modle --raww
@@ -116,7 +121,7 @@ def test_the_first_line_decides(open_notebook: Callable[..., NotebookPage]) -> N
 
 
 def test_the_kernel_knows_names_and_values(open_notebook: Callable[..., NotebookPage]) -> None:
-    """An unknown name is underlined after the extension was loaded, and hovering tells why."""
+    """An unknown name is underlined once the extension is loaded, and again after a restart."""
     rows = "%%chat --rows df\n{{class}} of {{Customer Name}}"
     page = open_notebook(
         LOAD, PROMPT, "%%chat\nhow long is {{xs}}?", "k = 1\n%chat why {{k}}", rows
@@ -142,3 +147,8 @@ def test_the_kernel_knows_names_and_values(open_notebook: Callable[..., Notebook
     page.close_dialogs()
     page.wait_idle()
     hover(page, marked(page, 2, "field").first, "list, 2 items, 5 tokens")
+    page.page.evaluate(f"{KERNEL}.restart()")
+    page.wait_idle()
+    page.set_source(0, LOADED)
+    page.run_cell(0)
+    expect(marked(page, 2, "wrong")).to_have_text("{{xs}}")

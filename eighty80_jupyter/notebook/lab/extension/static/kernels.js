@@ -14,7 +14,12 @@ class Kernel {
 	}
 
 	open() {
+		if (this.comm?.isDisposed) this.forget(); // the kernel was restarted
 		return this.ready ??= this.find().catch(() => {}).then(this.renew);
+	}
+
+	forget() {
+		this.ready = this.comm = this.page = null;
 	}
 
 	async find() {
@@ -22,7 +27,7 @@ class Kernel {
 		const [id] = Object.keys(comms ?? {});
 		if (!id || id === this.comm?.commId) return;
 		const comm = this.comm = this.connection.createComm(TARGET, id);
-		comm.onClose = () => { this.ready = this.comm = this.page = null; };
+		comm.onClose = () => this.forget();
 		const future = comm.send({ ask: "table" });
 		let answer;
 		future.onIOPub = ({ content: { data } }) => { answer ??= data; };
