@@ -18,6 +18,7 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ipywidgets import HBox, VBox
@@ -145,6 +146,20 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
         late = self.saved.follow(self.actions.page.drawings, self.actions.page.under_way)
         return again or late or self.saved.stale
 
+    def finish(self) -> None:
+        """Bring what is saved up to date, as a cell ends.
+
+        A program that runs a notebook saves it then, and waits for no painter.
+        """
+        if self.ended or not self.saved.behind:
+            return
+        page = self.actions.page
+        page.paint()
+        if self.saved.stale:
+            self.saved.renew(now=True)
+        self.saved.follow(page.drawings, page.under_way)
+        self.wake()  # for the rest
+
     def confirm(self, question: str, detail: str = "") -> Future[Consent]:
         """Ask in the panel whether something may be done, with Yes, No and Always.
 
@@ -192,6 +207,14 @@ _Opened = dict[str, tuple[str, weakref.ref[Panel]]]
 _opened: weakref.WeakKeyDictionary[Session, _Opened] = weakref.WeakKeyDictionary()
 
 
+def _finish(opened: _Opened, _result: object) -> None:
+    """Have the panels of a session be up to date as a cell ends."""
+    for _, known in tuple(opened.values()):
+        panel = known()
+        if panel is not None:
+            panel.finish()
+
+
 def open_panel(shell: InteractiveShell, session: Session) -> Panel:
     """Return a panel for a shell; a cell that is run again ends the panel that it had opened.
 
@@ -200,7 +223,10 @@ def open_panel(shell: InteractiveShell, session: Session) -> Panel:
     if getattr(shell, "kernel", None) is None:
         raise UsageError("a panel needs a notebook; in a terminal use %chat")
     cell = running_cell(shell)
-    opened = _opened.setdefault(session, {})
+    if session not in _opened:
+        _opened[session] = {}
+        shell.events.register("post_run_cell", partial(_finish, _opened[session]))
+    opened = _opened[session]
     run, known = opened.get(cell.id, ("", None))
     earlier = known() if known is not None else None
     if cell.id and run != cell.run and earlier is not None:

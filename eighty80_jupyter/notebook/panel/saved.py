@@ -135,6 +135,7 @@ class SavedOutputs:
         self._page = SavedPanel()
         self._inserted = ""  # when it was
         self._next = 0.0  # when it may be renewed
+        self._is_coming = False  # something stands in `_coming`
         self._next_coming = 0.0
         self._followed = 0  # the last drawing that `_coming` has
 
@@ -148,12 +149,17 @@ class SavedOutputs:
                 self._show()
                 self._coming.show("", "")
 
-    def renew(self) -> None:
-        """Bring the transcript up to date, unless that was done just before."""
+    @property
+    def behind(self) -> bool:
+        """Whether a turn may have ended since, which one output has not, or the other has yet."""
+        return self.stale or self._is_coming
+
+    def renew(self, *, now: bool = False) -> None:
+        """Bring the transcript up to date: `now`, or unless that was done just before."""
         with self._lock:
             if not self._transcript.shown:
                 self.stale = False
-            elif time.monotonic() >= self._next:
+            elif now or time.monotonic() >= self._next:
                 self.stale = False  # before it is read: a turn may end meanwhile
                 self._show()
 
@@ -162,13 +168,13 @@ class SavedOutputs:
 
         Nothing is taken away before the transcript has it.
         """
-        if self._followed == drawing or not self._coming.shown:
-            return False
-        shown = under_way() if self.keeps() else []
-        if self.stale or (shown and time.monotonic() < self._next_coming):
-            return True
-        turns = [from_loop(self._session, partial(turn_so_far, one.running)) for one in shown]
-        with self._lock:
+        with self._lock:  # the end of a cell does it too, and what was read first is written first
+            if self._followed == drawing or not self._coming.shown:
+                return False
+            shown = under_way() if self.keeps() else []
+            if self.stale or (shown and time.monotonic() < self._next_coming):
+                return True
+            turns = [from_loop(self._session, partial(turn_so_far, one.running)) for one in shown]
             self._followed = drawing
             size = self._show_coming(shown, turns)
             self._next_coming = time.monotonic() + FOLLOW_SECONDS * max(1, size / FOLLOW_CHARACTERS)
@@ -209,6 +215,7 @@ class SavedOutputs:
 
     def _show_coming(self, shown: Sequence[Shown], turns: Sequence[Turn]) -> int:
         """Show turns that are under way, of which a cell shows some; return the characters."""
+        self._is_coming = bool(turns)
         if not turns:
             self._coming.show("", "")
             return 0

@@ -169,13 +169,13 @@ def test_a_long_answer_is_written_less_often(
 
 @pytest.mark.slow
 def test_cells_and_panel_tell_a_conversation_once(server: ScriptedServer, tmp_path: Path) -> None:
-    """What a cell shows stands below the panel as a line, until the cell runs again."""
+    """What a cell shows stands below the panel as a line, once it ends and until it runs again."""
     answers = ("In a cell.", "In Python.", "In the panel.")
     server.queue(*map(stream_reply, answers))
     env = {"_8080_API_URL": server.url, "_8080_API_KEY": "k"}
     with AttendedKernel(env=env, cwd=tmp_path, startup=STARTUP) as shell:
         shell.run_cell("%chat First question", "first")
-        shell.run_cell("panel = chat.panel()\npanel", "panel")
+        opened = shell.run_cell("panel = chat.panel()\npanel", "panel")
         shell.run_cell("chat.ask('Second question').text", "second")
         shell.run("panel.actions.receive({'do': 'send', 'text': 'Third question'})")
         shell.run(WAIT)
@@ -188,6 +188,11 @@ def test_cells_and_panel_tell_a_conversation_once(server: ScriptedServer, tmp_pa
         html = shell.run(SHOW).stdout
         assert "In a cell." in html
         assert "In Python." not in html
+        server.default = stream_reply("Quick.")
+        shell.run_cell("for n in range(3):\n    chat.ask(f'Quick {n}')", "quick")
+        page = json.dumps(opened.outputs)  # as it stands once the cell is at its end
+        assert all(f"asked in a cell, which shows it: Quick {n}" in page for n in range(3))
+        assert "It was being written" not in page
 
 
 def test_of_several_panels_one_keeps_the_conversation(
