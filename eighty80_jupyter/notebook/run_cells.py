@@ -7,6 +7,7 @@ it is there: the order of the page, Markdown cells, and the text of outputs.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from threading import Condition
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _ON_SHELL = "_eighty80_cells"
 _PATIENCE = 0.5  # seconds for a page that is known to tell more; it does so before it runs a cell
+_RECENT = 60.0  # seconds in which a change of a cell is made by a page that was not there yet
 _MOST_CELLS = 5_000
 _LONGEST = 100_000  # characters of a text that a page tells
 
@@ -46,6 +48,15 @@ class _Page:
     cells: tuple[_PageCell, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Put:
+    """The `change` of a cell that the page was asked for, at a time of the monotonic clock."""
+
+    change: dict[str, str]
+    done: Callable[[bool], None]
+    at: float
+
+
 class RunCells:
     """Tells the cells of a shell. Cells end in the main thread, pages may speak in any."""
 
@@ -58,7 +69,7 @@ class RunCells:
         self._told = Condition()
         self.page_is_there = False  # a page of the extension has asked something
         self.tell_page: Callable[[Any], None] | None = None
-        self.was_put: Callable[[bool], None] | None = None  # what waits for the page's answer
+        self._put: _Put | None = None  # what waits for the page's answer
 
     def ended(self, result: Any) -> None:
         """Note which cell has ended, and how it failed."""
@@ -108,9 +119,25 @@ class RunCells:
         """
         if not self.page_is_there or self.tell_page is None:
             return False
-        self.was_put = done
-        self.tell_page({"put": dict(change)})
+        self._put = _Put(dict(change), done, time.monotonic())
+        self.tell_page({"put": self._put.change})
         return True
+
+    def page_is_ready(self) -> None:
+        """Have a page that has just come do what was asked of one a moment ago.
+
+        A page that is loaded again hears nothing before it has found the kernel.
+        """
+        put = self._put
+        if put is None or self.tell_page is None or time.monotonic() > put.at + _RECENT:
+            return
+        self.tell_page({"put": put.change})
+
+    def page_has_put(self, *, done: bool) -> None:
+        """Take in whether the page has changed the cell; a second page's word counts no more."""
+        put, self._put = self._put, None
+        if put is not None:
+            put.done(done)
 
     def __call__(self) -> list[RunCell]:
         """Return what was run, prompts left out: in the order of the page, where that is known."""

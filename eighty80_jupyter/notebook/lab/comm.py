@@ -75,8 +75,10 @@ def _handle(
         run_cells_of(shell).page_came(data)
         return
     if question == "put":
-        if (done := run_cells_of(shell).was_put) is not None:
-            done(data.get("done") is True)
+        run_cells_of(shell).page_has_put(done=data.get("done") is True)
+        return
+    if question == "ready":
+        run_cells_of(shell).page_is_ready()
         return
     if question == "table":
         options, page = option_table(), PAGE.read_text(encoding="utf-8")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from eighty80_jupyter.config import ChatConfig
+from eighty80_jupyter.notebook import run_cells
 from eighty80_jupyter.notebook.lab import comm as lab
 from eighty80_jupyter.notebook.lab.answers import check, describe_field
 from eighty80_jupyter.notebook.lab.table import STATIC, static_table
@@ -109,6 +110,23 @@ def test_a_page_tells_of_itself(ask: Any) -> None:
     page = kept._page
     assert page is not None
     assert [cell.source for cell in page.cells] == ["# A"]
+
+
+def test_a_page_that_comes_late_changes_the_cell(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was asked of a page before it was loaded again is asked once more, but not later on."""
+    done: list[bool] = []
+    cells, change = run_cells_of(ask.shell), {"cell": "a", "before": "1", "after": "2"}
+    assert not cells.put(change, done.append)
+    ask({"ask": "check", "text": ""})
+    assert cells.put(change, done.append)
+    assert ask({"ask": "ready"}) == {"put": change}
+    for answer in (True, False):  # the second page that was there has nothing to do
+        ask({"ask": "put", "done": answer})
+    assert done == [True]
+    assert ask({"ask": "ready"}) is None
+    assert cells.put(change, done.append)
+    monkeypatch.setattr(run_cells, "_RECENT", -1)
+    assert ask({"ask": "ready"}) is None
 
 
 def test_nothing_is_run() -> None:

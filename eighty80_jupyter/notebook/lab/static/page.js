@@ -21,6 +21,7 @@ export default ({ app, tracker, panel, connection, editors, use, renew, comm, ce
 		const done = data.put && put(panel, data.put);
 		if (done !== undefined) comm.send({ ask: "put", done });
 	};
+	comm.send({ ask: "ready" }); // what was sent before went past the page
 	panel.sessionContext.iopubMessage.connect((_, { content, parent_header: { msg_type: asked } }) => {
 		const ended = content.execution_state === "idle" && asked === "execute_request";
 		if (ended && !comm.isDisposed) renew();
