@@ -30,7 +30,7 @@ from eighty80_jupyter.notebook.compare.comparison import (
     values_of,
 )
 from eighty80_jupyter.notebook.compare.differences import differing_html, summary, twin_mark
-from eighty80_jupyter.notebook.panel.widgets import answer_html, close_all, quiet_html
+from eighty80_jupyter.notebook.panel.widgets import answer_html, close_all, quiet_html, wrong_html
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,7 +135,7 @@ class ComparisonView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             self.comparison.clear()
             if axis is not None:
                 axis.mark(wrong=True)
-            self._say(str(error))
+            self.notice.value = wrong_html(str(error))
             return
         seed = self._session.config.seed
         same = name == SAMPLES and seed is not None
@@ -145,7 +145,7 @@ class ComparisonView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         try:
             self._say(self.comparison.keep(number))
         except ChatError as error:
-            self._say(str(error))
+            self.notice.value = wrong_html(str(error))
         self._painter.wake()
 
     def _say(self, text: str) -> None:

@@ -15,7 +15,7 @@ from ipywidgets import HTML, Box, Button, Combobox, HBox, Text, Textarea, Toggle
 from eighty80_jupyter import loading
 from eighty80_jupyter.errors import ChatError, UsageError, one_line
 from eighty80_jupyter.notebook.panel.bench import BENCH_ROWS, Bench
-from eighty80_jupyter.notebook.panel.widgets import close_all, quiet_html, rendered
+from eighty80_jupyter.notebook.panel.widgets import close_all, quiet_html, rendered, wrong_html
 from eighty80_jupyter.notebook.rows.display import FRAME_SECONDS
 from eighty80_jupyter.notebook.rows.html import progress_html, run_html
 from eighty80_jupyter.notebook.rows.source import rows_named
@@ -181,7 +181,7 @@ class RowsView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             self._put_cell(self.source())
             self._say("It is in a new cell below the panel, or else on the clipboard.")
         except UsageError as error:
-            self._say(str(error))
+            self.notice.value = wrong_html(str(error))
 
     def _check(self) -> None:
         if not self.data.value.strip():
@@ -197,9 +197,9 @@ class RowsView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         try:
             self._follow(try_rows)
         except ChatError as error:
-            self._say(str(error))
+            self.notice.value = wrong_html(str(error))
         except Exception as error:  # noqa: BLE001  # of the user's data; nobody else would be told
-            self._say(one_line(error))
+            self.notice.value = wrong_html(one_line(error))
         finally:
             with self._lock:
                 self._thread = self._run = None

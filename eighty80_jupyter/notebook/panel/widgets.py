@@ -76,6 +76,11 @@ def quiet_html(text: str, *, status: bool = False) -> str:
     return f'<div{role} style="{QUIET}; {_LINE}">{page_text(text)}</div>'
 
 
+def wrong_html(text: str) -> str:
+    """Return a line that says what is wrong; screen readers read it out at once."""
+    return f'<div role="alert" style="{_ERROR}; {_LINE}">{page_text(text)}</div>'
+
+
 def close_all(*widgets: Any) -> None:
     """Close widgets with all that belongs to them; ipywidgets leaves their insides open."""
     for widget in widgets:

@@ -466,6 +466,7 @@ def test_an_error_takes_the_place_of_old_columns(
     view.second.values.value = others
     run(view, values, first)
     assert message in view.notice.value
+    assert 'role="alert"' in view.notice.value  # in the colour of errors
     wait_until(lambda: view.grid.layout.display == "none")
     assert len(server.requests) == sent
     assert ("e80-invalid" in view.second._dom_classes) == (others == "hot")
