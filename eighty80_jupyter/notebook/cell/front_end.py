@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
-if TYPE_CHECKING:
-    from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.interactiveshell import InteractiveShell
 
+if TYPE_CHECKING:
     from eighty80_jupyter.config import ChatConfig
 
 # Outputs are updated in place; or they come once, when they are whole; or text is printed as it
@@ -75,3 +77,29 @@ def listen_where_it_is_sent(widget: Any) -> None:
         widget.comm._reply_subshell_for = None  # noqa: SLF001  # the only way to say so
     for child in getattr(widget, "children", ()):
         listen_where_it_is_sent(child)
+
+
+def below_this_cell() -> Callable[[], AbstractContextManager[None]]:
+    """Return what makes a context in which a thread's displays go below the cell that runs now.
+
+    ipykernel 7 tells it by context variables. Before it there is one place for all threads: below
+    the cell that runs by then, or nowhere after a click, whose message no page shows.
+    """
+    shell = InteractiveShell.instance() if InteractiveShell.initialized() else None
+    publisher: Any = getattr(shell, "display_pub", None)
+    header = getattr(publisher, "parent_header", None)
+    if not header or not hasattr(publisher, "register_hook"):
+        return nullcontext
+
+    def move(message: dict[str, Any]) -> dict[str, Any]:
+        return {**message, "parent_header": header}
+
+    @contextmanager
+    def below() -> Iterator[None]:
+        publisher.register_hook(move)  # for this thread alone
+        try:
+            yield
+        finally:
+            publisher.unregister_hook(move)
+
+    return below

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.conversation.events import CallBegan, CallEnded
 from eighty80_jupyter.errors import ChatError, UsageError
+from eighty80_jupyter.notebook.cell.front_end import below_this_cell
 from eighty80_jupyter.notebook.cell.tools.display import open_figures, show_figures, show_pictures
 from eighty80_jupyter.notebook.cell.views.dry_run import dry_run_html
 from eighty80_jupyter.notebook.compare import variants
@@ -62,6 +63,7 @@ class Actions:
         # A kernel tells by context variables where a thread's output belongs: what a tool prints or
         # shows goes below the panel, and not to the message of a click, which no page shows.
         self.context = copy_context()
+        self._below = below_this_cell()
         self.greeted: Callable[[], None] = lambda: None  # when a view is there, or asks something
         self.seen: Callable[[str, str], None] = lambda _view, _page: None  # a view is on a page
         self.gone: Callable[[str], None] = lambda _view: None  # it is no more
@@ -174,9 +176,10 @@ class Actions:
             if isinstance(each, CallBegan) and begun.others is None:
                 begun.others = open_figures()
             elif isinstance(each, CallEnded):
-                show_figures(each.value, begun.others or ())
-                if self._session.config.allow_images:
-                    show_pictures(each.value)
+                with self._below():
+                    show_figures(each.value, begun.others or ())
+                    if self._session.config.allow_images:
+                        show_pictures(each.value)
 
     def insert(self) -> None:
         """Show the transcript below the panel. Raises UsageError if it is empty."""
