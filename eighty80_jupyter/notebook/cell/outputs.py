@@ -17,7 +17,7 @@ QUIET = "color: var(--jp-ui-font-color2, #757575); font-size: 85%"
 QUOTED = "border-left: 3px solid var(--jp-border-color1, #bdbdbd); padding-left: 0.8em"
 _COLUMNS = (
     "display: grid; gap: 0 1.5em; "
-    "grid-template-columns: repeat(auto-fit, minmax(min(100%, 20em), 1fr))"
+    "grid-template-columns: repeat(auto-fit, minmax(min(100%, 18em), 1fr))"
 )
 
 
