@@ -11,6 +11,7 @@ from traitlets.config import Config
 
 from eighty80_jupyter.api.request_parameters import PARAMETERS, unknown
 from eighty80_jupyter.config import ChatConfig
+from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.session.options import TurnOptions
 from eighty80_jupyter.storage.presets import (
@@ -50,6 +51,14 @@ def what_is_set(session: Session, name: str, more: Mapping[str, Any] | None = No
             f'%chat -s "Be brief." -t 0.2 --preset-save {name}'
         )
     return preset
+
+
+def overruled(preset: Preset, conversation: Conversation) -> str:
+    """Say that the conversation does not follow the instruction of a preset, or nothing."""
+    if preset.system is None or conversation.system is None:
+        return ""
+    own = "an instruction of its own (-s)" if conversation.system else 'no instruction (-s "")'
+    return f"The conversation {conversation.name} has {own}, which counts there."
 
 
 class Presets:

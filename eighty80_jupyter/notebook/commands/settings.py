@@ -14,6 +14,7 @@ from eighty80_jupyter.api.request_parameters import Kind
 from eighty80_jupyter.config import expected
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.display import Progress
+from eighty80_jupyter.session.presets import overruled
 from eighty80_jupyter.wire.endpoint import check_fields, unquoted
 from eighty80_jupyter.wire.secret import Secret
 
@@ -89,11 +90,8 @@ def change(context: CommandContext, texts: Mapping[str, str]) -> None:
     if values.get("preset") is not None:
         preset = context.session.presets.find(config.preset or "")
         context.say(f"It sets {preset}.")
-        if preset.system is not None and context.conversation.system is not None:
-            context.say(
-                f"The conversation {context.conversation.name} has an instruction of its own (-s), "
-                "which counts there."
-            )
+        if own := overruled(preset, context.conversation):
+            context.say(own)
 
 
 def changed(config: ChatConfig) -> list[str]:

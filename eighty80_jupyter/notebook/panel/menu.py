@@ -11,7 +11,7 @@ from ipywidgets import Button, Dropdown, HBox, Text, VBox
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.panel.widgets import Setting
 from eighty80_jupyter.notebook.saved.export import export
-from eighty80_jupyter.session.presets import what_is_set
+from eighty80_jupyter.session.presets import overruled, what_is_set
 from eighty80_jupyter.storage import store
 
 if TYPE_CHECKING:
@@ -196,8 +196,12 @@ class ConversationMenu(VBox):  # type: ignore[misc]  # untyped
 
         def choose() -> None:
             self._session.config.preset = name
-            preset = self._session.presets.find(name) if name else "as it was before"
-            self._say(f"Preset: {preset}." if name else f"No preset: {preset}.")
+            if name is None:
+                self._say("No preset: as it was before.")
+                return
+            preset = self._session.presets.find(name)
+            own = overruled(preset, self._session.conversation)
+            self._say(f"Preset: {preset}. {own}".rstrip())
 
         self._actions.act(choose)
         self._list_presets()

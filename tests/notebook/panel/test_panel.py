@@ -627,6 +627,15 @@ def test_presets(
     assert browser.last("notice")["text"] == "Preset: system, temperature 0.3."
     config: Any = session.config
     assert (config.system, config.temperature) == ("Be terse.", 0.3)
+    for own, says in (
+        ("Be long.", "an instruction of its own (-s)"),
+        ("", 'no instruction (-s "")'),
+    ):
+        menu.preset.value = ""
+        session.conversation.system = own
+        menu.preset.value = "terse"
+        assert browser.last("notice")["text"].endswith(f"main has {says}, which counts there.")
+    session.conversation.system = None
     (tmp_path / "terse.json").write_text("{")
     session.config.preset = None
     menu.refresh()
