@@ -144,7 +144,7 @@ def check_key(value: Any, key: Any) -> None:
 
     Raises Refused for a function that a frame would call with itself, as `df[os.remove]` does.
     """
-    if not isinstance(value, Mapping):
+    if not issubclass(type(value), Mapping):  # a value is not asked what it is
         for handed in _functions(key):
             _judge(handed)
     if issubclass(type(value), defaultdict) and key not in value:
