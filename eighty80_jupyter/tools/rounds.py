@@ -227,10 +227,12 @@ class Round:
 def calls_of(choice: Choice, names: Sequence[str]) -> tuple[tuple[ToolCall, ...], str | None]:
     """Return the calls of an answer; where it wrote them as text, what it said before them.
 
-    What has neither name nor arguments is no call: there are servers that send such with a text.
+    What has neither name nor arguments is no call where there is more: there are servers that send
+    such with a text.
     """
-    if calls := tuple(c for c in choice.tool_calls if c.name.strip() or c.arguments.strip()):
-        return calls, None
+    calls = tuple(c for c in choice.tool_calls if c.name.strip() or c.arguments.strip())
+    if calls or (choice.tool_calls and not choice.text.strip()):
+        return calls or choice.tool_calls, None
     written = written_calls(choice.text, names)
     return ((), None) if written is None else (tuple(written.calls), written.said)
 

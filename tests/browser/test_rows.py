@@ -81,7 +81,7 @@ def test_a_run_in_a_cell(
     assert not page.foreign_requests
     assert output.locator("mjx-container").count() == 0
     kept = page.save()["cells"][1]["outputs"]
-    assert [list(out["data"]) for out in kept] == [["text/html", "text/plain"]]
+    assert [list(out["data"]) for out in kept] == [["text/html", "text/latex", "text/plain"]]
     assert kept[0]["data"]["text/plain"][-1].startswith("60 rows: ")
     page.end_kernel()
     page.page.reload()

@@ -65,7 +65,7 @@ def test_columns_and_shades(
     notebook.run_all()
     columns = notebook.outputs(1).locator("h6")
     expect(columns).to_have_count(3)
-    expect(columns.nth(1)).to_have_text("2: temperature = 0 · the same answer as 1")
+    expect(columns.nth(1)).to_have_text("2: temperature = 0, sample 2 · the same answer as 1")
     tops = {columns.nth(n).bounding_box()["y"] for n in range(3)}  # type: ignore[index]  # it is shown
     assert len(tops) == 1
     expect(notebook.outputs(1).locator("mjx-container")).to_have_count(3)
