@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "build" / "matrix"
 UV = (sys.executable, "-m", "uv")
+PYTEST = ("-m", "pytest", "-n", "logical", "--dist", "loadfile")
 NO_BROWSER = ("-m", "not browser")
 BROWSER = ("-m", "browser")
 PROMPT_CELLS = ("tests/browser/test_prompt_cells.py", "tests/browser/test_prompt_page.py")
@@ -89,7 +90,7 @@ def run(name: str, environment: Environment) -> str:
     wanted = ["-e", f"{ROOT}[test]", *environment.packages]
     if not call(*UV, "pip", "install", "--quiet", "--python", str(python), *strategy, *wanted):
         return "failed"
-    return "passed" if call(str(python), "-m", "pytest", *environment.tests) else "failed"
+    return "passed" if call(str(python), *PYTEST, *environment.tests) else "failed"
 
 
 def call(*command: str) -> bool:
