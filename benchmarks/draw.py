@@ -297,11 +297,12 @@ def main() -> None:
         f"\n{'way':32} {'tokens/s':>9}  {'CPU':>8}  {'ratio':>7}  {'end to paint':>13}  {'more':>8}"
     )
     for (way, speed), row in rows.items():
-        mark = ">" if row.stopped else " "
+        mark = ">" if row.stopped else ""
         worked, after = statistics.median(row.cpu), statistics.median(row.late)
         print(
-            f"{way:32} {'-' if way == floor else f'{speed:,}':>9}  {mark}{worked:5.2f} s"
-            f"  {mark}{worked / cpu:5.2f}x  {mark}{after:10.2f} s  {mark}{after - late:5.2f} s"
+            f"{way:32} {'-' if way == floor else f'{speed:,}':>9}  {f'{mark}{worked:.2f}':>6} s"
+            f"  {f'{mark}{worked / cpu:.2f}':>7}x  {f'{mark}{after:.2f}':>11} s"
+            f"  {f'{mark}{after - late:.2f}':>6} s"
         )
 
 

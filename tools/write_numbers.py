@@ -178,7 +178,8 @@ def readme_row(parts: dict[str, str]) -> str:
         ]
         if found[0] is None or found[1] is None:
             return "not measured"
-        return f"{float(found[0][1]):,.0f} ms; {found[1][1]} a second"
+        what = " (its import)" if "import" in load else ""
+        return f"{float(found[0][1]):,.0f} ms{what}; {found[1][1]} a second"
 
     ours = cell("eighty80_jupyter", "ours: Client.complete to Snapshot")
     return (
