@@ -144,7 +144,7 @@ def environment_names(value: Any) -> list[str]:
     value = _viewed(value)
     if type(value) not in _LISTS:
         names = list(value)
-    elif copy := _pairs(value):
+    elif 2 * len(copy := _pairs(value)) > len(value):  # some values have a "=", too
         names = [name for name, _ in copy]
     else:
         names = [name for name, content in os.environ.items() if content in value]

@@ -391,13 +391,14 @@ def test_is_no_environment_of_nobody() -> None:
     assert not Redactor({}).is_environment({"a": 1})
 
 
-def test_environment_names() -> None:
-    """Names are sorted, also from a view and from bytes."""
+def test_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names are sorted, also from a view, from bytes, and from values that look like pairs."""
     assert environment_names(ENVIRON.items()) == sorted(ENVIRON)
     assert environment_names({b"B": b"1", b"A": b"2"}) == ["A", "B"]
     assert environment_names(UserDict(ENVIRON).values()) == sorted(ENVIRON)
     assert environment_names(list(ENVIRON.items())) == sorted(ENVIRON)
     assert environment_names([f"{name}=x=y" for name in ENVIRON]) == sorted(ENVIRON)
+    monkeypatch.setenv("LS_COLORS", "rs=0:di=01;34")
     assert environment_names(list(os.environ.values())) == sorted(os.environ)
 
 
