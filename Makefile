@@ -7,8 +7,8 @@
 # make bench     run the benchmarks
 # make numbers   the same, and write what they print into the documentation
 # make picture   make the moving picture of the README anew
-# make mutants   break lines on purpose and see which tests notice; ROOM=storage for one room,
-#                TENTH=3 for those alone whose number ends in 3
+# make mutants   break lines of a room on purpose and see which tests notice: ROOM=storage, and
+#                SAMPLE=60 for so many of them
 # make matrix    the tests with other versions and front ends; ONLY=lowest for one of them
 # make lowest    the tests with the lowest versions that the project allows
 # make dist      build what is released into dist/, and check it
@@ -59,8 +59,7 @@ picture: install-dev
 	$(BIN)/python tools/picture.py
 
 mutants: install-dev
-	$(BIN)/mutmut run $(if $(ROOM)$(TENTH),"eighty80_jupyter.$(ROOM)*__mutmut_*$(TENTH)")
-	$(BIN)/python tools/mutants.py $(ROOM)
+	$(BIN)/python tools/mutants.py $(ROOM) $(if $(SAMPLE),--sample $(SAMPLE))
 
 matrix: install-dev
 	$(BIN)/python tools/matrix.py $(ONLY)

@@ -1,52 +1,223 @@
-"""Tell what `mutmut run` found: `python tools/mutants.py [ROOM ...]`, without names of all rooms.
+"""Break lines of one room on purpose, and tell which changes its tests notice.
 
-Prints for each room how many of its mutants the tests caught, and names those that lived. Mutants
-that change nothing a user or a program could see are listed, each with its reason, in
+    python tools/mutants.py ROOM [--sample 60] [--seed 1] [--only PATTERN ...] [--tests PATH ...]
+
+mutmut writes the mutants of a room into `mutants/`; all stand in the code beside the original, and
+its variable tells which one is called. One process collects the tests, and each mutant is tried in
+a fork of it, by the tests that reach its function: those of its own file first, then the quickest.
+
+Mutants that change nothing a user or a program could see are listed, each with its reason, in
 `tests/data/equivalent_mutants.txt` (a line each: the mutant's name, a blank, the reason), and
-count as if they were not there. `mutmut show NAME` shows what one changes.
+count as if they were not there.
 """
 
 # ruff: noqa: INP001, T201 - a program of the Makefile, which tells what it finds
 
 from __future__ import annotations
 
+import argparse
+import fnmatch
 import json
+import os
+import random
+import shutil
+import signal
 import sys
+import time
 from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+import pytest
+from mutmut.__main__ import create_mutants
+from mutmut.configuration import config
+from mutmut.mutation.diff_apply import get_diff_for_mutant
+from mutmut.mutation.trampoline import set_mutant_under_test
+from mutmut.state import state
+from mutmut.utils.file_utils import copy_also_copy_files, copy_src_dir, setup_source_paths
+
 ROOT = Path(__file__).parents[1]
+MUTANTS = ROOT / "mutants"
 EQUIVALENT = ROOT / "tests" / "data" / "equivalent_mutants.txt"
-PACKAGE = "eighty80_jupyter."
-LIVED, NO_TESTS = 0, 33  # mutmut's codes; any other is a mutant that was noticed
+PACKAGE = "eighty80_jupyter"
+# The tests of each room and of those that lean on it; no browser, no model, no real kernel.
+TESTS = {
+    "wire": ["tests/wire"],
+    "conversation": ["tests/conversation", "tests/turns", "tests/test_state_machine.py"],
+    "turns": ["tests/turns", "tests/session", "tests/structured"],
+    "tools": ["tests/tools"],
+    "storage": ["tests/storage"],
+    "prompt/secrets": ["tests/prompt/secrets"],
+    "session": ["tests/session"],
+    "evaluation": ["tests/evaluation"],
+}
+ARGUMENTS = ["-q", "-m", "not real", "-p", "no:cacheprovider", "--rootdir=.", "--timeout=20"]
+# The first looks into every frame, the second goes to the limit of recursion: both find frames of
+# the mutation tester there. The third starts programs of Python, which take no mutants.
+LEFT_OUT = [
+    "--ignore=tests/wire/test_key.py",
+    "--deselect=tests/tools/test_written.py::test_not_written",
+    "--ignore=tests/session/test_copies.py",
+]
+SLOW_SECONDS = 2.0  # a test that takes longer tries no mutants
+ENOUGH_SECONDS = 20.0  # for the tests of one mutant; what does not fit is left out
+LIVED, CAUGHT, NO_TESTS, TIMEOUT = 0, 1, 33, 36  # mutmut's codes
 
 
-def main(rooms: list[str]) -> int:
-    """Print the report; return the exit status."""
-    lines = EQUIVALENT.read_text(encoding="utf-8").splitlines() if EQUIVALENT.exists() else []
-    equivalent = {line.split(maxsplit=1)[0] for line in lines if line.strip()}
-    results: dict[str, dict[str, int]] = defaultdict(dict)
-    for path in sorted((ROOT / "mutants").rglob("*.meta")):
-        for name, code in json.loads(path.read_text())["exit_code_by_key"].items():
-            room = room_of(name)
-            if code is not None and name not in equivalent and room.startswith(tuple(rooms or "")):
-                results[room][name] = code
-    if not results:
-        print("There are no results; `make mutants` makes them.")
-        return 1
-    for room, found in sorted(results.items()):
-        lived = [name for name, code in found.items() if code in (LIVED, NO_TESTS)]
-        share = 1 - len(lived) / len(found)
-        print(f"{room}: {len(found) - len(lived):,} of {len(found):,} caught ({share:.1%})")
-        print("".join(f"    {name}\n" for name in lived), end="")
-    return 0
+class Trial:
+    """A plugin of pytest that runs the collected tests in forks, once for each mutant."""
+
+    def __init__(self, mutants: list[str]) -> None:
+        """Take the names of the mutants that are to be tried, in their order."""
+        self.mutants = mutants
+        self.codes: dict[str, int] = {}
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self) -> None:
+        """Have Hypothesis take fewer examples, and not look for the simplest one that falls."""
+        from hypothesis import Phase, settings  # noqa: PLC0415 - pytest wants to load it itself
+
+        phases = [Phase.explicit, Phase.generate]
+        profile = settings(deadline=None, database=None, max_examples=30, phases=phases)
+        settings.register_profile("mutants", profile)
+        settings.load_profile("mutants")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Run all tests once to see which reach what; then those of each mutant."""
+        if session.testsfailed:
+            return None  # not all could be collected, which pytest says
+        session.config.pluginmanager.unregister(name="terminalreporter")
+        reached = MUTANTS / "reached.json"
+        forked(partial(_write_reached, session, reached), seconds=1200)
+        tests: dict[str, list[tuple[float, str]]] = json.loads(reached.read_text())
+        items = {item.nodeid: item for item in session.items}
+        for number, name in enumerate(self.mutants, 1):
+            own = f"test_{name.rsplit('.', 2)[1]}.py"
+            nearest = sorted(
+                tests.get(name.partition("__mutmut_")[0], []),
+                key=lambda test: (own not in test[1], test[0]),
+            )
+            chosen, seconds = [], 0.0
+            for duration, test in nearest:
+                if duration < SLOW_SECONDS and seconds < ENOUGH_SECONDS:
+                    chosen.append(items[test])
+                    seconds += duration
+            start = time.monotonic()
+            run = partial(_run, session, chosen, name)
+            self.codes[name] = forked(run, seconds=20 + 3 * seconds) if chosen else NO_TESTS
+            print(
+                f"{number}/{len(self.mutants)} {self.codes[name]} {name}"
+                f" ({len(chosen)} of {len(nearest)} tests, {time.monotonic() - start:.1f} s)",
+                flush=True,
+            )
+        return True
 
 
-def room_of(name: str) -> str:
-    """Return the room of a mutant, such as `wire` or `prompt.secrets`."""
-    parts = name.removeprefix(PACKAGE).split(".")
-    return ".".join(parts[:2]) if parts[0] == "prompt" else parts[0]
+def forked(task: Callable[[], int], *, seconds: float) -> int:
+    """Run a task in a process of its own, which ends with all that it started."""
+    child = os.fork()
+    if not child:
+        os.setsid()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(1, 2)
+        code = CAUGHT
+        try:
+            code = task()
+        finally:
+            os._exit(code)
+    end = time.monotonic() + seconds
+    ended, status = os.waitpid(child, os.WNOHANG)
+    while not ended and time.monotonic() < end:
+        time.sleep(0.01)
+        ended, status = os.waitpid(child, os.WNOHANG)
+    with suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+    if not ended:
+        os.waitpid(child, 0)
+        return TIMEOUT
+    return os.waitstatus_to_exitcode(status) and CAUGHT
+
+
+def _run(session: pytest.Session, items: list[pytest.Item], mutant: str) -> int:
+    """Run tests until one falls; return the code of the mutant."""
+    set_mutant_under_test(mutant)
+    for item, following in zip(items, [*items[1:], None], strict=True):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.testsfailed:
+            return CAUGHT
+    return LIVED
+
+
+def _write_reached(session: pytest.Session, file: Path) -> int:
+    """Run every test, and write for each function which reach it and how long they take."""
+    set_mutant_under_test("stats")
+    reached: defaultdict[str, list[tuple[float, str]]] = defaultdict(list)
+    hit = state()._stats  # noqa: SLF001 - what mutmut's own runner reads
+    for item, following in zip(session.items, [*session.items[1:], None], strict=True):
+        hit.clear()
+        failed, start = session.testsfailed, time.monotonic()
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        duration = time.monotonic() - start
+        if session.testsfailed == failed:
+            for function in tuple(hit):
+                reached[function].append((duration, item.nodeid))
+    file.write_text(json.dumps(reached))
+    return LIVED
+
+
+def main() -> int:
+    """Make and try the mutants of a room; print the report; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("room", choices=TESTS)
+    parser.add_argument("--sample", type=int, help="try as many of them, chosen by chance")
+    parser.add_argument("--seed", type=int, default=1, help="another number chooses others")
+    parser.add_argument("--only", nargs="+", default=[], help="try those of these patterns")
+    parser.add_argument(
+        "--tests", nargs="+", help="instead of the room's own and those that lean on it"
+    )
+    options = parser.parse_args()
+    os.chdir(ROOT)
+    config().only_mutate = [f"{PACKAGE}/{options.room}/*"]
+    shutil.rmtree(MUTANTS, ignore_errors=True)
+    MUTANTS.mkdir()
+    set_mutant_under_test("mutant_generation")
+    copy_src_dir()
+    copy_also_copy_files()
+    setup_source_paths()
+    create_mutants(max_children=1)
+
+    equivalent = {line.split(maxsplit=1)[0] for line in EQUIVALENT.read_text().splitlines()}
+    files = {
+        name: str(file.relative_to(MUTANTS).with_suffix(""))
+        for file in sorted(MUTANTS.rglob("*.meta"))
+        for name in json.loads(file.read_text())["exit_code_by_key"]
+        if name not in equivalent
+        and (not options.only or any(fnmatch.fnmatch(name, f"*{p}") for p in options.only))
+    }
+    mutants = list(files)
+    if options.sample and options.sample < len(mutants):
+        chance = random.Random(options.seed)  # noqa: S311 - chance is all that is wanted
+        mutants = chance.sample(mutants, options.sample)
+
+    trial = Trial(mutants)
+    os.chdir(MUTANTS)
+    set_mutant_under_test("")
+    status = pytest.main(
+        [*ARGUMENTS, *LEFT_OUT, *(options.tests or TESTS[options.room])], plugins=[trial]
+    )
+    os.chdir(ROOT)
+    lived = sorted(name for name, code in trial.codes.items() if code in (LIVED, NO_TESTS))
+    for name in lived:
+        diff = get_diff_for_mutant(name, path=files[name]).splitlines()[2:]
+        print(name, *diff, "", sep="\n")
+    if trial.codes:
+        share = 1 - len(lived) / len(trial.codes)
+        print(f"{options.room}: {share:.1%} of {len(trial.codes):,} caught")
+    return status
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

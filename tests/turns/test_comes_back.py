@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from eighty80_jupyter.config import ChatConfig
+from eighty80_jupyter.conversation.events import RoundBegan
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.storage.store import load, save
+from eighty80_jupyter.turns.feed import TurnEvents
 from tests.support.replies import (
     chunk,
     error_reply,
@@ -150,3 +152,19 @@ def test_a_call_of_tools_that_are_only_offered_again_is_not_run(
     server.queue(stream_reply("ok"))
     session.ask("z", tools=False)
     assert [m["content"] for m in messages(server)][-2:] == ["Done.", "z"]
+
+
+def test_each_round_is_told_with_its_number(server: ScriptedServer, session: Session) -> None:
+    """The last one too, in which no tools are offered any more."""
+    began: list[int] = []
+
+    def note(event: object) -> None:
+        if isinstance(event, TurnEvents):
+            began.extend(one.number for one in event.events if isinstance(one, RoundBegan))
+
+    session.watch(note)
+    session.config.tool_rounds = 2
+    again = [sse_reply(tool_chunks(tool_call("look", {"n": n}))) for n in (1, 2)]
+    server.queue(*again, stream_reply("ok"))
+    assert session.ask("x", tools=["look"]).rounds == 3
+    assert began == [1, 2, 3]

@@ -9,13 +9,13 @@ from typing import Any
 import dill
 import pytest
 
-from eighty80_jupyter.api.deltas import ReasoningDelta, TextDelta
+from eighty80_jupyter.api.deltas import ReasoningDelta, TextDelta, UsageDelta
 from eighty80_jupyter.api.messages import Message, ToolCall
-from eighty80_jupyter.api.reply import Choice, Reply
+from eighty80_jupyter.api.reply import Choice, Reply, Status, Usage
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.tools.rounds import Round
 from eighty80_jupyter.turns.context import ContextSettings
-from eighty80_jupyter.turns.ending import format_error, turn_so_far
+from eighty80_jupyter.turns.ending import end_turn, format_error, turn_so_far
 from eighty80_jupyter.turns.feed import Feed, TurnBegan
 from eighty80_jupyter.turns.request import Place, Request, RunningTurn
 from tests.support.reading import ENDPOINT
@@ -77,6 +77,84 @@ def test_what_goes_on_is_joined() -> None:
     turn = turn_so_far(under_way("new", conversation=there, place=other))
     assert (turn.id, turn.reply.text) == (there[0].id, "new")
     assert there[0].reply.text == "The beginning"
+
+
+def test_what_goes_on_is_committed_as_one_answer() -> None:
+    """The joined answer is an alternative of the turn, is its reply, and is returned."""
+    there = talk(("a", "The beginning"))
+    place = Place(again=there[0].id, join=True)
+    running = under_way(" and on", conversation=there, place=place)
+    reply = end_turn(running, 0.0, "complete")
+    assert reply.text == "The beginning and on"
+    assert running.reply is reply is there[0].reply
+    assert [message.text for message in there[0].messages] == ["a", "The beginning and on"]
+    assert [made.reply.text for made in there[0].alternatives] == ["The beginning", reply.text]
+
+
+@pytest.mark.parametrize(
+    ("status", "pieces", "place", "kept"),
+    [
+        ("complete", ["ha", "lf"], Place(cell="c"), True),
+        ("complete", [], Place(cell="c"), True),
+        ("interrupted", ["half"], Place(cell="c"), True),
+        ("error", [], Place(cell="c"), False),
+        ("interrupted", [], Place(cell="c"), False),
+        ("complete", ["half"], Place(cell="c", keep=False), False),
+    ],
+)
+def test_what_is_committed(status: Status, pieces: list[str], place: Place, *, kept: bool) -> None:
+    """Whatever has come, with a new instruction; nothing where nothing came or shall be kept."""
+    there = talk(("a", "b"), system="old")
+    running = under_way(*pieces, conversation=there, place=place, instruction="new")
+    reply = end_turn(running, 0.0, status, "why")
+    assert running.reply is reply
+    assert (reply.status, reply.error) == (status, "why")
+    assert len(there) == 1 + kept
+    assert there.system == ("new" if kept else "old")
+    if kept:
+        assert (there[1].id, there[1].cell) == (running.id, "c")
+        assert there[1].reply is reply
+
+
+def test_an_instruction_stays_where_there_is_no_new_one() -> None:
+    """Another answer to a turn takes the place of the one before."""
+    there = talk(("a", "b"), system="old")
+    running = under_way("c", conversation=there, place=Place(again=there[0].id))
+    end_turn(running, 0.0, "complete")
+    assert there.system == "old"
+    assert [made.reply.text for made in there[0].alternatives] == ["b", "c"]
+    assert there[0].reply is running.reply
+
+
+def test_a_reply_has_the_sums_of_its_rounds() -> None:
+    """Tokens of all requests, those that were rejected among them; calls, notes and seconds."""
+    running = under_way("done")
+    call = ToolCall(id="x", name="f", arguments="{}")
+    first = Round(1, "", (call,), usage=Usage(prompt_tokens=10, completion_tokens=1), left=2)
+    running.rounds += [first, Round(2, "", (call,))]
+    running.rejected.append(Usage(prompt_tokens=100, completion_tokens=2))
+    running.snapshot.apply(UsageDelta(Usage(prompt_tokens=1000, completion_tokens=4)))
+    running.adapted.append("adapted")
+    running.note = "not sent"
+    running.tool_seconds, running.recorded_seconds, running.stopped = 1.5, 2.25, "rounds"
+    running.attempts = 2
+    reply = end_turn(running, 0.0, "complete")
+    assert reply.usage is not None
+    assert (reply.usage.prompt_tokens, reply.usage.completion_tokens) == (1110, 7)
+    assert (reply.rounds, reply.attempts) == (3, 2)
+    assert [record.id for record in reply.calls] == ["x", "x"]
+    assert reply.notes == ("adapted", "not sent", first.note)
+    assert "3 calls at once" in first.note
+    assert (reply.seconds, reply.tool_seconds, reply.stopped) == (3.75, 1.5, "rounds")
+
+
+def test_an_attempt_that_brought_nothing_is_no_round() -> None:
+    """It ended before anything had come, after a round with a call."""
+    running = under_way()
+    running.rounds.append(Round(1, "", (ToolCall(id="x", name="f", arguments="{}"),)))
+    reply = end_turn(running, 0.0, "error", "why")
+    assert (reply.rounds, reply.usage, reply.notes) == (1, None, ())
+    assert end_turn(under_way(), 0.0, "error").rounds == 1
 
 
 @pytest.mark.parametrize(
