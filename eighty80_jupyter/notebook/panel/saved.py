@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SAVE_SECONDS = 0.3  # between two updates of the transcript, longer where it is large
 FOLLOW_SECONDS = 0.9  # between two updates of an answer that comes, for each so many characters:
-FOLLOW_CHARACTERS = 30_000  # the page draws all of it anew, with its formulas
+FOLLOW_CHARACTERS = 30_000  # the page draws all of it anew
 
 # Without its scripts the page draws nothing, or a red line: then this, below it, stays.
 NOT_OPEN = (

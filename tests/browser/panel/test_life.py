@@ -168,10 +168,13 @@ def test_reload_restart_and_reopen(
 def test_a_kernel_that_ends_in_the_midst_of_an_answer(
     open_notebook: Callable[..., NotebookPage], server: ScriptedServer
 ) -> None:
-    """The prompt and what had come stand below the panel then, in the saved notebook, once."""
+    """The prompt and what had come stand below the panel then, in the saved notebook, once.
+
+    Formulas are set where they are seen: not in what is hidden, as long as it is.
+    """
     never = threading.Event()
-    coming = sse_reply([*text_chunks("half of a **third**"), Gate(never)], done=False)
-    server.queue(stream_reply("In a cell."), stream_reply("First."), coming)
+    coming = sse_reply([*text_chunks("half of a **third**, $x^3$"), Gate(never)], done=False)
+    server.queue(stream_reply("In a cell."), stream_reply("First, $y$."), coming)
     page = open_notebook(LOAD, "%chat --panel", "%chat A cell's question")
     page.run_cell(0)
     page.run_cell(1)
@@ -183,11 +186,20 @@ def test_a_kernel_that_ends_in_the_midst_of_an_answer(
     transcript, answer = page.cell(1).locator(".e80-saved").all()
     expect(answer.locator("strong")).to_have_text("third")
     expect(answer).to_be_hidden()
+    expect(panel.answer(2).locator("mjx-container")).to_have_count(1)
+    for saved in (transcript, answer):
+        expect(saved).to_contain_text("$")
+        expect(saved.locator("mjx-container")).to_have_count(0)
+    panel.menu("Insert transcript").click()
+    expect(transcript.locator("mjx-container")).to_have_count(1)
+    expect(answer.locator("mjx-container")).to_have_count(0)
     page.page.evaluate(RESTART)
     expect(panel.root.locator(".e80-dead")).to_be_visible()
-    expect(transcript).to_contain_text("First.")
+    expect(transcript).to_contain_text("First, ")
+    expect(transcript.locator("mjx-container")).to_have_count(1)
     expect(answer).to_be_visible()
     expect(answer).to_contain_text("And then?")
+    expect(answer.locator("mjx-container")).to_have_count(1)
     whole = json.dumps(page.save())
     assert whole.count("half of a <strong>third") == 1
     assert whole.count("<p>In a cell.</p>") == 1

@@ -31,6 +31,9 @@ function render({ model, el }) {
   };
   const manager = model.widget_manager;
   const typesetter = (manager?.rendermime ?? manager?._rendermime)?.latexTypesetter;
+  // Only where there may be a formula: it looks through all of the element.
+  const typeset = typesetter && ((element) =>
+    /\$|\\[([]|\\begin/.test(element.textContent) && typesetter.typeset(element));
   const toCell = async (code) => {
     if (insertCell(model, code)) composer.say("It is in a new cell below the panel.", "info");
     else if (await copyText(code)) composer.say("Copied: paste it into a cell.", "info");
@@ -39,9 +42,7 @@ function render({ model, el }) {
   const composer = new Composer({ send, model, prompts: () => transcript.prompts() });
   const transcript = new Transcript({
     send,
-    // Only where there may be a formula: it looks through all of the element.
-    typeset: (element) =>
-      /\$|\\[([]|\\begin/.test(element.textContent) && typesetter?.typeset(element),
+    typeset: typeset ?? (() => {}),
     edit: (turn) => composer.edit(turn),
     say: (text) => composer.say(text, "info"),
     toCell,
@@ -50,13 +51,15 @@ function render({ model, el }) {
   const ended = make("div", { class: "e80-dead", role: "alert", hidden: true }, DEAD);
   el.classList.add("e80-chat");
   el.replaceChildren(ended, transcript.root, consent.root, composer.root);
-  const guard = new Guard(el, { send, saved: model.get("static_class"), tips: model.get("tips") });
+  const guard = new Guard(el, {
+    send, typeset, saved: model.get("static_class"), tips: model.get("tips") });
   const onInserted = () => guard.hide(!model.get("inserted"));
   model.on("change:inserted", onInserted);
   onInserted();
 
   const handlers = {
     state(message) {
+      guard.leaveFormulas();
       transcript.setState(message);
       composer.setBusy(message.live);
       consent.ask(message.consent);
@@ -93,6 +96,7 @@ function render({ model, el }) {
     },
     published({ name, stamp, inserted }) {
       telling ||= inserted;
+      guard.leaveFormulas();
       setTimeout(() => {
         if (dead) return;
         if (showsStamp(model, stamp)) tellInserted(true);

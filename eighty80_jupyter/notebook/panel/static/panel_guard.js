@@ -1,16 +1,19 @@
 // Keys and labels for the whole panel, the sliders of ipywidgets too, and questions of tools.
 
 const SUPPRESS = "data-lm-suppress-shortcuts";
+const NO_FORMULAS = "mathjax_ignore"; // what MathJax leaves as it is
 let guards = 0;
 
 class Guard {
   // `saved`: the class of the saved transcript, which is hidden as long as this panel lives;
-  // `tips`: what to say about each parameter.
-  constructor(el, { send, saved, tips }) {
+  // `tips`: what to say about each parameter; `typeset` sets formulas, undefined: nobody does.
+  constructor(el, { send, saved, tips, typeset }) {
     this.el = el;
     this.tips = tips;
     this.send = send;
     this.saved = saved;
+    this.typeset = typeset;
+    this.unset = new Map(); // what has its formulas not set: elements, and the class of each
     this.abort = new AbortController();
     this.style = make("style", { "data-e80": `${saved}-${(guards += 1)}` });
     document.head.append(this.style);
@@ -20,10 +23,37 @@ class Guard {
 
   // An inserted transcript stays in sight; what is coming, and the note about a dead panel, do not.
   hide(transcript) {
-    const hidden = [`${this.saved}-coming`, ...(transcript ? [this.saved] : [])];
-    const outputs = hidden.map((name) => `.jp-OutputArea-child:has(.${name}), .${name}`);
+    this.hidden = [`${this.saved}-coming`, ...(transcript ? [this.saved] : [])];
+    const outputs = this.hidden.map((name) => `.jp-OutputArea-child:has(.${name}), .${name}`);
     this.style.textContent =
       `${outputs.join(", ")}, .${this.saved}-note { display: none !important; }`;
+    this.setFormulas();
+  }
+
+  // Formulas are set when they are seen: what is hidden is written again while an answer comes.
+  leaveFormulas() {
+    if (!this.typeset) return;
+    for (const name of this.hidden) {
+      for (const { parentElement } of document.querySelectorAll(`.${name}`)) {
+        parentElement.classList.add(NO_FORMULAS);
+        this.unset.set(parentElement, name);
+      }
+    }
+  }
+
+  setFormulas() {
+    for (const [element, name] of this.unset) {
+      if (this.hidden.includes(name)) continue;
+      this.unset.delete(element);
+      element.classList.remove(NO_FORMULAS);
+      if (element.isConnected) this.typeset(element); // what comes into the page later is set then
+    }
+  }
+
+  show() {
+    this.style.remove();
+    this.hidden = [];
+    this.setFormulas();
   }
 
   // The views of ipywidgets are put together first and shown afterwards.
@@ -138,7 +168,7 @@ class Guard {
 
   die() {
     this.dead = true;
-    this.style.remove();
+    this.show();
     if (this.root) this.end();
   }
 
@@ -156,7 +186,7 @@ class Guard {
     cancelAnimationFrame(this.frame);
     this.abort.abort();
     this.observer?.disconnect();
-    this.style.remove();
+    this.show();
   }
 }
 
