@@ -24,7 +24,8 @@ from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.parts import DEFAULT_LIMIT
 from eighty80_jupyter.prompt.run_cells import which_cells
-from eighty80_jupyter.wire.endpoint import check_fields, clean_url, usable
+from eighty80_jupyter.wire.address import clean_url
+from eighty80_jupyter.wire.endpoint import check_fields, usable
 from eighty80_jupyter.wire.secret import Secret
 
 DEFAULT_MODEL = "8080/taalas/llama3.1-8b-instruct"

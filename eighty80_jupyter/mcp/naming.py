@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from eighty80_jupyter.wire.endpoint import is_loopback
+from eighty80_jupyter.wire.address import is_loopback
 
 MOST_NAME = 24  # characters of a server's name, which stands before those of its tools
 # Words of a command that start something else, and of names that say only what all of them are.

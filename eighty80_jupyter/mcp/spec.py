@@ -19,7 +19,8 @@ from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.mcp.naming import MOST_NAME, STARTERS, name_of_command, name_of_url
 from eighty80_jupyter.text import clean
 from eighty80_jupyter.tools.shown import visible
-from eighty80_jupyter.wire.endpoint import check_fields, is_loopback
+from eighty80_jupyter.wire.address import is_loopback
+from eighty80_jupyter.wire.endpoint import check_fields
 from eighty80_jupyter.wire.secret import Secret, without_secret
 
 _VARIABLE = re.compile(r"\$\{(?:env:)?(\w+)(?::-([^}]*))?\}")

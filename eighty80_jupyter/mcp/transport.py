@@ -31,7 +31,7 @@ from eighty80_jupyter.mcp.listing import mend_result, screened
 from eighty80_jupyter.mcp.spec import ServerSpec
 from eighty80_jupyter.text import clean_json
 from eighty80_jupyter.tools.shown import visible
-from eighty80_jupyter.wire.endpoint import is_loopback
+from eighty80_jupyter.wire.address import is_loopback
 from eighty80_jupyter.wire.secret import without_secret
 
 # Else Python prints a traceback into the cell for each line of a server that is no message.

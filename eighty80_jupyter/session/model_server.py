@@ -8,15 +8,8 @@ from contextlib import suppress
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import MissingKeyError, UsageError
 from eighty80_jupyter.session.embedded import Embedded
-from eighty80_jupyter.wire.endpoint import (
-    DEFAULT_URL,
-    ENV_KEY,
-    ENV_TOKEN_FILE,
-    ENV_URL,
-    Endpoint,
-    clean_url,
-    resolve,
-)
+from eighty80_jupyter.wire.address import DEFAULT_URL, clean_url
+from eighty80_jupyter.wire.endpoint import ENV_KEY, ENV_TOKEN_FILE, ENV_URL, Endpoint, resolve
 from eighty80_jupyter.wire.retries import Settings
 from eighty80_jupyter.wire.secret import Secret
 

@@ -17,7 +17,7 @@ from typing import Any
 from eighty80_jupyter.api.request_parameters import PARAMETERS, check, shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.storage.files import read_file, reason, write_file
-from eighty80_jupyter.wire.endpoint import clean_url
+from eighty80_jupyter.wire.address import clean_url
 from eighty80_jupyter.wire.secret import Secrets, without_secret
 
 SETTINGS = ("system", "tools", "base_url")  # besides the parameters of a request

@@ -7,7 +7,8 @@ from typing import Any
 
 from eighty80_jupyter import errors
 from eighty80_jupyter.api.deltas import Adapted, Retrying
-from eighty80_jupyter.wire.adapt import Change, Way, changes_for, find_changes
+from eighty80_jupyter.wire.adapt import find_changes
+from eighty80_jupyter.wire.changes import Change, Way, changes_for
 from eighty80_jupyter.wire.endpoint import Endpoint
 from eighty80_jupyter.wire.retries import Settings, wait_before_retry
 

@@ -5,15 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Mapping,
-    Sequence,
-)
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing, suppress
 from typing import Any
 
 import orjson
@@ -22,8 +15,9 @@ from eighty80_jupyter import errors
 from eighty80_jupyter.api.deltas import Adapted, Delta, Event
 from eighty80_jupyter.text import clean_json
 from eighty80_jupyter.wire import status_errors
+from eighty80_jupyter.wire.address import CHAT, MODELS
 from eighty80_jupyter.wire.attempts import Attempts, KnownChanges
-from eighty80_jupyter.wire.endpoint import CHAT, MODELS, Credentials, Endpoint, retry_after
+from eighty80_jupyter.wire.endpoint import Credentials, Endpoint
 from eighty80_jupyter.wire.keepalive import Keepalive
 from eighty80_jupyter.wire.models import read_models
 from eighty80_jupyter.wire.reading.plain_answer import plain_answer
@@ -83,10 +77,12 @@ class Client:
             begun = False
             credentials = self._credentials(endpoint)
             try:
+                answer = await self._answer(
+                    endpoint, CHAT, request.fields, credentials, settings=settings
+                )
                 async with (
-                    self._send(
-                        endpoint, CHAT, request.fields, credentials, settings=settings
-                    ) as answer,
+                    # Or the server would go on answering: nobody else knows this connection.
+                    aclosing(answer),
                     aclosing(
                         _read(answer, endpoint, credentials, request.fields, settings)
                     ) as batches,
@@ -138,7 +134,8 @@ class Client:
         """
         credentials = self._credentials(endpoint)
         try:
-            async with self._send(endpoint, MODELS, None, credentials, settings=settings) as answer:
+            answer = await self._answer(endpoint, MODELS, None, credentials, settings=settings)
+            async with aclosing(answer):
                 data = await _read_all(answer, endpoint, credentials)
             return read_models(data, endpoint, credentials)
         except errors.APIError as error:
@@ -164,7 +161,7 @@ class Client:
         settings: Settings,
     ) -> list[Delta]:
         answer = await self._answer(endpoint, CHAT, fields, credentials, settings=settings)
-        try:
+        async with aclosing(answer):
             piece = b""
             with suppress(WireError):  # it comes again below
                 piece = await answer.read()
@@ -194,26 +191,6 @@ class Client:
             if reader.failure is not None:
                 raise reader.failure
             return found
-        finally:
-            await answer.aclose()
-
-    @asynccontextmanager
-    async def _send(
-        self,
-        endpoint: Endpoint,
-        path: str,
-        fields: Mapping[str, Any] | None,
-        credentials: Credentials,
-        *,
-        settings: Settings,
-    ) -> AsyncIterator[Answer]:
-        """Send one request, check the status, and close the answer in the end."""
-        answer = await self._answer(endpoint, path, fields, credentials, settings=settings)
-        try:
-            yield answer
-        finally:
-            # Without it the server would go on answering: nobody else knows this connection.
-            await answer.aclose()
 
     async def _answer(
         self,
@@ -244,10 +221,8 @@ class Client:
             raise failure from failure.__cause__
         if 200 <= answer.status < 300:  # noqa: PLR2004  # the class of successes
             return answer
-        try:
+        async with aclosing(answer):
             raise await self._status_error(answer, endpoint.address(path, hide=True), credentials)
-        finally:
-            await answer.aclose()
 
     async def _status_error(
         self, answer: Answer, address: str, credentials: Credentials
@@ -258,15 +233,13 @@ class Client:
             async with asyncio.timeout(_ERROR_SECONDS):
                 while len(data) < _MAX_ERROR_BYTES and (piece := await answer.read()):
                     data += piece
-        now = self._now()
         return status_errors.status_error(
             answer.status,
             bytes(data[:_MAX_ERROR_BYTES]).decode("utf-8", "replace"),
             url=address,
             headers=answer.headers,
-            after=retry_after(answer.headers.get("retry-after"), now),
             secret=credentials.secrets,
-            now=now,
+            now=self._now(),
         )
 
 

@@ -5,38 +5,32 @@ Source: the 8080 documentation and its Python SDK, "Authentication and environme
 
 from __future__ import annotations
 
-import ipaddress
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
-from urllib.parse import parse_qsl, quote_plus, urlsplit, urlunsplit
+from urllib.parse import quote_plus
 
 from eighty80_jupyter.errors import MissingKeyError, UsageError
-from eighty80_jupyter.wire.secret import Secret
+from eighty80_jupyter.wire.address import (
+    DEFAULT_URL,
+    clean_url,
+    is_azure,
+    is_loopback,
+    is_private,
+    whole_address,
+)
+from eighty80_jupyter.wire.secret import Secret, looks_secret, unquoted
 
-DEFAULT_URL = "https://api.8080.io"
 ENV_KEY = "_8080_API_KEY"
 ENV_URL = "_8080_API_URL"
 ENV_PROJECT = "_8080_PROJECT_SLUG"
 ENV_TOKEN_FILE = "_8080_SERVICE_ACCOUNT_TOKEN_FILE"  # noqa: S105  # the name of a variable
 
-CHAT = "/chat/completions"
-MODELS = "/models"
-
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
-# The ends of addresses as the documentation of servers shows them, to be pasted.
-_ENDS = (CHAT, "/completions", "/responses", "/embeddings", MODELS)
-# https://learn.microsoft.com/azure/ai-foundry/openai/reference: the key has a header of its own,
-# and the list of models stands beside the deployments.
-_AZURE = re.compile(r"(/openai)/deployments/[^/]+$", re.IGNORECASE)
 _ENTRA_TOKEN = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*")  # a JSON web token goes as Bearer there too
-_QUOTES = {'"': '"', "'": "'", "`": "`", "\u201c": "\u201d", "\u2018": "\u2019"}
-
 
 # Values of headers or of a query; the secret ones are hidden.
 Fields: TypeAlias = Mapping[str, str | Secret]
@@ -92,7 +86,7 @@ class Endpoint:
             headers["x-8080-project-slug"] = self.project
         if token is not None:
             word = token.reveal()
-            if _is_azure(self.url) and not _ENTRA_TOKEN.fullmatch(word):
+            if is_azure(self.url) and not _ENTRA_TOKEN.fullmatch(word):
                 headers["api-key"] = token
             else:
                 headers["authorization"] = Secret(f"Bearer {word}")
@@ -106,7 +100,7 @@ class Endpoint:
 
         A base that has a path is taken as it stands, a bare host gets `/v1`.
         """
-        address = _address(self.url, path)
+        address = whole_address(self.url, path)
         for name, value in self.query.items():
             hidden = hide and isinstance(value, Secret)
             shown = "***" if hidden else quote_plus(_plain(value))
@@ -114,29 +108,8 @@ class Endpoint:
         return address
 
 
-@cache
-def _is_azure(url: str) -> bool:
-    return _AZURE.search(urlsplit(url).path) is not None
-
-
-@cache
-def _address(url: str, path: str) -> str:
-    parts = urlsplit(url)
-    base = _without_end(parts.path) if parts.path else "/v1"
-    if path == MODELS:
-        base = _AZURE.sub(r"\1", base)
-    return urlunsplit((parts.scheme, parts.netloc, base + path, parts.query, ""))
-
-
 def _plain(value: str | Secret) -> str:
     return value.reveal() if isinstance(value, Secret) else value
-
-
-def _without_end(path: str) -> str:
-    for end in _ENDS:
-        if path.lower().endswith(end):
-            return path[: -len(end)]
-    return path
 
 
 def _read_token(path: Path) -> str:
@@ -159,14 +132,6 @@ def usable(text: str, what: str) -> Secret:
         del text  # it would show in a traceback with locals
         raise MissingKeyError(f"{what} must be one word of ASCII characters, got {came}")
     return Secret(text)
-
-
-def unquoted(text: str) -> str:
-    """Return a key without what was copied along with it: spaces, quotes, the word Bearer."""
-    text = text.strip()
-    while len(text) > 1 and _QUOTES.get(text[0]) == text[-1]:
-        text = text[1:-1].strip()
-    return re.sub(r"^bearer\s+", "", text, flags=re.IGNORECASE)
 
 
 def resolve(
@@ -241,13 +206,6 @@ def _resolve(
 
 # Further headers and parameters of the address.
 
-_SECRET_NAME = re.compile(
-    r"key|token|secret|auth|passw|pwd|credential|cookie|signature|jwt|bearer|\bsig\b|session",
-    re.IGNORECASE,
-)
-_SECRET_VALUE = re.compile(
-    r"(?:bearer|basic) \S+|(?:sk|pk|gh[opsu]|hf|xai|gsk)[-_]\S{8,}|eyJ\S{8,}", re.IGNORECASE
-)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _OWN_HEADERS = frozenset(
     {"host", "content-length", "content-type", "transfer-encoding", "connection", "accept-encoding"}
@@ -273,7 +231,7 @@ def check_fields(values: Any, what: str, *, headers: bool) -> dict[str, str | Se
             raise UsageError(f"the value of {name} in {what} must be a text")
         text = value.reveal() if isinstance(value, Secret) else str(value).strip()
         fits = text.isascii() and text.isprintable() if headers else text.isprintable()
-        hidden = hidden or bool(_SECRET_NAME.search(name) or _SECRET_VALUE.match(text))
+        hidden = hidden or looks_secret(name, text)
         result = Secret(text) if hidden and not _VARIABLE.fullmatch(text) else text
         del text, value  # they would show in a traceback with locals
         if not fits:
@@ -300,72 +258,3 @@ def from_environment(values: Fields, environ: Mapping[str, str]) -> dict[str, st
             )
         found[name] = Secret(word)
     return found
-
-
-def clean_url(url: str) -> str:
-    """Return the base address in its shortest form: no slash at its end, no `/v1` of a bare host.
-
-    The end of a pasted address (`/chat/completions`) is taken off. Raises UsageError for anything
-    but an http or https address without user, password and key.
-    """
-    url = unquoted(url)
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host, parts = None, urlsplit("")
-    if parts.username is not None or parts.password is not None:
-        raise UsageError(
-            "the address of the server must not hold a user or password; "
-            f"set it as https://host, and the key in {ENV_KEY}"
-        )
-    if parts.scheme not in ("http", "https") or not host or parts.fragment:
-        raise UsageError(
-            f"the address of the server must look like {DEFAULT_URL}, got {url[:80]!r}"
-        )
-    for name, value in parse_qsl(parts.query, keep_blank_values=True):
-        if _SECRET_NAME.search(name) or _SECRET_VALUE.match(value):
-            raise UsageError(
-                f"the address of the server must not hold a secret ({name[:40]}); set it with "
-                "%config ChatConfig.extra_query, where it is hidden"
-            )
-    path = re.sub(r"/{2,}", "/", parts.path).rstrip("/")
-    base = _without_end(path)
-    # A host whose API stands at its root is told by the end that was pasted.
-    path = path if not base and path else base
-    return urlunsplit((parts.scheme, parts.netloc, "" if path == "/v1" else path, parts.query, ""))
-
-
-def is_private(url: str) -> bool:
-    """Tell whether nobody else can read what is sent to `url`: https, or this very machine."""
-    return urlsplit(url).scheme == "https" or is_loopback(url)
-
-
-def is_loopback(url: str) -> bool:
-    """Tell whether `url` is on this very machine."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def retry_after(value: str | None, now: float) -> float | None:
-    """Return the seconds that a Retry-After header asks for, given in seconds or as a date.
-
-    `now` is the time in seconds since the epoch. None where the header is absent or unreadable.
-    """
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        from email.utils import parsedate_to_datetime  # noqa: PLC0415  # a rare case pays for it
-
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - now
-        except (ValueError, OverflowError):
-            return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None

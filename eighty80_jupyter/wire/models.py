@@ -9,7 +9,8 @@ import orjson
 
 from eighty80_jupyter import errors
 from eighty80_jupyter.wire import status_errors
-from eighty80_jupyter.wire.endpoint import MODELS, Credentials, Endpoint
+from eighty80_jupyter.wire.address import MODELS
+from eighty80_jupyter.wire.endpoint import Credentials, Endpoint
 from eighty80_jupyter.wire.error_bodies import is_error
 
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 REDACTED = "[redacted: API key]"
 _LONG_KEY = 12  # characters; a shorter one has letters and digits
 _SHORT_KEY = 4
+_QUOTES = {'"': '"', "'": "'", "`": "`", "\u201c": "\u201d", "\u2018": "\u2019"}
+_SECRET_NAME = re.compile(
+    r"key|token|secret|auth|passw|pwd|credential|cookie|signature|jwt|bearer|\bsig\b|session",
+    re.IGNORECASE,
+)
+_SECRET_VALUE = re.compile(
+    r"(?:bearer|basic) \S+|(?:sk|pk|gh[opsu]|hf|xai|gsk)[-_]\S{8,}|eyJ\S{8,}", re.IGNORECASE
+)
 
 
 class Secret:
@@ -92,3 +101,16 @@ def _without(value: Any, words: Iterable[str]) -> Any:
     if isinstance(value, dict):
         return {_without(k, words): _without(v, words) for k, v in value.items()}
     return value
+
+
+def looks_secret(name: str, value: str) -> bool:
+    """Tell whether a header or a parameter of an address holds a secret, by its name or value."""
+    return bool(_SECRET_NAME.search(name) or _SECRET_VALUE.match(value))
+
+
+def unquoted(text: str) -> str:
+    """Return a key without what was copied along with it: spaces, quotes, the word Bearer."""
+    text = text.strip()
+    while len(text) > 1 and _QUOTES.get(text[0]) == text[-1]:
+        text = text[1:-1].strip()
+    return re.sub(r"^bearer\s+", "", text, flags=re.IGNORECASE)

@@ -6,6 +6,7 @@ Source: the chat-completions contract, "Errors": 8080's own shape, and the chip 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -101,15 +102,13 @@ def status_error(
     *,
     url: str,
     headers: Mapping[str, str],
-    after: float | None,
     secret: Secrets = None,
     now: float = 0.0,
 ) -> errors.APIStatusError:
     """Return the exception for an answer with an error status.
 
-    `text` is the body, `url` the address that was asked, `after` the seconds that Retry-After asks
-    for, `now` the time in seconds since the epoch, and `secret` what must not show, should the
-    server echo it.
+    `text` is the body, `url` the address that was asked, `now` the time in seconds since the epoch,
+    and `secret` what must not show, should the server echo it.
     """
     body, told = read_error(text, secret)
     request_id = headers.get("x-request-id") or headers.get("request-id")
@@ -120,6 +119,7 @@ def status_error(
             "set _8080_API_URL to the final address",
             **_facts(status, told, body, request_id=without_secret(request_id, secret)),
         )
+    after = _retry_after(headers.get("retry-after"), now)
     facts = _facts(status, told, body, request_id=without_secret(request_id, secret), after=after)
     return _exception(_meant(status, told), url, told, facts, now)
 
@@ -280,3 +280,22 @@ def _cut(text: str) -> str:
     """Return the beginning of a text on one line, without what a terminal would obey."""
     text = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
     return text if len(text) <= _LONG else text[: _LONG - 3] + "..."
+
+
+def _retry_after(value: str | None, now: float) -> float | None:
+    """Return the seconds that a Retry-After header asks for, given in seconds or as a date.
+
+    `now` is the time in seconds since the epoch. None where the header is absent or unreadable.
+    """
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        from email.utils import parsedate_to_datetime  # noqa: PLC0415  # a rare case pays for it
+
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - now
+        except (ValueError, OverflowError):
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None

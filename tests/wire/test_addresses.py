@@ -10,7 +10,8 @@ import pytest
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import MissingKeyError, NotFoundError, UsageError
 from eighty80_jupyter.session.session import Session
-from eighty80_jupyter.wire.endpoint import CHAT, MODELS, Endpoint, clean_url, resolve
+from eighty80_jupyter.wire.address import CHAT, MODELS, clean_url
+from eighty80_jupyter.wire.endpoint import Endpoint, resolve
 from eighty80_jupyter.wire.secret import Secret
 from tests.support.scripted import (
     ScriptedServer,

@@ -15,8 +15,8 @@ from eighty80_jupyter.config import expected
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.display import Progress
 from eighty80_jupyter.session.presets import overruled
-from eighty80_jupyter.wire.endpoint import check_fields, unquoted
-from eighty80_jupyter.wire.secret import Secret
+from eighty80_jupyter.wire.endpoint import check_fields
+from eighty80_jupyter.wire.secret import Secret, unquoted
 
 if TYPE_CHECKING:
     from eighty80_jupyter.config import ChatConfig

@@ -18,11 +18,12 @@ from eighty80_jupyter.errors import (
     ContextLengthError,
     MissingKeyError,
 )
-from eighty80_jupyter.wire.adapt import Change, Way, changes_for, find_changes
-from eighty80_jupyter.wire.endpoint import Credentials, Endpoint, unquoted, usable
+from eighty80_jupyter.wire.adapt import find_changes
+from eighty80_jupyter.wire.changes import Change, Way, changes_for
+from eighty80_jupyter.wire.endpoint import Credentials, Endpoint, usable
 from eighty80_jupyter.wire.models import read_models
 from eighty80_jupyter.wire.reading.joining import tokens_without_words
-from eighty80_jupyter.wire.secret import Secret
+from eighty80_jupyter.wire.secret import Secret, unquoted
 from eighty80_jupyter.wire.transport_errors import (
     Fault,
     WireError,

@@ -161,7 +161,6 @@ def error_of(record: dict[str, Any]) -> APIStatusError:
         json.dumps(record["body"]),
         url="http://127.0.0.1:1",
         headers=headers,
-        after=None,
     )
 
 
