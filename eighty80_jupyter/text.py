@@ -7,6 +7,7 @@ a page or a database. Two halves that belong together are joined; any other beco
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 
@@ -23,13 +24,23 @@ def clean(text: str) -> str:
 
 def clean_json(value: Any) -> Any:
     """Return plain values, as JSON knows them, with all texts in them cleaned."""
+    return with_texts(value, clean)
+
+
+def with_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """Return plain values, as JSON knows them, with all texts in them changed, the names too.
+
+    Raises RecursionError for what is nested a thousand levels deep.
+    """
     match value:
         case str():
-            return clean(value)
+            return change(value)
         case dict():
-            return {clean_json(key): clean_json(item) for key, item in value.items()}
+            return {
+                with_texts(key, change): with_texts(item, change) for key, item in value.items()
+            }
         case list():
-            return [clean_json(item) for item in value]
+            return [with_texts(item, change) for item in value]
         case tuple():
-            return tuple(clean_json(item) for item in value)
+            return tuple(with_texts(item, change) for item in value)
     return value

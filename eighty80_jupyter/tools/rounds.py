@@ -20,6 +20,7 @@ from eighty80_jupyter.api.reply import CallRecord, Choice, Stopped, Usage
 from eighty80_jupyter.api.request_parameters import shown, unknown
 from eighty80_jupyter.conversation.events import CallBegan, CallEnded, CallWritten, TurnEvent
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.text import with_texts
 from eighty80_jupyter.tools.arguments import parsed
 from eighty80_jupyter.tools.call import ToolResult, not_run
 from eighty80_jupyter.tools.shown import shown_call
@@ -269,19 +270,8 @@ def redacted(arguments: str, redactor: Callable[[str], str] | None) -> str:
     try:
         json.loads(text)
     except (ValueError, RecursionError):  # what was taken out went over the end of a value
-        return json.dumps(_redacted_values(parsed(arguments), redactor), ensure_ascii=False)
+        return json.dumps(with_texts(parsed(arguments), redactor), ensure_ascii=False)
     return text
-
-
-def _redacted_values(value: Any, redactor: Callable[[str], str]) -> Any:
-    match value:
-        case str():
-            return redactor(value)
-        case dict():
-            return {key: _redacted_values(item, redactor) for key, item in value.items()}
-        case list():
-            return [_redacted_values(item, redactor) for item in value]
-    return value
 
 
 def carried(arguments: str) -> str:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, TypeAlias
+
+from eighty80_jupyter.text import with_texts
 
 REDACTED = "[redacted: API key]"
 _LONG_KEY = 12  # characters; a shorter one has letters and digits
@@ -88,19 +91,15 @@ def without_secret(value: Any, secret: Secrets) -> Any:
     Raises RecursionError for JSON that is nested a thousand levels deep.
     """
     words = secret_words(secret)
-    return _without(value, words) if words else value
+    return with_texts(value, partial(without_words, words=words)) if words else value
 
 
-def _without(value: Any, words: Iterable[str]) -> Any:
-    if isinstance(value, str):
-        for word in words:
-            value = value.replace(word, REDACTED)
-        return value
-    if isinstance(value, list):
-        return [_without(item, words) for item in value]
-    if isinstance(value, dict):
-        return {_without(k, words): _without(v, words) for k, v in value.items()}
-    return value
+def without_words(text: str, words: Iterable[str]) -> str:
+    """Return a text with the secret words cut out."""
+    for word in words:
+        if word in text:
+            text = text.replace(word, REDACTED)
+    return text
 
 
 def looks_secret(name: str, value: str) -> bool:

@@ -6,11 +6,12 @@ This is the one place where a key that a server sends back is taken out of what 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from eighty80_jupyter.text import clean as whole_characters  # here `clean` does more
-from eighty80_jupyter.wire.secret import REDACTED
+from eighty80_jupyter.text import with_texts
+from eighty80_jupyter.wire.secret import REDACTED, without_words
 
 _HALF = re.compile("[\ud800-\udfff]")
 _FIRST_HALVES = ("\ud800", "\udbff")
@@ -47,9 +48,9 @@ class JoinedText:
 
     def _settled(self, text: str) -> str:
         text = without_words(text, self._words)
-        begun = max((_begun(text, word) for word in self._words), default=0)
-        self.held = text[len(text) - begun :]
-        return text[: len(text) - begun]
+        end = len(text) - begun(text, self._words)
+        self.held = text[end:]
+        return text[:end]
 
 
 def tokens_without_words(
@@ -75,27 +76,17 @@ def tokens_without_words(
     return cleaned
 
 
-def without_words(text: str, words: Sequence[str]) -> str:
-    """Return a text with the secret words cut out."""
-    for word in words:
-        if word in text:
-            text = text.replace(word, REDACTED)
-    return text
-
-
 def clean(value: Any, words: Sequence[str]) -> Any:
     """Return a text, or decoded JSON, that came as a whole: without halves and secret words."""
-    if isinstance(value, str):
-        return without_words(whole_characters(value), words)
-    if isinstance(value, list):
-        return [clean(item, words) for item in value]
-    if isinstance(value, dict):
-        return {clean(k, words): clean(v, words) for k, v in value.items()}
-    return value
+    return with_texts(value, lambda text: without_words(whole_characters(text), words))
+
+
+def begun(text: str, words: Iterable[str]) -> int:
+    """Return the length of the longest end of `text` that one of the words begins with."""
+    return max((_begun(text, word) for word in words), default=0)
 
 
 def _begun(text: str, word: str) -> int:
-    """Return the length of the longest end of `text` that `word` begins with."""
     place = text.find(word[0], max(0, len(text) - len(word) + 1))
     while place >= 0:
         if word.startswith(text[place:]):

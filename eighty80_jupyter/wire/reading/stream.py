@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,25 +12,29 @@ import orjson
 
 from eighty80_jupyter.api.deltas import Delta, TextDelta
 from eighty80_jupyter.errors import APIError, APIStreamError
-from eighty80_jupyter.text import clean
 from eighty80_jupyter.wire import status_errors
 from eighty80_jupyter.wire.endpoint import Endpoint
 from eighty80_jupyter.wire.error_bodies import is_error, tell
 from eighty80_jupyter.wire.reading import sse
 from eighty80_jupyter.wire.reading.chunks import ChunkDecoder
 from eighty80_jupyter.wire.reading.fast_path import ChunkFastPath
+from eighty80_jupyter.wire.reading.loose_json import (
+    SHOWN_BYTES,
+    beginning,
+    decoded,
+    is_json,
+    parts_of,
+    values_in,
+)
 from eighty80_jupyter.wire.secret import Secrets, secret_words, without_secret
 
 MAX_JSON_BYTES = 64 * 2**20
 MAX_REPLY_SIZE = 20_000_000
 _MAX_BLANK_BYTES = 2**16
 _TIDY_BYTES = 2**16
-_SHOWN_BYTES = 200
 _BOM = b"\xef\xbb\xbf"
 _BLANK = b" \t\r\n\v\f\x1e"  # the last one separates JSON texts (RFC 7464)
 _BEGINS_LIKE_JSON = re.compile(r"[\[\s]*\{")
-_DECODER = json.JSONDecoder(strict=False)  # tabs and the like, as they are, are read
-_BETWEEN = re.compile(r"(?:\s|,|data:|\[DONE\])*")
 
 _log = logging.getLogger(__name__)
 
@@ -116,8 +119,8 @@ class ReplyReader:
         if self._is_over():
             return deltas
         if self._is_stream:
-            if not self._events_seen and len(self._head) < _SHOWN_BYTES:
-                self._head += piece[:_SHOWN_BYTES]
+            if not self._events_seen and len(self._head) < SHOWN_BYTES:
+                self._head += piece[:SHOWN_BYTES]
             self._take(self._lines.decode(piece), deltas)
             if self._lines.overflow and not self._is_over():
                 self._fail(f"sent an event of more than {sse.MAX_EVENT_BYTES:,} bytes")
@@ -190,7 +193,7 @@ class ReplyReader:
         elif not self._is_pretty and b"\n" in piece:
             text = b"".join(self._whole)
             line = text.partition(b"\n")[0]
-            self._is_pretty = not _is_json(line) or len(line) > sse.MAX_EVENT_BYTES
+            self._is_pretty = not is_json(line) or len(line) > sse.MAX_EVENT_BYTES
             if not self._is_pretty:
                 self._is_stream, self._whole = True, None
                 self._take(self._lines.decode(text), deltas)
@@ -244,7 +247,7 @@ class ReplyReader:
             try:
                 value = orjson.loads(data)
             except ValueError:
-                self._odd_event(_text(data), kind, deltas, last=last)
+                self._odd_event(decoded(data), kind, deltas, last=last)
             else:
                 self._value(value, data, kind, deltas)
         except RecursionError:
@@ -252,20 +255,20 @@ class ReplyReader:
 
     def _odd_event(self, text: str, kind: str, deltas: list[Delta], *, last: bool) -> None:
         """Decode an event that orjson refuses; the standard library takes NaN, half characters."""
-        for part in [text] if kind == "error" else _parts(text):
+        for part in [text] if kind == "error" else parts_of(text):
             if part == "[DONE]":
                 self.done = True
             elif kind == "error":
                 self._error(part)
             elif part:
                 try:
-                    for value in _values(part):
+                    for value in values_in(part):
                         self._value(value, b"", kind, deltas)
                 except ValueError:
                     if _BEGINS_LIKE_JSON.match(part) and not last:
-                        self._fail(f"sent what is no JSON: {_start(part)}")
+                        self._fail(f"sent what is no JSON: {beginning(part)}")
                     else:
-                        self._last_words = f"sent what is no JSON: {_start(part)}"
+                        self._last_words = f"sent what is no JSON: {beginning(part)}"
                         self._skip(self._last_words)
             if self._is_over():
                 return
@@ -273,7 +276,7 @@ class ReplyReader:
     def _value(self, value: Any, data: bytes, kind: str, deltas: list[Delta]) -> None:
         if self.failure is not None:
             return
-        if type(value) is str and value.lstrip().startswith("{") and _is_json(value):
+        if type(value) is str and value.lstrip().startswith("{") and is_json(value):
             value = json.loads(value)  # written as JSON twice
         if type(value) is list and any(type(item) is dict for item in value):
             for item in value:
@@ -314,48 +317,13 @@ class ReplyReader:
         elif self._understood:
             self._fail("sent a completion without choices")
         elif self._is_stream and not self._events_seen:
-            self._fail(f"sent what is no reply: {_start(self._head)}")
+            self._fail(f"sent what is no reply: {beginning(self._head)}")
 
     def _error(self, body: Any) -> None:
         self.failure = status_errors.stream_error(body, url=self._url, secret=self._secret)
 
     def _fail(self, what: str) -> None:
         self.failure = APIStreamError(f"{self._host} {without_secret(what, self._secret)}")
-
-
-def _parts(text: str) -> list[str]:
-    """Return the texts that an event holds: itself, or its lines where it makes no sense as one."""
-    while text.startswith("data:"):
-        text = text.removeprefix("data:").strip()
-    lines = [line.removeprefix("data:").strip() for line in text.split("\n")]
-    if len(lines) > 1 and not _is_json(text) and any(map(_makes_sense, lines)):
-        return lines
-    return [text]
-
-
-def _makes_sense(line: str) -> bool:
-    return line == "[DONE]" or (line.startswith("{") and _is_json(line))
-
-
-def _is_json(text: str | bytes) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _values(text: str) -> Iterator[Any]:
-    """Yield the JSON values in a text, one after the other. Raises ValueError."""
-    at = 0
-    while at < len(text):
-        try:
-            value, at = _DECODER.raw_decode(text, at)
-        except RecursionError:
-            raise ValueError("it is nested too deeply") from None
-        yield value
-        between = _BETWEEN.match(text, at)
-        at = between.end() if between else at
 
 
 def _expected(value: Any) -> str:
@@ -366,18 +334,3 @@ def _expected(value: Any) -> str:
         return f"sent what is no chat completion: expected choices, got {got}"
     kind = "null" if value is None else type(value).__name__
     return f"sent what is no chat completion: expected a JSON object, got {kind}"
-
-
-def _text(data: bytes) -> str:
-    """Decode an event; some servers write each half of a character as three bytes of its own."""
-    try:
-        return data.decode("utf-8", "surrogatepass").strip()
-    except UnicodeDecodeError:
-        return data.decode("utf-8", "replace").strip()
-
-
-def _start(data: bytes | str) -> str:
-    """Return the beginning of what came, for a message."""
-    if isinstance(data, bytes):
-        data = data[:_SHOWN_BYTES].decode("utf-8", "replace")
-    return repr(" ".join(clean(data[:_SHOWN_BYTES]).split())[:80])

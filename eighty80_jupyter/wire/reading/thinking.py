@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Generator, Iterator
 from enum import Enum, auto
 
+from eighty80_jupyter.wire.reading.joining import begun
+
 # The tags of DeepSeek, Qwen and most others; of Magistral, Kimi, Seed, Cohere, Sky, Gemma, Apertus.
 TAGS = {
     "<think>": "</think>",
@@ -173,7 +175,7 @@ class ReasoningSplitter:
                 yield Kind.REASONING, thought
             self._state = _State.ANSWER
             return text[place + len(closer) :]
-        end = len(text[: len(text) - _begun(text, (closer,))].rstrip())
+        end = len(text[: len(text) - begun(text, (closer,))].rstrip())
         if end:
             yield Kind.REASONING, text[:end]
             self._last = text[end - 1]
@@ -199,7 +201,7 @@ class ReasoningSplitter:
             yield Kind.BEFORE, ""
             self._state = _State.ANSWER
             return text[place + len(closer) :]
-        end = len(text) - _begun(text[at:], _LONE)
+        end = len(text) - begun(text[at:], _LONE)
         if end:
             yield Kind.TEXT, text[:end]
         self._held = text[end:]
@@ -228,7 +230,7 @@ class ReasoningSplitter:
 
     def _body(self, text: str) -> Reading:
         mark = _MARK.search(text)
-        end = len(text) - _begun(text, _MARKS) if mark is None else mark.start()
+        end = len(text) - begun(text, _MARKS) if mark is None else mark.start()
         if end:
             yield Kind.REASONING if self._in_analysis else Kind.TEXT, text[:end]
             self._said.add(self._channel)
@@ -246,17 +248,6 @@ class ReasoningSplitter:
 def _first(text: str, tags: tuple[str, ...], at: int) -> tuple[int, str] | None:
     places = [(place, tag) for tag in tags if (place := text.find(tag, at)) >= 0]
     return min(places, default=None)
-
-
-def _begun(text: str, tags: tuple[str, ...]) -> int:
-    """Return the length of the longest end of a text with which one of the tags begins."""
-    first, longest = tags[0][0], max(map(len, tags)) - 1  # all of them begin alike
-    place = text.find(first, max(0, len(text) - longest))
-    while place >= 0:
-        if any(tag.startswith(text[place:]) for tag in tags):
-            return len(text) - place
-        place = text.find(first, place + 1)
-    return 0
 
 
 def _is_quoted(before: str) -> bool:
