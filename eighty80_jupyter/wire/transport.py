@@ -98,9 +98,9 @@ class _Prepared:
 
     __slots__ = ("address", "fields", "request", "transport")
 
-    def __init__(self, request: httpx.Request, transport: httpx.AsyncBaseTransport | None) -> None:
+    def __init__(self, request: httpx.Request, transport: _Transport | None) -> None:
         self.request = request
-        self.transport = transport  # None: the client finds it
+        self.transport = transport  # None: all goes through the client
         self.address = str(request.url)
         self.fields = header_fields(request.headers.raw)
 
@@ -122,7 +122,6 @@ class Http:
                 "must look like http://host:port"
             ) from None
         self._find: Any = getattr(self._client, "_transport_for_url", None)
-        self._transports: dict[bytes, httpx.AsyncBaseTransport] = {}  # by scheme and host
         # By address and method: as long as the credentials are in use, and no longer.
         self._prepared: WeakKeyDictionary[Credentials, dict[tuple[str, bool], _Prepared]] = (
             WeakKeyDictionary()
@@ -171,7 +170,9 @@ class Http:
             headers.update(credentials.reveal())
             request = httpx.Request("POST" if posts else "GET", target, headers=headers)
             request.headers.pop("content-length", None)  # that of no body
-            known[url, posts] = _Prepared(request, self._transport(target))
+            there = None if self._find is None else self._find(target)
+            ours = there if isinstance(there, _Transport) else None
+            known[url, posts] = _Prepared(request, ours)
         return known[url, posts]
 
     async def _once(
@@ -180,9 +181,9 @@ class Http:
         while True:
             reused.set(False)
             try:
-                if isinstance(prepared.transport, _Transport):
-                    return await prepared.transport.exchange(prepared, content, times)
-                return await self._through_httpx(prepared, content, times)
+                if prepared.transport is None:
+                    return await self._through_httpx(prepared, content, times)
+                return await prepared.transport.exchange(prepared, content, times)
             except UsageError:
                 raise
             except WireError as error:
@@ -203,19 +204,8 @@ class Http:
             prepared.request.method, prepared.request.url, headers=headers,
             stream=_Content(content or b""), extensions={"timeout": {"write": None, **times}},
         )  # fmt: skip
-        if prepared.transport is None:
-            response = await self._client.send(request, auth=None, stream=True)
-        else:
-            response = await prepared.transport.handle_async_request(request)
+        response = await self._client.send(request, auth=None, stream=True)
         return Answer(response.status_code, response.headers.raw, _Decoded(response))
-
-    def _transport(self, url: httpx.URL) -> httpx.AsyncBaseTransport | None:
-        if self._find is None:
-            return None
-        origin = url.raw_scheme + url.netloc
-        if origin not in self._transports:
-            self._transports[origin] = self._find(url)
-        return self._transports[origin]
 
 
 class _Content(httpx.AsyncByteStream):
@@ -262,18 +252,16 @@ class _Transport(httpx.AsyncBaseTransport):
         fields = prepared.fields
         data: bytes | AsyncIterator[bytes] | None = content
         if content is not None and len(content) > UPLOAD_BYTES:
-            fields = header_fields([*prepared.request.headers.raw, _length(content)])
+            length = b"content-length", str(len(content)).encode()
+            fields = header_fields([*prepared.request.headers.raw, length])
             data = aiter(_Content(content))
         status, headers, body = await self._request(
             prepared.request.method, prepared.address, fields, data, times
         )
         if not body.encoded:
             return Answer(status, headers, body)
-        return Answer(
-            status,
-            headers,
-            _Decoded(httpx.Response(status, headers=headers, stream=_Stream(body))),
-        )
+        response = httpx.Response(status, headers=headers, stream=_Stream(body))
+        return Answer(status, headers, _Decoded(response))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Do the same for httpx's own client."""
@@ -341,10 +329,6 @@ def _leads_home(request: httpx.Request, answer: Answer) -> httpx.URL | None:
     here = request.url
     same = (here.scheme, here.host, here.port) == (there.scheme, there.host, there.port)
     return there if same else None
-
-
-def _length(content: bytes) -> tuple[bytes, bytes]:
-    return b"content-length", b"%d" % len(content)
 
 
 def _wire_error(error: Exception) -> WireError:
