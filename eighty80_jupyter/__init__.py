@@ -54,8 +54,9 @@ if TYPE_CHECKING:
     from eighty80_jupyter.rows.progress import RowError
     from eighty80_jupyter.rows.run import Run
     from eighty80_jupyter.session.session import Session
-    from eighty80_jupyter.tools.rounds import Confirmer, Decision
-    from eighty80_jupyter.tools.toolbox import Tool, ToolBox
+    from eighty80_jupyter.tools.executor import Confirmer, Decision
+    from eighty80_jupyter.tools.tool import Tool
+    from eighty80_jupyter.tools.toolbox import ToolBox
     from eighty80_jupyter.turns.request import Place
 
     chat: Session
@@ -117,10 +118,10 @@ _LATE = {
     "ChatConfig": "eighty80_jupyter.config",
     "Choice": "eighty80_jupyter.api.reply",
     "CodeBlock": "eighty80_jupyter.api.code_blocks",
-    "Confirmer": "eighty80_jupyter.tools.rounds",
+    "Confirmer": "eighty80_jupyter.tools.executor",
     "Conversation": "eighty80_jupyter.conversation.conversation",
     "Conversations": "eighty80_jupyter.conversation.branches",
-    "Decision": "eighty80_jupyter.tools.rounds",
+    "Decision": "eighty80_jupyter.tools.executor",
     "Exchange": "eighty80_jupyter.conversation.turn",
     "Model": "eighty80_jupyter.api.models",
     "Place": "eighty80_jupyter.turns.request",
@@ -131,7 +132,7 @@ _LATE = {
     "RowOptions": "eighty80_jupyter.rows.options",
     "Run": "eighty80_jupyter.rows.run",
     "Session": "eighty80_jupyter.session.session",
-    "Tool": "eighty80_jupyter.tools.toolbox",
+    "Tool": "eighty80_jupyter.tools.tool",
     "ToolBox": "eighty80_jupyter.tools.toolbox",
     "Turn": "eighty80_jupyter.conversation.turn",
     "Usage": "eighty80_jupyter.api.reply",

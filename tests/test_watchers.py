@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from eighty80_jupyter.tools.toolbox import Tool, ToolBox
+from eighty80_jupyter.tools.tool import Tool
+from eighty80_jupyter.tools.toolbox import ToolBox
 from eighty80_jupyter.watchers import Watchers
 
 THREADS, TIMES = 4, 600

@@ -19,7 +19,8 @@ from eighty80_jupyter.mcp.listing import Arguments, ListedTool, note, tool_names
 from eighty80_jupyter.mcp.results import ServerToolError, result_of
 from eighty80_jupyter.mcp.spec import ServerSpec
 from eighty80_jupyter.tools.result import PictureText
-from eighty80_jupyter.tools.toolbox import Tool, ToolBox
+from eighty80_jupyter.tools.tool import Tool
+from eighty80_jupyter.tools.toolbox import ToolBox
 from eighty80_jupyter.wire.secret import without_secret
 
 T = TypeVar("T")

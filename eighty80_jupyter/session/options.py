@@ -12,8 +12,8 @@ from eighty80_jupyter.api.request_parameters import PARAMETERS
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.storage.presets import Preset
-from eighty80_jupyter.tools.rounds import Confirmer
-from eighty80_jupyter.tools.toolbox import Tool
+from eighty80_jupyter.tools.executor import Confirmer
+from eighty80_jupyter.tools.tool import Tool
 from eighty80_jupyter.turns.request import Place
 
 Tools = str | bool | Sequence[str | Tool | Callable[..., Any]]

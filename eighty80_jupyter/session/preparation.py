@@ -12,8 +12,7 @@ from eighty80_jupyter.session.embedded import Embedded
 from eighty80_jupyter.session.options import TurnOptions
 from eighty80_jupyter.session.presets import Presets
 from eighty80_jupyter.session.request_builder import RequestBuilder
-from eighty80_jupyter.tools.executor import ToolExecutor, waits_for_tool
-from eighty80_jupyter.tools.rounds import Confirmer
+from eighty80_jupyter.tools.executor import Confirmer, ToolExecutor, waits_for_tool
 from eighty80_jupyter.turns.request import RunningTurn
 
 MANY_ASKS = 6  # turns of one run of a cell: a loop, and no conversation

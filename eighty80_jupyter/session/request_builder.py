@@ -25,9 +25,9 @@ from eighty80_jupyter.prompt.tokens import Calibration, estimate
 from eighty80_jupyter.session.model_server import ModelServer
 from eighty80_jupyter.session.options import Tools, TurnOptions
 from eighty80_jupyter.storage.user_secret import user_secret
-from eighty80_jupyter.tools.executor import RefusingConfirmer, ToolExecutor
+from eighty80_jupyter.tools.executor import Confirmer, RefusingConfirmer, ToolExecutor
+from eighty80_jupyter.tools.offer import ToolOffer, make_offer
 from eighty80_jupyter.tools.result import ToolSettings
-from eighty80_jupyter.tools.rounds import Confirmer, ToolOffer, make_offer
 from eighty80_jupyter.tools.toolbox import ToolBox
 from eighty80_jupyter.turns.context import ContextSettings
 from eighty80_jupyter.turns.request import Outgoing, Request, RunningTurn

@@ -33,8 +33,7 @@ from eighty80_jupyter.session.row_operations import RowOperations
 from eighty80_jupyter.session.row_runs import RowRuns
 from eighty80_jupyter.session.running import Listener, Turns
 from eighty80_jupyter.storage.journal import Journal
-from eighty80_jupyter.tools.executor import ToolExecutor
-from eighty80_jupyter.tools.rounds import Confirmer
+from eighty80_jupyter.tools.executor import Confirmer, ToolExecutor
 from eighty80_jupyter.tools.toolbox import ToolBox
 from eighty80_jupyter.turns.feed import SessionWatcher
 from eighty80_jupyter.turns.request import RunningTurn

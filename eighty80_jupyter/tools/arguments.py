@@ -8,11 +8,15 @@ from typing import Any
 
 from eighty80_jupyter import loading
 from eighty80_jupyter.api.request_parameters import shown
-from eighty80_jupyter.tools.input_error import ToolInputError
+from eighty80_jupyter.errors import UsageError
 
 _LONGEST = 10_000_000  # characters
 _SHOWN = 5
 _MESSAGE = 200
+
+
+class ToolInputError(UsageError):
+    """The model's arguments do not fit a tool; the text says what the model can do about it."""
 
 
 def parsed(text: str) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.tools.result import ToolSettings, cleaned, error_text, result_text
 from eighty80_jupyter.tools.run import GivenUpError, execute
-from eighty80_jupyter.tools.toolbox import Tool, unknown_tool
+from eighty80_jupyter.tools.tool import Tool
+from eighty80_jupyter.tools.toolbox import unknown_tool
 
 ToolStatus = Literal["done", "failed", "refused", "unknown", "invalid", "timeout", "stopped"]
 

@@ -16,16 +16,15 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from eighty80_jupyter.api.messages import ToolCall
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.conversation.events import CallBegan, CallEnded, ToolEvent
 from eighty80_jupyter.tools.call import ToolResult, not_run, prepare_call, run_tool
 from eighty80_jupyter.tools.result import ToolSettings
-from eighty80_jupyter.tools.rounds import Confirmer, Decision
 from eighty80_jupyter.tools.shown import asked_call, shown_call
-from eighty80_jupyter.tools.toolbox import Tool
+from eighty80_jupyter.tools.tool import Tool
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +47,31 @@ _waiting: contextvars.ContextVar[tuple[Conversation, ...]] = contextvars.Context
 def waits_for_tool(conversation: Conversation) -> bool:
     """Tell whether a turn of `conversation` waits for the tool that calls this."""
     return any(other is conversation for other in _waiting.get())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What the user said to a call.
+
+    "always" is "yes" to this and every later call of the tool in the session (only to this one
+    where it is marked `confirm=True`), "edit" is "yes" with other `arguments`, as JSON text;
+    "always" may have them for this call. `reason` says for the model why it was "no"; empty: the
+    user did not want it.
+    """
+
+    answer: Literal["yes", "no", "always", "edit"]
+    arguments: str = ""
+    reason: str = ""
+
+
+class Confirmer(Protocol):
+    """Asks the user before a call."""
+
+    def confirm(self, tool: Tool, call: ToolCall, shown: str) -> Decision:
+        """Return the user's decision; called, and waited for, in the thread that runs the tools.
+
+        `shown` is the call on one line with all of its arguments; long ones lack their middle.
+        """
 
 
 class RefusingConfirmer:

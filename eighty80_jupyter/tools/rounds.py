@@ -11,25 +11,22 @@ import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
 
 from eighty80_jupyter.api.deltas import Snapshot
 from eighty80_jupyter.api.extra import Extra
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.reply import CallRecord, Choice, Stopped, Usage
-from eighty80_jupyter.api.request_parameters import shown, unknown
 from eighty80_jupyter.conversation.events import CallBegan, CallEnded, CallWritten, TurnEvent
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.text import with_texts
 from eighty80_jupyter.tools.arguments import parsed
 from eighty80_jupyter.tools.call import ToolResult, not_run
+from eighty80_jupyter.tools.offer import ToolOffer
 from eighty80_jupyter.tools.shown import shown_call
-from eighty80_jupyter.tools.toolbox import Tool, ToolBox, make_tool
 from eighty80_jupyter.tools.written import written_calls
 
 MOST_REPEATS = 3  # of the same call with the same arguments in one turn
 MOST_CALLS = 128  # of one round; OpenAI offers as many tools at most
-CHOICES = ("auto", "none", "required")
 
 NOT_RUN = "not run: something else failed before it"
 INTERRUPTED = "not finished: the user interrupted the turn"
@@ -40,122 +37,8 @@ REPEATED = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What the user said to a call.
-
-    "always" is "yes" to this and every later call of the tool in the session (only to this one
-    where it is marked `confirm=True`), "edit" is "yes" with other `arguments`, as JSON text;
-    "always" may have them for this call. `reason` says for the model why it was "no"; empty: the
-    user did not want it.
-    """
-
-    answer: Literal["yes", "no", "always", "edit"]
-    arguments: str = ""
-    reason: str = ""
-
-
-class Confirmer(Protocol):
-    """Asks the user before a call."""
-
-    def confirm(self, tool: Tool, call: ToolCall, shown: str) -> Decision:
-        """Return the user's decision; called, and waited for, in the thread that runs the tools.
-
-        `shown` is the call on one line with all of its arguments; long ones lack their middle.
-        """
-
-
 # Runs calls, somewhere, and hands each result over as it is there.
 RunCalls = Callable[[Sequence[ToolCall], Callable[[ToolResult], None]], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolOffer:
-    """The tools that a turn offers to the model.
-
-    `rounds` is how often it may call before it must answer. `choice` is "auto", "none", "required",
-    the name of a tool, or None: not sent. `parallel` is sent as `parallel_tool_calls`; None: not
-    sent. `redactor` takes secrets out of the arguments that the history carries; None: they stay.
-    Raises UsageError for a choice that is none of these.
-    """
-
-    tools: tuple[Tool, ...]
-    rounds: int = 10
-    choice: str | None = None
-    parallel: bool | None = None
-    redactor: Callable[[str], str] | None = field(default=None, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        known = (*CHOICES, *self.names)
-        if self.choice is not None and self.choice not in known:
-            raise UsageError(
-                f"{unknown('tool choice', str(self.choice), known)}; "
-                f"expected {', '.join(known)}: a name must be among the tools of the turn"
-            )
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the tools."""
-        return tuple(tool.name for tool in self.tools)
-
-    def fields(self, number: int) -> dict[str, Any]:
-        """Return the fields of the body of round `number`, counted from 1.
-
-        A call is demanded in the first round only: the model would never come to answer.
-        """
-        fields: dict[str, Any] = {"tools": [tool.to_wire() for tool in self.tools]}
-        if self.choice in CHOICES[:2] or (self.choice == CHOICES[2] and number == 1):
-            fields["tool_choice"] = self.choice
-        elif self.choice not in (None, *CHOICES) and number == 1:
-            fields["tool_choice"] = {"type": "function", "function": {"name": self.choice}}
-        if self.parallel is not None:
-            fields["parallel_tool_calls"] = self.parallel
-        return fields
-
-
-def make_offer(
-    toolbox: ToolBox,
-    tools: str | bool | Sequence[str | Tool | Callable[..., Any]] | None,  # noqa: FBT001  # a choice
-    *,
-    rounds: int = 10,
-    choice: str | None = None,
-    parallel: bool | None = None,
-) -> ToolOffer | None:
-    """Return what a turn offers; None: nothing.
-
-    `tools`: "all" or True, names ("a,b" or a list), functions, or None and False for none. Raises
-    UsageError for what is not known, and for a choice where there are no tools.
-    """
-    if tools is True:
-        tools = "all"
-    if isinstance(tools, str):
-        found = toolbox.select(tools)
-        if not found and tools.strip():
-            _ = toolbox[tools.strip()]  # there are none, and it says so
-    elif not tools:
-        found = ()
-    elif callable(tools) or not isinstance(tools, Iterable):
-        raise UsageError(f'tools must be "all", names or a list of functions, got {shown(tools)}')
-    else:
-        found = tuple(_one_tool(toolbox, tool) for tool in tools)
-    if not found:
-        if choice is not None or parallel is not None:
-            name = "tool_choice" if choice is not None else "parallel_tool_calls"
-            raise UsageError(
-                f"{name} needs tools to choose from; name them with tools=... (--tools)"
-            )
-        return None
-    unique = {tool.name: tool for tool in found}
-    return ToolOffer(tools=tuple(unique.values()), rounds=rounds, choice=choice, parallel=parallel)
-
-
-def _one_tool(toolbox: ToolBox, tool: str | Tool | Callable[..., Any]) -> Tool:
-    if isinstance(tool, Tool):
-        return tool
-    if isinstance(tool, str):
-        return toolbox[tool]
-    known = next((other for other in toolbox.copy().values() if other.function == tool), None)
-    return known or make_tool(tool)
 
 
 @dataclass(slots=True, eq=False)
@@ -238,9 +121,7 @@ def calls_of(choice: Choice, names: Sequence[str]) -> tuple[tuple[ToolCall, ...]
     return ((), None) if written is None else (tuple(written.calls), written.said)
 
 
-def tidied(
-    calls: Iterable[ToolCall], taken: Iterable[str], *, keep_ids: bool = True
-) -> tuple[ToolCall, ...]:
+def tidied(calls: Iterable[ToolCall], taken: Iterable[str]) -> tuple[ToolCall, ...]:
     """Return the calls as a history can carry them.
 
     Each gets an id of its own in the conversation, whose ids so far are `taken`, where it has none
@@ -250,7 +131,7 @@ def tidied(
     used = set(taken)
     result = []
     for call in calls:
-        call_id = call.id if keep_ids else ""
+        call_id = call.id
         number = len(used) + 1
         while not call_id or call_id in used:
             call_id = f"call{number:05}"
@@ -327,7 +208,7 @@ class ToolLoop:
             return None
         taken = {call.id for done in self._rounds for call in done.calls} | self._taken
         left = max(0, len(calls) - MOST_CALLS)
-        calls = tidied(calls[:MOST_CALLS], taken, keep_ids=not written)
+        calls = tidied(calls[:MOST_CALLS], taken)
         said = choice.text or choice.refusal if before is None else before
         text = said if said.strip() else None
         called = Round(

@@ -21,7 +21,7 @@ from itertools import islice
 from types import GeneratorType
 from typing import Any
 
-from eighty80_jupyter.tools.toolbox import Tool
+from eighty80_jupyter.tools.tool import Tool
 
 MOST_ITEMS = 1_000  # that are taken from a generator
 

@@ -6,11 +6,12 @@ beside it.
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+
+from eighty80_jupyter.tools.arguments import ToolInputError, parsed
 
 _PARSED = 20_000  # characters of arguments; longer ones stand on one line as they are
 _ROOM = 400  # characters of one text that is asked about
@@ -144,12 +145,9 @@ class _Shortener:
 def _parsed(text: str) -> dict[str, Any] | None:
     """Return the arguments; None where the text is no JSON object."""
     try:
-        values = json.loads(text, strict=False) if text.strip() else {}
-    except (ValueError, RecursionError):
+        return parsed(text)
+    except ToolInputError:
         return None
-    if values is None:
-        return {}
-    return values if isinstance(values, dict) else None
 
 
 def _name(key: str) -> str:

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import json
 import re
-import uuid
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from eighty80_jupyter.api.messages import ToolCall
+from eighty80_jupyter.text import clean
+from eighty80_jupyter.tools.arguments import ToolInputError, parsed
 from eighty80_jupyter.tools.written_forms import AROUND, MARKED, read_form
 
 _LONGEST = 100_000  # characters; no model writes a call as long as that
@@ -42,8 +43,8 @@ def written_calls(text: str, names: Collection[str]) -> Written | None:
     """Return the calls with which `text` ends, or None where it is anything else.
 
     `names` are those of the tools that were offered. A call has one of them and its arguments as a
-    JSON object (or as the text of one); a tool's definition, repeated, is no call. Each gets an id
-    of nine letters and digits. The work is bounded, and nothing is raised.
+    JSON object (or as the text of one); a tool's definition, repeated, is no call. None has an id.
+    The work is bounded, and nothing is raised.
     """
     if len(text) > _LONGEST or not names:
         return None
@@ -138,31 +139,23 @@ def _call(item: Any, names: Collection[str]) -> ToolCall | None:
     arguments = _arguments(given)
     if arguments is None:
         return None
-    return ToolCall(id=uuid.uuid4().hex[:9], name=name, arguments=arguments)
+    return ToolCall(id="", name=name, arguments=arguments)
 
 
 def _arguments(given: Any) -> str | None:
     """Return arguments as JSON text; None for what is no object, or the schema of one."""
     if isinstance(given, str):
         try:
-            given = json.loads(given, strict=False) if given.strip() else {}
-        except (ValueError, RecursionError):
+            given = parsed(given)
+        except ToolInputError:
             return None
     given = {} if given is None else given
     if not isinstance(given, dict) or _is_schema(given):
         return None
     text = json.dumps(given, ensure_ascii=False)
     # Half a surrogate pair cannot be sent; escaped it can.
-    return text if text.isascii() or _encodes(text) else json.dumps(given)
+    return text if clean(text) == text else json.dumps(given)
 
 
 def _is_schema(value: Mapping[str, Any]) -> bool:
     return value.get("type") == "object" and isinstance(value.get("properties"), dict)
-
-
-def _encodes(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -12,8 +12,9 @@ from eighty80_jupyter.api.deltas import Snapshot
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Reply, Stopped, Usage
 from eighty80_jupyter.conversation.conversation import Conversation, InstructionRole
-from eighty80_jupyter.tools.rounds import Round, ToolOffer
-from eighty80_jupyter.tools.toolbox import Tool
+from eighty80_jupyter.tools.offer import ToolOffer
+from eighty80_jupyter.tools.rounds import Round
+from eighty80_jupyter.tools.tool import Tool
 from eighty80_jupyter.turns.context import ContextSettings
 
 if TYPE_CHECKING:

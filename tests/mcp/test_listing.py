@@ -19,7 +19,7 @@ from eighty80_jupyter.mcp.listing import (
     screened,
     tool_names,
 )
-from eighty80_jupyter.tools.input_error import ToolInputError
+from eighty80_jupyter.tools.arguments import ToolInputError
 from tests.support.mcp.odd import CITY, HOSTILE
 
 JSON = st.recursive(

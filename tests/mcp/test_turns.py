@@ -11,7 +11,7 @@ import pytest
 
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.session.session import Session
-from eighty80_jupyter.tools.rounds import Decision
+from eighty80_jupyter.tools.executor import Decision
 from tests.support.mcp.use import User, is_running, odd
 from tests.support.replies import chat_reply, sse_reply, tool_call, tool_chunks
 from tests.support.scripted import ScriptedServer
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from eighty80_jupyter.api.messages import ToolCall
-    from eighty80_jupyter.tools.toolbox import Tool
+    from eighty80_jupyter.tools.tool import Tool
 
 
 class Asked(User):

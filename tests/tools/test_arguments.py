@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from eighty80_jupyter.tools.arguments import check, parsed
-from eighty80_jupyter.tools.input_error import ToolInputError
+from eighty80_jupyter.tools.arguments import ToolInputError, check, parsed
 
 
 def integers(*names: str, **more: Any) -> dict[str, Any]:

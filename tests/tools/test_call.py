@@ -26,7 +26,8 @@ from eighty80_jupyter.tools.call import (
 from eighty80_jupyter.tools.result import ToolSettings
 from eighty80_jupyter.tools.run import MOST_ITEMS, FirstItems, GivenUpError, execute
 from eighty80_jupyter.tools.shown import shown_call
-from eighty80_jupyter.tools.toolbox import Tool, ToolBox, make_tool
+from eighty80_jupyter.tools.tool import Tool, make_tool
+from eighty80_jupyter.tools.toolbox import ToolBox
 
 
 def get_weather(city: str) -> str:

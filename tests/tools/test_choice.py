@@ -9,7 +9,7 @@ import pytest
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.session.options import TurnOptions
 from eighty80_jupyter.session.session import Session
-from eighty80_jupyter.tools.rounds import Decision
+from eighty80_jupyter.tools.executor import Decision
 from tests.support.replies import (
     stream_reply,
     tool_call,

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from eighty80_jupyter.tools.docstrings import Documented, documented
-from eighty80_jupyter.tools.toolbox import make_tool
+from eighty80_jupyter.tools.tool import make_tool
 
 KEYWORDS = """Do it.
 

@@ -20,14 +20,14 @@ from eighty80_jupyter.tools.executor import (
     MOST_THREADS,
     NOBODY,
     REFUSED,
+    Decision,
     MainThreadCall,
     ToolExecutor,
     in_worker,
     waits_for_tool,
 )
 from eighty80_jupyter.tools.result import ToolSettings
-from eighty80_jupyter.tools.rounds import Decision
-from eighty80_jupyter.tools.toolbox import Tool, make_tool
+from eighty80_jupyter.tools.tool import Tool, make_tool
 from tests.support.waiting import wait_until
 
 

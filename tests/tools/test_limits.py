@@ -12,7 +12,8 @@ import pytest
 from eighty80_jupyter.conversation import events
 from eighty80_jupyter.errors import ChatInterrupted, ServerError
 from eighty80_jupyter.session.session import Session
-from eighty80_jupyter.tools.rounds import INTERRUPTED, MOST_CALLS, Decision
+from eighty80_jupyter.tools.executor import Decision
+from eighty80_jupyter.tools.rounds import INTERRUPTED, MOST_CALLS
 from eighty80_jupyter.turns import feed
 from eighty80_jupyter.turns.request import Place
 from tests.support.replies import (

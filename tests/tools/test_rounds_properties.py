@@ -17,8 +17,8 @@ from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.conversation.events import CallBegan, CallEnded
 from eighty80_jupyter.errors import APIError, APIStreamError
 from eighty80_jupyter.tools.executor import ToolExecutor
-from eighty80_jupyter.tools.rounds import ToolOffer
-from eighty80_jupyter.tools.toolbox import make_tool
+from eighty80_jupyter.tools.offer import ToolOffer
+from eighty80_jupyter.tools.tool import make_tool
 from eighty80_jupyter.turns.request import Request, RunningTurn
 from eighty80_jupyter.turns.turn import take_turn
 from eighty80_jupyter.wire.client import Client, Settings

@@ -33,7 +33,7 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel, Field, SecretStr, TypeAdapter
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.tools.toolbox import Tool, make_tool
+from eighty80_jupyter.tools.tool import Tool, make_tool
 
 
 class Color(Enum):

@@ -27,9 +27,10 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.tools.input_error import ToolInputError
+from eighty80_jupyter.tools.arguments import ToolInputError
 from eighty80_jupyter.tools.schema import Inputs
-from eighty80_jupyter.tools.toolbox import Tool, ToolBox, make_tool
+from eighty80_jupyter.tools.tool import Tool, make_tool
+from eighty80_jupyter.tools.toolbox import ToolBox
 
 
 class Color(Enum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.tools.rounds import Decision
+from eighty80_jupyter.tools.executor import Decision
 from tests.support.replies import (
     sse_reply,
     tool_call,
@@ -13,7 +13,7 @@ from tests.support.replies import (
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import ToolCall
-    from eighty80_jupyter.tools.toolbox import Tool
+    from eighty80_jupyter.tools.tool import Tool
     from tests.support.replies import Reply
     from tests.support.scripted import ScriptedServer
 

@@ -16,7 +16,7 @@ from eighty80_jupyter.notebook.cell.views.turns import (
 from eighty80_jupyter.notebook.commands.context import CommandContext
 from eighty80_jupyter.notebook.commands.report import bug_report
 from eighty80_jupyter.notebook.saved.export_markdown import turns_markdown
-from eighty80_jupyter.tools.toolbox import Tool
+from eighty80_jupyter.tools.tool import Tool
 
 
 def models(context: CommandContext, _value: Any) -> None:

@@ -18,7 +18,7 @@ from eighty80_jupyter.prompt import parts
 from eighty80_jupyter.prompt.run_cells import ALL
 from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
 from eighty80_jupyter.session.options import Tools, TurnOptions
-from eighty80_jupyter.tools.rounds import CHOICES
+from eighty80_jupyter.tools.offer import CHOICES
 from eighty80_jupyter.turns.request import Place
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.tools.display import pretty
-from eighty80_jupyter.tools.rounds import Decision
+from eighty80_jupyter.tools.executor import Decision
 from eighty80_jupyter.tools.shown import AskedCall, asked_call, visible, visible_json
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import ToolCall
-    from eighty80_jupyter.tools.toolbox import Tool
+    from eighty80_jupyter.tools.tool import Tool
 
 Answer = Literal["yes", "no", "always"]
 Show = Callable[[Mapping[str, Any] | None], None]

@@ -29,7 +29,7 @@ from eighty80_jupyter.storage.omit import Secrets, conversation_without, without
 from eighty80_jupyter.storage.serialization import from_json, to_json
 
 if TYPE_CHECKING:
-    from eighty80_jupyter.tools.toolbox import Tool
+    from eighty80_jupyter.tools.tool import Tool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from eighty80_jupyter.notebook.saved.asked_type import AskedType
 from eighty80_jupyter.notebook.saved.export_markdown import comparisons
 from eighty80_jupyter.notebook.saved.metadata import turn_metadata
 from eighty80_jupyter.prompt.template.cells import sent_cells
-from eighty80_jupyter.tools.rounds import CHOICES
+from eighty80_jupyter.tools.offer import CHOICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

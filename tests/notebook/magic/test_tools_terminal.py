@@ -18,7 +18,7 @@ from eighty80_jupyter.api.reply import CallRecord, Choice, Reply
 from eighty80_jupyter.conversation.events import CallBegan, CallEnded, CallWritten, RoundBegan
 from eighty80_jupyter.notebook.cell.terminal import TerminalWriter
 from eighty80_jupyter.notebook.cell.tools.confirm import InputConfirmer
-from eighty80_jupyter.tools.toolbox import make_tool
+from eighty80_jupyter.tools.tool import make_tool
 from tests.support.environment import child_environment
 from tests.support.replies import sse_reply, stream_reply, tool_call, tool_chunks
 

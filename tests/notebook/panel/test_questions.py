@@ -13,12 +13,12 @@ import pytest
 
 from eighty80_jupyter.api.messages import ToolCall
 from eighty80_jupyter.notebook.panel.questions import Consent, PanelConfirmer, Questions
-from eighty80_jupyter.tools.toolbox import make_tool
+from eighty80_jupyter.tools.tool import make_tool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from eighty80_jupyter.tools.rounds import Decision
+    from eighty80_jupyter.tools.executor import Decision
 
 ASKS = 3000
 

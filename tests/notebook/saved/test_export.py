@@ -26,7 +26,8 @@ from eighty80_jupyter.notebook.markdown.source import closed, fenced
 from eighty80_jupyter.notebook.saved.export import FORMS, export
 from eighty80_jupyter.notebook.saved.restore import read_notebook
 from eighty80_jupyter.text import clean_json
-from eighty80_jupyter.tools.toolbox import Tool, ToolBox
+from eighty80_jupyter.tools.tool import Tool
+from eighty80_jupyter.tools.toolbox import ToolBox
 from eighty80_jupyter.wire.secret import Secret
 from tests.data.hostile_markdown import CASES
 from tests.support.kernel import KernelSession

@@ -21,8 +21,8 @@ from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from eighty80_jupyter.session.session import Session
-    from eighty80_jupyter.tools.rounds import Decision
-    from eighty80_jupyter.tools.toolbox import Tool
+    from eighty80_jupyter.tools.executor import Decision
+    from eighty80_jupyter.tools.tool import Tool
 
 _HERE = Path(__file__).parent
 EXAMPLE = (sys.executable, str(_HERE / "example.py"))

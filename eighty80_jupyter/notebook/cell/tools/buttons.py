@@ -15,14 +15,14 @@ from eighty80_jupyter.notebook.cell.front_end import listen_where_it_is_sent
 from eighty80_jupyter.notebook.cell.outputs import Output, Page
 from eighty80_jupyter.notebook.cell.running_cell import running_cell
 from eighty80_jupyter.notebook.cell.tools.display import pretty
-from eighty80_jupyter.tools.rounds import Decision
+from eighty80_jupyter.tools.executor import Decision
 from eighty80_jupyter.tools.shown import AskedCall, visible
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from eighty80_jupyter.api.messages import ToolCall
-    from eighty80_jupyter.tools.toolbox import Tool
+    from eighty80_jupyter.tools.tool import Tool
 
 HEARD_SECONDS = 2.0  # until a page that says nothing is taken for one that is not heard
 TICK_SECONDS = 0.1  # between two looks of the waiting thread, which an interrupt must end

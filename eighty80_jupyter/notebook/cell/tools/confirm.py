@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.terminal_text import writable
-from eighty80_jupyter.tools.rounds import Decision
+from eighty80_jupyter.tools.executor import Decision
 from eighty80_jupyter.tools.shown import AskedCall, asked_call, visible, visible_json
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from eighty80_jupyter.api.messages import ToolCall
-    from eighty80_jupyter.tools.toolbox import Tool
+    from eighty80_jupyter.tools.tool import Tool
 
 _WORDS = {
     "yes": "[y]es",

@@ -25,7 +25,7 @@ from eighty80_jupyter.tools.shown import visible
 
 if TYPE_CHECKING:
     from eighty80_jupyter.session.session import Session
-    from eighty80_jupyter.tools.toolbox import Tool
+    from eighty80_jupyter.tools.tool import Tool
 
 _MOST_TIP = 300  # characters of a description
 _STATES = {

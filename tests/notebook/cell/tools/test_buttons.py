@@ -11,9 +11,9 @@ import pytest
 from eighty80_jupyter.api.messages import ToolCall
 from eighty80_jupyter.notebook.cell.tools import buttons
 from eighty80_jupyter.notebook.cell.tools.confirm import InputConfirmer
-from eighty80_jupyter.tools.rounds import Decision
+from eighty80_jupyter.tools.executor import Decision
 from eighty80_jupyter.tools.shown import asked_call
-from eighty80_jupyter.tools.toolbox import Tool, make_tool
+from eighty80_jupyter.tools.tool import Tool, make_tool
 
 CALL = ToolCall(id="c1", name="add", arguments='{"a": 1}')
 
