@@ -54,7 +54,7 @@ def _answer(request: Request) -> Reply | None:
 def test_columns_and_shades(
     open_notebook: Callable[..., NotebookPage], server: ScriptedServer
 ) -> None:
-    """Columns stand beside each other, a shaded token opens by keyboard, and both are saved."""
+    """Columns stand beside each other; shaded tokens stand in their line, and open by keyboard."""
     server.handler = _answer
     notebook = open_notebook(
         LOAD,
@@ -73,6 +73,9 @@ def test_columns_and_shades(
     expect(notebook.outputs(1).locator("mark").first).to_be_visible()
     shaded = notebook.outputs(2).locator("summary")
     expect(shaded).to_have_text([" in", " 1891"], use_inner_text=False)
+    tokens = notebook.outputs(2).locator("span[title]")
+    lines = {tokens.nth(n).bounding_box()["y"] for n in range(len(WORDS))}  # type: ignore[index]  # the same
+    assert len(lines) == 1
     shaded.nth(1).focus()
     notebook.page.keyboard.press("Enter")
     expect(notebook.outputs(2).first).to_contain_text("·1891 15%; ·1890 30%, ·1893 25%")

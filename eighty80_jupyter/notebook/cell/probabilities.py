@@ -21,7 +21,8 @@ _MOST = 4000  # tokens that are shaded, of which a page has some hundred bytes e
 _MOST_LINES = 20  # doubtful tokens in a terminal
 _DEEPEST = 0.55  # how opaque the shade of the least likely token is
 _TEXT = "white-space: pre-wrap; overflow-wrap: anywhere"
-_INLINE = "display: inline"
+# What opens is a block to browsers, and would break the line where it stands in one.
+_FOLD = "display: inline-block; vertical-align: top"
 _SPACES = str.maketrans({"\n": "\u21b5", "\t": "\u21e5", " ": "\u00b7"})
 
 
@@ -72,12 +73,16 @@ def _token_html(token: Token) -> str:
     if token.probability >= SURE:
         return f'<span title="{title}">{page_text(token.text)}</span>'
     shade = f"background: rgba(230, 126, 34, {_DEEPEST * (1 - token.probability):.2f})"
-    said = f'<span style="{shade}" title="{title}">{page_text(token.text)}</span>'
     if not others:
-        return said
+        return f'<span style="{shade}" title="{title}">{page_text(token.text)}</span>'
+    # Ends of lines stand outside of the fold, or they would end no line of the answer.
+    word = token.text.strip("\r\n")
+    before, after = token.text.split(word, 1) if word else ("", token.text)
     return (
-        f'<details style="{_INLINE}"><summary style="{_INLINE}; list-style: none; cursor: pointer">'
-        f'{said}</summary><span style="{QUIET}">[{page_text(told)}]</span></details>'
+        f'{before}<details style="{_FOLD}"><summary style="display: inline; list-style: none; '
+        f'cursor: pointer"><span style="{shade}" title="{title}">'
+        f"{page_text(word or _named(token.text))}</span></summary>"
+        f'<span style="{QUIET}">[{page_text(told)}]</span></details>{after}'
     )
 
 

@@ -84,6 +84,17 @@ def test_the_less_likely_the_darker() -> None:
     assert "2 of 3 tokens" in page.text
 
 
+def test_what_opens_keeps_no_end_of_a_line() -> None:
+    """Ends of lines stand outside of what opens, where they end a line of the answer."""
+    other = (("x", 0.1),)
+    texts = ("a", ".\n\n", "\nb", "\n")
+    tokens = [Token(text=text, probability=0.5, alternatives=other) for text in texts]
+    html = shaded_html(tokens, "".join(texts))
+    outside = "".join(re.split(r"(?s)<details.*?</details>", html))
+    assert re.sub(r"(?s)<div style=[^>]*>", "", outside).startswith("\n\n\n\n</div>")
+    assert re.findall(r">([^<]*)</span></summary>", html) == ["a", ".", "b", "\u21b5"]
+
+
 def test_nothing_of_a_token_runs() -> None:
     """Texts of the model are text, in the page and in the titles."""
     tokens = [Token(text=HOSTILE, probability=0.3, alternatives=((HOSTILE, 0.2),))]
