@@ -48,7 +48,7 @@ TESTS = {
     "conversation": ["tests/conversation", "tests/turns", "tests/test_state_machine.py"],
     "turns": ["tests/turns", "tests/session", "tests/structured"],
     "tools": ["tests/tools"],
-    "storage": ["tests/storage"],
+    "storage": ["tests/storage", "tests/session/test_presets.py", "tests/session/test_record.py"],
     "prompt/secrets": ["tests/prompt/secrets"],
     "session": ["tests/session"],
     "evaluation": ["tests/evaluation"],

@@ -112,6 +112,17 @@ def test_the_file_is_the_users_alone(file: Path) -> None:
     assert (kept(again, 1), again.new) == ([1], False)
 
 
+def test_the_folders_are_made(tmp_path: Path) -> None:
+    """All that are missing; the user's alone."""
+    answers = Answers(tmp_path / "state" / "of" / "answers.sqlite")
+    put(answers, 1)
+    assert (kept(answers, 1), answers.note) == ([1], "")
+    assert answers.path is not None
+    assert answers.path.exists()
+    if os.name == "posix":
+        assert stat.S_IMODE(answers.path.parent.stat().st_mode) == 0o700
+
+
 def test_old_answers_are_forgotten(file: Path) -> None:
     """Days after they were given, however often they were used."""
     clock = Clock()

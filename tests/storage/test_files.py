@@ -113,6 +113,24 @@ def test_the_mode_of_a_new_file(tmp_path: Path, *, private: bool, mode: int) -> 
     assert list(tmp_path.iterdir()) == [file]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="folders are opened there alone")
+def test_a_folder_that_cannot_be_opened_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is written; what a lost power supply may take away is not the user's error."""
+    real, refused = os.open, list[Path]()
+
+    def refusing(path: Path, flags: int, *mode: int) -> int:
+        if path == tmp_path:
+            refused.append(path)
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(path, flags, *mode)
+
+    monkeypatch.setattr(files, "os", SimpleNamespace(**{**vars(os), "open": refusing}))
+    write_file(tmp_path / "x", b"1", private=False)
+    assert ((tmp_path / "x").read_bytes(), refused) == (b"1", [tmp_path])
+
+
 @pytest.mark.parametrize("private", [True, False])
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path, *, private: bool) -> None:
     """In the words of the system."""

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from eighty80_jupyter import errors
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.storage.record import Entry, Failure, RecordedAnswers, Recorder, check_record
+from eighty80_jupyter.storage.record import (
+    Entry,
+    Failure,
+    RecordedAnswers,
+    Recorder,
+    check_record,
+    now,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -202,3 +211,10 @@ def test_only_to_a_record_is_added(tmp_path: Path, content: str | None, *, is_re
     else:
         with pytest.raises(UsageError, match=r"x is there and is no record; name another file$"):
             check_record(path)
+
+
+def test_the_time_of_an_entry_is_utc() -> None:
+    """With its offset, in milliseconds, as ISO 8601 has it."""
+    written = now()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", written)
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(written)) < timedelta(hours=1)

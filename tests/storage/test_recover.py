@@ -155,6 +155,19 @@ def test_names_are_followed(tmp_path: Path) -> None:
     assert made.at == 5.0
 
 
+@pytest.mark.parametrize(("renamed", "names"), [("a", ["b", "c"]), ("b", ["c", "a"])])
+def test_the_current_one_stays_so(tmp_path: Path, renamed: str, names: list[str]) -> None:
+    """It comes first, whichever of them gets another name."""
+    made = replayed(
+        tmp_path,
+        turns(1, name="a"),
+        turns(2, name="b"),
+        {"event": "current", "conversation": "b"},
+        {"event": "renamed", "conversation": renamed, "name": "c"},
+    )
+    assert [talk.name for talk in made.conversations] == names
+
+
 @pytest.mark.parametrize(
     "event",
     [
