@@ -101,3 +101,18 @@ def test_a_copy_tells_its_own_watchers() -> None:
     made.watch(heard.append)
     made.current.commit(plain_turn("a", "b"))
     assert heard == [made.current]
+
+
+def test_of_what_was_replaced_nothing_more_is_told() -> None:
+    """The one that takes its place is watched; the other belongs to nobody here."""
+    talks = Conversations()
+    before, after = Conversation("main"), Conversation("main")
+    talks.add(before)
+    talks.add(after)
+    told: list[Conversation] = []
+    talks.watch(told.append)
+    before.commit(plain_turn("a", "b"))
+    assert told == []
+    after.commit(plain_turn("a", "b"))
+    assert [one is after for one in told] == [True]
+    assert (len(talks), talks.current is after) == (1, True)

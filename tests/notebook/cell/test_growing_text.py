@@ -74,3 +74,13 @@ def test_the_whole_brings_what_the_pieces_did_not(whole: str) -> None:
     text.add("upon")
     text.complete(whole)
     assert (text.whole, text.length) == (whole, len(whole))
+
+
+@pytest.mark.parametrize(("more", "due"), [(499, False), (500, True)])
+def test_what_is_drawn_all_over_waits_for_half_of_it(more: int, *, due: bool) -> None:
+    """A front end draws every update, of whatever size."""
+    text = GrowingText()
+    text.add("x" * 1_000)
+    text.drawn()
+    text.add("x" * more)
+    assert text.due(whole=True) is due
