@@ -20,7 +20,7 @@ from traitlets import (
 )
 from traitlets.config import Config, Configurable
 
-from eighty80_jupyter.api import request_parameters
+from eighty80_jupyter.api import parameter_values, request_parameters
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.parts import DEFAULT_LIMIT
 from eighty80_jupyter.prompt.run_cells import which_cells
@@ -52,14 +52,14 @@ class ParameterTrait(TraitType[Any, Any]):
         if value is None:
             return None
         try:
-            return request_parameters.check(self.name, value)
+            return parameter_values.check(self.name, value)
         except UsageError as error:
             raise SettingError(str(error)) from None
 
     def from_string(self, s: str) -> Any:
         """Return the value that a command line's text means."""
         assert self.name is not None  # noqa: S101  # set when the class was made
-        return None if s == "None" else request_parameters.from_text(self.name, s)
+        return None if s == "None" else parameter_values.from_text(self.name, s)
 
 
 class SecretTrait(TraitType[Any, Any]):
@@ -120,7 +120,7 @@ class FieldsTrait(TraitType[Any, Any]):
 
     def from_string(self, s: str) -> Any:
         """Return the dictionary that a text holds as JSON."""
-        return request_parameters.json_object(str(self.name), s)
+        return parameter_values.json_object(str(self.name), s)
 
 
 class PresetTrait(TraitType[Any, Any]):
@@ -200,7 +200,7 @@ class NamesTrait(TraitType[Any, Any]):
 
     def from_string(self, s: str) -> Any:
         """Return the dictionary that a text holds as JSON."""
-        return request_parameters.json_object(str(self.name), s)
+        return parameter_values.json_object(str(self.name), s)
 
 
 def expected(trait: Any) -> str:

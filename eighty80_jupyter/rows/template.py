@@ -17,8 +17,8 @@ from typing import Any
 from eighty80_jupyter.api.messages import Part
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.describe.base import is_inline
-from eighty80_jupyter.prompt.describe.protocol import Budgets, Described, Rendered
-from eighty80_jupyter.prompt.describe.registry import Description, describe
+from eighty80_jupyter.prompt.describe.protocol import Budgets, Description, Rendered
+from eighty80_jupyter.prompt.describe.registry import describe
 from eighty80_jupyter.prompt.parts import content
 from eighty80_jupyter.prompt.template.calls import Refused
 from eighty80_jupyter.prompt.template.compose import Composer, defused
@@ -283,7 +283,7 @@ def _is_nothing(value: Any) -> bool:
     return not isinstance(value, str) and is_missing(value)
 
 
-def _ready(value: Any, **_: Any) -> Described:
+def _ready(value: Any, **_: Any) -> Description:
     """Return the description of what is described already; a text is what it says."""
     if isinstance(value, Description):
         return value

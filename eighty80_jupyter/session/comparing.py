@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter import loading
-from eighty80_jupyter.api import request_parameters
+from eighty80_jupyter.api import parameter_values, request_parameters
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
@@ -158,7 +158,7 @@ def _variants(
             raise UsageError(
                 f"vary takes the values of {name} in a list, such as [0, 0.7], got {shown(values)}"
             )
-        axes[known] = [request_parameters.check(known, value) for value in values]
+        axes[known] = [parameter_values.check(known, value) for value in values]
     found = []
     for (title, text), setting in itertools.product(
         named.items(), map(dict, itertools.product(*_pairs(axes)))

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter import loading
-from eighty80_jupyter.api import request_parameters
+from eighty80_jupyter.api import parameter_values, request_parameters
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.conversation.conversation import Conversation
@@ -74,7 +74,7 @@ class RequestBuilder:
         endpoint = self.server.endpoint(options.base_url)
         return Request(
             prompt=Message("user", prepared.content),
-            parameters=request_parameters.body_fields(values),
+            parameters=parameter_values.body_fields(values),
             endpoint=endpoint,
             settings=self.server.settings(),
             stream=self._config.stream if options.stream is None else options.stream,
@@ -163,7 +163,7 @@ class RequestBuilder:
         for given, value in (overrides or {}).items():
             if value is not None:
                 name = request_parameters.canonical(given)
-                values[name] = request_parameters.check(name, value)
+                values[name] = parameter_values.check(name, value)
         return values
 
     def offer(self, options: TurnOptions) -> ToolOffer | None:

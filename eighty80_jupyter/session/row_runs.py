@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter import loading
-from eighty80_jupyter.api import request_parameters
+from eighty80_jupyter.api import parameter_values
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.session.embedded import Embedded
@@ -238,7 +238,7 @@ class RowRuns:
             request=RowRequest(
                 endpoint=endpoint,
                 settings=requests.server.settings(),
-                parameters=request_parameters.body_fields(values),
+                parameters=parameter_values.body_fields(values),
                 system=config.system if options.system is None else options.system,
                 role=config.system_role,
                 typed=typed,

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eighty80_jupyter.api.request_parameters import PARAMETERS, check, shown
+from eighty80_jupyter.api.parameter_values import check
+from eighty80_jupyter.api.request_parameters import PARAMETERS, shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.storage.files import read_file, reason, write_file
 from eighty80_jupyter.wire.address import clean_url

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.api import request_parameters
+from eighty80_jupyter.api import parameter_values, request_parameters
 from eighty80_jupyter.api.request_parameters import Kind
 from eighty80_jupyter.conversation.side_by_side import Answer, SideBySide
 from eighty80_jupyter.errors import UsageError, one_line
@@ -133,7 +133,7 @@ def values_of(name: str, text: str) -> list[Any]:
     if not texts:
         raise UsageError(f"no values of {name}: write 0, 0.5, 1 or 0..1 step 0.25")
     # Equal values stay: whether they give equal answers is what somebody wants to see.
-    values = [request_parameters.from_text(name, one) for one in texts]
+    values = [parameter_values.from_text(name, one) for one in texts]
     if len(values) > MOST:
         raise UsageError(f"at most {MOST} columns stand side by side, got {len(values)} values")
     return values

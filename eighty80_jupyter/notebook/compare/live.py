@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
-from eighty80_jupyter.api import request_parameters
+from eighty80_jupyter.api import parameter_values, request_parameters
 from eighty80_jupyter.api.deltas import Retrying
 from eighty80_jupyter.errors import ChatError, one_line
 from eighty80_jupyter.notebook.compare import variants
@@ -279,7 +279,7 @@ class LiveAnswers:
         """Whether the turn's reply was made with just these parameters: back where it began."""
         if "system" in self._moved_names or turn.reply.status != "complete":
             return False
-        wanted = request_parameters.body_fields(self._session.requests.parameters())
+        wanted = parameter_values.body_fields(self._session.requests.parameters())
         return dict(turn.reply.parameters) == wanted
 
     def _label(self) -> str:

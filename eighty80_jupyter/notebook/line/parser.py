@@ -12,14 +12,8 @@ import shlex
 from json import JSONDecoder
 from typing import Any
 
-from eighty80_jupyter.api.request_parameters import (
-    PARAMETERS,
-    Kind,
-    check,
-    from_text,
-    shown,
-    unknown,
-)
+from eighty80_jupyter.api.parameter_values import check, from_text
+from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind, shown, unknown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.line.input import DASHES, UNSEEN
 from eighty80_jupyter.notebook.line.options import OPTIONS, LineOptions, Option, record

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.api import request_parameters
+from eighty80_jupyter.api import parameter_values
 from eighty80_jupyter.api.continuation import overlap, undecided
 from eighty80_jupyter.api.deltas import ReasoningDelta, TextDelta
 from eighty80_jupyter.conversation.events import RoundBegan
@@ -119,7 +119,7 @@ def dry_run(context: CommandContext, question: Question) -> None:
     """Show what would be sent."""
     requests, options = context.session.requests, _options(question)
     sent = requests.outgoing(question.prepared, question.conversation, options)
-    fields = request_parameters.body_fields(requests.parameters(options.parameters))
+    fields = parameter_values.body_fields(requests.parameters(options.parameters))
     offer, typed = requests.offer(options), requests.typed(options)
     fields |= typed.fields(typed.modes[0]) if typed is not None else {}
     fields |= offer.fields(1) if offer is not None else {}

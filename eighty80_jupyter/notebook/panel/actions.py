@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
-from eighty80_jupyter.api import request_parameters
+from eighty80_jupyter.api import parameter_values
 from eighty80_jupyter.conversation.events import CallBegan, CallEnded
 from eighty80_jupyter.errors import ChatError, UsageError
 from eighty80_jupyter.notebook.cell.front_end import below_this_cell
@@ -250,7 +250,7 @@ class Actions:
         options = TurnOptions(place=self._place(again), returns=self.returns())
         prepared = self._prepared(text, options)
         sent = requests.outgoing(prepared, session.conversation, options)
-        fields = request_parameters.body_fields(requests.parameters())
+        fields = parameter_values.body_fields(requests.parameters())
         return dry_run_html(sent, fields, prepared, requests.calibration)
 
     def _turn_ended(self, running: RunningTurn) -> None:

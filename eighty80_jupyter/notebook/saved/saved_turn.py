@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from eighty80_jupyter.api import request_parameters
+from eighty80_jupyter.api import parameter_values, request_parameters
 from eighty80_jupyter.api.messages import Message, Part, Role, ToolCall
 from eighty80_jupyter.api.reply import CallRecord, Choice, Reply, Status, Usage
 from eighty80_jupyter.conversation.turn import Exchange, Turn
@@ -159,5 +159,5 @@ def _parameters(values: Mapping[str, Any]) -> dict[str, Any]:
         known = request_parameters.canonical(name)
         if known in request_parameters.PARAMETERS and known != "extra":
             with suppress(UsageError):
-                kept[name] = request_parameters.check(known, value)
+                kept[name] = parameter_values.check(known, value)
     return kept

@@ -1,10 +1,10 @@
-"""What rendering takes and gives: the describer's protocol, budgets, reports. Values only."""
+"""What rendering takes and gives: descriptions, budgets, reports. Values only."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from eighty80_jupyter.api.messages import Part
 
@@ -14,51 +14,29 @@ DATA_NOTE = (
 )
 
 
-class Described(Protocol):
-    """What is needed of a description (`prompt.describe.Description`)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What a model reads of a value.
 
-    @property
-    def text(self) -> str:
-        """What is sent."""
+    `kind` is its type for the data tag, such as "pandas.DataFrame". `summary` is for the user, such
+    as "1,000 x 8, 5 rows shown"; empty where nothing is to be said. `cut` says in words what was
+    left out (`text` says so too); empty if nothing was. `inline`: a short single line that goes
+    into the sentence itself. `part` is the picture that was asked for with `image`, or None; `text`
+    then names it. `tokens` is the estimate for `text`.
+    """
 
-    @property
-    def kind(self) -> str:
-        """The type, such as "pandas.DataFrame"."""
-
-    @property
-    def summary(self) -> str:
-        """A few words for the user."""
-
-    @property
-    def cut(self) -> str:
-        """What was left out; empty for nothing."""
-
-    @property
-    def inline(self) -> bool:
-        """Whether the text may stand in a sentence."""
-
-    @property
-    def part(self) -> Part | None:
-        """A picture to attach."""
-
-    @property
-    def tokens(self) -> int:
-        """An estimate."""
+    text: str
+    kind: str
+    summary: str
+    cut: str
+    inline: bool
+    part: Part | None
+    tokens: int
 
 
-class Describe(Protocol):
-    """Describes one value in at most `budget` tokens; `scrub` takes secrets out before a cut."""
-
-    def __call__(
-        self,
-        value: Any,
-        *,
-        name: str,
-        options: str,
-        budget: int,
-        scrub: Callable[[str], str] | None,
-    ) -> Described:
-        """Return the description. Raises UsageError for options that the type has not."""
+# Describes one value: takes it, `name`, `options`, `budget` (in tokens) and `scrub`, which takes
+# secrets out before a cut; raises UsageError for options that the type has not.
+Describe = Callable[..., Description]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,10 +16,9 @@ Beside this file: `base` (options, cutting to a size), `foreign` (foreign code u
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from eighty80_jupyter.api.messages import Part
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.describe.base import (
     Draft,
@@ -49,6 +48,7 @@ from eighty80_jupyter.prompt.describe.kinds import (
 )
 from eighty80_jupyter.prompt.describe.kinds import code as describe_code
 from eighty80_jupyter.prompt.describe.nearest import names_like
+from eighty80_jupyter.prompt.describe.protocol import Description
 from eighty80_jupyter.prompt.describe.tables import columnar, groups
 from eighty80_jupyter.prompt.describe.tables import lazy as describe_lazy
 from eighty80_jupyter.prompt.describe.tables import pandas as describe_pandas
@@ -81,26 +81,6 @@ _UNLESS_OWN: tuple[Describer, ...] = (
     describe_values.draft,
 )
 _ATTRIBUTES = 40
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Description:
-    """What a model reads of a value.
-
-    `kind` is its type for the data tag, such as "pandas.DataFrame". `summary` is for the user, such
-    as "1,000 x 8, 5 rows shown"; empty where nothing is to be said. `cut` says in words what was
-    left out (`text` says so too); empty if nothing was. `inline`: a short single line that goes
-    into the sentence itself. `part` is the picture that was asked for with `image`, or None; `text`
-    then names it. `tokens` is the estimate for `text`.
-    """
-
-    text: str
-    kind: str
-    summary: str
-    cut: str
-    inline: bool
-    part: Part | None
-    tokens: int
 
 
 def describe(

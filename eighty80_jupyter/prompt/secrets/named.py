@@ -11,7 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from eighty80_jupyter.prompt.secrets.placeholders import is_name, is_placeholder, is_varied
+from eighty80_jupyter.prompt.secrets.placeholders import (
+    is_name,
+    is_placeholder,
+    is_varied,
+    pieces_of,
+    words_of,
+)
 
 Span = tuple[int, int, str]
 
@@ -69,27 +75,26 @@ _SECTION = re.compile(r"[ \t]*\[[\w .:-]+\][ \t]*")
 
 _PASSWORDS = ("password", "passwort", "kennwort", "passwd", "passphrase", "passcode", "pwd")
 _SHORT = {"pass", "pw"}
-_KEYS = {
-    *("access", "account", "admin", "api", "apikey", "app", "application", "auth", "client"),
-    *("consumer", "deploy", "encryption", "hmac", "jwt", "license", "master", "oauth", "private"),
-    *("secret", "service", "shared", "signing", "storage", "subscription", "webhook", "write"),
-    *("x",),
-}
+_KEYS = words_of(
+    """
+    access account admin api apikey app application auth client consumer deploy encryption hmac jwt
+    license master oauth private secret service shared signing storage subscription webhook write x
+    """
+)
 # What is called a token and is none: places in a list, counts, and those of a tokenizer.
-_NO_TOKENS = {
-    *("audio", "bos", "bpe", "byte", "cached", "cancel", "cancellation", "change", "class"),
-    *("cls", "completion", "continuation", "continue", "creation", "current", "cursor", "end"),
-    *("eos", "extra", "fence", "first", "idempotency", "image", "input", "last", "lock", "mask"),
-    *("max", "min", "next", "nonce", "num", "number", "output", "pad", "page", "pagination"),
-    *("per", "prefix", "prev", "prompt", "reasoning", "request", "resume", "sep", "sequence"),
-    *("special", "start", "starting", "stop", "sub", "suffix", "sync", "tokenizer", "total"),
-    *("unk", "vocab", "word"),
-}
-_PIECE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
-_SUFFIXES = {
-    *("base", "dev", "live", "main", "new", "old", "prod", "production", "stage", "staging"),
-    *("test", "value"),
-}
+_NO_TOKENS = words_of(
+    """
+    audio bos bpe byte cached cancel cancellation change class cls completion continuation continue
+    creation current cursor end eos extra fence first idempotency image input last lock mask max min
+    next nonce num number output pad page pagination per prefix prev prompt reasoning request resume
+    sep sequence special start starting stop sub suffix sync tokenizer total unk vocab word
+    """
+)
+_SUFFIXES = words_of(
+    """
+    base dev live main new old prod production stage staging test value
+    """
+)
 
 
 def spans(text: str) -> Iterator[Span]:
@@ -132,7 +137,7 @@ def kind_of(name: str) -> str | None:
     """Return what a name says of its value: password, key, token or auth; None for nothing."""
     if name.upper() == "OLDPWD":
         return None  # the folder before
-    pieces = [piece.lower() for piece in _PIECE.findall(name)]
+    pieces = pieces_of(name)
     while len(pieces) > 1 and (pieces[-1].isdigit() or pieces[-1] in _SUFFIXES):
         pieces.pop()
     if not pieces:

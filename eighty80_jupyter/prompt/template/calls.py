@@ -1,7 +1,7 @@
 """What a field may call: what computes a value, and nothing that acts.
 
-A callable is judged by what it is, not by the name under which it is reached: an alias, a partial,
-a bound method and a decorated function are what stands behind them. Called are
+A callable is judged by what it is (`callables`), not by the name under which it is reached. Called
+are
 
 - builtins without effect, and the methods of Python's own values but those that change them;
 - the notebook's own functions and classes, and those of modules that lie beside it;
@@ -19,16 +19,11 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
-import os
 import re
-import sys
-import sysconfig
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import PurePath
-from types import FunctionType, ModuleType
 from typing import Any
 
 from eighty80_jupyter.prompt.template.allowed import (
@@ -49,10 +44,10 @@ from eighty80_jupyter.prompt.template.allowed import (
     OUT_AT,
     OWN_API,
     PATHS,
-    SAME,
     STANDARD,
     TEXTS,
 )
+from eighty80_jupyter.prompt.template.callables import Target, attribute, target_of
 from eighty80_jupyter.prompt.template.syntax import quiet_parse
 
 _FEW = 1_000  # items of a list of functions that are looked at
@@ -60,33 +55,6 @@ _FEW = 1_000  # items of a list of functions that are looked at
 
 class Refused(Exception):  # noqa: N818  # the answer to a question, and no fault
     """A call that a field does not make; the text says what it would do."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """What a callable is: where it comes from, its name, and the object or class it belongs to."""
-
-    module: str
-    name: str
-    owner: Any = None
-    own: bool = False  # of the notebook
-
-    @property
-    def library(self) -> str:
-        return self.module.partition(".")[0]
-
-    @property
-    def kind(self) -> type | None:
-        """The class that it belongs to."""
-        if self.owner is None or isinstance(self.owner, type):
-            return self.owner
-        return type(self.owner)
-
-    @property
-    def label(self) -> str:
-        if self.kind is not None:
-            return f"{self.kind.__name__}.{self.name}"
-        return self.name if self.module in ("builtins", "io") else f"{self.module}.{self.name}"
 
 
 class Calls:
@@ -101,7 +69,7 @@ class Calls:
     def callee(self, call: ast.Call, source: str, function: Any) -> Any:
         """Return the function of a call, if it may be called so. Raises Refused."""
         _judge(function)
-        target = _target(function)
+        target = target_of(function)
         if function is type and len(call.args) != 1:
             raise Refused("makes a class")
         if _one_of(function, (vars, dir)) and not call.args:
@@ -113,7 +81,7 @@ class Calls:
 
     def argument(self, function: Any, node: ast.expr, value: Any) -> Any:
         """Return a value that is handed to a function, if it may be. Raises Refused."""
-        target = _target(function)
+        target = target_of(function)
         if _one_of(function, LOOKING) or (target.name in LOOKING_NAMES and not target.own):
             return value
         if not isinstance(node, ast.Call):
@@ -151,7 +119,7 @@ def check_key(value: Any, key: Any) -> None:
         raise KeyError(key)
 
 
-def _check_arguments(call: ast.Call, target: _Target, function: Any) -> None:
+def _check_arguments(call: ast.Call, target: Target, function: Any) -> None:
     """Raise Refused for arguments with which a function writes a file, or into its arguments."""
     keywords = {keyword.arg: keyword.value for keyword in call.keywords}
     unbound = isinstance(target.owner, type) and not hasattr(function, "__self__")
@@ -167,7 +135,7 @@ def _check_arguments(call: ast.Call, target: _Target, function: Any) -> None:
         if not all(_is(node, None) for node in files):
             raise Refused(f"writes a file ({target.name})")
     if target.library == "numpy":
-        last = _attribute(function, "nin")  # of a ufunc: what follows is written to
+        last = attribute(function, "nin")  # of a ufunc: what follows is written to
         if not isinstance(last, int):
             last = OUT_AT.get(target.name) if unbound or target.kind else _place_of_out(function)
         if last is not None and len(given) > last:
@@ -189,16 +157,16 @@ def _judge(function: Any) -> None:
         for each in (function.func, *_functions([*function.args, *function.keywords.values()])):
             _judge(each)
         return
-    behind = _attribute(function, "__wrapped__", "pyfunc")
+    behind = attribute(function, "__wrapped__", "pyfunc")
     if behind is not None and behind is not function and callable(behind):
         _judge(behind)
         return
-    target = _target(function)
+    target = target_of(function)
     if not _computes(target, function):
         raise Refused(f"calls {target.label}")
 
 
-def _computes(target: _Target, function: Any) -> bool:
+def _computes(target: Target, function: Any) -> bool:
     name, kind, module = target.name, target.kind, target.module.lstrip("_")
     if target.own:
         return True
@@ -226,88 +194,8 @@ def _acts(name: str, library: str) -> bool:
     return re.fullmatch(ACTS + LIBRARIES.get(library, ""), name.lstrip("_")) is not None
 
 
-def _target(function: Any) -> _Target:
-    """Find out what a callable is, whatever it is called here."""
-    if isinstance(function, functools.partial):
-        return _target(function.func)
-    if isinstance(function, type):
-        return _Target(_known(function.__module__), function.__name__, None, _own_class(function))
-    bound = _attribute(function, "__self__")
-    bound = None if isinstance(bound, ModuleType) else bound  # what is built into a module
-    code = _attribute(function, "__func__") or function
-    name = str(_attribute(code, "__name__") or "")
-    if isinstance(code, FunctionType):
-        module = str(code.__globals__.get("__name__") or code.__module__ or "")
-        own = _own_module(module, code.__code__.co_filename)
-        return _Target(_known(module), name, _class_of(code) if bound is None else bound, own)
-    owner = bound if bound is not None else _attribute(function, "__objclass__")
-    if owner is not None and name:  # built in: the class that has the method says where it is from
-        kind = owner if isinstance(owner, type) else type(owner)
-        kind = next((each for each in kind.__mro__ if name in vars(each)), kind)
-        return _Target(_known(kind.__module__), name, owner, _own_class(kind))
-    module = _attribute(function, "__module__")
-    kind = type(function)
-    if (
-        isinstance(module, str)
-        and name
-        and not isinstance(_attribute(kind, "__call__"), FunctionType)
-    ):
-        return _Target(_known(module), name)
-    called = _attribute(kind, "__call__")  # an object that can be called
-    if isinstance(called, FunctionType):
-        return replace(_target(called), name=kind.__name__, owner=None)
-    return _Target(_known(kind.__module__), kind.__name__, None, _own_class(kind))
-
-
-def _known(module: str) -> str:
-    return SAME.get(module, module)
-
-
-def _class_of(function: FunctionType) -> type | None:
-    """Return the class that a function was reached through: `DataFrame` for `DataFrame.to_csv`."""
-    outer, dot, _ = function.__qualname__.rpartition(".")
-    found = function.__globals__.get(outer) if dot else None
-    return found if isinstance(found, type) else None
-
-
-def _attribute(value: Any, *names: str) -> Any:
-    """Return the first of these attributes that is there; one that is made up when asked is not."""
-    for name in names:
-        try:
-            there = inspect.getattr_static(value, name, None) is not None
-            found = getattr(value, name, None) if there else None
-        except Exception:  # noqa: BLE001, S112  # whatever a foreign value raises, it has none
-            continue
-        if found is not None:
-            return found
-    return None
-
-
 def _one_of(function: Any, known: Iterable[Any]) -> bool:
     return any(function is each for each in known)  # by identity: it may have no hash
-
-
-def _own_class(kind: type) -> bool:
-    module = kind.__module__
-    return _own_module(module, _attribute(sys.modules.get(module), "__file__"))
-
-
-def _own_module(module: str, file: str | None) -> bool:
-    """Tell whether a module is the notebook, or lies beside it: where no library is installed."""
-    root = module.partition(".")[0]
-    if root == "__main__":
-        return True
-    if root in ("eighty80_jupyter", *LIBRARIES) or root in sys.stdlib_module_names or file is None:
-        return False
-    path = os.path.abspath(file)  # noqa: PTH100  # also of a name such as "<stdin>"
-    installed = {"site-packages", "dist-packages"} & set(PurePath(path).parts)
-    return not (installed or path.startswith(_installed()) or file.startswith("<frozen"))
-
-
-@functools.cache
-def _installed() -> tuple[str, ...]:
-    paths = sysconfig.get_paths()
-    return tuple(paths[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 
 
 def _functions(value: Any) -> Iterator[Any]:
@@ -321,7 +209,7 @@ def _functions(value: Any) -> Iterator[Any]:
         if not callable(each):
             continue
         kind = type(each)  # of `operator.methodcaller("x")`, which has no name
-        named = isinstance(each, type) or _attribute(each, "__name__") is not None
+        named = isinstance(each, type) or attribute(each, "__name__") is not None
         if named or kind.__module__.lstrip("_") in STANDARD:
             yield each
 
@@ -337,7 +225,7 @@ def _is(node: ast.expr, *values: object) -> bool:
     return isinstance(node, ast.Constant) and _one_of(node.value, values)
 
 
-def _reaches(target: _Target, value: Any) -> bool:
+def _reaches(target: Target, value: Any) -> bool:
     """Tell whether a format looks into its values further than a field may."""
     texts = [text for text in (target.owner, value) if isinstance(text, str)]
     return any(re.search(r"\{[^{}]*[.\[]__", text) for text in texts)

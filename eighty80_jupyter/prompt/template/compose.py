@@ -30,7 +30,7 @@ from eighty80_jupyter.errors import UsageError, error_summary
 from eighty80_jupyter.prompt.describe.protocol import (
     Budgets,
     Describe,
-    Described,
+    Description,
     FieldReport,
     Rendered,
     Section,
@@ -73,7 +73,7 @@ class _Insert:
     kind: str | None = None  # None: what the describer says
     summary: str | None = None  # the same
     redacted: dict[str, None] = member(default_factory=dict)
-    described: Described | None = None
+    described: Description | None = None
     text: str = ""
     label: str = ""
 
@@ -122,14 +122,13 @@ class Composer:
             self._fill(insert, self._budgets.field)
         self._sections[-1].append(self._inserts[key])
 
-    def described(self, field: Field, value: Any, error: FieldError) -> Described:
+    def described(self, field: Field, value: Any, error: FieldError) -> Description:
         """Return what would be sent of one value by itself. Raises what `error` makes."""
         insert = self._prepared(field, value, error)
         self._fill(insert, self._budgets.field)
-        assert insert.described is not None  # noqa: S101  # filled
-        given: Any = insert.described
-        made: Described = replace(given, text=insert.text, kind=insert.kind or given.kind)
-        return made
+        given = insert.described
+        assert given is not None  # noqa: S101  # filled
+        return replace(given, text=insert.text, kind=insert.kind or given.kind)
 
     def rendered(self) -> Rendered:
         """Return the message. Raises UsageError where the values do not fit into the budget."""

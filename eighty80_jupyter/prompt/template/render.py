@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.describe.protocol import Budgets, Describe, Rendered, is_template
@@ -14,38 +14,6 @@ from eighty80_jupyter.prompt.template.compose import Composer, FieldError
 from eighty80_jupyter.prompt.template.evaluate import Evaluation
 from eighty80_jupyter.prompt.template.names import Foreign, near_misses
 from eighty80_jupyter.prompt.template.syntax import Field, Literal, parse
-
-
-class Interpolation(Protocol):
-    """What is needed of `string.templatelib.Interpolation` (Python 3.14)."""
-
-    @property
-    def value(self) -> Any:
-        """What was inserted."""
-
-    @property
-    def expression(self) -> str:
-        """What was written."""
-
-    @property
-    def conversion(self) -> str | None:
-        """Return "r", "s", "a" or None."""
-
-    @property
-    def format_spec(self) -> str:
-        """The options; may be empty."""
-
-
-class Template(Protocol):
-    """What is needed of `string.templatelib.Template` (Python 3.14)."""
-
-    @property
-    def strings(self) -> Sequence[str]:
-        """The texts around the interpolations."""
-
-    @property
-    def interpolations(self) -> Sequence[Interpolation]:
-        """One fewer than there are texts."""
 
 
 def render(
@@ -141,8 +109,8 @@ def _fill(composer: Composer, text: str, evaluation: Evaluation) -> list[str]:
     return left
 
 
-def _fill_template(composer: Composer, template: Template, error: FieldError) -> None:
-    """Add a template string of Python 3.14: t"Explain {df:head=20}".
+def _fill_template(composer: Composer, template: Any, error: FieldError) -> None:
+    """Add a template string of Python 3.14 (`string.templatelib`): t"Explain {df:head=20}".
 
     Its values are there already, and its texts are sent as they are.
     """

@@ -6,7 +6,8 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind, from_text
+from eighty80_jupyter.api.parameter_values import from_text
+from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind
 from eighty80_jupyter.errors import UsageError
 
 if TYPE_CHECKING:

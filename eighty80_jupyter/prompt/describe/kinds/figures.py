@@ -114,19 +114,24 @@ def _matplotlib(value: Any, request: Request) -> tuple[str, str]:
 
 
 def _title(text: Any, request: Request) -> str:
-    words = "" if text is None else str(text.get_text())
-    return repr(request.shorten(" ".join(words.split()), _NAME)) if words.strip() else ""
+    return "" if text is None else _quoted(text.get_text(), request)
+
+
+def _quoted(text: Any, request: Request, width: int = _NAME) -> str:
+    """Return a text as a literal on one line, cut where it is long; nothing for none."""
+    words = " ".join(text.split()) if isinstance(text, str) else ""
+    return repr(request.shorten(words, width)) if words else ""
 
 
 def _axes(axes: Any, request: Request, what: str) -> list[str]:
-    title = " ".join(str(axes.get_title()).split())
-    lines = [what + (f": {request.shorten(title, _NAME)!r}" if title else "")]
+    title = _quoted(axes.get_title(), request)
+    lines = [what + (f": {title}" if title else "")]
     names = [name for name in ("x", "y", "z") if hasattr(axes, f"get_{name}lim")]
     for name in names:
         low, high = getattr(axes, f"get_{name}lim")()
-        words = " ".join(str(getattr(axes, f"get_{name}label")()).split())
+        words = _quoted(getattr(axes, f"get_{name}label")(), request)
         scale = getattr(axes, f"get_{name}scale")()
-        line = f"- {name} axis: " + (f"{request.shorten(words, _NAME)!r}, " if words else "")
+        line = f"- {name} axis: " + (f"{words}, " if words else "")
         line += f"from {number(float(low))} to {number(float(high))}"
         ticks = attempt(_ticks, axes, name, default="")
         lines.append(line + ("" if scale == "linear" else f", {scale}") + ticks)
@@ -178,7 +183,7 @@ def _drawn_in(axes: Any, request: Request) -> Iterator[str]:
 
 def _label(artist: Any, request: Request) -> str:
     words = str(artist.get_label())
-    return "" if words.startswith("_") or not words else f" {request.shorten(words, 60)!r}"
+    return "" if words.startswith("_") or not words.strip() else f" {_quoted(words, request, 60)}"
 
 
 def _extent(values: Any, name: str) -> str:
@@ -204,7 +209,7 @@ def _ends(values: Any) -> tuple[float, float]:
 def _plotly(value: Any, request: Request) -> tuple[str, str]:
     traces = value.data
     layout = value.layout
-    title = _words(layout.title.text, request)
+    title = _quoted(layout.title.text, request)
     lines = [
         f"plotly figure of {count(len(traces), 'trace')}" + (f", titled {title}" if title else "")
     ]
@@ -217,21 +222,13 @@ def _plotly(value: Any, request: Request) -> tuple[str, str]:
     return "\n".join(lines), count(len(traces), "trace")
 
 
-def _words(text: Any, request: Request) -> str:
-    return (
-        repr(request.shorten(" ".join(text.split()), _NAME))
-        if isinstance(text, str) and text
-        else ""
-    )
-
-
 def _plotly_axes(layout: Any, request: Request) -> list[str]:
     lines = []
     for name in list(layout)[:200]:
         if not name.startswith(("xaxis", "yaxis", "zaxis")):
             continue
         axis = layout[name]
-        words = _words(axis.title.text, request)
+        words = _quoted(axis.title.text, request)
         limits = axis.range
         scale = axis.type if axis.type not in {None, "linear", "-"} else ""
         known = [words, f"from {limits[0]} to {limits[1]}" if limits else "", scale]
@@ -241,7 +238,7 @@ def _plotly_axes(layout: Any, request: Request) -> list[str]:
 
 
 def _trace(trace: Any, request: Request) -> str:
-    name = _words(trace.name, request)
+    name = _quoted(trace.name, request)
     text = f"{trace.type}{f' {name}' if name else ''}"
     facts = []
     for key in ("x", "y", "z", "values", "labels"):

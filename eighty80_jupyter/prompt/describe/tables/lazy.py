@@ -54,10 +54,11 @@ def draft(value: Any, request: Request) -> Draft | None:
 
 def _schema(value: Any) -> Schema | None:
     """Return names and types. It runs under a time limit."""
-    for matches, read in _READERS:
-        if matches(value):
-            return read(value)[:_MOST]
-    return None  # of a library whose plans are known by name only
+    for module, names in short_repr.LAZY:
+        if is_a(value, module, *names):
+            read = _READERS.get(module)  # of some libraries plans are known by name only
+            return None if read is None else read(value)[:_MOST]
+    return None
 
 
 def _partitions(value: Any) -> str:
@@ -75,22 +76,15 @@ def _duckdb(value: Any) -> Schema:
     return [(name, str(dtype)) for name, dtype in zip(value.columns, value.types, strict=True)]
 
 
-def _dask(value: Any) -> Schema:
-    if is_a(value, "dask.dataframe", "DataFrame"):
-        types = value.dtypes  # of the empty frame that stands for the plan
+def _like_pandas(value: Any) -> Schema:
+    types: Any = getattr(value, "dtypes", None)  # of the empty frame that stands for the plan
+    if is_a(types, "pandas", "Series"):
         return list(zip(list(types.index), map(str, types.tolist()), strict=True))
     return [(value.name, str(value.dtype))]
 
 
 def _spark(value: Any) -> Schema:
     return [(str(name), str(dtype)) for name, dtype in value.dtypes]
-
-
-def _pandas_on_spark(value: Any) -> Schema:
-    types = value.dtypes
-    if is_a(value, "pyspark.pandas", "Series"):
-        return [(value.name, str(types))]
-    return list(zip(list(types.index), map(str, types.tolist()), strict=True))
 
 
 def _arrow(value: Any) -> Schema:
@@ -103,18 +97,14 @@ def _ibis(value: Any) -> Schema:
     return [(value.get_name(), str(value.type()))]
 
 
-def _of(module: str, *names: str) -> Callable[[Any], bool]:
-    return lambda value: is_a(value, module, *names)
-
-
-_READERS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Schema]], ...] = (
-    (_of("polars", "LazyFrame"), _polars),
-    (_of("duckdb", "DuckDBPyRelation"), _duckdb),
-    (_of("dask.dataframe", "DataFrame", "Series", "Index"), _dask),
-    (_of("pyspark.sql", "DataFrame"), _spark),
-    (_of("pyspark.sql.connect.dataframe", "DataFrame"), _spark),
-    (_of("pyspark.pandas", "DataFrame", "Series"), _pandas_on_spark),
-    (_of("pyarrow.dataset", "Dataset"), _arrow),
-    (_of("pyarrow", "RecordBatchReader"), _arrow),
-    (_of("ibis.expr.types", "Table", "Value"), _ibis),
-)
+_READERS: dict[str, Callable[[Any], Schema]] = {
+    "polars": _polars,
+    "duckdb": _duckdb,
+    "dask.dataframe": _like_pandas,
+    "pyspark.sql": _spark,
+    "pyspark.sql.connect.dataframe": _spark,
+    "pyspark.pandas": _like_pandas,
+    "pyarrow.dataset": _arrow,
+    "pyarrow": _arrow,
+    "ibis.expr.types": _ibis,
+}
