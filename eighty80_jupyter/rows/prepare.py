@@ -15,11 +15,11 @@ from eighty80_jupyter.prompt.template.prepare import Context
 from eighty80_jupyter.rows.columns import clashes
 from eighty80_jupyter.rows.frames import Rows, is_missing, open_rows
 from eighty80_jupyter.rows.options import RowOptions
-from eighty80_jupyter.rows.request import RowRequest
+from eighty80_jupyter.rows.prompt.request import RowRequest
+from eighty80_jupyter.rows.prompt.template import Filled, RowTemplate
 from eighty80_jupyter.rows.run import PLAIN, Run
 from eighty80_jupyter.rows.running.limits import Limits
 from eighty80_jupyter.rows.running.work import SLICE, Plan
-from eighty80_jupyter.rows.template import Filled, RowTemplate
 from eighty80_jupyter.storage.answers import Answers
 from eighty80_jupyter.structured.shape import Shape
 

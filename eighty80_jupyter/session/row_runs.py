@@ -175,7 +175,7 @@ class RowRuns:
         """Return which of these columns a prompt uses. Raises UsageError for an unknown name."""
         loading.require(*ROOM)
         from eighty80_jupyter.rows.frames import open_rows  # noqa: PLC0415  # a door
-        from eighty80_jupyter.rows.template import RowTemplate  # noqa: PLC0415  # a door
+        from eighty80_jupyter.rows.prompt.template import RowTemplate  # noqa: PLC0415  # a door
 
         context = self._requests.context(fields=True, allow_secrets=False)
         context = replace(context, namespace=namespace)
@@ -211,7 +211,7 @@ class RowRuns:
     ) -> RowSettings:
         """Return what the settings say of a run. Raises UsageError, MissingKeyError."""
         from eighty80_jupyter.rows.prepare import RowSettings  # noqa: PLC0415  # a door
-        from eighty80_jupyter.rows.request import RowRequest  # noqa: PLC0415  # a door
+        from eighty80_jupyter.rows.prompt.request import RowRequest  # noqa: PLC0415  # a door
 
         config, requests = self._config, self._requests
         price = config.price

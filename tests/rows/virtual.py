@@ -12,7 +12,7 @@ from eighty80_jupyter.api.reply import Usage
 from eighty80_jupyter.prompt.template.prepare import Context
 from eighty80_jupyter.rows.options import RowOptions
 from eighty80_jupyter.rows.prepare import RowSettings, prepare
-from eighty80_jupyter.rows.request import RowRequest
+from eighty80_jupyter.rows.prompt.request import RowRequest
 from eighty80_jupyter.rows.run import Run
 from eighty80_jupyter.wire.endpoint import Endpoint
 from eighty80_jupyter.wire.retries import Settings

@@ -23,10 +23,10 @@ from eighty80_jupyter.errors import (
     ContextLengthError,
     UsageError,
 )
-from eighty80_jupyter.rows.request import RowRequest
+from eighty80_jupyter.rows.prompt.request import RowRequest
+from eighty80_jupyter.rows.prompt.template import Filled
 from eighty80_jupyter.rows.running.answer import Answer, Failed, Reader, answer_of
 from eighty80_jupyter.rows.running.limits import Limits
-from eighty80_jupyter.rows.template import Filled
 from eighty80_jupyter.wire.endpoint import Endpoint
 from eighty80_jupyter.wire.retries import Settings, wait_before_retry
 from eighty80_jupyter.wire.status_errors import is_out_of_credit

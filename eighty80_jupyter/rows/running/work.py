@@ -18,12 +18,12 @@ from eighty80_jupyter.errors import ChatError, one_line
 from eighty80_jupyter.rows.frames import Chunk, Rows
 from eighty80_jupyter.rows.options import RowOptions
 from eighty80_jupyter.rows.progress import ErrorKind, RowError, told_seconds, told_tokens
-from eighty80_jupyter.rows.request import RowRequest
+from eighty80_jupyter.rows.prompt.request import RowRequest
+from eighty80_jupyter.rows.prompt.template import Filled, NotFilled, RowTemplate
 from eighty80_jupyter.rows.running.asking import Asker, Client, Outcome
 from eighty80_jupyter.rows.running.keeping import Keeper
 from eighty80_jupyter.rows.running.limits import Limits
 from eighty80_jupyter.rows.running.state import RunState
-from eighty80_jupyter.rows.template import Filled, NotFilled, RowTemplate
 from eighty80_jupyter.storage.answers import Answers
 
 SLICE = 256  # rows that are filled at once

@@ -19,7 +19,7 @@ from eighty80_jupyter.prompt.secrets.redact import Redactor
 from eighty80_jupyter.prompt.template.prepare import Context
 from eighty80_jupyter.prompt.template.render import render
 from eighty80_jupyter.rows.frames import open_rows
-from eighty80_jupyter.rows.template import Filled, NotFilled, RowTemplate
+from eighty80_jupyter.rows.prompt.template import Filled, NotFilled, RowTemplate
 from eighty80_jupyter.wire.secret import Secret
 
 KEY = b"k" * 32

@@ -25,10 +25,10 @@ from eighty80_jupyter.prompt.template.compose import Composer, defused
 from eighty80_jupyter.prompt.template.evaluate import names_of
 from eighty80_jupyter.prompt.template.prepare import Context
 from eighty80_jupyter.prompt.template.syntax import Field
-from eighty80_jupyter.rows.cells import NONE, PlainCells, are_inline
-from eighty80_jupyter.rows.compiled import CompiledPrompt, FieldCells
-from eighty80_jupyter.rows.fields import ROW
 from eighty80_jupyter.rows.frames import Chunk, Rows, is_missing
+from eighty80_jupyter.rows.prompt.cells import NONE, PlainCells, are_inline
+from eighty80_jupyter.rows.prompt.compiled import CompiledPrompt, FieldCells
+from eighty80_jupyter.rows.prompt.fields import ROW
 from eighty80_jupyter.text import clean
 
 _ENDLESS = Budgets(field=10**9, message=10**9)  # a row is never cut unasked
