@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, ref
 
 from eighty80_jupyter.api import parameter_values, request_parameters
 from eighty80_jupyter.api.deltas import Retrying
 from eighty80_jupyter.errors import ChatError, one_line
 from eighty80_jupyter.notebook.compare import variants
 from eighty80_jupyter.notebook.compare.debounce import Pause, Timer
-from eighty80_jupyter.notebook.compare.recent import (
-    LiveAnswer,
-    LiveState,
-    Meter,
-    RecentAnswers,
-    words_of,
-)
+from eighty80_jupyter.notebook.compare.newest import Meter, NewestRequest
+from eighty80_jupyter.notebook.compare.one_at_a_time import take_over
+from eighty80_jupyter.notebook.compare.recent import LiveAnswer, LiveState, RecentAnswers, words_of
 from eighty80_jupyter.turns.ending import exchange_of
 from eighty80_jupyter.turns.feed import (
     ConversationChanged,
@@ -53,10 +47,6 @@ READY = "Move a slider: the last prompt is answered again."
 _BUSY = "A reply is under way; the change counts when it has ended."
 _ELSEWHERE = "Live mode was switched on in another panel."
 
-# Which answers the moves of a session: a second one would ask, and keep an answer, once more.
-_live: WeakKeyDictionary[Session, ref[LiveAnswers]] = WeakKeyDictionary()
-_taking_over = threading.Lock()  # it owns `_live`
-
 
 class LiveAnswers:
     """Answers the last prompt of the current conversation again whenever a parameter changes.
@@ -81,9 +71,8 @@ class LiveAnswers:
         self._due = False
         self._moved_names: dict[str, None] = {}
         self._under_way: set[RunningTurn] = set()
-        self._stream: tuple[RunningTurn, str] | None = None
+        self._newest = NewestRequest()
         self._strip = RecentAnswers(session)
-        self._meter = Meter()
         self._failures = 0
         self._names = [*request_parameters.PARAMETERS, "system"]
         session.config.observe(self._on_config, self._names)
@@ -134,15 +123,13 @@ class LiveAnswers:
         self._changed = lambda: None
         self._session.config.unobserve(self._on_config, self._names)
         self._end_watch()
-        if was_on or self._stream is not None:
+        if was_on or self._newest.running is not None:
             self._session.on_loop(self._forget)
 
     def _take_over(self) -> None:
-        with _taking_over:
-            other = known() if (known := _live.get(self._session)) is not None else None
-            _live[self._session] = ref(self)
-            self.on = True
-        if other is not None and other is not self and other.on:
+        self.on = True  # before: whoever takes over next switches this one off
+        other = take_over(self._session, self)
+        if other is not None and other.on:
             other.switch_off(_ELSEWHERE)
 
     def _on_config(self, change: Any) -> None:
@@ -151,12 +138,12 @@ class LiveAnswers:
     def _hear(self, event: SessionEvent) -> None:
         match event:
             case TurnEvents(running, events):
-                if self._stream is not None and running is self._stream[0]:
+                if running is self._newest.running:
                     self._came(events)
             case TurnEnded(running):
                 self._under_way.discard(running)
-                if self._stream is not None and running is self._stream[0]:
-                    self._ended(*self._stream)
+                if running is self._newest.running:
+                    self._ended(running, self._newest.label)
                 elif self._due and self.on:
                     self._due = False
                     self._plan()
@@ -174,21 +161,19 @@ class LiveAnswers:
     @property
     def state(self) -> LiveState:
         """What is to be seen now; on the loop thread only."""
-        strip, meter = self._strip, self._meter
-        label, reply, streaming = "", None, False
-        if strip.shown is not None:
-            label, reply = strip.shown.label, strip.shown.exchange.reply
-        if self._stream is not None:
-            come = variants.so_far(self._stream[0])
-            if not come.empty:
-                label, reply, streaming = self._stream[1], come, True
+        strip, newest, meter = self._strip, self._newest, self._newest.meter
+        label, reply, streaming = newest.label, newest.come, True
+        if reply is None:
+            label, streaming = "", False
+            if strip.shown is not None:
+                label, reply = strip.shown.label, strip.shown.exchange.reply
         return LiveState(
             on=self.on,
             notice=self._notice,
             label=label,
             reply=reply,
             streaming=streaming,
-            waiting=self._stream is not None and not streaming,
+            waiting=newest.running is not None and not streaming,
             answers=tuple(strip.answers),
             shown=None if streaming else strip.index,
             requests=meter.requests,
@@ -199,7 +184,7 @@ class LiveAnswers:
         )
 
     def _begin(self) -> None:
-        self._meter = Meter()
+        self._newest.meter = Meter()
         self._failures = 0
         self._can_go_on = self._due = self._held = False
         self._moved_names.clear()
@@ -213,18 +198,20 @@ class LiveAnswers:
         self._plan()
 
     def _stop(self, notice: str, *, can_go_on: bool = False) -> None:
-        self._move.cancel()
-        self._settle.cancel()
-        self._drop()
+        self._halt()
         self._strip.keep()
         self._can_go_on = can_go_on
         self._say(notice)
 
     def _forget(self) -> None:
+        self._halt()
+        self._strip.clear()
+
+    def _halt(self) -> None:
+        """Ask and keep nothing that is still to come."""
         self._move.cancel()
         self._settle.cancel()
-        self._drop()
-        self._strip.clear()
+        self._newest.drop()
 
     def _say(self, notice: str) -> None:
         self._notice = notice
@@ -255,24 +242,23 @@ class LiveAnswers:
         elif turn is None:
             self._say(ASK_FIRST)
         elif self._is_answered(turn):
-            self._drop()
+            self._newest.drop()
             self._strip.show_own(turn, self._label())
             self._say("")
-        elif self._meter.requests >= self._session.config.live_request_limit:
+        elif self._newest.meter.requests >= self._session.config.live_request_limit:
             self._stop_at_ceiling()
         else:
             self._send(conversation, turn)
 
     def _send(self, conversation: Conversation, turn: Turn) -> None:
-        self._drop()
+        self._newest.drop()
         self._strip.fresh = None
         try:
             running = variants.start(self._session, conversation, turn.id, variants.prompt_of(turn))
         except ChatError as error:
             self._fail(error)
             return
-        self._stream = running, self._label()
-        self._meter.requests += 1
+        self._newest.sent(running, self._label())
         self._say("")
 
     def _is_answered(self, turn: Turn) -> bool:
@@ -288,16 +274,15 @@ class LiveAnswers:
     def _came(self, events: Sequence[TurnEvent]) -> None:
         for event in events:
             if isinstance(event, Retrying):
-                self._meter.requests += 1  # the client asks again by itself
+                self._newest.meter.requests += 1  # the client asks again by itself
                 self._notice = f"{event.error}; asking again in {event.seconds:.1f} s"
-                if self._meter.requests > self._session.config.live_request_limit:
+                if self._newest.meter.requests > self._session.config.live_request_limit:
                     self._stop_at_ceiling()
                     return
         self._changed()
 
     def _ended(self, running: RunningTurn, label: str) -> None:
-        self._stream = None
-        self._meter.count(running)
+        self._newest.end()
         reply = running.reply
         if running.error is not None:
             self._fail(running.error)
@@ -323,14 +308,6 @@ class LiveAnswers:
         self.on = False
         self._stop(text, can_go_on=True)
 
-    def _drop(self) -> None:
-        """Cancel the request that is out; what comes of it from now on is not looked at."""
-        if self._stream is not None:
-            running, _ = self._stream
-            self._stream = None
-            self._meter.count(running)
-            running.cancel()
-
     # What enters the history.
 
     def _press(self) -> None:
@@ -342,14 +319,12 @@ class LiveAnswers:
         self._await_end_of_move()
 
     def _await_end_of_move(self) -> None:
-        ended = self._stream is None and not self._move.pending and not self._held
+        ended = self._newest.running is None and not self._move.pending and not self._held
         if self._strip.fresh is not None and ended:
             self._settle.set(LET_GO if self._let_go else SETTLE, self._strip.keep)
 
     def _choose(self, number: int) -> None:
-        self._move.cancel()
-        self._settle.cancel()
-        self._drop()
+        self._halt()
         answer = self._strip.choose(number)
         if answer is not None:
             self._say(f"This is the reply now: {answer.label}.")
@@ -359,7 +334,7 @@ class LiveAnswers:
     def _make_way(self) -> None:
         """Let a turn begin in this conversation: it is sent with the answer that is on show."""
         self._settle.cancel()
-        self._drop()
+        self._newest.drop()
         self._strip.keep()
         self._changed()
 
@@ -368,7 +343,7 @@ class LiveAnswers:
         if not self._strip.look():
             return
         self._settle.cancel()
-        self._drop()
+        self._newest.drop()
         if self.on:
             self._notice = READY if self._strip.turn is not None else ASK_FIRST
         self._changed()

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.conversation.turn import Exchange, Turn
     from eighty80_jupyter.session.session import Session
-    from eighty80_jupyter.turns.request import RunningTurn
 
 STRIP = 8
 _NAMES = {"system": "instruction"}
@@ -65,21 +64,6 @@ class LiveState:
     tokens: int
     about: bool
     can_go_on: bool
-
-
-class Meter:
-    """Counts what live mode has used: `requests`, and `tokens` of answers, exact or `about`."""
-
-    def __init__(self) -> None:
-        self.requests = 0
-        self.tokens = 0
-        self.about = False
-
-    def count(self, running: RunningTurn) -> None:
-        """Add the tokens of a request that has ended, or is given up."""
-        count, counted = variants.tokens(variants.so_far(running))
-        self.tokens += count
-        self.about |= count > 0 and not counted
 
 
 class RecentAnswers:

@@ -6,7 +6,7 @@ from collections import ChainMap
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.compare.comparison import SAMPLES
+from eighty80_jupyter.notebook.compare.grid import SAMPLES
 from eighty80_jupyter.notebook.line.options import OPTIONS, LineOptions
 from eighty80_jupyter.notebook.magic.prompt_request import instruction, returns_of
 from eighty80_jupyter.notebook.magic.vary import parted, varied

@@ -18,13 +18,8 @@ from eighty80_jupyter.notebook.cell.summary import SCHEMA
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
 from eighty80_jupyter.notebook.cell.views.values import answer_html, answer_markdown
 from eighty80_jupyter.notebook.commands.branch import conversation_in
-from eighty80_jupyter.notebook.compare.comparison import (
-    SAMPLES,
-    Comparison,
-    Variant,
-    grid,
-    values_of,
-)
+from eighty80_jupyter.notebook.compare.comparison import Comparison
+from eighty80_jupyter.notebook.compare.grid import SAMPLES, Variant, grid, values_of
 from eighty80_jupyter.notebook.compare.side_by_side import (
     columns_html,
     columns_markdown,

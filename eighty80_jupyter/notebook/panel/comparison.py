@@ -21,15 +21,15 @@ from ipywidgets import (
 
 from eighty80_jupyter.errors import ChatError, one_line
 from eighty80_jupyter.notebook.cell.pacing import Painter
-from eighty80_jupyter.notebook.compare.comparison import (
+from eighty80_jupyter.notebook.compare.comparison import Comparison
+from eighty80_jupyter.notebook.compare.differences import differing_html, summary, twin_mark
+from eighty80_jupyter.notebook.compare.grid import (
     COMPARABLE,
     MOST,
     MOST_ANSWERS,
     SAMPLES,
-    Comparison,
     values_of,
 )
-from eighty80_jupyter.notebook.compare.differences import differing_html, summary, twin_mark
 from eighty80_jupyter.notebook.panel.widgets import answer_html, close_all, quiet_html, wrong_html
 
 if TYPE_CHECKING:

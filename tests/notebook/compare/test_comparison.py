@@ -13,7 +13,7 @@ from eighty80_jupyter.api.request_parameters import PARAMETERS
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.compare import variants
-from eighty80_jupyter.notebook.compare.comparison import COMPARABLE, SAMPLES, values_of
+from eighty80_jupyter.notebook.compare.grid import COMPARABLE, SAMPLES, values_of
 from eighty80_jupyter.notebook.panel.comparison import ComparisonView
 from eighty80_jupyter.notebook.panel.controls.live import LiveControls
 from eighty80_jupyter.session.session import Session
