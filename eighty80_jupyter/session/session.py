@@ -19,7 +19,6 @@ from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.conversation.turn import Turn
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.prompt.describe.registry import Registry
-from eighty80_jupyter.session.comparing import RowComparisons
 from eighty80_jupyter.session.embedded import Embedded
 from eighty80_jupyter.session.mcp_servers import MCPServers
 from eighty80_jupyter.session.model_server import ModelServer
@@ -28,9 +27,10 @@ from eighty80_jupyter.session.preparation import TurnPreparation
 from eighty80_jupyter.session.presets import Presets
 from eighty80_jupyter.session.records import Records
 from eighty80_jupyter.session.request_builder import RequestBuilder
-from eighty80_jupyter.session.row_functions import is_plan, row_function
-from eighty80_jupyter.session.row_operations import RowOperations
-from eighty80_jupyter.session.row_runs import RowRuns
+from eighty80_jupyter.session.rows.comparing import RowComparisons
+from eighty80_jupyter.session.rows.functions import is_plan, row_function
+from eighty80_jupyter.session.rows.operations import RowOperations
+from eighty80_jupyter.session.rows.runs import RowRuns
 from eighty80_jupyter.session.running import Listener, Turns
 from eighty80_jupyter.storage.journal import Journal
 from eighty80_jupyter.tools.executor import Confirmer, ToolExecutor

@@ -13,7 +13,7 @@ from eighty80_jupyter.notebook.magic.vary import parted, varied
 from eighty80_jupyter.notebook.rows.preview import preview_html, preview_text
 from eighty80_jupyter.notebook.rows.source import rows_named
 from eighty80_jupyter.session.options import TurnOptions
-from eighty80_jupyter.session.row_runs import PromptOrigin
+from eighty80_jupyter.session.rows.runs import PromptOrigin
 
 if TYPE_CHECKING:
     from eighty80_jupyter.notebook.commands.context import CommandContext

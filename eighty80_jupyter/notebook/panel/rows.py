@@ -19,7 +19,7 @@ from eighty80_jupyter.notebook.panel.widgets import close_all, quiet_html, rende
 from eighty80_jupyter.notebook.rows.display import FRAME_SECONDS
 from eighty80_jupyter.notebook.rows.html import progress_html, run_html
 from eighty80_jupyter.notebook.rows.source import rows_named
-from eighty80_jupyter.session.row_runs import ROOM
+from eighty80_jupyter.session.rows.runs import ROOM
 
 if TYPE_CHECKING:
     from eighty80_jupyter.rows.run import Run

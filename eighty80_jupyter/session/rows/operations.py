@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from eighty80_jupyter import loading
 from eighty80_jupyter.config import ChatConfig
-from eighty80_jupyter.session.row_runs import ROOM, RowRuns
+from eighty80_jupyter.session.rows.runs import ROOM, RowRuns
 
 if TYPE_CHECKING:
     from eighty80_jupyter.rows.run import Run

@@ -22,7 +22,7 @@ from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import MissingKeyError, UsageError
 from eighty80_jupyter.prompt.template.evaluate import names_of
 from eighty80_jupyter.prompt.template.syntax import Field, parse
-from eighty80_jupyter.session.row_runs import ROOM, Shared
+from eighty80_jupyter.session.rows.runs import ROOM, Shared
 from eighty80_jupyter.wire.secret import Secret
 
 if TYPE_CHECKING:

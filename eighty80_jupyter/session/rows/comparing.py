@@ -12,7 +12,7 @@ from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.evaluation.scorers import Scorer, scorer
-from eighty80_jupyter.session.row_runs import IN_PYTHON, PromptOrigin, RowRuns, Shared
+from eighty80_jupyter.session.rows.runs import IN_PYTHON, PromptOrigin, RowRuns, Shared
 
 if TYPE_CHECKING:
     from eighty80_jupyter.rows.comparison import RowComparison

@@ -1,0 +1,1 @@
+"""What a session does with rows: runs, their operations, comparisons, functions for engines."""
