@@ -243,6 +243,7 @@ def test_a_signal_while_it_waits(server: ScriptedServer, session: Session) -> No
 
     def interrupt() -> None:
         server.wait_request(70)
+        wait_until(lambda: (run := session.last_run) is not None and run.progress().done >= 61)
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
