@@ -7,15 +7,31 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.describe.base import is_a
 
-if TYPE_CHECKING:
-    from eighty80_jupyter.rows.engines.function import RowFunction
+
+class TableFunction(Protocol):
+    """A function from a table to the same table with its answers: `RowFunction` says more."""
+
+    def __call__(self, data: Any) -> Any:
+        """Return a table with its answers."""
+
+    def used(self, names: Sequence[Hashable]) -> tuple[str, ...]:
+        """Return which columns of a table the prompt uses."""
+
+    def meta(self, frame: Any) -> Any:
+        """Return the empty frame of pandas for a frame of Dask."""
+
+    def schema(self, schema: Any) -> Any:
+        """Return the schema of Arrow with the answers."""
+
+    def spark_schema(self, frame: Any) -> Any:
+        """Return the schema of Spark with the answers."""
 
 
 def is_plan(data: Any) -> bool:
@@ -23,7 +39,7 @@ def is_plan(data: Any) -> bool:
     return _planner(data) is not None
 
 
-def planned(function: RowFunction, data: Any) -> Any:
+def planned(function: TableFunction, data: Any) -> Any:
     """Return the frame with the columns of answers in its plan. Raises UsageError."""
     planner = _planner(data)
     assert planner is not None  # noqa: S101  # asked before
@@ -31,7 +47,7 @@ def planned(function: RowFunction, data: Any) -> Any:
 
 
 def register(
-    function: RowFunction, connection: Any, name: str, columns: Sequence[str] | Mapping[str, str]
+    function: TableFunction, connection: Any, name: str, columns: Sequence[str] | Mapping[str, str]
 ) -> None:
     """Make it a scalar function of a DuckDB connection, over arrays of Arrow."""
     if isinstance(columns, str) or not columns:
@@ -58,7 +74,7 @@ def register(
     )
 
 
-def _planner(data: Any) -> Callable[[RowFunction, Any], Any] | None:
+def _planner(data: Any) -> Callable[[TableFunction, Any], Any] | None:
     if is_a(data, "polars", "LazyFrame"):
         return _polars
     if is_a(data, "dask.dataframe", "DataFrame"):
@@ -72,7 +88,7 @@ def _planner(data: Any) -> Callable[[RowFunction, Any], Any] | None:
     return _daft if is_a(data, "daft", "DataFrame") else None
 
 
-def _polars(function: RowFunction, frame: Any) -> Any:
+def _polars(function: TableFunction, frame: Any) -> Any:
     """Return the lazy frame with the answers as one struct, and its fields as columns.
 
     It is said to be elementwise, so that columns that nobody takes and rows that are filtered out
@@ -93,7 +109,7 @@ def _polars(function: RowFunction, frame: Any) -> Any:
     return frame.with_columns(asked.alias(made)).with_columns(fields).drop(made)
 
 
-def _daft(function: RowFunction, frame: Any) -> Any:
+def _daft(function: TableFunction, frame: Any) -> Any:
     """Return the frame with the answers of a batch function, whose struct Daft unpacks."""
     daft, pa = sys.modules["daft"], _needed("pyarrow", "daft")
     names = list(function.used(frame.column_names))
@@ -111,7 +127,7 @@ def _daft(function: RowFunction, frame: Any) -> Any:
     return frame.select("*", batched(*(daft.col(name) for name in names)))
 
 
-def _struct(pa: Any, function: RowFunction, arrays: Mapping[str, Any]) -> Any:
+def _struct(pa: Any, function: TableFunction, arrays: Mapping[str, Any]) -> Any:
     """Return the answers to rows that come as arrays of Arrow, as one array of structs."""
     answered = function(pa.table(dict(arrays))).combine_chunks()
     fields = list(answered.schema)[len(arrays) :]
