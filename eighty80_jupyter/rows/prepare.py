@@ -17,7 +17,8 @@ from eighty80_jupyter.rows.frames import Rows, is_missing, open_rows
 from eighty80_jupyter.rows.options import RowOptions
 from eighty80_jupyter.rows.prompt.request import RowRequest
 from eighty80_jupyter.rows.prompt.template import Filled, RowTemplate
-from eighty80_jupyter.rows.run import PLAIN, Run
+from eighty80_jupyter.rows.results import PLAIN
+from eighty80_jupyter.rows.run import Run
 from eighty80_jupyter.rows.running.limits import Limits
 from eighty80_jupyter.rows.running.work import SLICE, Plan
 from eighty80_jupyter.storage.answers import Answers
