@@ -34,7 +34,7 @@ test: install-dev
 	$(BIN)/pytest -n logical --dist loadfile --rerun-show-tracebacks --max-suite-reruns 8
 
 quick: check
-	$(BIN)/pytest -m "not browser and not real and not slow" -n logical --dist loadfile -q
+	$(BIN)/pytest -m "not browser and not real and not slow" --ignore tests/browser -n logical --dist loadfile -q
 
 check: install-dev
 	$(BIN)/ruff check

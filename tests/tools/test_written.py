@@ -201,7 +201,6 @@ CALLS |= {
 }
 
 
-@pytest.mark.parametrize("row", MARKED)
 @pytest.mark.parametrize(
     "said",
     [
@@ -215,16 +214,16 @@ CALLS |= {
         "Now!",
     ],
 )
-def test_a_marked_call_may_follow_a_sentence(row: str, said: str) -> None:
+def test_a_marked_call_may_follow_a_sentence(said: str, subtests: pytest.Subtests) -> None:
     """What was said before is told apart from the calls."""
-    text, expected = MARKED[row]
-    written = written_calls(f"{said} {text}", NAMES)
-    assert written is not None
-    assert [(call.name, json.loads(call.arguments)) for call in written.calls] == expected
-    assert written.said == said.strip()
+    for row, (text, expected) in MARKED.items():
+        with subtests.test(row):
+            written = written_calls(f"{said} {text}", NAMES)
+            assert written is not None
+            assert [(call.name, json.loads(call.arguments)) for call in written.calls] == expected
+            assert written.said == said.strip()
 
 
-@pytest.mark.parametrize("row", MARKED)
 @pytest.mark.parametrize(
     "around",
     [
@@ -244,9 +243,11 @@ def test_a_marked_call_may_follow_a_sentence(row: str, said: str) -> None:
         'Not "this". But "that. {}',
     ],
 )
-def test_text_about_a_form_is_text(row: str, around: str) -> None:
+def test_text_about_a_form_is_text(around: str, subtests: pytest.Subtests) -> None:
     """In a fence, in quotes, in the middle of a sentence, or with more behind it, it is no call."""
-    assert written_calls(around.replace("{}", MARKED[row][0]), NAMES) is None
+    for row, (text, _) in MARKED.items():
+        with subtests.test(row):
+            assert written_calls(around.replace("{}", text), NAMES) is None
 
 
 @pytest.mark.parametrize("row", MARKED)

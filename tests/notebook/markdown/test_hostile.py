@@ -53,26 +53,27 @@ def test_the_check_finds_faults(html: str) -> None:
     assert faults(html)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_hostile_text_is_harmless(name: str) -> None:
+def test_hostile_text_is_harmless(subtests: pytest.Subtests) -> None:
     """Each hostile text, whole, partial and with images allowed, has nothing but harmless HTML."""
-    source = CASES[name]
-    assert not faults(render(source))
-    assert not faults(render(source, partial=True))
-    assert not faults(render(source, allow_images=True), images=True)
+    for name, source in CASES.items():
+        with subtests.test(name):
+            assert not faults(render(source))
+            assert not faults(render(source, partial=True))
+            assert not faults(render(source, allow_images=True), images=True)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_hostile_text_is_harmless_in_parts(name: str) -> None:
+def test_hostile_text_is_harmless_in_parts(subtests: pytest.Subtests) -> None:
     """A hostile text that arrives in two parts is harmless wherever it is cut."""
-    source = CASES[name]
-    for cut in range(1, len(source), max(1, len(source) // 24)):
-        assert not faults(render(source[:cut], partial=True))
-        assert not faults(render(source[cut:]))
+    for name, source in CASES.items():
+        with subtests.test(name):
+            for cut in range(1, len(source), max(1, len(source) // 24)):
+                assert not faults(render(source[:cut], partial=True))
+                assert not faults(render(source[cut:]))
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_the_second_wall_has_nothing_to_hold(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_second_wall_has_nothing_to_hold(
+    subtests: pytest.Subtests, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is written is harmless before nh3 has cleaned it: each wall stands by itself."""
 
     def leave(html: str) -> str:
@@ -81,18 +82,21 @@ def test_the_second_wall_has_nothing_to_hold(name: str, monkeypatch: pytest.Monk
         )
 
     monkeypatch.setattr(markdown, "_CLEANERS", {False: SimpleNamespace(clean=leave)})
-    assert not faults(render(CASES[name]))
+    for name, source in CASES.items():
+        with subtests.test(name):
+            assert not faults(render(source))
 
 
-@pytest.mark.parametrize("name", CASES)
 def test_the_second_wall_holds_without_the_first(
-    name: str, monkeypatch: pytest.MonkeyPatch
+    subtests: pytest.Subtests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If a hostile text were written as HTML, what is left after nh3 would be harmless."""
-    source = re.sub("[\x00\x02\x03\ud800-\udfff]|&#[23];", "", CASES[name])
-    monkeypatch.setattr(markdown, "to_html_string", lambda _: source)
-    found = faults(render("x", allow_images=True), images=True)
-    assert not [fault for fault in found if not fault.startswith("formula")]
+    for name, hostile in CASES.items():
+        source = re.sub("[\x00\x02\x03\ud800-\udfff]|&#[23];", "", hostile)
+        monkeypatch.setattr(markdown, "to_html_string", lambda _, source=source: source)
+        with subtests.test(name):
+            found = faults(render("x", allow_images=True), images=True)
+            assert not [fault for fault in found if not fault.startswith("formula")]
 
 
 @pytest.mark.parametrize("name", ["tag_script", "tag_iframe", "tag_comment", "tag_custom"])

@@ -45,14 +45,14 @@ def test_mathjax_finds_nothing(parts: list[str]) -> None:
         assert formulas(html) == []
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_nothing_but_spans_is_markup(name: str) -> None:
+def test_nothing_but_spans_is_markup(subtests: pytest.Subtests) -> None:
     """Whatever the text, it is shown as it is, and its tags are no tags."""
-    text = CASES[name]
-    html = page_text(text)
-    assert all(isinstance(node, str) or node[0] == "span" for node in parse(html)[2])
-    assert text_of(html) == text
-    assert formulas(html) == []
+    for name, text in CASES.items():
+        html = page_text(text)
+        with subtests.test(name):
+            assert all(isinstance(node, str) or node[0] == "span" for node in parse(html)[2])
+            assert text_of(html) == text
+            assert formulas(html) == []
 
 
 def test_an_attribute_ends_where_it_should() -> None:

@@ -99,11 +99,12 @@ def test_any_line_may_be_the_last_so_far(text: str) -> None:
 PLAIN = {name: source for name, source in (CASES | HOSTILE).items() if "]:" not in source}
 
 
-@pytest.mark.parametrize("name", PLAIN)
-def test_cases_in_pieces_make_the_whole(name: str) -> None:
+def test_cases_in_pieces_make_the_whole(subtests: pytest.Subtests) -> None:
     """Both corpora, each case between other blocks and in small parts, end in the same HTML."""
-    text = f"a\n\n{PLAIN[name]}\n\nb\n\n- c\n\n{PLAIN[name]}\nd"
-    assert joined(stream(text, list(range(0, len(text), 3)), 1)[1]) == render(text)
+    for name, source in PLAIN.items():
+        text = f"a\n\n{source}\n\nb\n\n- c\n\n{source}\nd"
+        with subtests.test(name):
+            assert joined(stream(text, list(range(0, len(text), 3)), 1)[1]) == render(text)
 
 
 @pytest.mark.parametrize("text", ["a\r\n\r\nb\r\n", "a\r\rb\r", "```\ra\r\r\nb\r\n```\r\n\nc"])

@@ -115,20 +115,21 @@ def pieces_of(text: str, size: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
-@pytest.mark.parametrize("form", FORMS)
-def test_reasoning_is_told_from_the_answer(form: str, size: int) -> None:
+def test_reasoning_is_told_from_the_answer(size: int, subtests: pytest.Subtests) -> None:
     """Each form is reasoning and answer, in pieces of any size."""
-    text, thought, answer = FORMS[form]
-    reply = reply_to(*pieces_of(text, size), STOP)
-    assert (reply.reasoning, reply.text) == (thought, answer)
+    for form, (text, thought, answer) in FORMS.items():
+        with subtests.test(form):
+            reply = reply_to(*pieces_of(text, size), STOP)
+            assert (reply.reasoning, reply.text) == (thought, answer)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
-@pytest.mark.parametrize("row", TEXTS)
-def test_what_is_no_reasoning_stays_text(row: str, size: int) -> None:
+def test_what_is_no_reasoning_stays_text(size: int, subtests: pytest.Subtests) -> None:
     """A tag that is quoted, in code, or not at the beginning is text, to the last character."""
-    reply = reply_to(*pieces_of(TEXTS[row], size), STOP)
-    assert (reply.reasoning, reply.text) == ("", TEXTS[row])
+    for row, text in TEXTS.items():
+        with subtests.test(row):
+            reply = reply_to(*pieces_of(text, size), STOP)
+            assert (reply.reasoning, reply.text) == ("", text)
 
 
 @pytest.mark.parametrize("form", FORMS)
