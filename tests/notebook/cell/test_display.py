@@ -14,7 +14,13 @@ from eighty80_jupyter.api.deltas import ReasoningDelta, Retrying, TextDelta, Tex
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Choice, Reply, Usage
 from eighty80_jupyter.conversation.events import TurnGoesOn, TurnWaits
-from eighty80_jupyter.notebook.cell.display import NotebookWriter
+from eighty80_jupyter.notebook.cell.display import (
+    IDLE_SECONDS,
+    MAX_IDLE_DRAWINGS,
+    QUICK_DRAWINGS,
+    NotebookWriter,
+)
+from eighty80_jupyter.notebook.cell.pacing import FRAME_SECONDS
 from eighty80_jupyter.notebook.markdown.render import render
 
 PROSE = (
@@ -108,6 +114,31 @@ def test_a_pause_shows_what_has_come() -> None:
     page.seconds += 2
     writer.take([])
     assert "end" in page.html()[0]
+
+
+def test_pauses_without_end_are_not_drawn_for_ever() -> None:
+    """A model that trickles has each word drawn for a while; then enough must come."""
+    page = Page()
+    writer = page.write("x" * 4_000, per_second=1000)
+    before = len(page.messages)
+    for _ in range(3 * MAX_IDLE_DRAWINGS):
+        writer.take([TextDelta(0, " x")])
+        page.seconds += 2 * IDLE_SECONDS
+        writer.take([])
+    assert len(page.messages) - before == MAX_IDLE_DRAWINGS
+
+
+def test_a_long_reply_is_drawn_half_as_often() -> None:
+    """Its first drawings come with every frame, later ones with every other."""
+    page = Page()
+    writer = NotebookWriter(page.publish, now=lambda: page.seconds)
+    drawn = []
+    for _ in range(QUICK_DRAWINGS + 5):
+        page.seconds += 1.05 * FRAME_SECONDS
+        before = len(page.messages)
+        writer.take([TextDelta(0, "word " * 800 + "\n\n")])
+        drawn.append(len(page.messages) > before)
+    assert drawn == [True] * QUICK_DRAWINGS + [True, False, True, False, True]
 
 
 def test_frozen_pieces_are_drawn_once_and_join_to_the_whole() -> None:

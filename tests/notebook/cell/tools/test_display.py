@@ -19,7 +19,7 @@ from eighty80_jupyter.conversation.events import (
     TurnEvent,
 )
 from eighty80_jupyter.notebook.cell import outputs
-from eighty80_jupyter.notebook.cell.display import NotebookWriter
+from eighty80_jupyter.notebook.cell.display import ROUND_OUTPUTS, NotebookWriter
 from eighty80_jupyter.notebook.cell.summary import last_line
 from eighty80_jupyter.notebook.cell.tools.display import (
     CallGroup,
@@ -215,3 +215,20 @@ def test_a_text_that_comes_while_calls_are_drawn_is_not_lost() -> None:
     shown = page.text()
     group.finish()
     assert any("Between." in text for text in shown)
+
+
+def test_the_outputs_of_many_rounds_are_bounded() -> None:
+    """What is said between the calls stands in their output from some number on."""
+    page = Page()
+    writer = page.writer()
+    for n in range(60):
+        page.seconds += 1
+        writer.take([RoundBegan(n + 1), TextDelta(0, f"Now step {n}.")])
+        page.seconds += 1
+        writer.take(call(n))
+    writer.take([RoundBegan(61), TextDelta(0, "Done.")])
+    writer.finish(Reply(choices=(Choice(text="Done."),), model="m"))
+    assert len(page.outputs) <= ROUND_OUTPUTS + 5
+    shown = "\n".join(page.text())
+    assert all(f"Now step {n}." in shown for n in (0, 30, 58))
+    assert shown.count("f(n=") == 60
