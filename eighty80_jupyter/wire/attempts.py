@@ -42,7 +42,10 @@ class KnownChanges:
 
 
 class Attempts:
-    """A request on its way through further attempts and changes. `fields` is what is sent next."""
+    """A request on its way through further attempts and changes.
+
+    `fields` is what is sent next to `endpoint`, as patiently as `settings` say.
+    """
 
     def __init__(
         self,
@@ -56,8 +59,8 @@ class Attempts:
     ) -> None:
         self._known = known
         self._earlier = {tool["function"]["name"]: tool for tool in earlier}
-        self._endpoint = endpoint
-        self._settings = settings
+        self.endpoint = endpoint
+        self.settings = settings
         self._model = body.get("model")
         self._attempt = 0
         self._new: list[Change] = []  # because of an error
@@ -86,16 +89,16 @@ class Attempts:
             return Retrying(seconds=0.0, error=str(error))
         if self._guessed is not None and isinstance(error, errors.BadRequestError):
             raise self._guessed from None
-        wait = wait_before_retry(error, self._attempt, self._settings)
+        wait = wait_before_retry(error, self._attempt, self.settings)
         self._attempt += 1
         return None if wait is None else Retrying(seconds=wait, error=str(error))
 
     def accepted(self) -> list[Adapted]:
         """Remember the changes that the server has accepted; return what has to be said."""
         new, self._new = self._new, []
-        if not (new or self._applied or self._endpoint.note):
+        if not (new or self._applied or self.endpoint.note):
             return []
-        return self._known.add(self._endpoint, self._model, new, self._applied)
+        return self._known.add(self.endpoint, self._model, new, self._applied)
 
     def _apply(self, change: Change) -> None:
         changed = change.apply(self.fields)

@@ -83,9 +83,7 @@ class Client:
                 async with (
                     # Or the server would go on answering: nobody else knows this connection.
                     aclosing(answer),
-                    aclosing(
-                        _read(answer, endpoint, credentials, request.fields, settings)
-                    ) as batches,
+                    aclosing(_read(answer, request, credentials)) as batches,
                 ):
                     async for batch in batches:
                         if not begun and (notes := request.accepted()):
@@ -114,7 +112,7 @@ class Client:
         while True:
             credentials = self._credentials(endpoint)
             try:
-                found = await self._whole(endpoint, request.fields, credentials, settings)
+                found = await self._whole(request, credentials)
             except errors.APIError as error:
                 strip(error)
                 note = request.after(error)
@@ -153,44 +151,22 @@ class Client:
         self._last = endpoint, credentials
         return credentials
 
-    async def _whole(
-        self,
-        endpoint: Endpoint,
-        fields: Mapping[str, Any],
-        credentials: Credentials,
-        settings: Settings,
-    ) -> list[Delta]:
-        answer = await self._answer(endpoint, CHAT, fields, credentials, settings=settings)
+    async def _whole(self, request: Attempts, credentials: Credentials) -> list[Delta]:
+        answer = await self._answer(
+            request.endpoint, CHAT, request.fields, credentials, settings=request.settings
+        )
         async with aclosing(answer):
             piece = b""
             with suppress(WireError):  # it comes again below
                 piece = await answer.read()
-            plain = plain_answer(piece, credentials.secrets, choices=fields.get("n") or 1)
+            choices = request.fields.get("n") or 1
+            plain = plain_answer(piece, credentials.secrets, choices=choices)
             if plain is not None:
                 if not answer.ended:
                     await _drain(answer)
                 return plain
-            reader = _reader(endpoint, credentials, fields, settings)
-            keepalive = Keepalive(endpoint, settings)
-            found: list[Delta] = []
-            try:
-                while not reader.done and (piece or (piece := await answer.read())):
-                    found += reader.feed(piece)
-                    piece = b""
-                    keepalive.check(reader)
-                    if reader.failure is not None:
-                        raise reader.failure
-                found += reader.finish()
-            except WireError as error:
-                found += reader.rescue()
-                if not reader.finished:
-                    failure = connection_error(
-                        error, endpoint, credentials.secrets, inside=reader.started
-                    )
-                    raise failure from failure.__cause__
-            if reader.failure is not None:
-                raise reader.failure
-            return found
+            async with aclosing(_read(answer, request, credentials, piece)) as batches:
+                return [delta async for batch in batches for delta in batch]
 
     async def _answer(
         self,
@@ -251,33 +227,26 @@ def _encode(fields: Mapping[str, Any]) -> bytes:
         return json.dumps(clean_json(fields)).encode("ascii")
 
 
-def _reader(
-    endpoint: Endpoint, credentials: Credentials, fields: Mapping[str, Any], settings: Settings
-) -> ReplyReader:
-    return ReplyReader(
+async def _read(
+    answer: Answer, request: Attempts, credentials: Credentials, piece: bytes = b""
+) -> AsyncGenerator[Sequence[Delta]]:
+    """Yield the deltas of an answer as they arrive, then raise what went wrong.
+
+    `piece` is what has been read of it.
+    """
+    endpoint, settings = request.endpoint, request.settings
+    reader = ReplyReader(
         endpoint,
         credentials.secrets,
-        choices=fields.get("n") or 1,
+        choices=request.fields.get("n") or 1,
         max_size=settings.max_reply_size,
         split_reasoning=settings.split_reasoning,
     )
-
-
-async def _read(
-    answer: Answer,
-    endpoint: Endpoint,
-    credentials: Credentials,
-    fields: Mapping[str, Any],
-    settings: Settings,
-) -> AsyncGenerator[Sequence[Event]]:
-    """Yield the deltas of an answer as they arrive, then raise what went wrong."""
-    reader = _reader(endpoint, credentials, fields, settings)
     keepalive = Keepalive(endpoint, settings)
     broken: WireError | None = None
-    piece = b""
     while not reader.done:
         try:
-            piece = await answer.read()
+            piece = piece or await answer.read()
         except asyncio.CancelledError:
             if batch := reader.rescue():  # what was held back, in case that more of it came
                 yield batch
@@ -296,6 +265,7 @@ async def _read(
             raise failure from failure.__cause__
         if broken is not None or not piece:
             return  # all that was promised has come; at most the farewell is missing
+        piece = b""
         keepalive.check(reader)
     await _drain(answer)
 
