@@ -11,7 +11,7 @@ from typing import Any
 
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.prompt.template.prepare import Context
+from eighty80_jupyter.prompt.template.render import Context
 from eighty80_jupyter.rows.columns import clashes
 from eighty80_jupyter.rows.frames import Rows, is_missing, open_rows
 from eighty80_jupyter.rows.options import RowOptions

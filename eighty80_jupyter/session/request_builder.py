@@ -20,7 +20,8 @@ from eighty80_jupyter.prompt.describe.registry import Registry
 from eighty80_jupyter.prompt.run_cells import RunCell, chosen, which_cells
 from eighty80_jupyter.prompt.secrets.redact import Redactor
 from eighty80_jupyter.prompt.template.cells import sent_cells, with_cells
-from eighty80_jupyter.prompt.template.prepare import Context, PreparedPrompt, prepare
+from eighty80_jupyter.prompt.template.prepare import PreparedPrompt, prepare
+from eighty80_jupyter.prompt.template.render import Context, render
 from eighty80_jupyter.prompt.tokens import Calibration, estimate
 from eighty80_jupyter.session.model_server import ModelServer
 from eighty80_jupyter.session.options import Tools, TurnOptions
@@ -152,7 +153,7 @@ class RequestBuilder:
         context = self.context(
             fields=options.fields, allow_secrets=options.allow_secrets, values=values
         )
-        return context.render([options.system]).text
+        return render([options.system], context).text
 
     def parameters(self, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return the parameters of a turn: what the configuration sets, and `overrides` over it.

@@ -15,7 +15,8 @@ from PIL import Image
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt import parts
-from eighty80_jupyter.prompt.template.prepare import Context, prepare
+from eighty80_jupyter.prompt.template.prepare import prepare
+from eighty80_jupyter.prompt.template.render import Context
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from typing import Any
 
 from eighty80_jupyter.api.deltas import Adapted, ChoiceDone, Delta, TextDelta, UsageDelta
 from eighty80_jupyter.api.reply import Usage
-from eighty80_jupyter.prompt.template.prepare import Context
+from eighty80_jupyter.prompt.template.render import Context
 from eighty80_jupyter.rows.options import RowOptions
 from eighty80_jupyter.rows.prepare import RowSettings, prepare
 from eighty80_jupyter.rows.prompt.request import RowRequest

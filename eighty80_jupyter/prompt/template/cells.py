@@ -11,7 +11,8 @@ from eighty80_jupyter.prompt.describe.protocol import FieldReport
 from eighty80_jupyter.prompt.describe.registry import describe
 from eighty80_jupyter.prompt.run_cells import NOTHING, RunCell
 from eighty80_jupyter.prompt.template.compose import block, defused, message_id
-from eighty80_jupyter.prompt.template.prepare import Context, PreparedPrompt
+from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
+from eighty80_jupyter.prompt.template.render import Context
 from eighty80_jupyter.prompt.tokens import estimate
 from eighty80_jupyter.text import clean
 

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from eighty80_jupyter.api.messages import Part
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt import parts
-from eighty80_jupyter.prompt.describe.protocol import (
-    Budgets,
-    FieldReport,
-    Rendered,
-    Section,
-    is_template,
-)
-from eighty80_jupyter.prompt.describe.registry import describe
-from eighty80_jupyter.prompt.template.names import Foreign, suggestions
-from eighty80_jupyter.prompt.template.render import render
-from eighty80_jupyter.prompt.template.syntax import Field, parse
+from eighty80_jupyter.prompt.describe.protocol import FieldReport, is_template
+from eighty80_jupyter.prompt.template.names import suggestions
+from eighty80_jupyter.prompt.template.render import Context, render
 from eighty80_jupyter.text import clean
-
-if TYPE_CHECKING:
-    # All that describes values is brought in by the first prompt that has a field.
-    from eighty80_jupyter.prompt.describe.registry import Registry
-    from eighty80_jupyter.prompt.secrets.redact import Redactor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,47 +55,6 @@ class PreparedPrompt:
         ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """Where fields get their values from, and how much of them is sent.
-
-    `fields` tells whether those of a text are filled, from `namespace`. `redactor`: None leaves
-    secrets in the values. `last_error` is what `_err` means. `limit` bounds a picture or sound, in
-    bytes. `first_line` is the number of the prompt's first line in its cell, for errors. `key`
-    makes the ids of blocks of data.
-    """
-
-    fields: bool = True
-    namespace: Mapping[str, Any]
-    registry: Registry | None = None
-    redactor: Redactor | None = None
-    budgets: Budgets = Budgets()  # noqa: RUF009  # frozen
-    last_error: BaseException | None = None
-    limit: int = parts.DEFAULT_LIMIT
-    first_line: int = 1
-    key: bytes | None = None
-
-    def render(self, items: Sequence[Any]) -> Rendered:
-        """Fill the fields of texts, and describe other values. Raises UsageError."""
-        items = [clean(item) if isinstance(item, str) else item for item in items]
-        texts = [item for item in items if isinstance(item, str)]
-        if len(texts) == len(items) and not (self.fields and any("{{" in text for text in texts)):
-            sections = tuple(Section(text=text) for text in texts)
-            return Rendered(sections=sections, unfilled=() if self.fields else _fields(texts))
-        rendered = render(
-            items,
-            self.namespace,
-            describe=partial(describe, registry=self.registry),
-            fields=self.fields,
-            redactor=self.redactor,
-            budgets=self.budgets,
-            last_error=self.last_error,
-            first_line=self.first_line,
-            key=self.key,
-        )
-        return rendered if self.fields else replace(rendered, unfilled=_fields(texts))
-
-
 def prepare(prompt: Any, context: Context) -> PreparedPrompt:
     """Return what is sent for `prompt`: a text, a template string, a picture, or a list.
 
@@ -125,7 +70,7 @@ def prepare(prompt: Any, context: Context) -> PreparedPrompt:
             f"{type(prompt).__name__}: hand it over with a text, as in ['Explain', value]"
         )
     told = [item for item, part in zip(items, attached, strict=True) if part is None]
-    rendered = context.render(told)
+    rendered = render(told, context)
     sections = iter(rendered.sections)
     content: list[str | Part] = []
     for part in attached:
@@ -157,15 +102,3 @@ def _attached(item: Any, limit: int) -> Part | None:
     if isinstance(item, str) or is_template(item):
         return None
     return parts.attachment(item, limit=limit)
-
-
-def _fields(texts: Sequence[str]) -> tuple[str, ...]:
-    """Return the fields of texts, as they are written, but those of another language."""
-    found: dict[str, None] = {}
-    for text in texts:
-        if "{{" in text:
-            foreign = Foreign(text)
-            found |= {
-                p.source: None for p in parse(text) if isinstance(p, Field) and not foreign(p)
-            }
-    return tuple(found)

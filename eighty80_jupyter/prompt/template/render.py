@@ -3,42 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.prompt.describe.protocol import Budgets, Describe, Rendered, is_template
+from eighty80_jupyter.prompt import parts
+from eighty80_jupyter.prompt.describe.protocol import (
+    Budgets,
+    Describe,
+    Rendered,
+    Section,
+    is_template,
+)
+from eighty80_jupyter.prompt.describe.registry import Registry
+from eighty80_jupyter.prompt.describe.registry import describe as describe_value
 from eighty80_jupyter.prompt.secrets.redact import Redactor
 from eighty80_jupyter.prompt.template.calls import Calls
 from eighty80_jupyter.prompt.template.compose import Composer, FieldError
 from eighty80_jupyter.prompt.template.evaluate import Evaluation
 from eighty80_jupyter.prompt.template.names import Foreign, near_misses
 from eighty80_jupyter.prompt.template.syntax import Field, Literal, parse
+from eighty80_jupyter.text import clean
 
 
-def render(
-    items: Sequence[Any],
-    namespace: Mapping[str, Any],
-    *,
-    describe: Describe,
-    fields: bool = True,
-    redactor: Redactor | None = None,
-    budgets: Budgets = Budgets(),  # noqa: B008  # frozen
-    last_error: BaseException | None = None,
-    first_line: int = 1,
-    key: bytes | None = None,
-) -> Rendered:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Where fields get their values from, and how much of them is sent.
+
+    `fields` tells whether those of a text are filled, from `namespace`. `redactor`: None leaves
+    secrets in the values. `last_error` is what `_err` means. `limit` bounds a picture or sound, in
+    bytes. `first_line` is the number of the prompt's first line in its cell, for errors. `key`
+    makes the ids of blocks of data.
+    """
+
+    fields: bool = True
+    namespace: Mapping[str, Any]
+    registry: Registry | None = None
+    redactor: Redactor | None = None
+    budgets: Budgets = Budgets()  # noqa: RUF009  # frozen
+    last_error: BaseException | None = None
+    limit: int = parts.DEFAULT_LIMIT
+    first_line: int = 1
+    key: bytes | None = None
+
+
+def render(items: Sequence[Any], context: Context, *, describe: Describe | None = None) -> Rendered:
     """Return a prompt as it is sent: a section for each text, template string and other value.
 
-    The fields of its texts are filled from `namespace`, then from the builtins, each expression
-    evaluated once for each text; without `fields` they are text. `redactor` takes secrets out of
-    the values (None: they stay). `last_error` is what `_err` means. `first_line` is the number of
-    the prompt's first line in its cell. `key` makes the ids of blocks (None: random ones).
+    The fields of its texts are filled from the context's namespace, then from the builtins, each
+    expression evaluated once for each text. `describe` describes the values; None: as the context's
+    registry has it.
 
     Raises UsageError for a field that cannot be filled or is too large; nothing of a text is
     evaluated if a name in it is unknown. A KeyboardInterrupt passes through.
     """
-    composer = Composer(describe, redactor, budgets, key)
+    items = [clean(item) if isinstance(item, str) else item for item in items]
+    unfilled = () if context.fields else _fields(items)
+    filled = [context.fields and isinstance(item, str) and "{{" in item for item in items]
+    if all(isinstance(item, str) for item in items) and not any(filled):
+        return Rendered(sections=tuple(Section(text=text) for text in items), unfilled=unfilled)
+    describe = describe or partial(describe_value, registry=context.registry)
+    redactor = context.redactor
+    composer = Composer(describe, redactor, context.budgets, context.key)
     calls, left = Calls(), list[str]()
     for number, item in enumerate(items, 1):
         composer.begin()
@@ -47,14 +74,14 @@ def render(
             if is_template(item):
                 _fill_template(composer, item, value_error)
             else:
-                name = name_of(item, namespace) or f"value {number}"
+                name = name_of(item, context.namespace) or f"value {number}"
                 composer.insert(Field(name, name), item, value_error)
-        elif fields and "{{" in item:
+        elif filled[number - 1]:
             evaluation = Evaluation(
                 item,
-                namespace,
-                last_error=last_error,
-                first_line=first_line,
+                context.namespace,
+                last_error=context.last_error,
+                first_line=context.first_line,
                 clean=redactor or str,
                 calls=calls,
             )
@@ -62,7 +89,8 @@ def render(
         else:
             composer.add(item)
     rendered = composer.rendered()
-    return replace(rendered, left=tuple(dict.fromkeys(left)), calls=tuple(calls.made))
+    unique = tuple(dict.fromkeys(left))
+    return replace(rendered, left=unique, unfilled=unfilled, calls=tuple(calls.made))
 
 
 def name_of(value: Any, namespace: Mapping[str, Any]) -> str:
@@ -132,3 +160,15 @@ def _error_in(place: str, redactor: Redactor | None) -> FieldError:
         return UsageError(text if redactor is None else redactor(text))
 
     return error
+
+
+def _fields(items: Sequence[Any]) -> tuple[str, ...]:
+    """Return the fields of the texts, as they are written, but those of another language."""
+    found: dict[str, None] = {}
+    for text in items:
+        if isinstance(text, str) and "{{" in text:
+            foreign = Foreign(text)
+            found |= {
+                p.source: None for p in parse(text) if isinstance(p, Field) and not foreign(p)
+            }
+    return tuple(found)

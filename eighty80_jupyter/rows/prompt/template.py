@@ -23,7 +23,7 @@ from eighty80_jupyter.prompt.parts import content
 from eighty80_jupyter.prompt.template.calls import Refused
 from eighty80_jupyter.prompt.template.compose import Composer, defused
 from eighty80_jupyter.prompt.template.evaluate import names_of
-from eighty80_jupyter.prompt.template.prepare import Context
+from eighty80_jupyter.prompt.template.render import Context
 from eighty80_jupyter.prompt.template.syntax import Field
 from eighty80_jupyter.rows.frames import Chunk, Rows, is_missing
 from eighty80_jupyter.rows.prompt.cells import NONE, PlainCells, are_inline

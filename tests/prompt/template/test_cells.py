@@ -12,7 +12,8 @@ from eighty80_jupyter.prompt.describe.protocol import Budgets
 from eighty80_jupyter.prompt.run_cells import RunCell, chosen, which_cells
 from eighty80_jupyter.prompt.secrets.redact import Redactor
 from eighty80_jupyter.prompt.template.cells import sent_cells, with_cells
-from eighty80_jupyter.prompt.template.prepare import Context, PreparedPrompt
+from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
+from eighty80_jupyter.prompt.template.render import Context
 
 CONTEXT = Context(namespace={}, budgets=Budgets(field=200), redactor=Redactor({}), key=b"k")
 PROMPT = PreparedPrompt(content="Why?", source="Why?")

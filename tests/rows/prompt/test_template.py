@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -14,10 +13,9 @@ from hypothesis import strategies as st
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.describe.protocol import Budgets
-from eighty80_jupyter.prompt.describe.registry import Registry, describe
+from eighty80_jupyter.prompt.describe.registry import Registry
 from eighty80_jupyter.prompt.secrets.redact import Redactor
-from eighty80_jupyter.prompt.template.prepare import Context
-from eighty80_jupyter.prompt.template.render import render
+from eighty80_jupyter.prompt.template.render import Context, render
 from eighty80_jupyter.rows.frames import open_rows
 from eighty80_jupyter.rows.prompt.template import Filled, NotFilled, RowTemplate
 from eighty80_jupyter.wire.secret import Secret
@@ -74,10 +72,7 @@ def test_the_short_way_says_the_same(prompt: str, a: Any, b: Any) -> None:
     (chunk,) = rows.chunks(9)
     lost = {name: chunk.missing(name)[0] for name in "ab"}
     names = {name: "(none)" if lost[name] else value for name, value in (("a", a), ("b", b))}
-    wanted = render(
-        [prompt], names, describe=partial(describe, registry=None), redactor=REDACTOR,
-        budgets=ENDLESS, key=KEY,
-    )  # fmt: skip
+    wanted = render([prompt], context(namespace=names, budgets=ENDLESS))
     short = template.fill_short(chunk)
     for (row,) in [template.fill(chunk), *([] if short is None else [short])]:
         assert isinstance(row, Filled)
