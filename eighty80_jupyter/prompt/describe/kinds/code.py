@@ -17,6 +17,7 @@ from eighty80_jupyter.prompt.describe.base import Draft, Request, attempt, class
 from eighty80_jupyter.prompt.describe.files import is_cell, is_users
 from eighty80_jupyter.prompt.describe.values import short_repr
 from eighty80_jupyter.prompt.describe.values.containers import Limits, Writer
+from eighty80_jupyter.prompt.describe.values.fields import stored_in
 from eighty80_jupyter.prompt.tokens import estimate
 
 TAKES = ("full",)
@@ -50,14 +51,10 @@ def draft(value: Any, request: Request) -> Draft | None:
     if issubclass(type(value), _FUNCTIONS) or _is_ufunc(value):
         return _function(value, request)
     # A function in a wrapper, such as functools.cache's or a library's decorator's.
-    wrapped = _stored(value, "__wrapped__")
+    wrapped = stored_in(value).get("__wrapped__")
     if isinstance(wrapped, types.FunctionType):
         return _function(wrapped, request)
     return None
-
-
-def _stored(value: Any, name: str) -> Any:
-    return attempt(lambda: object.__getattribute__(value, "__dict__").get(name), default=None)
 
 
 def _is_ufunc(value: Any) -> bool:
@@ -100,6 +97,7 @@ def _shown(source: str, request: Request, kind: str, *, full: bool, head: str = 
     """Return source, as many of its first lines as fit."""
     lines = source.splitlines()
     top = [head] if head else []
+    text, cut = "\n".join([*top, *lines]), ""
     if not full and estimate(source[: request.budget * 12 + 100]) > request.budget - 20:
         used: list[str] = []
         room = request.budget - 20 - estimate(head)
@@ -110,20 +108,16 @@ def _shown(source: str, request: Request, kind: str, *, full: bool, head: str = 
                 break
             used.append(short)
         left = len(lines) - len(used)
-        text = "\n".join([*top, *used, f"# … {count(left, 'more line')} of {len(lines):,}"])
         cut = f"{count(left, 'line')} of {len(lines):,}"
-        return Draft(
-            text=text, kind=kind, summary=f"{count(len(lines), 'line')}", cut=cut, block=True
-        )
-    text = "\n".join([*top, *lines])
-    return Draft(text=text, kind=kind, summary=count(len(lines), "line"), fixed=full, block=True)
+        text = "\n".join([*top, *used, f"# … {count(left, 'more line')} of {len(lines):,}"])
+    summary = count(len(lines), "line")
+    return Draft(text=text, kind=kind, summary=summary, cut=cut, fixed=full, block=True)
 
 
 def _source(value: Any) -> str:
     for _ in range(_WRAPPED):
-        inner = (
-            _stored(value, "__wrapped__") if not issubclass(type(value), types.MethodType) else None
-        )
+        is_method = issubclass(type(value), types.MethodType)
+        inner = None if is_method else stored_in(value).get("__wrapped__")
         if inner is None:
             break
         value = inner

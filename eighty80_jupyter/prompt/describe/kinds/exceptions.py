@@ -29,13 +29,12 @@ def draft(value: Any, request: Request) -> Draft | None:
         return None
     kind = kind_of(value)
     full = "full" in request.chosen(kind, *TAKES)
-    pieces = list(_chain(value))
-    texts = [_one(error, request, full=full) for _, error in pieces]
-    words = [word for word, _ in pieces]
     # The exception itself comes first, then what it came from: the end is what may be cut.
-    text = "\n".join(
-        f"{word}\n{body}" if word else body for word, body in zip(words, texts, strict=True)
-    )
+    lines: list[str] = []
+    for word, error in _chain(value):
+        body = _one(error, request, full=full)
+        lines += [word, body] if word else [body]
+    text = "\n".join(lines)
     text, _ = (text, 0) if full else fit(text, request.budget)
     last = list(_frames(value.__traceback__))
     users = sum(is_users(code.co_filename) for code, _ in last)

@@ -53,17 +53,12 @@ def consumed(value: Any, request: Request) -> Draft | None:
 
 def _text(value: str, request: Request) -> Draft:
     text = text_of(value)
-    full = request.options.strip() == "full"
-    if not full:
-        spec = "a width such as >20"
-        drawn = formatted(text, request, "full", kind="str", spec=spec)
-        if drawn is not None:
-            return drawn
-    if full:
+    if request.options.strip() == "full":
         return Draft(text=text, kind="str", summary=count(len(text), "character"), fixed=True)
-    cut = _cut_text(text, request)
-    if cut is not None:
-        return cut
+    drawn = formatted(text, request, "full", kind="str", spec="a width such as >20")
+    drawn = drawn or _cut_text(text, request)
+    if drawn is not None:
+        return drawn
     # What goes into the sentence needs no size.
     summary = "" if is_inline(text) else count(len(text), "character")
     return Draft(text=text, kind="str", summary=summary)

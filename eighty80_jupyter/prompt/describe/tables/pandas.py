@@ -148,8 +148,7 @@ class PandasTable:
 
     def _about(self) -> list[str]:
         lines = [f"index: {line}" for line in [_index_line(self.frame.index, self.request)] if line]
-        columns = self.frame.columns
-        if columns.nlevels > 1:
+        if not self.single and (columns := self.frame.columns).nlevels > 1:
             names = [str(name) for name in columns.names if name is not None]
             called = f" ({', '.join(names)})" if names else ""
             lines.append(f"column names are tuples of {columns.nlevels} levels{called}")
@@ -171,9 +170,6 @@ class PandasSeries(PandasTable):
     def series(self, column: int) -> Any:  # noqa: ARG002  # there is one
         """Return the Series."""
         return self.frame
-
-    def _about(self) -> list[str]:
-        return [f"index: {line}" for line in [_index_line(self.frame.index, self.request)] if line]
 
 
 class PandasIndex(PandasTable):

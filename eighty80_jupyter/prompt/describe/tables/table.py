@@ -224,9 +224,7 @@ class _Drawing:
         cut = []
         rows = 0 if shown is None else sum(len(part) for _, part in shown.parts)
         if rows < table.rows and self.names:
-            summary += (
-                f", {rows:,} {'row' if rows == 1 else 'rows'} shown" if rows else ", no rows shown"
-            )
+            summary += f", {count(rows, 'row') if rows else 'no rows'} shown"
             cut.append(count(table.rows - rows, "row"))
         if shown is None or (rows and shown.columns < table.columns):
             cut.append("cells of some columns")

@@ -136,10 +136,8 @@ class Writer:
         key, value = item
         if structure.pairs == "=" and not self.as_json:
             return f"{key}={self.text(value)}"
-        if not self.as_json:
-            return f"{self.text(key)}: {self.text(value)}"
         name = self.text(key)
-        if name[:1] != '"':
+        if self.as_json and name[:1] != '"':
             name = json.dumps(name, ensure_ascii=False)
         return f"{name}: {self.text(value)}"
 
@@ -185,13 +183,8 @@ def draft(value: Any, request: Request) -> Draft | None:
     as_json = "json" in chosen
     top = min(chosen.get("head", structure.size), structure.size)
     full = "full" in chosen
-    limits = _WHOLE
-    writer = Writer(
-        request,
-        limits,
-        nodes=_FULL_NODES if full else request.budget + 50,
-        as_json=as_json,
-    )
+    nodes = _FULL_NODES if full else request.budget + 50
+    writer = Writer(request, _WHOLE, nodes=nodes, as_json=as_json)
     try:
         lines = list(islice(writer.items(value, structure), top))
     except TooMuchError:
