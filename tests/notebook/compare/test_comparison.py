@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from ipywidgets.widgets.widget import _instances
 
-from eighty80_jupyter.api.request_parameters import PARAMETERS
-from eighty80_jupyter.config import ChatConfig
-from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.compare import variants
-from eighty80_jupyter.notebook.compare.grid import COMPARABLE, SAMPLES, values_of
+from eighty80_jupyter.notebook.compare.grid import SAMPLES
 from eighty80_jupyter.notebook.panel.comparison import ComparisonView
 from eighty80_jupyter.notebook.panel.controls.live import LiveControls
 from eighty80_jupyter.session.session import Session
 from tests.support.replies import Gate, Reply, error_reply, sse_reply, stream_reply, text_chunks
-from tests.support.scripted import ScriptedServer
 from tests.support.waiting import wait_until
-from tests.support.wire import Request
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-@pytest.fixture(name="session")
-def _session(server: ScriptedServer) -> Iterator[Session]:
-    environ = {"_8080_API_URL": server.url, "_8080_API_KEY": "sk-comparison"}
-    session = Session(ChatConfig(max_retries=0), environ=environ)
-    yield session
-    session.close()
+    from tests.support.scripted import ScriptedServer
+    from tests.support.wire import Request
 
 
 @pytest.fixture(name="view")
@@ -77,56 +69,6 @@ def ready(view: ComparisonView, count: int) -> None:
 
 def texts(session: Session, turn: int = 0) -> list[str]:
     return [a.reply.text for a in session.conversation[turn].alternatives]
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "values"),
-    [
-        ("temperature", "0, 0.5,1 ,", [0, 0.5, 1]),
-        ("temperature", "0..1 step 0.25", [0, 0.25, 0.5, 0.75, 1]),
-        ("temperature", "1 .. 0.7  step -.1", [1, 0.9, 0.8, 0.7]),
-        ("presence_penalty", "-2..2 step 1.5", [-2, -0.5, 1]),
-        ("seed", "1, 1, 2", [1, 1, 2]),
-        ("max_tokens", "10..30 step 10", [10, 20, 30]),
-        ("seed", "1, -2", [1, -2]),
-        ("model", "8080/one, other/two", ["8080/one", "other/two"]),
-        ("reasoning_effort", "low, high", ["low", "high"]),
-        (SAMPLES, " 3 ", [None, None, None]),
-    ],
-)
-def test_values_are_read(name: str, text: str, values: list[Any]) -> None:
-    assert values_of(name, text) == values
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
-        ("temperature", "0, 3", "temperature must be between 0 and 2, got 3"),
-        ("temperature", "hot", "temperature must be between 0 and 2, got 'hot'"),
-        ("temperature", "", "no values of temperature"),
-        ("temperature", "0..1", "got '0..1'"),
-        ("temperature", "0..1 step 0", "in steps of 0"),
-        ("temperature", "0..1 step -1", "no way from 0 to 1"),
-        ("temperature", "0..2 step 0.000001", "makes 2,000,001 values; at most 8"),
-        ("seed", "1,2,3,4,5,6,7,8,9", "at most 8 columns stand side by side, got 9"),
-        ("max_tokens", "1..2 step 0.5", "max_tokens must be an integer"),
-        (SAMPLES, "9", "from 1 to 8, got '9'"),
-        (SAMPLES, "x", "from 1 to 8, got 'x'"),
-        ("stop", "a", "unknown parameter to compare stop"),
-    ],
-)
-def test_bad_values_are_refused_in_one_line(name: str, text: str, message: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        values_of(name, text)
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_what_can_be_swept_is_in_the_table() -> None:
-    assert set(COMPARABLE) < set(PARAMETERS)
-    assert {"temperature", "top_p", "max_tokens", "seed", "reasoning_effort", "model"} < set(
-        COMPARABLE
-    )
 
 
 def test_columns_stream_together(
