@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from eighty80_jupyter.api.deltas import Snapshot
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Reply, Stopped, Usage
 from eighty80_jupyter.conversation.conversation import Conversation, InstructionRole
+from eighty80_jupyter.conversation.events import TurnEvent
 from eighty80_jupyter.tools.offer import ToolOffer
 from eighty80_jupyter.tools.rounds import Round
 from eighty80_jupyter.tools.tool import Tool
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from eighty80_jupyter.structured.asking import TypedAnswer
     from eighty80_jupyter.wire.client import Settings
     from eighty80_jupyter.wire.endpoint import Endpoint
+
+# Tells those who watch a turn what has happened in it.
+Emit = Callable[[Sequence[TurnEvent]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 import weakref
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from eighty80_jupyter.api.deltas import Adapted, Retrying, Snapshot, Took
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Reply
 from eighty80_jupyter.conversation.conversation import Conversation, InstructionRole
-from eighty80_jupyter.conversation.events import RoundBegan, TurnEvent, TurnGoesOn, TurnWaits
+from eighty80_jupyter.conversation.events import RoundBegan, TurnGoesOn, TurnWaits
 from eighty80_jupyter.conversation.outgoing import as_sent, sent_turns, server_mark, to_wire
 from eighty80_jupyter.errors import (
     APIConnectionError,
@@ -33,15 +33,12 @@ from eighty80_jupyter.tools.rounds import RunCalls, ToolLoop
 from eighty80_jupyter.turns.context import Ask, Context, ContextSettings
 from eighty80_jupyter.turns.ending import end_turn, format_error
 from eighty80_jupyter.turns.refusal import hint
-from eighty80_jupyter.turns.request import Place, Request, RunningTurn
+from eighty80_jupyter.turns.request import Emit, Place, Request, RunningTurn
 
 if TYPE_CHECKING:
     # The client brings in the HTTP library, which nobody waits for before the first request, and
     # typed answers bring in pydantic.
     from eighty80_jupyter.wire.client import Client
-
-
-Emit = Callable[[Sequence[TurnEvent]], None]
 
 
 def head(

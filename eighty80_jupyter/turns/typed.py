@@ -16,8 +16,7 @@ from eighty80_jupyter.structured.asking import may_be_mended
 from eighty80_jupyter.structured.reading import UnreadableError
 
 if TYPE_CHECKING:
-    from eighty80_jupyter.turns.request import RunningTurn
-    from eighty80_jupyter.turns.turn import Emit
+    from eighty80_jupyter.turns.request import Emit, RunningTurn
 
 
 class AskRound(Protocol):
