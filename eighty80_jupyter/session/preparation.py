@@ -8,6 +8,7 @@ from typing import Any
 
 from eighty80_jupyter.conversation.branches import Conversations
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.session.autosave import Autosave
 from eighty80_jupyter.session.embedded import Embedded
 from eighty80_jupyter.session.options import TurnOptions
 from eighty80_jupyter.session.presets import Presets
@@ -30,6 +31,7 @@ class TurnPreparation:
         requests: RequestBuilder,
         presets: Presets,
         embedded: Embedded,
+        autosave: Autosave,
         *,
         say: Callable[[str], object],
         running_cell: Callable[[], str],
@@ -38,6 +40,7 @@ class TurnPreparation:
         self._requests = requests
         self._presets = presets
         self._embedded = embedded
+        self._autosave = autosave
         self._say = say
         self._running_cell = running_cell
         self._asks = ("", 0)  # how many turns the cell that runs has added
@@ -50,6 +53,7 @@ class TurnPreparation:
         Raises UsageError for what cannot be sent, LocalModelError where the embedded model's server
         has ended.
         """
+        self._autosave.apply()
         options = self._presets.applied(options)
         if options.base_url is None:
             self._embedded.check()
@@ -79,6 +83,8 @@ class TurnPreparation:
         if request.place.keep and request.place.again is None:
             self._count_asks()
         running = RunningTurn(conversation, request)
+        if problem := self._autosave.problem():
+            running.adapted.append(problem)
         allow_secrets = options.allow_secrets
         return running, self._requests.executor(running, confirmer, allow_secrets=allow_secrets)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from traitlets.config import Config
 
@@ -13,6 +13,7 @@ from eighty80_jupyter.api.request_parameters import PARAMETERS, unknown
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.session.embedded import Embedded
 from eighty80_jupyter.session.options import TurnOptions
 from eighty80_jupyter.storage.presets import (
     Preset,
@@ -23,34 +24,6 @@ from eighty80_jupyter.storage.presets import (
     write_preset,
 )
 from eighty80_jupyter.wire.secret import Secrets
-
-if TYPE_CHECKING:
-    from eighty80_jupyter.session.session import Session
-
-
-def what_is_set(session: Session, name: str, more: Mapping[str, Any] | None = None) -> Preset:
-    """Return what is set in a session as a preset, `more` over it; an address only from there.
-
-    Raises UsageError where that is nothing.
-    """
-    config, own = session.config, session.conversation.system
-    values: dict[str, Any] = {key: getattr(config, key) for key in PARAMETERS}
-    values |= {"system": config.system if own is None else own, "tools": config.tools}
-    if session.is_local:
-        values["model"] = None  # it is another one elsewhere
-    values |= more or {}
-    for key in ("system", "tools"):
-        if values[key] in ("", []):
-            values[key] = None
-    if isinstance(values["system"], str):
-        values["system"] = session.requests.scrubbed(values["system"])
-    preset = make_preset(checked_name(name), values, f"the preset {name}")
-    if not preset.values:
-        raise UsageError(
-            "there is nothing to save: every setting is the default; set something first, as in "
-            f'%chat -s "Be brief." -t 0.2 --preset-save {name}'
-        )
-    return preset
 
 
 def overruled(preset: Preset, conversation: Conversation) -> str:
@@ -65,13 +38,12 @@ class Presets:
     """Finds presets by their names, and has the setting `preset` set what one of them says.
 
     What the settings were before is set again when another one is chosen, or none; what has been
-    changed since stays. `elsewhere` tells a setting for another address than that of the embedded
-    model.
+    changed since stays.
     """
 
-    def __init__(self, config: ChatConfig, elsewhere: Callable[[str], Any]) -> None:
+    def __init__(self, config: ChatConfig, embedded: Embedded) -> None:
         self._config = config
-        self._elsewhere = elsewhere
+        self._embedded = embedded
         self._before: dict[str, tuple[Any, Any]] = {}  # by name: what was there, what was set
         config.find_preset = self.find
         config.observe(self._chosen, "preset")
@@ -104,7 +76,7 @@ class Presets:
             return options
         preset = self.find(options.preset)
         parameters = dict(preset.parameters)
-        model = self._elsewhere("model")
+        model = self._embedded.elsewhere("model")
         if preset.base_url is not None and model != self._config.model:
             parameters.setdefault("model", model)  # the embedded model is none of that server's
         if options.returns is not None:
@@ -115,6 +87,37 @@ class Presets:
             tools=preset.tools if options.tools is None else options.tools,
             parameters={**parameters, **options.parameters},
         )
+
+    def what_is_set(
+        self,
+        name: str,
+        conversation: Conversation,
+        more: Mapping[str, Any] | None = None,
+        *,
+        scrubbed: Callable[[str], str],
+    ) -> Preset:
+        """Return what is set as a preset, `more` over it; an address only from there.
+
+        `scrubbed` takes secrets out of a text. Raises UsageError where that is nothing.
+        """
+        config, own = self._config, conversation.system
+        values: dict[str, Any] = {key: getattr(config, key) for key in PARAMETERS}
+        values |= {"system": config.system if own is None else own, "tools": config.tools}
+        if self._embedded.active:
+            values["model"] = None  # it is another one elsewhere
+        values |= more or {}
+        for key in ("system", "tools"):
+            if values[key] in ("", []):
+                values[key] = None
+        if isinstance(values["system"], str):
+            values["system"] = scrubbed(values["system"])
+        preset = make_preset(checked_name(name), values, f"the preset {name}")
+        if not preset.values:
+            raise UsageError(
+                "there is nothing to save: every setting is the default; set something first, as "
+                f'in %chat -s "Be brief." -t 0.2 --preset-save {name}'
+            )
+        return preset
 
     def save(self, preset: Preset, *, secret: Secrets) -> Path:
         """Write a preset into a file, and return its path. Raises UsageError."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Callable, Mapping, MutableMapping
-from functools import cached_property, partial
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -19,6 +18,7 @@ from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.conversation.turn import Turn
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.prompt.describe.registry import Registry
+from eighty80_jupyter.session.autosave import Autosave
 from eighty80_jupyter.session.embedded import Embedded
 from eighty80_jupyter.session.mcp_servers import MCPServers
 from eighty80_jupyter.session.model_server import ModelServer
@@ -28,12 +28,10 @@ from eighty80_jupyter.session.presets import Presets
 from eighty80_jupyter.session.records import Records
 from eighty80_jupyter.session.request_builder import RequestBuilder
 from eighty80_jupyter.session.rows.comparing import RowComparisons
-from eighty80_jupyter.session.rows.functions import is_plan, row_function
 from eighty80_jupyter.session.rows.operations import RowOperations
 from eighty80_jupyter.session.rows.runs import RowRuns
 from eighty80_jupyter.session.running import Listener, Turns
-from eighty80_jupyter.storage.journal import Journal
-from eighty80_jupyter.tools.executor import Confirmer, ToolExecutor
+from eighty80_jupyter.tools.executor import Confirmer
 from eighty80_jupyter.tools.toolbox import ToolBox
 from eighty80_jupyter.turns.feed import SessionWatcher
 from eighty80_jupyter.turns.request import RunningTurn
@@ -45,14 +43,9 @@ if TYPE_CHECKING:
     import asyncio
 
     from eighty80_jupyter.local.server import LocalServer
-    from eighty80_jupyter.rows.engines.function import RowFunction
-    from eighty80_jupyter.rows.options import RowOptions
-    from eighty80_jupyter.rows.prepare import RowsPreview
-    from eighty80_jupyter.rows.run import Run
-    from eighty80_jupyter.storage.answers import Answers
 
 
-class Session:
+class Session(RowOperations):
     """The conversations with a model in one kernel, and what is needed to hold them.
 
     That of the running kernel is `from eighty80_jupyter import chat`. `config` holds every setting,
@@ -67,8 +60,8 @@ class Session:
     `confirmer` asks the user before a call; None: what must be asked about is refused. `open_panel`
     makes what `panel` returns, `say` shows a dim line, `answered` shows a turn of `ask` that nobody
     listened to, `running_cell` names this run of the cell that runs; the notebook room sets them.
-    Turns begin in any thread: the journal is begun and ended under `_lock`; `last` and `asked` are
-    the loop thread's, `in_cells` the main thread's, and others read them.
+    Turns begin in any thread; `last` and `asked` are the loop thread's, `in_cells` the main
+    thread's, and others read them.
     """
 
     def __init__(
@@ -93,19 +86,18 @@ class Session:
         self.records = Records(
             self.config, secrets=lambda: self.secrets, redact=self.requests.scrubbed
         )
-        self.presets = Presets(self.config, self._embedded.elsewhere)
+        self.presets = Presets(self.config, self._embedded)
+        self._turns = Turns(self.conversations, self.records, self._learn)
         self._preparation = TurnPreparation(
             self.conversations,
             self.requests,
             self.presets,
             self._embedded,
+            Autosave(self.config, self.conversations, self._turns.feed, lambda: self.secrets),
             say=lambda text: self.say(text),  # noqa: PLW0108  # the notebook room sets it later
             running_cell=lambda: self.running_cell(),  # noqa: PLW0108  # the same
         )
-        self._turns = Turns(self.conversations, self.records, self._learn)
         self._models: dict[str, list[Model]] = {}
-        self._lock = threading.Lock()
-        self._journal: Journal | None = None
         self.running_cell: Callable[[], str] = lambda: ""
         self.open_panel: Callable[[], Any] | None = None
         self.answered: Callable[[RunningTurn], None] = lambda _running: None
@@ -113,11 +105,8 @@ class Session:
         self.row_runs = RowRuns(
             self.config, self.requests, self.records, self._turns, self._embedded
         )
-        self.comparisons = RowComparisons(self.config, self.row_runs)
+        self.comparisons = RowComparisons(self.row_runs)
         self.compare = self.comparisons.compare
-        operations = RowOperations(self.config, self.row_runs)
-        self.filter, self.reduce = operations.filter, operations.reduce
-        self.match, self.dedupe = operations.match, operations.dedupe
         self.say: Callable[[str], object] = partial(print, file=sys.stderr)
         self.servers = MCPServers(
             self.tools,
@@ -127,7 +116,6 @@ class Session:
             secrets=lambda: self.secrets,
         )
         self.mcp = self.servers.start
-        self.config.observe(self._set_autosave, "autosave")
 
     def __repr__(self) -> str:
         return f"<Session at {self.address}: {self.conversation!r}>"
@@ -225,7 +213,8 @@ class Session:
         """
         chosen = TurnOptions.of(options, keywords)
         try:
-            running, executor = self._turn(prompt, chosen, chosen.confirmer or self.confirmer)
+            confirmer = chosen.confirmer or self.confirmer
+            running, executor = self._preparation.turn(prompt, chosen, confirmer)
         except KeyboardInterrupt:
             raise ChatInterrupted("interrupted; nothing had come yet") from None
         try:
@@ -245,62 +234,10 @@ class Session:
         UsageError for what cannot be sent.
         """
         chosen = TurnOptions.of(options, keywords)
-        running, executor = self._turn(prompt, chosen, chosen.confirmer)
+        running, executor = self._preparation.turn(prompt, chosen, chosen.confirmer)
         self.begun(running)  # before: a quick server may have answered afterwards
         self._turns.begin(running, executor)
         return running
-
-    def rows(
-        self, data: Any, prompt: str, *, options: RowOptions | None = None, **keywords: Any
-    ) -> Any:
-        """Ask `prompt` for every row of `data`, and return the run with all answers.
-
-        `data` is a frame of pandas, polars, pyarrow, modin or DuckDB, a Series, a list, a
-        dictionary, an array or an iterator; `run.frame` is a copy with the answers as columns. In
-        the prompt a `{{name}}` means a column, then a variable; `{{row["any name"]}}` is a cell and
-        `{{row}}` the whole. Keywords are the options that `rows.options.RowOptions` explains, such
-        as `returns`, `column`, `try_rows` and `concurrency`, and the parameters of `ask`. It is no
-        turn: no history is sent, and none is kept. What was asked before is not asked again. For a
-        plan (a Dask, polars lazy, Spark, Ray or Daft frame) it returns the plan with the answers in
-        it, and asks nothing: see `row_function`.
-
-        Raises UsageError for what cannot be asked, RowsError where the run stopped, where all rows
-        failed, or one with `strict`, and ChatInterrupted; `last_run` has what there is.
-        """
-        if is_plan(data):
-            return row_function(self, prompt, options, keywords)(data)
-        return self.row_runs.ask(data, prompt, options, keywords)
-
-    def start_rows(
-        self, data: Any, prompt: str, *, options: RowOptions | None = None, **keywords: Any
-    ) -> Run:
-        """Begin a run over rows and return at once; `rows` explains the parameters.
-
-        Raises UsageError for what cannot be asked.
-        """
-        return self.row_runs.start(data, prompt, options, keywords)
-
-    def row_function(
-        self, prompt: str, *, options: RowOptions | None = None, **keywords: Any
-    ) -> RowFunction:
-        """Return `prompt` as a function from a table to the table with its answers, for engines.
-
-        Dask, polars lazy, DuckDB, Spark, Ray and Daft call it with their own schedulers, in any
-        process: it can be pickled, without the key. `rows` explains the parameters; variables that
-        the prompt names are taken as they are now. Raises UsageError.
-        """
-        return row_function(self, prompt, options, keywords)
-
-    def preview_rows(
-        self, data: Any, prompt: str, *, options: RowOptions | None = None, **keywords: Any
-    ) -> RowsPreview:
-        """Return what `rows` would send: the first row, and how much it is. Raises UsageError."""
-        return self.row_runs.preview(data, prompt, options, keywords)
-
-    @property
-    def last_run(self) -> Run | None:
-        """The latest run over rows."""
-        return self.row_runs.last
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters that the next turn is asked with, by name: those that are set."""
@@ -327,39 +264,12 @@ class Session:
         """
         return self._turns.feed.watch(watcher)
 
-    @cached_property
-    def kept_answers(self) -> Answers:
-        """The answers to prompts over rows that this user has kept."""
-        return self.row_runs.answers()
-
-    def _set_autosave(self, _change: object = None) -> None:
-        """Begin the journal or end it, as the setting says."""
-        with self._lock:
-            if self.config.autosave and self._journal is None:
-                self._journal = Journal(
-                    self.conversations, self._turns.feed, secrets=lambda: self.secrets
-                )
-            elif not self.config.autosave and self._journal is not None:
-                self._journal.close()
-                self._journal = None
-
     def on_loop(self, callback: Callable[[], None]) -> asyncio.AbstractEventLoop:
         """Have the loop thread call `callback` soon, and return the loop; from any thread.
 
         The callback must return at once. It can set timers: `get_running_loop().call_later`.
         """
         return self._turns.background.submit(callback)
-
-    def _turn(
-        self, prompt: Any, options: TurnOptions, confirmer: Confirmer | None
-    ) -> tuple[RunningTurn, ToolExecutor | None]:
-        """Return a turn that is ready to begin, and what runs its tools."""
-        self._set_autosave()  # a configuration file may have set it
-        running, executor = self._preparation.turn(prompt, options, confirmer)
-        journal = self._journal
-        if journal is not None and (problem := journal.problem()):
-            running.adapted.append(problem)
-        return running, executor
 
     def _learn(self, running: RunningTurn, first: bool) -> None:  # noqa: FBT001  # called by place
         """Keep what a turn brought besides its place in the conversation."""

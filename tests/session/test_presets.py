@@ -12,19 +12,26 @@ from traitlets.config import Config
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.session.options import TurnOptions
-from eighty80_jupyter.session.presets import what_is_set
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.storage import presets
 from tests.support.replies import stream_reply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from tests.support.scripted import ScriptedServer
 
 REVIEWER = {"system": "You review.", "temperature": 0.3, "tools": "all", "stop": "END"}
 KEY = "sk-presets-secret-key"
+
+
+def what_is_set(
+    session: Session, name: str, more: Mapping[str, Any] | None = None
+) -> presets.Preset:
+    """Return what is set in a session as a preset."""
+    scrubbed = session.requests.scrubbed
+    return session.presets.what_is_set(name, session.conversation, more, scrubbed=scrubbed)
 
 
 @pytest.fixture(name="folder")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.session.presets import what_is_set
-
 if TYPE_CHECKING:
     from eighty80_jupyter.notebook.commands.context import CommandContext
 
@@ -29,6 +27,8 @@ def save(context: CommandContext, name: str) -> None:
         values["tools"] = False
     if (line.set_ or {}).get("base_url", "default") != "default":
         values["base_url"] = session.config.base_url
-    preset = what_is_set(session, name, values)
+    preset = session.presets.what_is_set(
+        name, session.conversation, values, scrubbed=session.requests.scrubbed
+    )
     path = session.presets.save(preset, secret=session.secrets)
     context.say(f"Saved the preset {name}: {preset} ({path}).")

@@ -11,7 +11,7 @@ from ipywidgets import Button, Dropdown, HBox, Text, VBox
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.panel.widgets import Setting
 from eighty80_jupyter.notebook.saved.export import export
-from eighty80_jupyter.session.presets import overruled, what_is_set
+from eighty80_jupyter.session.presets import overruled
 from eighty80_jupyter.storage import store
 
 if TYPE_CHECKING:
@@ -208,7 +208,9 @@ class ConversationMenu(VBox):  # type: ignore[misc]  # untyped
 
     def _save_preset(self) -> None:
         name = self.preset_name.value.strip()
-        preset = what_is_set(self._session, name)
+        preset = self._session.presets.what_is_set(
+            name, self._session.conversation, scrubbed=self._session.requests.scrubbed
+        )
         path = self._session.presets.save(preset, secret=self._session.secrets)
         self.preset_name.value = ""
         self._list_presets()

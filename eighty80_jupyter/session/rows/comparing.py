@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter import loading
 from eighty80_jupyter.api import parameter_values, request_parameters
 from eighty80_jupyter.api.request_parameters import shown
-from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.evaluation.scorers import Scorer, scorer
 from eighty80_jupyter.session.rows.runs import IN_PYTHON, PromptOrigin, RowRuns, Shared
@@ -28,10 +27,9 @@ class RowComparisons:
     `follow` waits for one, and shows how it stands; the notebook room sets it.
     """
 
-    def __init__(self, config: ChatConfig, runs: RowRuns) -> None:
+    def __init__(self, runs: RowRuns) -> None:
         self.last: RowComparison | None = None
         self.follow: Callable[[RowComparison], object] = lambda comparison: comparison.wait()
-        self._config = config
         self._runs = runs
 
     def compare(
@@ -68,7 +66,6 @@ class RowComparisons:
         )
         from eighty80_jupyter.rows.frames import open_rows  # noqa: PLC0415
         from eighty80_jupyter.rows.options import RowOptions  # noqa: PLC0415
-        from eighty80_jupyter.rows.running.limits import Limits  # noqa: PLC0415
         from eighty80_jupyter.rows.truth import fitted, read_truth  # noqa: PLC0415
 
         variants = _variants(prompts, vary)
@@ -78,15 +75,8 @@ class RowComparisons:
         split = split_rows(known, rows.length or 0, holdout)
         checked = RowOptions.of(None, keywords)
         # They run at the same time: all together keep to what holds for one.
-        most = checked.concurrency or self._config.rows_concurrency
-        each = max(1, most // len(variants))
-        limits = Limits(
-            each,
-            start=checked.concurrency and each,
-            per_minute=checked.per_minute,
-            tokens_per_minute=checked.tokens_per_minute,
-        )
-        options = {**keywords, "concurrency": each}
+        limits = self._runs.limits(checked, among=len(variants))
+        options = {**keywords, "concurrency": limits.level.most}
         given = dict(options.pop("parameters", None) or {})
         for _, prompt, setting in variants:
             # Refused here, before anything is sent.

@@ -22,7 +22,7 @@ from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import MissingKeyError, UsageError
 from eighty80_jupyter.prompt.template.evaluate import names_of
 from eighty80_jupyter.prompt.template.syntax import Field, parse
-from eighty80_jupyter.session.rows.runs import ROOM, Shared
+from eighty80_jupyter.session.rows.runs import ROOM, RowRuns, Shared
 from eighty80_jupyter.wire.secret import Secret
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from eighty80_jupyter.rows.frames import Rows
     from eighty80_jupyter.rows.options import RowOptions
     from eighty80_jupyter.rows.run import Run
-    from eighty80_jupyter.session.session import Session
     from eighty80_jupyter.structured.shape import Shape
 
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -42,16 +41,16 @@ _NOT_SENT = frozenset({"api_key", "record", "replay", "replay_only", "autosave"}
 class _Process:
     """What the row functions of a process share: their sessions, and what their limits have seen.
 
-    `sessions` are those that made a function here; a copy of it that comes back, or comes into a
-    fork, uses them. `made` are those of workers, by their settings. `states` are by function, the
-    latest ones. The lock guards all.
+    `known` are the runs of the sessions that made a function here; a copy of it that comes back, or
+    comes into a fork, uses them. `made` are those of workers, by their settings. `states` are by
+    function, the latest ones. The lock guards all.
     """
 
     def __init__(self) -> None:
         self.id = os.getpid()
         self.lock = threading.Lock()
-        self.sessions: WeakValueDictionary[str, Session] = WeakValueDictionary()
-        self.made: dict[bytes, Session] = {}
+        self.known: WeakValueDictionary[str, RowRuns] = WeakValueDictionary()
+        self.made: dict[bytes, RowRuns] = {}
         self.states: dict[str, _State] = {}
 
     def state(self, function: str) -> _State:
@@ -79,9 +78,9 @@ def _here() -> _Process:
     """Return what is shared here. A fork has the sessions of its parent, and nothing else of it."""
     global _process  # noqa: PLW0603  # locks and limits that others held do not come along
     if _process.id != os.getpid():
-        sessions = _process.sessions
+        known = _process.known
         _process = _Process()
-        _process.sessions = sessions
+        _process.known = known
     return _process
 
 
@@ -92,18 +91,18 @@ class ProcessAsker:
     prompt names: as they were when the function was made. No key is among them.
     """
 
-    def __init__(self, session: Session, values: dict[str, Any], names: dict[str, Any]) -> None:
+    def __init__(self, runs: RowRuns, values: dict[str, Any], names: dict[str, Any]) -> None:
         self._id = uuid.uuid4().hex
         self._values = values
         self._names = names
         here = _here()
         with here.lock:
-            here.sessions[self._id] = session
-        self._session: Session | None = session  # it lives as long as the function
+            here.known[self._id] = runs
+        self._runs: RowRuns | None = runs  # they live as long as the function
 
     def __getstate__(self) -> dict[str, Any]:
         small = {name: value for name, value in self._names.items() if _can_go(value)}
-        return {**vars(self), "_session": None, "_names": small}
+        return {**vars(self), "_runs": None, "_names": small}
 
     def shape(self, returns: Any) -> Shape | None:
         """Return the shape of the answers."""
@@ -115,30 +114,24 @@ class ProcessAsker:
 
     def columns(self, prompt: str, names: Sequence[Hashable]) -> tuple[str, ...]:
         """Return which of these columns the prompt uses. Raises UsageError for an unknown name."""
-        return self._found().row_runs.columns(prompt, names, self._names)
+        return self._found().columns(prompt, names, self._names)
 
     def ask(self, rows: Rows, prompt: str, options: RowOptions) -> Run:
         """Return a run that has ended, begun once those of other threads had.
 
         Raises UsageError for what cannot be asked.
         """
-        # Doors: the room, sqlite3.
-        from eighty80_jupyter.rows.running.limits import Limits  # noqa: PLC0415
-        from eighty80_jupyter.storage.answers import Answers  # noqa: PLC0415
+        from eighty80_jupyter.storage.answers import Answers  # noqa: PLC0415  # a door: sqlite3
 
-        session, state = self._found(), _here().state(self._id)
+        runs, state = self._found(), _here().state(self._id)
         with state.turn:
             if state.shared is None:
-                limits = Limits(
-                    options.concurrency or session.config.rows_concurrency,
-                    start=options.concurrency,
-                    per_minute=options.per_minute,
-                    tokens_per_minute=options.tokens_per_minute,
-                )
                 answers = Answers.in_memory()
-                state.shared = Shared(namespace=self._names, limits=limits, answers=answers)
+                state.shared = Shared(
+                    namespace=self._names, limits=runs.limits(options), answers=answers
+                )
             try:
-                run = session.row_runs.start(
+                run = runs.start(
                     rows,
                     prompt,
                     replace(options, returns=self.shape(options.returns)),
@@ -157,23 +150,22 @@ class ProcessAsker:
                 raise
         return run
 
-    def _found(self) -> Session:
-        """Return the session of this process."""
-        if self._session is None:
+    def _found(self) -> RowRuns:
+        """Return the runs of the session of this process."""
+        if self._runs is None:
             here = _here()
             with here.lock:
-                self._session = here.sessions.get(self._id)
-                if self._session is None:
-                    self._session = self._made(here.made)
-        return self._session
+                self._runs = here.known.get(self._id) or self._made(here.made)
+        return self._runs
 
-    def _made(self, sessions: dict[bytes, Session]) -> Session:
+    def _made(self, made: dict[bytes, RowRuns]) -> RowRuns:
         key = pickle.dumps(sorted(self._values.items()))
-        if key not in sessions:
+        if key not in made:
             package = import_module("eighty80_jupyter")
-            sessions[key] = package.Session(package.ChatConfig(**self._values))
-            sessions[key].namespace = {}
-        return sessions[key]
+            session = package.Session(package.ChatConfig(**self._values))
+            session.namespace = {}
+            made[key] = session.row_runs
+        return made[key]
 
 
 def is_plan(data: Any) -> bool:
@@ -184,7 +176,7 @@ def is_plan(data: Any) -> bool:
 
 
 def row_function(
-    session: Session, prompt: str, options: RowOptions | None, keywords: Mapping[str, Any]
+    runs: RowRuns, prompt: str, options: RowOptions | None, keywords: Mapping[str, Any]
 ) -> RowFunction:
     """Return the function of a prompt. See `Session.row_function`."""
     loading.require(*ROOM, "eighty80_jupyter.rows.engines.function")
@@ -198,14 +190,14 @@ def row_function(
     words = {word for field in fields for word in names_of(field.expression)}
     if isinstance(chosen.returns, str):
         words.update(_WORD.findall(chosen.returns))
-    names = {name: one for name, one in (session.namespace or {}).items() if name in words}
-    asker = ProcessAsker(session, _settings(session), names)
+    names = {name: one for name, one in (runs.requests.namespace or {}).items() if name in words}
+    asker = ProcessAsker(runs, _settings(runs), names)
     return RowFunction(asker, prompt, chosen)
 
 
-def _settings(session: Session) -> dict[str, Any]:
+def _settings(runs: RowRuns) -> dict[str, Any]:
     """Return the settings that are not the default ones, without any secret."""
-    config = session.config
+    config = runs.config
     found = {}
     for name, trait in config.traits(config=True).items():
         value = getattr(config, name)
@@ -214,7 +206,7 @@ def _settings(session: Session) -> dict[str, Any]:
         if isinstance(value, Mapping):
             value = {key: one for key, one in value.items() if not isinstance(one, Secret)}
         found[name] = value
-    found["base_url"] = session.address
+    found["base_url"] = runs.requests.server.address
     return found
 
 

@@ -1,16 +1,21 @@
-"""What a prompt over rows is good for besides a column: to filter, to sum up, to link rows."""
+"""A prompt over rows, and what it is good for besides a column: to filter, to sum up, to link."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from eighty80_jupyter import loading
-from eighty80_jupyter.config import ChatConfig
+from eighty80_jupyter.session.rows.functions import is_plan, row_function
 from eighty80_jupyter.session.rows.runs import ROOM, RowRuns
 
 if TYPE_CHECKING:
+    from eighty80_jupyter.rows.engines.function import RowFunction
+    from eighty80_jupyter.rows.options import RowOptions
+    from eighty80_jupyter.rows.prepare import RowsPreview
     from eighty80_jupyter.rows.run import Run
+    from eighty80_jupyter.storage.answers import Answers
 
 _ROOM = (
     "eighty80_jupyter.rows.operations.link",
@@ -22,11 +27,61 @@ _TOKENS = 4_000  # of a part, where nobody knows what the model takes
 
 
 class RowOperations:
-    """The operations on rows of a session: each is one run over rows, or several."""
+    """What a session does with rows: each is one run over them, `row_runs` does it, or several."""
 
-    def __init__(self, config: ChatConfig, runs: RowRuns) -> None:
-        self._config = config
-        self._runs = runs
+    row_runs: RowRuns
+
+    def rows(
+        self, data: Any, prompt: str, *, options: RowOptions | None = None, **keywords: Any
+    ) -> Any:
+        """Ask `prompt` for every row of `data`, and return the run with all answers.
+
+        `data` is a frame of pandas, polars, pyarrow, modin or DuckDB, a Series, a list, a
+        dictionary, an array or an iterator; `run.frame` is a copy with the answers as columns. In
+        the prompt a `{{name}}` means a column, then a variable; `{{row["any name"]}}` is a cell and
+        `{{row}}` the whole. Keywords are the options that `rows.options.RowOptions` explains, such
+        as `returns`, `column`, `try_rows` and `concurrency`, and the parameters of `ask`. It is no
+        turn: no history is sent, and none is kept. What was asked before is not asked again. For a
+        plan (a Dask, polars lazy, Spark, Ray or Daft frame) it returns the plan with the answers in
+        it, and asks nothing: see `row_function`.
+
+        Raises UsageError for what cannot be asked, RowsError where the run stopped, where all rows
+        failed, or one with `strict`, and ChatInterrupted; `last_run` has what there is.
+        """
+        if is_plan(data):
+            return row_function(self.row_runs, prompt, options, keywords)(data)
+        return self.row_runs.ask(data, prompt, options, keywords)
+
+    def start_rows(
+        self, data: Any, prompt: str, *, options: RowOptions | None = None, **keywords: Any
+    ) -> Run:
+        """Begin a run over rows and return at once; `rows` explains the parameters.
+
+        Raises UsageError for what cannot be asked.
+        """
+        return self.row_runs.start(data, prompt, options, keywords)
+
+    def row_function(
+        self, prompt: str, *, options: RowOptions | None = None, **keywords: Any
+    ) -> RowFunction:
+        """Return `prompt` as a function from a table to the table with its answers, for engines.
+
+        Dask, polars lazy, DuckDB, Spark, Ray and Daft call it with their own schedulers, in any
+        process: it can be pickled, without the key. `rows` explains the parameters; variables that
+        the prompt names are taken as they are now. Raises UsageError.
+        """
+        return row_function(self.row_runs, prompt, options, keywords)
+
+    def preview_rows(
+        self, data: Any, prompt: str, *, options: RowOptions | None = None, **keywords: Any
+    ) -> RowsPreview:
+        """Return what `rows` would send: the first row, and how much it is. Raises UsageError."""
+        return self.row_runs.preview(data, prompt, options, keywords)
+
+    @property
+    def last_run(self) -> Run | None:
+        """The latest run over rows."""
+        return self.row_runs.last
 
     def filter(
         self,
@@ -49,7 +104,7 @@ class RowOperations:
         from eighty80_jupyter.rows.operations.select import filter_rows  # noqa: PLC0415  # a door
 
         return filter_rows(
-            self._ask, data, prompt, undecided_rows=undecided, keywords=dict(keywords)
+            self._ask_rows, data, prompt, undecided_rows=undecided, keywords=dict(keywords)
         )
 
     def reduce(
@@ -77,10 +132,10 @@ class RowOperations:
         from eighty80_jupyter.rows.operations.reduce import reduce_rows  # noqa: PLC0415  # a door
 
         if tokens is None:
-            limit = self._runs.limit(keywords)
+            limit = self.row_runs.limit(keywords)
             tokens = _TOKENS if limit is None else max(1, limit // 2)
         return reduce_rows(
-            self._ask, data, prompt, by=by, of=of, tokens=tokens, keywords=dict(keywords)
+            self._ask_rows, data, prompt, by=by, of=of, tokens=tokens, keywords=dict(keywords)
         )
 
     def match(
@@ -112,7 +167,7 @@ class RowOperations:
         from eighty80_jupyter.rows.operations.link import match_rows  # noqa: PLC0415  # a door
 
         return match_rows(
-            self._ask,
+            self._ask_rows,
             left,
             right,
             prompt,
@@ -120,7 +175,7 @@ class RowOperations:
             block=block,
             nearest=nearest,
             on=on,
-            most=self._config.rows_limit,
+            most=self.row_runs.config.rows_limit,
             keywords=dict(keywords),
         )
 
@@ -148,7 +203,7 @@ class RowOperations:
         from eighty80_jupyter.rows.operations.link import dedupe_rows  # noqa: PLC0415  # a door
 
         return dedupe_rows(
-            self._ask,
+            self._ask_rows,
             data,
             prompt,
             undecided_pairs=undecided,
@@ -156,10 +211,14 @@ class RowOperations:
             block=block,
             nearest=nearest,
             on=on,
-            most=self._config.rows_limit,
+            most=self.row_runs.config.rows_limit,
             keywords=dict(keywords),
         )
 
-    @property
-    def _ask(self) -> Callable[..., Run]:
-        return lambda data, prompt, **keywords: self._runs.ask(data, prompt, None, keywords)
+    @cached_property
+    def kept_answers(self) -> Answers:
+        """The answers to prompts over rows that this user has kept."""
+        return self.row_runs.answers()
+
+    def _ask_rows(self, data: Any, prompt: str, **keywords: Any) -> Run:
+        return self.row_runs.ask(data, prompt, None, keywords)

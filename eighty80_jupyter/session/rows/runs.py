@@ -63,7 +63,7 @@ class Shared:
 
 
 class RowRuns:
-    """The runs over rows of a session. `last` is the latest.
+    """The runs over rows of a session, by its settings and `requests`. `last` is the latest.
 
     `follow` waits for a run, and shows how it stands, `show_review` has a person label rows; the
     notebook room sets them. Any thread may begin a run: the kept answers are opened under `_lock`.
@@ -80,8 +80,8 @@ class RowRuns:
         self.last: Run | None = None
         self.follow: Callable[[Run], object] = lambda run: run.wait()
         self.show_review: Callable[[Review], object] = _nowhere
-        self._config = config
-        self._requests = requests
+        self.config = config
+        self.requests = requests
         self._records = records
         self._turns = turns
         self._embedded = embedded
@@ -177,15 +177,27 @@ class RowRuns:
         from eighty80_jupyter.rows.frames import open_rows  # noqa: PLC0415  # a door
         from eighty80_jupyter.rows.prompt.template import RowTemplate  # noqa: PLC0415  # a door
 
-        context = self._requests.context(fields=True, allow_secrets=False)
+        context = self.requests.context(fields=True, allow_secrets=False)
         context = replace(context, namespace=namespace)
         template = RowTemplate(prompt, open_rows(dict.fromkeys(names, ())), context)
         return tuple(map(str, template.columns))
 
+    def limits(self, options: RowOptions, *, among: int = 1) -> Limits:
+        """Return the limits that `among` runs with these options keep to at the same time."""
+        from eighty80_jupyter.rows.running.limits import Limits  # noqa: PLC0415  # a door
+
+        each = max(1, (options.concurrency or self.config.rows_concurrency) // among)
+        return Limits(
+            each,
+            start=options.concurrency and each,
+            per_minute=options.per_minute,
+            tokens_per_minute=options.tokens_per_minute,
+        )
+
     def limit(self, keywords: Mapping[str, Any]) -> int | None:
         """Return how many tokens the model takes that these options name; None: nobody knows."""
-        values = self._requests.parameters(self._options(None, keywords).parameters)
-        return self._requests.limits(self._requests.server.address, values).limit
+        values = self.requests.parameters(self._options(None, keywords).parameters)
+        return self.requests.limits(self.requests.server.address, values).limit
 
     def answers(self) -> Answers:
         """Return the kept answers of this user, whether or not they are used."""
@@ -193,7 +205,7 @@ class RowRuns:
 
         with self._lock:
             if self._answers is None:
-                self._answers = Answers(days=self._config.answers_days)
+                self._answers = Answers(days=self.config.answers_days)
             return self._answers
 
     def close(self) -> None:
@@ -213,7 +225,7 @@ class RowRuns:
         from eighty80_jupyter.rows.prepare import RowSettings  # noqa: PLC0415  # a door
         from eighty80_jupyter.rows.prompt.request import RowRequest  # noqa: PLC0415  # a door
 
-        config, requests = self._config, self._requests
+        config, requests = self.config, self.requests
         price = config.price
         values = requests.parameters(options.parameters)
         if values.get("n", 1) > 1:
