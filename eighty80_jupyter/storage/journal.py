@@ -1,9 +1,9 @@
 """The journal of a kernel: a line for each event, so that `kill -9` takes nothing away.
 
-A watcher of the conversations finds out what has changed, a watcher of the feed collects the pieces
-of a reply; both only put it down. A thread of its own writes: each line in one call, the pieces of
-a reply a few times a second. The file is locked for as long as the kernel lives, which is how
-another kernel knows that it does.
+A watcher of the conversations finds out what has changed (`journal_changes`), a watcher of the feed
+collects the pieces of a reply; both only put it down. A thread of its own writes: each line in one
+call, the pieces of a reply a few times a second. The file is locked for as long as the kernel
+lives, which is how another kernel knows that it does.
 """
 
 from __future__ import annotations
@@ -24,12 +24,11 @@ from typing import Any
 
 from eighty80_jupyter.api.deltas import ReasoningDelta, RefusalDelta, TextDelta, TextWasReasoning
 from eighty80_jupyter.conversation.branches import Conversations
-from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.conversation.events import RoundBegan, TurnEvent
 from eighty80_jupyter.conversation.outgoing import server_mark
-from eighty80_jupyter.conversation.turn import Turn
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.storage.files import reason
+from eighty80_jupyter.storage.journal_changes import ChangeNotes
 from eighty80_jupyter.storage.journal_files import append, begin, journal_folder
 from eighty80_jupyter.storage.serialization import plain, to_json
 from eighty80_jupyter.turns.feed import Feed, SessionEvent, TurnBegan, TurnEnded, TurnEvents
@@ -42,15 +41,6 @@ _AGAIN_SECONDS = 5  # between two attempts to write on a disk that is full
 
 _log = logging.getLogger(__name__)
 _Item = dict[str, Any]
-
-
-@dataclass(slots=True)
-class _Seen:
-    """A conversation as the journal has it, under the name that it has there."""
-
-    conversation: Conversation
-    turns: list[Turn] = field(default_factory=list)
-    system: str | None = None
 
 
 @dataclass(slots=True)
@@ -86,8 +76,8 @@ class Journal:
     The file is made with the first event. `secrets` gives the keys that are cut out of all that is
     written. What cannot be written, on a full disk, waits until it can; that is said once.
 
-    `_seen` and `_current` are changed under `_lock`, `_progress` by the loop thread, of which the
-    writing thread takes copies; `_waiting` and the descriptor are the writing thread's own.
+    `_progress` is changed by the loop thread, and the writing thread takes copies of it; `_waiting`
+    and the descriptor are the writing thread's own.
     """
 
     def __init__(
@@ -102,9 +92,6 @@ class Journal:
         self._folder = folder
         self._conversations = conversations
         self._secrets = secrets
-        self._lock = threading.Lock()
-        self._seen: dict[str, _Seen] = {}
-        self._current = conversations.current.name
         self._progress: dict[str, _Progress] = {}
         self._waiting: deque[_Item | _Progress] = deque()
         self._problem = ""
@@ -112,11 +99,9 @@ class Journal:
         self._items: queue.SimpleQueue[_Item | _Progress | None] = queue.SimpleQueue()
         self._descriptor: int | None = None
         self._closed = False
-        for conversation in conversations.values():
-            self._changed(conversation)
-        if not self._items.empty():
-            self._put("current", conversation=self._current)
-        self._ends = [conversations.watch(self._changed), feed.watch(self._heard)]
+        changes = ChangeNotes(conversations, self._put)
+        changes.begin()
+        self._ends = [conversations.watch(changes.changed), feed.watch(self._heard)]
         self._thread = threading.Thread(
             target=self._write_all, name="eighty80-journal", daemon=True
         )
@@ -141,71 +126,6 @@ class Journal:
             self._closed = True
             self._items.put(None)
             self._thread.join(_CLOSE_SECONDS)
-
-    def _changed(self, conversation: Conversation) -> None:
-        """Put down what is new in a conversation since the last look."""
-        with self._lock:
-            self._follow_names()
-            if not self._conversations.holds(conversation):
-                return  # it was deleted meanwhile
-            name = conversation.name
-            seen = self._seen.setdefault(name, _Seen(conversation))
-            seen.conversation = conversation  # or another one in its place
-            system = conversation.system
-            if system != seen.system:
-                seen.system = system
-                self._put("system", conversation=name, system=system)
-            self._compare(conversation, seen)
-            current = self._conversations.current.name
-            if current != self._current:
-                self._current = current
-                self._put("current", conversation=current)
-
-    def _follow_names(self) -> None:
-        """Put down which conversations have another name, or are no more."""
-        for name, seen in tuple(self._seen.items()):
-            new = seen.conversation.name
-            if self._conversations.holds(seen.conversation):
-                if new != name:
-                    self._seen[new] = self._seen.pop(name)
-                    self._put("renamed", conversation=name, name=new)
-                    self._current = new if self._current == name else self._current
-            elif name not in self._conversations:
-                del self._seen[name]
-                self._put("deleted", conversation=name)
-
-    def _compare(self, conversation: Conversation, seen: _Seen) -> None:
-        count = len(seen.turns)
-        # The usual case, in a time that does not grow with the conversation: one more turn.
-        with suppress(IndexError):  # changed once more meanwhile, which will be told
-            last = conversation[count]
-            if len(conversation) == count + 1 and (
-                not count or conversation[count - 1] is seen.turns[-1]
-            ):
-                seen.turns.append(last)
-                self._put("turns", conversation=conversation.name, keep=count, turns=(last,))
-                return
-        turns = conversation.turns()
-        pairs = zip(turns, seen.turns, strict=False)
-        keep = next((at for at, (new, old) in enumerate(pairs) if new is not old), None)
-        if keep is None:
-            keep = min(len(turns), count)
-            if len(turns) == count:
-                return
-        new = turns[keep:]
-        old, seen.turns = seen.turns[keep:], turns
-        if len(new) == len(old) and all(a is b for a, b in zip(new[1:], old[1:], strict=True)):
-            before, now = old[0].alternatives, new[0].alternatives
-            if new[0].id == old[0].id and now[: len(before)] == before:
-                self._put(
-                    "answers",
-                    conversation=conversation.name,
-                    turn=new[0].id,
-                    add=now[len(before) :],
-                    chosen=new[0].chosen,
-                )
-                return
-        self._put("turns", conversation=conversation.name, keep=keep, turns=new)
 
     def _heard(self, event: SessionEvent) -> None:
         match event:
