@@ -14,7 +14,6 @@ from eighty80_jupyter.rows.data.plain import ArrayRows, ColumnRows, ListRows
 from eighty80_jupyter.rows.data.tables import ArrowRows, PandasRows, PolarsRows
 from eighty80_jupyter.rows.data.types import (
     ANY,
-    TEXT,
     Column,
     answer_columns,
     column_types,
@@ -23,17 +22,6 @@ from eighty80_jupyter.rows.data.types import (
 
 if TYPE_CHECKING:
     from eighty80_jupyter.structured.shape import Shape
-
-__all__ = [
-    "attach",
-    "attach_columns",
-    "clashes",
-    "column_types",
-    "more_columns",
-    "picked",
-    "quote_columns",
-    "restored",
-]
 
 
 def clashes(
@@ -75,7 +63,6 @@ def attach(
     column: str,
     values: Sequence[Any],
     *,
-    errors: Sequence[str | None] | None = None,
     beside: Sequence[Column] = (),
     samples: bool = False,
 ) -> Any:
@@ -83,9 +70,8 @@ def attach(
 
     `values` are the answers, one a row, as the shape made them (texts without a shape); None where
     there is none. A record has one column a field, named by `column`, an underscore and the field.
-    Columns that are there already are replaced. `errors` adds a column of texts, `beside` has
-    further ones. With `samples` each answer is a sequence of answers to one row, and its column
-    holds lists.
+    Columns that are there already are replaced. `beside` has further ones. With `samples` each
+    answer is a sequence of answers to one row, and its column holds lists.
 
     A frame comes back as a frame of the same library with the same index; a Series, an array of
     Arrow or of polars as such, or as a frame where there are several columns; a list of
@@ -97,8 +83,6 @@ def attach(
         if samples
         else answer_columns(shape, column, list(values))
     )
-    if errors is not None:
-        columns.append(Column(name=f"{column}_error", type=TEXT, values=list(errors), beside=True))
     return attach_columns(rows, [*columns, *beside], column)
 
 

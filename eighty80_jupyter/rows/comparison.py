@@ -206,8 +206,7 @@ class RowComparison:
 
     def text_of(self, position: int) -> str:
         """Return a row in short, as a person tells it from others."""
-        (chunk,) = self.rows.take([position]).chunks(1)
-        row = chunk.row(0)
+        row = self.rows.row(position)
         cells = row.values() if isinstance(row, Mapping) else [row]
         return " · ".join(shown(cell) for cell in cells)
 

@@ -21,8 +21,7 @@ from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.describe.base import is_a, kind_of
 from eighty80_jupyter.prompt.describe.values.short_repr import is_lazy
-from eighty80_jupyter.rows.data.chunks import Chunk, Row, Rows
-from eighty80_jupyter.rows.data.missing import is_missing
+from eighty80_jupyter.rows.data.chunks import Rows
 from eighty80_jupyter.rows.data.plain import (
     ArrayRows,
     ColumnRows,
@@ -31,8 +30,6 @@ from eighty80_jupyter.rows.data.plain import (
     ListRows,
 )
 from eighty80_jupyter.rows.data.tables import ArrowRows, PandasRows, PolarsRows, of_relation
-
-__all__ = ["Chunk", "Row", "Rows", "is_missing", "open_rows"]
 
 _TAKES = "a data frame, a Series, a list, a dictionary, an array or an iterator"
 

@@ -13,14 +13,17 @@ from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.template.render import Context
 from eighty80_jupyter.rows.columns import clashes
-from eighty80_jupyter.rows.frames import Rows, is_missing, open_rows
+from eighty80_jupyter.rows.data.chunks import Rows
+from eighty80_jupyter.rows.data.missing import is_missing
+from eighty80_jupyter.rows.frames import open_rows
 from eighty80_jupyter.rows.options import RowOptions
 from eighty80_jupyter.rows.prompt.request import RowRequest
 from eighty80_jupyter.rows.prompt.template import Filled, RowTemplate
 from eighty80_jupyter.rows.results import PLAIN
 from eighty80_jupyter.rows.run import Run
 from eighty80_jupyter.rows.running.limits import Limits
-from eighty80_jupyter.rows.running.work import SLICE, Plan
+from eighty80_jupyter.rows.running.plan import Plan
+from eighty80_jupyter.rows.running.work import SLICE
 from eighty80_jupyter.storage.answers import Answers
 from eighty80_jupyter.structured.shape import Shape
 

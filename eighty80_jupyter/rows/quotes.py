@@ -8,9 +8,8 @@ from typing import Any
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.rows.data.chunks import Rows
-from eighty80_jupyter.rows.share_table import label_of
+from eighty80_jupyter.rows.share_table import field_of, label_of
 
-_CHUNK = 1024
 _COLUMNS = ("row", "quote", "supported", "column", "start", "end")
 _MARKS = "\"'\u201c\u201d\u2018\u2019\u00ab\u00bb"  # with which a model sets a quote apart
 _DOTS = ("...", "\u2026")  # with which it cuts one
@@ -54,12 +53,11 @@ def quote_places(
     """
     starts: list[int | None] = []
     ends: list[int | None] = []
-    for chunk in rows.chunks(_CHUNK):
-        for number in range(chunk.count):
-            quote = next(_quotes(values[chunk.start + number], field), None)
-            place = (None, None) if quote is None else _where(quote, chunk.row(number))[2:]
-            starts.append(place[0])
-            ends.append(place[1])
+    for row, value in zip(rows.each(), values, strict=False):
+        quote = next(_quotes(value, field), None)
+        start, end = (None, None) if quote is None else _where(quote, row)[2:]
+        starts.append(start)
+        ends.append(end)
     return starts, ends
 
 
@@ -87,11 +85,8 @@ def quote_table(rows: Rows, values: Sequence[Any], field: str) -> Any:
     except ImportError:
         raise UsageError("run.quotes makes a DataFrame and needs pandas") from None
     found: list[tuple[Any, ...]] = []
-    for chunk in rows.chunks(_CHUNK):
-        for number in range(chunk.count):
-            at = chunk.start + number
-            row = chunk.row(number)
-            found += [(at, quote, *_where(quote, row)) for quote in _quotes(values[at], field)]
+    for at, (row, value) in enumerate(zip(rows.each(), values, strict=False)):
+        found += [(at, quote, *_where(quote, row)) for quote in _quotes(value, field)]
     frame = pd.DataFrame(found, columns=list(_COLUMNS))
     return frame.astype({"start": "Int64", "end": "Int64", "supported": "bool"})
 
@@ -107,8 +102,7 @@ def _where(quote: str, row: Any) -> tuple[bool, Any, int | None, int | None]:
 def _quotes(value: Any, field: str) -> Iterator[str]:
     if value is None:
         return
-    inner = value.get(field) if isinstance(value, Mapping) else getattr(value, field, None)
-    inner = value if not field else inner
+    inner = field_of(value, field) if field else value
     for one in inner if isinstance(inner, (list, tuple)) else [inner]:
         if isinstance(label := label_of(one, ""), str) and label.strip():
             yield label

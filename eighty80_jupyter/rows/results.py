@@ -10,14 +10,22 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.api.reply import Usage
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.rows.columns import attach, column_types, more_columns, quote_columns
-from eighty80_jupyter.rows.data.types import INTEGER, TEXT, Column, answer_columns, type_of
+from eighty80_jupyter.rows.columns import attach, more_columns, quote_columns
+from eighty80_jupyter.rows.data.types import (
+    INTEGER,
+    TEXT,
+    Column,
+    answer_columns,
+    column_types,
+    error_column,
+    type_of,
+)
 from eighty80_jupyter.rows.plots import Bar, chart
 from eighty80_jupyter.rows.progress import RowError
 from eighty80_jupyter.rows.quotes import Quoted, quote_places, quote_table, quoted_row
 from eighty80_jupyter.rows.review import Review
+from eighty80_jupyter.rows.running.plan import Plan
 from eighty80_jupyter.rows.running.state import RunState, of_row
-from eighty80_jupyter.rows.running.work import Plan
 from eighty80_jupyter.rows.share_table import label_of, share_table
 
 if TYPE_CHECKING:
@@ -25,7 +33,6 @@ if TYPE_CHECKING:
 
 PLAIN = (str, int, float, bool)  # of cells that can be told apart by their value
 _MOST_BARS = 30
-_CHUNK = 1024
 _CHARACTERS = 200  # of a row in short
 
 
@@ -117,7 +124,7 @@ class RunResults:
             errors: list[str | None] = [None] * len(self.values)
             for place, error in self._state.errors.copy().items():
                 errors[place // self.options.samples] = f"{error.kind}: {error.message}"
-            found.append(Column(name=f"{self.column}_error", type=TEXT, values=errors, beside=True))
+            found.append(error_column(self.column, errors))
         if self.options.quote is not None:
             places = quote_places(self._plan.rows, self.values, self._quoted)
             for name, values in zip(quote_columns(self.column, self._quoted), places, strict=True):
@@ -253,11 +260,9 @@ class RunResults:
     def texts(self) -> list[str]:
         """Return what is in each row of this run, in short."""
         found = list[str]()
-        for chunk in self._plan.rows.chunks(_CHUNK):
-            for number in range(chunk.count):
-                row = chunk.row(number)
-                cells = row.values() if isinstance(row, Mapping) else [row]
-                found.append(" · ".join(map(str, cells))[:_CHARACTERS])
+        for row in self._plan.rows.each():
+            cells = row.values() if isinstance(row, Mapping) else [row]
+            found.append(" · ".join(map(str, cells))[:_CHARACTERS])
         return found
 
     def first(self, count: int) -> list[tuple[int, str, Any]]:
@@ -279,8 +284,7 @@ class RunResults:
         values, found = self.values, {}
         for place in list(self._state.first.copy())[:count]:
             if values[place] is not None:
-                (chunk,) = self._plan.rows.take([place]).chunks(1)
-                row = quoted_row(chunk.row(0), values[place], self._quoted)
+                row = quoted_row(self._plan.rows.row(place), values[place], self._quoted)
                 found[self._state.position(place)] = row
         return found
 

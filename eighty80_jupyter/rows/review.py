@@ -103,8 +103,7 @@ class Review:
         """Return the cells of the row that is shown, by name; empty once all have been."""
         if self.done:
             return []
-        (chunk,) = self.rows.take([self.positions[self.at]]).chunks(1)
-        row = chunk.row(0)
+        row = self.rows.row(self.positions[self.at])
         if isinstance(row, Mapping):
             return [(str(name), str(cell)) for name, cell in row.items() if name != self.column]
         return [("", str(row))]

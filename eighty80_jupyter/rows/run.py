@@ -15,8 +15,9 @@ from eighty80_jupyter.errors import RowsError
 from eighty80_jupyter.rows.progress import Progress, RowError
 from eighty80_jupyter.rows.results import RunResults
 from eighty80_jupyter.rows.running.jobs import Jobs
+from eighty80_jupyter.rows.running.plan import Plan
 from eighty80_jupyter.rows.running.state import RunState
-from eighty80_jupyter.rows.running.work import Plan, RunWork
+from eighty80_jupyter.rows.running.work import RunWork
 
 if TYPE_CHECKING:
     from eighty80_jupyter.rows.running.asking import Client

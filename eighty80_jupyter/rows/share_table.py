@@ -16,7 +16,6 @@ from eighty80_jupyter.rows.truth import fitted, read_truth
 if TYPE_CHECKING:
     from eighty80_jupyter.structured.shape import Shape
 
-_CHUNK = 1024
 _COLUMNS = ("label", "share", "low", "high", "model", "labelled", "rows", "note")
 _MOST = 100  # labels; with more of them they are none
 
@@ -81,17 +80,21 @@ def _groups(rows: Rows, name: Any) -> list[Hashable]:
     """Return the group of each row: what stands in a column; None where that is missing."""
     if not isinstance(name, Hashable):
         raise UsageError(f"by names one column, got {shown(name)}")
-    cells = [cell for chunk in rows.chunks(_CHUNK) for cell in chunk.column(name)]
     return [
         None if is_missing(cell) else cell if isinstance(cell, Hashable) else repr(cell)
-        for cell in cells
+        for cell in rows.column(name)
     ]
+
+
+def field_of(record: Any, name: str) -> Any:
+    """Return a field of a record of any kind; None where it has none of this name."""
+    return record.get(name) if isinstance(record, Mapping) else getattr(record, name, None)
 
 
 def label_of(value: Any, field: str) -> Hashable | None:
     """Return an answer, or a field of one, as a label."""
     if field and value is not None:
-        value = value.get(field) if isinstance(value, Mapping) else getattr(value, field, None)
+        value = field_of(value, field)
     value = value.value if isinstance(value, Enum) else value
     return value if isinstance(value, Hashable) else repr(value)
 

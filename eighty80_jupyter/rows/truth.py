@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.evaluation.table import truth_of
-from eighty80_jupyter.rows.data.chunks import ITEM, Rows
+from eighty80_jupyter.rows.data.chunks import Rows
 from eighty80_jupyter.rows.data.types import ANY, TEXT, ColumnType, type_of
 from eighty80_jupyter.rows.frames import open_rows
 from eighty80_jupyter.structured.words import folded
@@ -19,7 +19,6 @@ from eighty80_jupyter.structured.words import folded
 if TYPE_CHECKING:
     from eighty80_jupyter.structured.shape import Shape
 
-_CHUNK = 1024
 _YES, _NO = frozenset({"true", "yes", "1", "t", "y"}), frozenset({"false", "no", "0", "f", "n"})
 
 
@@ -40,8 +39,7 @@ def read_truth(truth: Any, rows: Rows, *, required: bool = True) -> list[Any] | 
         # A record that is labelled in part is not labelled.
         return [None if None in one.values() else one for one in records]
     if isinstance(truth, str) or (isinstance(truth, Hashable) and truth in rows.names):
-        cells = [cell for chunk in rows.chunks(_CHUNK) for cell in chunk.column(truth)]
-        return truth_of(cells, f"the column {truth}", required=required)
+        return truth_of(rows.column(truth), f"the column {truth}", required=required)
     values = _values(truth)
     if len(values) != rows.length:
         raise UsageError(
@@ -75,16 +73,7 @@ def _values(truth: Any) -> list[Any]:
         ) from None
     if not held.single and len(held.names) != 1:
         raise UsageError(f"truth is one column, got {len(held.names)}: {shown(held.names)}")
-    place = ITEM if held.single else 0
-    return [
-        cell
-        for chunk in held.chunks(_CHUNK)
-        for cell in (
-            [chunk.row(number) for number in range(chunk.count)]
-            if place == ITEM
-            else chunk.column(held.names[0])
-        )
-    ]
+    return list(held.each()) if held.single else held.column(held.names[0])
 
 
 def _fit(value: Any, kind: ColumnType, known: dict[tuple[type, Hashable], Any]) -> Any:

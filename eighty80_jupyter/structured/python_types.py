@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import typing
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 import typing_extensions
@@ -14,8 +15,6 @@ from pydantic.json_schema import JsonSchemaValue
 
 from eighty80_jupyter.api.json_schema import Generator
 from eighty80_jupyter.structured.schema import MEMBERS
-
-_TYPED_DICT: Any = typing_extensions.TypedDict  # mypy knows its literal form only
 
 
 class AnswerGenerator(Generator):
@@ -38,20 +37,33 @@ class AnswerGenerator(Generator):
         return {**found, "format": "decimal"}
 
 
+def typed_dict(name: str, fields: Mapping[str, Any], optional: Collection[str] = ()) -> Any:
+    """Return a typed dictionary with these fields, some of which may be missing."""
+    made: Any = typing_extensions.TypedDict  # mypy knows its literal form only
+    return made(
+        name,
+        {
+            key: typing_extensions.NotRequired[kind] if key in optional else kind
+            for key, kind in fields.items()
+        },
+    )
+
+
+def of_named_tuple(kind: Any) -> Any:
+    """Return the typed dictionary with the fields of a named tuple."""
+    hints = typing_extensions.get_type_hints(kind, include_extras=True)
+    fields = {name: hints.get(name, Any) for name in kind._fields}
+    return typed_dict(kind.__name__, fields, kind._field_defaults)
+
+
 def rebuilt(wanted: Any) -> Any:
     """Return a type with `typing.TypedDict` made anew: pydantic refuses it below Python 3.12."""
     if sys.version_info >= (3, 12):
         return wanted
     if _is_old_typed_dict(wanted):
         hints = typing_extensions.get_type_hints(wanted, include_extras=True)
-        optional = wanted.__optional_keys__
-        fields = {
-            name: typing_extensions.NotRequired[rebuilt(hint)]
-            if name in optional
-            else rebuilt(hint)
-            for name, hint in hints.items()
-        }
-        made: Any = _TYPED_DICT(wanted.__name__, fields)
+        fields = {name: rebuilt(hint) for name, hint in hints.items()}
+        made = typed_dict(wanted.__name__, fields, wanted.__optional_keys__)
         made.__doc__ = wanted.__doc__
         return made
     arguments = typing.get_args(wanted)

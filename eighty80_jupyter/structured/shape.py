@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import typing_extensions
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
@@ -20,12 +19,15 @@ from eighty80_jupyter import loading
 from eighty80_jupyter.api.json_schema import without_titles
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.structured.python_types import AnswerGenerator, rebuilt
+from eighty80_jupyter.structured.python_types import (
+    AnswerGenerator,
+    of_named_tuple,
+    rebuilt,
+    typed_dict,
+)
 from eighty80_jupyter.structured.schema import Schema, in_words, inlined, is_strict, strict
 from eighty80_jupyter.structured.shorthand import type_of
 from eighty80_jupyter.structured.words import folded
-
-_TYPED_DICT: Any = typing_extensions.TypedDict  # mypy knows its literal form only
 
 WRAPPER = "value"  # the field that holds an answer which is no object by itself
 _JSON_TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
@@ -80,13 +82,16 @@ class Shape:
     @property
     def asked(self) -> Schema:
         """The schema that a server is asked to enforce, its top level an object."""
+        return strict(self._whole)
+
+    @property
+    def _whole(self) -> Schema:
+        """The schema of an object: its own, or that of the wrapper."""
         if not self.wrapped:
-            return strict(self.schema)
+            return self.schema
         inner = {key: one for key, one in self.schema.items() if key != "$defs"}
         whole: Schema = {"type": "object", "properties": {WRAPPER: inner}, "required": [WRAPPER]}
-        if "$defs" in self.schema:
-            whole["$defs"] = self.schema["$defs"]
-        return strict(whole)
+        return {**whole, "$defs": self.schema["$defs"]} if "$defs" in self.schema else whole
 
     def response_format(self) -> dict[str, Any]:
         """Return the `response_format` that has a server enforce the schema."""
@@ -103,13 +108,9 @@ class Shape:
                 listed = "\n".join(f"- {choice}" for choice in map(_word, self.choices))
                 return f"Answer with exactly one of these, and with nothing else:\n{listed}"
             return f"Answer with {_SCALAR_WORDS[self.scalar]}, and with nothing else."
-        asked = {"type": "object", "properties": {WRAPPER: self.schema}, "required": [WRAPPER]}
-        if "$defs" in self.schema:
-            asked["$defs"] = self.schema["$defs"]
-        words = in_words(asked if self.wrapped else self.schema)
         return (
             "Answer with one JSON value of this TypeScript type, and with nothing else: no words "
-            f"around it, no code fence, no comments.\n\n{words}"
+            f"around it, no code fence, no comments.\n\n{in_words(self._whole)}"
         )
 
 
@@ -182,10 +183,10 @@ def _of_type(wanted: Any) -> Shape:
     if inspect.isroutine(wanted):
         raise UsageError(f"returns takes a type, got the function {_name(wanted)}")
     name = _name(wanted)
-    made: Callable[[Any], Any] = _as_it_is
+    named: Any = None
     if isinstance(wanted, type) and issubclass(wanted, tuple) and hasattr(wanted, "_fields"):
         # Models write an object of names and values, and pydantic's schema has a list of values.
-        made, wanted = _from_fields(wanted), _fields_of(wanted)
+        named, wanted = wanted, of_named_tuple(wanted)
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(rebuilt(wanted))
         schema = adapter.json_schema(schema_generator=AnswerGenerator)
@@ -200,7 +201,8 @@ def _of_type(wanted: Any) -> Shape:
     def check(value: Any) -> Any:
         try:
             # As JSON: texts are dates, and lists sets or tuples, where the type says so.
-            return made(adapter.validate_json(json.dumps(value)))
+            found = adapter.validate_json(json.dumps(value))
+            return found if named is None else named(**found)
         except ValidationError as error:
             raise NotValidError(map(_problem, error.errors(include_url=False))) from None
         except RecursionError:
@@ -216,29 +218,6 @@ def _of_type(wanted: Any) -> Shape:
         check=check,
         choices=choices,
         scalar=wanted if isinstance(wanted, type) and wanted in _SCALARS else None,
-    )
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-def _from_fields(kind: Any) -> Callable[[Any], Any]:
-    return lambda values: kind(**values)
-
-
-def _fields_of(kind: Any) -> Any:
-    """Return the typed dictionary with the fields of a named tuple."""
-    hints = typing_extensions.get_type_hints(kind, include_extras=True)
-    optional = kind._field_defaults
-    return _TYPED_DICT(
-        kind.__name__,
-        {
-            name: typing_extensions.NotRequired[hints.get(name, Any)]
-            if name in optional
-            else hints.get(name, Any)
-            for name in kind._fields
-        },
     )
 
 
@@ -294,7 +273,7 @@ def _record(fields: Mapping[Any, Any]) -> Any:
             found[name] = _choice(wanted)
         else:
             found[name] = rebuilt(wanted)
-    return _TYPED_DICT("Answer", found)
+    return typed_dict("Answer", found)
 
 
 def _choice(values: Iterable[Any]) -> Any:

@@ -17,8 +17,9 @@ import pydantic
 import pytest
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.rows.columns import attach, clashes, column_types
+from eighty80_jupyter.rows.columns import attach, clashes
 from eighty80_jupyter.rows.data.build import as_text
+from eighty80_jupyter.rows.data.types import column_types, error_column
 from eighty80_jupyter.rows.frames import open_rows
 from eighty80_jupyter.structured.shape import Shape, shape_of
 
@@ -464,14 +465,18 @@ def test_a_relation_of_duckdb_stays_in_its_connection() -> None:
 def test_a_column_of_errors_and_one_of_samples() -> None:
     """Errors are texts beside the answers; several answers to a row are a list."""
     answered = attach(
-        open_rows(frame()), shape_of(int), "n", [1, None, 2], errors=[None, "cut", None]
+        open_rows(frame()),
+        shape_of(int),
+        "n",
+        [1, None, 2],
+        beside=[error_column("n", [None, "cut", None])],
     )
     assert answered["n_error"].tolist() == [pd.NA, "cut", pd.NA]
     samples = [["a", "b"], None, ["b", None]]
     answered = attach(open_rows(frame()), shape_of(["a", "b"]), "n", samples, samples=True)
     assert str(answered["n"].dtype) == "list<item: string>[pyarrow]"
     assert answered["n"].iloc[2] == ["b", None]
-    assert attach(open_rows([1]), shape_of(int), "n", [1], errors=[None]) == [
+    assert attach(open_rows([1]), shape_of(int), "n", [1], beside=[error_column("n", [None])]) == [
         {"n": 1, "n_error": None}
     ]
 

@@ -18,7 +18,9 @@ import pyarrow as pa
 import pytest
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.rows.frames import Rows, is_missing, open_rows
+from eighty80_jupyter.rows.data.chunks import Rows
+from eighty80_jupyter.rows.data.missing import is_missing
+from eighty80_jupyter.rows.frames import open_rows
 
 CELLS: dict[str, list[Any]] = {"text": ["a", None, " ", "d"], "Customer Name": [1, 2, 3, 4]}
 FRAME = pd.DataFrame(CELLS)

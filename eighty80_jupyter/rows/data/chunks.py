@@ -11,6 +11,7 @@ from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.rows.data.missing import is_missing
 
 ITEM = -1  # the place of the whole item, where a row is one
+_CHUNK = 1024  # rows that are read at once where all are gone through
 
 
 class Row(dict[Hashable, Any]):
@@ -138,6 +139,19 @@ class Rows:
         """Yield all rows, at most `size` at a time."""
         for start in range(0, self.length or 0, size):
             yield Chunk(self, start, min(size, (self.length or 0) - start))
+
+    def each(self) -> Iterator[Any]:
+        """Yield all rows, one after the other, as `Chunk.row` has them."""
+        for chunk in self.chunks(_CHUNK):
+            yield from map(chunk.row, range(chunk.count))
+
+    def row(self, position: int) -> Any:
+        """Return one row, as `Chunk.row` has it. Raises UsageError for an iterator."""
+        return next(self.take([position]).each())
+
+    def column(self, name: Hashable) -> list[Any]:
+        """Return all cells of a column as Python values. Raises UsageError as `Chunk.column`."""
+        return [cell for chunk in self.chunks(_CHUNK) for cell in chunk.column(name)]
 
     def take(self, positions: Sequence[int]) -> Rows:
         """Return the rows at these positions, in this order, with their labels.

@@ -94,6 +94,11 @@ def answer_columns(shape: Shape | None, column: str, values: list[Any]) -> list[
     ]
 
 
+def error_column(column: str, reasons: list[str | None]) -> Column:
+    """Return the column that says why rows have no answer; None where they have one."""
+    return Column(name=f"{column}_error", type=TEXT, values=reasons, beside=True)
+
+
 def listed_columns(shape: Shape | None, column: str, values: list[Any]) -> list[Column]:
     """Return the column of lists for several answers a row; None among them where one failed."""
     inner = TEXT if shape is None else type_of(shape.schema)
@@ -192,10 +197,10 @@ def plain(value: Any, kind: ColumnType = ANY) -> Any:
         return (
             value.name if kind.choices and value.value not in kind.choices else plain(value.value)
         )
-    if value is None or isinstance(value, (bool, str, int, float, Decimal, dt.date, dt.time)):
-        return _of_kind(value, kind)
-    if isinstance(value, (dt.datetime, dt.timedelta)):
+    if value is None or isinstance(value, dt.timedelta):
         return value
+    if isinstance(value, (str, int, float, Decimal, dt.date, dt.time)):
+        return _of_kind(value, kind)
     if isinstance(value, (list, tuple, AbstractSet)) and not hasattr(value, "_fields"):
         inner = kind.inner or ANY
         ordered = sorted(value, key=str) if isinstance(value, AbstractSet) else value
@@ -219,9 +224,7 @@ def _of_kind(value: Any, kind: ColumnType) -> Any:
         case "number" if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
             with suppress(OverflowError):  # a column of floats will not take it
                 return float(value)
-        case "choice" if isinstance(value, Enum):
-            return value.value
-        case "text" if not isinstance(value, str) and value is not None:
+        case "text" if not isinstance(value, str):
             return str(value)
     return value
 

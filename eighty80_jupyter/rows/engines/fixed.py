@@ -17,6 +17,7 @@ from eighty80_jupyter.rows.data.types import (
     Column,
     ColumnType,
     answer_columns,
+    error_column,
     fits,
     holds_any,
 )
@@ -41,7 +42,7 @@ def fixed_columns(
     columns = [
         _fixed(one, problems, words=words) for one in answer_columns(shape, column, list(values))
     ]
-    return [*columns, Column(name=f"{column}_error", type=TEXT, values=problems, beside=True)]
+    return [*columns, error_column(column, problems)]
 
 
 def _fixed(column: Column, problems: list[str | None], *, words: bool) -> Column:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from eighty80_jupyter.errors import RowsError, UsageError
 from eighty80_jupyter.rows.columns import attach_columns, clashes
+from eighty80_jupyter.rows.data.chunks import Rows
 from eighty80_jupyter.rows.engines import plans
 from eighty80_jupyter.rows.engines.fixed import fixed_columns
-from eighty80_jupyter.rows.frames import Rows, open_rows
+from eighty80_jupyter.rows.frames import open_rows
 from eighty80_jupyter.rows.options import RowOptions
 
 if TYPE_CHECKING:

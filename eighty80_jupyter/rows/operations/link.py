@@ -7,8 +7,8 @@ from typing import Any
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.rows.columns import attach_columns
+from eighty80_jupyter.rows.data.chunks import Row, Rows
 from eighty80_jupyter.rows.data.types import Column, ColumnType
-from eighty80_jupyter.rows.frames import Row, Rows
 from eighty80_jupyter.rows.operations.decided import Ask, check, one_of, undecided
 from eighty80_jupyter.rows.operations.joining import joined
 from eighty80_jupyter.rows.operations.pairs import LEFT, RIGHT, Pair, candidates

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.template.syntax import Field, parse, quiet_parse
-from eighty80_jupyter.rows.frames import Rows, is_missing
+from eighty80_jupyter.rows.data.chunks import Rows
+from eighty80_jupyter.rows.data.missing import is_missing
 
 LEFT, RIGHT = "left", "right"
 _CHUNK = 1024
@@ -141,16 +142,14 @@ def _key(cell: Any) -> Any:
 def _texts(rows: Rows, names: Any) -> list[str]:
     """Return the words of each row in the order of the alphabet: what makes texts near."""
     found = []
-    for chunk in rows.chunks(_CHUNK):
-        for number in range(chunk.count):
-            row = chunk.row(number)
-            if names:
-                cells = [chunk.column(name)[number] for name in _names(names)]
-            else:
-                cells = list(row.values()) if isinstance(row, dict) else [row]
-            text = " ".join(str(cell) for cell in cells if not is_missing(cell)).casefold()
-            words = "".join(char if char.isalnum() else " " for char in text).split()
-            found.append(" ".join(sorted(words)))
+    if names:
+        every: Iterable[Sequence[Any]] = zip(*map(rows.column, _names(names)), strict=True)
+    else:
+        every = (list(row.values()) if isinstance(row, dict) else [row] for row in rows.each())
+    for cells in every:
+        text = " ".join(str(cell) for cell in cells if not is_missing(cell)).casefold()
+        words = "".join(char if char.isalnum() else " " for char in text).split()
+        found.append(" ".join(sorted(words)))
     return found
 
 

@@ -16,8 +16,9 @@ from eighty80_jupyter.prompt.template.evaluate import names_of
 from eighty80_jupyter.prompt.template.syntax import Field, parse
 from eighty80_jupyter.prompt.tokens import estimate
 from eighty80_jupyter.rows.columns import attach, picked
-from eighty80_jupyter.rows.data.types import plain
-from eighty80_jupyter.rows.frames import Rows, is_missing
+from eighty80_jupyter.rows.data.chunks import Rows
+from eighty80_jupyter.rows.data.missing import is_missing
+from eighty80_jupyter.rows.data.types import error_column, plain
 from eighty80_jupyter.rows.operations.decided import Ask, check
 from eighty80_jupyter.rows.operations.select import whole
 
@@ -79,8 +80,9 @@ def reduce_rows(
     if not keys:
         return groups[0].value if groups else None
     table = picked(rows.take([group.first for group in groups]), keys)
-    values, problems = [g.value for g in groups], [g.error for g in groups]
-    return attach(table, shape, column, values, errors=problems if errors else None)
+    values = [group.value for group in groups]
+    beside = [error_column(column, [group.error for group in groups])] if errors else []
+    return attach(table, shape, column, values, beside=beside)
 
 
 def _names(rows: Rows, given: Any, what: str) -> list[Hashable]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from eighty80_jupyter.rows.columns import restored
-from eighty80_jupyter.rows.frames import Rows, open_rows
+from eighty80_jupyter.rows.data.chunks import Rows
+from eighty80_jupyter.rows.frames import open_rows
 from eighty80_jupyter.rows.operations.decided import Ask, check, one_of, undecided
 
 UNDECIDED = ("raise", "keep", "drop", "return")

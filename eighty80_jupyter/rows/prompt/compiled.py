@@ -15,7 +15,7 @@ from eighty80_jupyter.prompt.template.evaluate import Evaluation, names_of
 from eighty80_jupyter.prompt.template.names import Foreign
 from eighty80_jupyter.prompt.template.render import Context
 from eighty80_jupyter.prompt.template.syntax import Field, Literal, quiet_parse
-from eighty80_jupyter.rows.frames import Rows
+from eighty80_jupyter.rows.data.chunks import Rows
 from eighty80_jupyter.rows.prompt.fields import ROW, is_field, parse_for, subscripts
 
 

@@ -25,7 +25,8 @@ from eighty80_jupyter.prompt.template.compose import Composer, defused
 from eighty80_jupyter.prompt.template.evaluate import names_of
 from eighty80_jupyter.prompt.template.render import Context
 from eighty80_jupyter.prompt.template.syntax import Field
-from eighty80_jupyter.rows.frames import Chunk, Rows, is_missing
+from eighty80_jupyter.rows.data.chunks import Chunk, Rows
+from eighty80_jupyter.rows.data.missing import is_missing
 from eighty80_jupyter.rows.prompt.cells import NONE, PlainCells, are_inline
 from eighty80_jupyter.rows.prompt.compiled import CompiledPrompt, FieldCells
 from eighty80_jupyter.rows.prompt.fields import ROW

@@ -77,9 +77,9 @@ class Outcome:
 class Asker:
     """Asks rows, any number at the same time, within limits that hold for all of them.
 
-    `limits` say how many there should be at a time, and how soon. `notes` are
-    what the client says of the requests. `sleep` and `now` are the clock. `cut_to` fills a prompt
-    again so that it has no more than so many tokens; None: what is too long is an error.
+    `limits` say how many there should be at a time, and how soon. `notes` are what the client says
+    of the requests. `sleep` and `now` are the clock. `cut_to` fills a prompt again so that it has
+    no more than so many tokens; None: what is too long is an error.
     """
 
     def __init__(
@@ -209,11 +209,10 @@ class Asker:
             return
         outcome.usages.append(usage)
         if self._tokens is not None:
-            total = usage.total_tokens
-            if total is None:
-                total = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
+            completion = usage.completion_tokens or 0
+            total = usage.total_tokens or (usage.prompt_tokens or 0) + completion
             self._tokens.correct(total - reserved)
-            self._answer_tokens += 0.1 * ((usage.completion_tokens or 0) - self._answer_tokens)
+            self._answer_tokens += 0.1 * (completion - self._answer_tokens)
 
     def _stepped_down(self, mode: Mode | None, error: APIError) -> bool:
         """Take the next way to ask for a type, where the server has refused this one."""

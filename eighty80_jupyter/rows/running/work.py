@@ -10,49 +10,23 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 from eighty80_jupyter.errors import ChatError, one_line
-from eighty80_jupyter.rows.frames import Chunk, Rows
-from eighty80_jupyter.rows.options import RowOptions
+from eighty80_jupyter.rows.data.chunks import Chunk
 from eighty80_jupyter.rows.progress import ErrorKind, RowError, told_seconds, told_tokens
-from eighty80_jupyter.rows.prompt.request import RowRequest
-from eighty80_jupyter.rows.prompt.template import Filled, NotFilled, RowTemplate
+from eighty80_jupyter.rows.prompt.template import Filled, NotFilled
 from eighty80_jupyter.rows.running.asking import Asker, Client, Outcome
 from eighty80_jupyter.rows.running.keeping import Keeper
 from eighty80_jupyter.rows.running.limits import Limits
+from eighty80_jupyter.rows.running.plan import Plan
 from eighty80_jupyter.rows.running.state import RunState
-from eighty80_jupyter.storage.answers import Answers
 
 SLICE = 256  # rows that are filled at once
 _LOOKED_AT = 20  # rows of which more than half failed alike: then the rest would fail, too
 _REMEMBERED = 65_536  # requests of a stream, at least, by which duplicates are told
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a run does.
-
-    `positions` are those of `rows` in the user's data, where only some are asked, and `of` is how
-    many there are. `answers` are the kept ones, None where none are used; `most` is how many
-    requests there may be at a time, and `requests` how many in all, where rows come from a stream.
-    `limits` are those that runs before this one have counted with; None: it has its own. `price` is
-    that of a million tokens, of prompts and of answers.
-    """
-
-    rows: Rows
-    template: RowTemplate
-    request: RowRequest
-    options: RowOptions
-    positions: Sequence[int] | None = None
-    of: int | None = None
-    answers: Answers | None = None
-    most: int = 64
-    requests: int | None = None
-    limits: Limits | None = None
-    price: tuple[float, float] | None = None
 
 
 class Elsewhere(Protocol):

@@ -26,8 +26,8 @@ from eighty80_jupyter.session.rows.runs import ROOM, RowRuns, Shared
 from eighty80_jupyter.wire.secret import Secret
 
 if TYPE_CHECKING:
+    from eighty80_jupyter.rows.data.chunks import Rows
     from eighty80_jupyter.rows.engines.function import RowFunction
-    from eighty80_jupyter.rows.frames import Rows
     from eighty80_jupyter.rows.options import RowOptions
     from eighty80_jupyter.rows.run import Run
     from eighty80_jupyter.structured.shape import Shape
