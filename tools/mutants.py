@@ -7,8 +7,8 @@ its variable tells which one is called. One process collects the tests, and each
 a fork of it, by the tests that reach its function: those of its own file first, then the quickest.
 
 Mutants that change nothing a user or a program could see are listed, each with its reason, in
-`tests/data/equivalent_mutants.txt` (a line each: the mutant's name, a blank, the reason), and
-count as if they were not there.
+`tests/data/equivalent_mutants.txt`, and count as if they were not there. A line has the function,
+the change and the reason, with tabs between them; mutmut's own names shift with each edit.
 """
 
 # ruff: noqa: INP001, T201 - a program of the Makefile, which tells what it finds
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import io
 import json
 import os
 import random
@@ -26,7 +27,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from functools import partial
 from pathlib import Path
 
@@ -167,6 +168,18 @@ def _write_reached(session: pytest.Session, file: Path) -> int:
     return LIVED
 
 
+def function_of(name: str) -> str:
+    """Return which function a mutant is of, as the list of the equivalent ones has it."""
+    return name.removeprefix(f"{PACKAGE}.").partition("__mutmut_")[0]
+
+
+def change(name: str, path: str) -> str:
+    """Return what a mutant changes, as one line: the lines as they were, and as they are."""
+    lines = get_diff_for_mutant(name, path=path).splitlines()[2:]
+    old, new = (" ".join(x[1:].strip() for x in lines if x[0] == sign) for sign in "-+")
+    return f"{old} -> {new}"
+
+
 def main() -> int:
     """Make and try the mutants of a room; print the report; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -183,19 +196,24 @@ def main() -> int:
     shutil.rmtree(MUTANTS, ignore_errors=True)
     MUTANTS.mkdir()
     set_mutant_under_test("mutant_generation")
-    copy_src_dir()
-    copy_also_copy_files()
-    setup_source_paths()
-    create_mutants(max_children=1)
+    with redirect_stdout(io.StringIO()):  # the name of each file
+        copy_src_dir()
+        copy_also_copy_files()
+        setup_source_paths()
+        create_mutants(max_children=1)
 
-    equivalent = {line.split(maxsplit=1)[0] for line in EQUIVALENT.read_text().splitlines()}
     files = {
         name: str(file.relative_to(MUTANTS).with_suffix(""))
         for file in sorted(MUTANTS.rglob("*.meta"))
         for name in json.loads(file.read_text())["exit_code_by_key"]
-        if name not in equivalent
-        and (not options.only or any(fnmatch.fnmatch(name, f"*{p}") for p in options.only))
+        if not options.only or any(fnmatch.fnmatch(name, f"*{p}") for p in options.only)
     }
+    lines = EQUIVALENT.read_text(encoding="utf-8").splitlines()
+    equivalent = {tuple(line.split("\t")[:2]) for line in lines}
+    functions = {function for function, _ in equivalent}
+    for name, path in tuple(files.items()):
+        if function_of(name) in functions and (function_of(name), change(name, path)) in equivalent:
+            del files[name]
     mutants = list(files)
     if options.sample and options.sample < len(mutants):
         chance = random.Random(options.seed)  # noqa: S311 - chance is all that is wanted
@@ -211,7 +229,7 @@ def main() -> int:
     lived = sorted(name for name, code in trial.codes.items() if code in (LIVED, NO_TESTS))
     for name in lived:
         diff = get_diff_for_mutant(name, path=files[name]).splitlines()[2:]
-        print(name, *diff, "", sep="\n")
+        print(name, *diff, f"{function_of(name)}\t{change(name, files[name])}\t", "", sep="\n")
     if trial.codes:
         share = 1 - len(lived) / len(trial.codes)
         print(f"{options.room}: {share:.1%} of {len(trial.codes):,} caught")

@@ -57,7 +57,11 @@ def test_many_texts_at_once(texts: list[str]) -> None:
 def test_broken_and_cut_secrets() -> None:
     """Both find a known secret that a line end breaks up, or that was cut."""
     for broken, cut in product(("\n", "\\n", "\n> ", '"\n"'), ("…", "...", "\n[…")):
-        for text in (f"a {VALUE[:9]}{broken}{VALUE[9:]} b", f"a {VALUE[:12]}{cut}"):
+        for text in (
+            f"a {VALUE[:4]}{broken}{VALUE[4:]} b",
+            f"a {VALUE[:9]}{broken}{VALUE[9:]} b",
+            f"a {VALUE[:12]}{cut}",
+        ):
             assert STEADY.redact(text) == WHOLE(text) != text
 
 
