@@ -144,12 +144,11 @@ def _run_of_cell(shell: InteractiveShell) -> str:
 
 def _say(shell: InteractiveShell, session: Session, text: str) -> None:
     """Show a line in small and grey letters."""
-    from eighty80_jupyter.notebook.cell.outputs import QUIET  # noqa: PLC0415  # a door
     from eighty80_jupyter.notebook.commands.context import CommandContext  # noqa: PLC0415  # a door
-    from eighty80_jupyter.notebook.markdown.page_text import page_text  # noqa: PLC0415  # a door
+    from eighty80_jupyter.notebook.markdown.page_text import quiet_html  # noqa: PLC0415  # a door
 
     context = CommandContext(shell=shell, session=session, conversations=session.conversations)
-    context.show(f'<div style="{QUIET}">{page_text(text)}</div>', text)
+    context.show(quiet_html(text), text)
 
 
 def register_displays(shell: InteractiveShell) -> None:

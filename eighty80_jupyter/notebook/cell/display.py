@@ -29,12 +29,13 @@ from eighty80_jupyter.conversation.events import (
 )
 from eighty80_jupyter.notebook.cell.answer import Answer, Columns
 from eighty80_jupyter.notebook.cell.front_end import drawing
-from eighty80_jupyter.notebook.cell.outputs import QUIET, Output, Page
+from eighty80_jupyter.notebook.cell.outputs import Output, Page
 from eighty80_jupyter.notebook.cell.pacing import Pacing
 from eighty80_jupyter.notebook.cell.probabilities import ShadedAnswer
 from eighty80_jupyter.notebook.cell.summary import last_line, reply_metadata
 from eighty80_jupyter.notebook.cell.tools.display import CallGroup, show_figures, show_pictures
 from eighty80_jupyter.notebook.cell.value import ValueAnswer
+from eighty80_jupyter.notebook.markdown.page_text import QUIET
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

@@ -10,10 +10,9 @@ from typing import Any
 from eighty80_jupyter.notebook.cell.summary import NAMESPACE
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
 from eighty80_jupyter.notebook.markdown.latex import latex as typeset
-from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.markdown.page_text import QUIET, page_text, quiet_html
 from eighty80_jupyter.notebook.markdown.render import render
 
-QUIET = "color: var(--jp-ui-font-color2, #757575); font-size: 85%"
 QUOTED = "border-left: 3px solid var(--jp-border-color1, #bdbdbd); padding-left: 0.8em"
 _COLUMNS = (
     "display: grid; gap: 0 1.5em; "
@@ -138,7 +137,7 @@ class Output:
 
     def quiet(self, text: str) -> None:
         """Show a line in small and grey letters."""
-        self.html(f'<div style="{QUIET}">{page_text(text)}</div>', text)
+        self.html(quiet_html(text), text)
 
     def _show(
         self, data: dict[str, Any], metadata: dict[str, Any] | None = None, *, markdown: str = ""

@@ -10,9 +10,8 @@ from typing import Any
 
 from eighty80_jupyter.api.tokens import Token, tokens_of
 from eighty80_jupyter.notebook.cell.answer import Answer
-from eighty80_jupyter.notebook.cell.outputs import QUIET
 from eighty80_jupyter.notebook.cell.terminal import TerminalWriter
-from eighty80_jupyter.notebook.markdown.page_text import page_attribute, page_text
+from eighty80_jupyter.notebook.markdown.page_text import QUIET, page_attribute, page_text
 from eighty80_jupyter.notebook.markdown.source import closed
 
 SURE = 0.9  # from this probability on a token is plain

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 
 from eighty80_jupyter.errors import one_line
 from eighty80_jupyter.notebook.compare.differences import differing_html, summary
-from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.markdown.page_text import QUIET, page_text, quiet_html
 from eighty80_jupyter.notebook.markdown.source import plain
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
     from eighty80_jupyter.notebook.compare.comparison import Column, Comparison
 
-_QUIET = "color: var(--jp-ui-font-color2, #757575); font-size: 85%"
 _COLUMN = "min-width: 0; overflow-x: auto; overflow-wrap: anywhere"
 _ERROR = "color: var(--jp-error-color1, #b00020)"
 
@@ -49,7 +48,7 @@ def columns_html(
     html = _grid(cells, width)
     if done:
         html += _differences(replies, width)
-        html += f'<div style="{_QUIET}">{page_text(summary(replies))}</div>'
+        html += quiet_html(summary(replies))
     return html
 
 
@@ -96,7 +95,7 @@ def _body(column: Column, reply: Reply, answer_html: AnswerHtml) -> str:
     if running.error is not None:
         html += f'<div style="{_ERROR}">{page_text(one_line(running.error))}</div>'
     elif running.done and reply.status == "interrupted":
-        html += f'<div style="{_QUIET}">interrupted</div>'
+        html += quiet_html("interrupted")
     return html
 
 
@@ -112,7 +111,7 @@ def _differences(replies: Sequence[Reply], width: int) -> str:
         cells.append(f'<div style="{_COLUMN}">{differing_html(other, reply.text)}</div>')
     told = "What differs from the neighbour to the left, or above"
     return (
-        f'<details><summary style="{_QUIET}">{told}</summary>'
+        f'<details><summary style="{QUIET}">{told}</summary>'
         f"{_grid(''.join(cells), width)}</details>"
     )
 

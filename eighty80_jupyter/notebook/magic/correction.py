@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from eighty80_jupyter.notebook.cell.outputs import QUIET
 from eighty80_jupyter.notebook.commands.code import PYTHON, cell_of
 from eighty80_jupyter.notebook.commands.fix import LEFT_OUT, FailedCell, failed_cells
-from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.markdown.page_text import QUIET, page_text, quiet_html
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.code_blocks import CodeBlock
@@ -142,7 +141,7 @@ def _replace(
     show, name = context.shell.display_pub.publish, uuid.uuid4().hex
 
     def say(text: str, *, update: bool = True) -> None:
-        data = {"text/html": f'<div style="{QUIET}">{page_text(text)}</div>', "text/plain": text}
+        data = {"text/html": quiet_html(text), "text/plain": text}
         show(data=data, transient={"display_id": name}, update=update)
 
     def done(it_is: bool) -> None:  # noqa: FBT001  # what the page says

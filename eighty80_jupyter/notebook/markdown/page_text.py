@@ -10,6 +10,8 @@ from __future__ import annotations
 import html
 import re
 
+QUIET = "color: var(--jp-ui-font-color2, #757575); font-size: 85%"
+
 _MATHJAX = re.compile(r"[$\\]")
 
 
@@ -24,3 +26,14 @@ def page_text(text: str) -> str:
 def page_attribute(text: str) -> str:
     """Return `text` for within a quoted attribute, or a `<title>`; MathJax reads neither."""
     return html.escape(text)
+
+
+def quiet_html(text: str) -> str:
+    """Return a line in small and grey letters."""
+    return f'<div style="{QUIET}">{page_text(text)}</div>'
+
+
+def fold_html(title: str, html: str) -> str:
+    """Return safe HTML that is folded away below its title."""
+    summary = f'<summary style="{QUIET}">{page_text(title)}</summary>'
+    return f"<details>{summary}{html}</details>"

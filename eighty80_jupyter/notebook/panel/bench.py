@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.errors import ChatError, one_line
 from eighty80_jupyter.notebook.cell.value import plain_value
 from eighty80_jupyter.notebook.markdown.page_text import page_text
-from eighty80_jupyter.notebook.panel.widgets import quiet_html
+from eighty80_jupyter.notebook.panel.widgets import line_html
 from eighty80_jupyter.notebook.rows.values import text_of
 from eighty80_jupyter.notebook.rows.words import short
 
@@ -84,7 +84,7 @@ class Bench:
                 self.on = False
         if ended:
             told = f"{sent:,} requests were sent, and live_request_limit is {limit:,}"
-            self._show(quiet_html(f"{told}: turn it on again to go on"))
+            self._show(line_html(f"{told}: turn it on again to go on"))
             return
         try:
             run, positions = self._begin()
@@ -92,10 +92,10 @@ class Bench:
                 self._run = run
             run.wait()
         except ChatError as error:
-            self._show(quiet_html(str(error)))
+            self._show(line_html(str(error)))
             return
         except Exception as error:  # noqa: BLE001  # of the user's data; nobody else would be told
-            self._show(quiet_html(one_line(error)))
+            self._show(line_html(one_line(error)))
             return
         progress = run.progress()
         with self._lock:
@@ -124,7 +124,7 @@ def bench_html(
     if before:
         told += f" · {len(flipped):,} answers differ from those before"
     told += f" · {sent:,} of {limit:,} requests"
-    line = quiet_html(f"{told} · {run.progress().last_line()}", status=True)
+    line = line_html(f"{told} · {run.progress().last_line()}", status=True)
     return f'{line}<div style="overflow-x: auto"><table>{rows}</table></div>'
 
 

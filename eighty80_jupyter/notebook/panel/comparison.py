@@ -30,7 +30,7 @@ from eighty80_jupyter.notebook.compare.grid import (
     SAMPLES,
     values_of,
 )
-from eighty80_jupyter.notebook.panel.widgets import answer_html, close_all, quiet_html, wrong_html
+from eighty80_jupyter.notebook.panel.widgets import answer_html, close_all, line_html, wrong_html
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,7 +149,7 @@ class ComparisonView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self._painter.wake()
 
     def _say(self, text: str) -> None:
-        self.notice.value = quiet_html(text, status=True)
+        self.notice.value = line_html(text, status=True)
 
     def _paint(self) -> bool:
         columns = self.comparison.columns
@@ -169,7 +169,7 @@ class ComparisonView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             else:
                 view.clear()
         whole = bool(columns) and not running
-        self.summary.value = quiet_html(summary(replies)) if whole else ""
+        self.summary.value = line_html(summary(replies)) if whole else ""
         return False
 
 

@@ -15,7 +15,7 @@ from ipywidgets import HTML, Box, Button, Combobox, HBox, Text, Textarea, Toggle
 from eighty80_jupyter import loading
 from eighty80_jupyter.errors import ChatError, UsageError, one_line
 from eighty80_jupyter.notebook.panel.bench import BENCH_ROWS, Bench
-from eighty80_jupyter.notebook.panel.widgets import close_all, quiet_html, rendered, wrong_html
+from eighty80_jupyter.notebook.panel.widgets import close_all, line_html, rendered, wrong_html
 from eighty80_jupyter.notebook.rows.display import FRAME_SECONDS
 from eighty80_jupyter.notebook.rows.html import progress_html, run_html
 from eighty80_jupyter.notebook.rows.source import rows_named
@@ -242,7 +242,7 @@ class RowsView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self.buttons["Stop"].disabled = not busy
 
     def _say(self, text: str) -> None:
-        self.notice.value = quiet_html(text, status=True) if text else ""
+        self.notice.value = line_html(text, status=True) if text else ""
 
 
 def has_rows(name: str, value: Any) -> bool:

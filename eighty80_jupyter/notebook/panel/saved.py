@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.notebook.cell.summary import NAMESPACE
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
 from eighty80_jupyter.notebook.compare.variants import from_loop
-from eighty80_jupyter.notebook.panel.transcript import Transcripts, coming_html, coming_text, quiet
+from eighty80_jupyter.notebook.markdown.page_text import quiet_html
+from eighty80_jupyter.notebook.panel.transcript import Transcripts, coming_html, coming_text
 from eighty80_jupyter.notebook.saved.metadata import MOST_KEPT, SavedPanel, turns_so_far
 from eighty80_jupyter.turns.ending import turn_so_far
 
@@ -198,10 +199,10 @@ class SavedOutputs:
         conversation, name = conversations.current, self._transcript.name
         title = f"Conversation {conversation.name}, inserted {self._inserted}"
         title = title if self._inserted else ""
-        note = f'<div class="{name}-note">{quiet(NOT_OPEN)}</div>'
+        note = f'<div class="{name}-note">{quiet_html(NOT_OPEN)}</div>'
         above = f"{_NO_DEAD_WIDGET.format(name=name)}{note}\n"
         if not self.keeps():
-            self._transcript.show(above + quiet(_ELSEWHERE), _ELSEWHERE)
+            self._transcript.show(above + quiet_html(_ELSEWHERE), _ELSEWHERE)
             return
         html = self._transcripts.html(conversation, title=title)
         self._transcript.show(

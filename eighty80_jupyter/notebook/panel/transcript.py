@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from eighty80_jupyter.notebook.cell.outputs import QUIET, QUOTED
+from eighty80_jupyter.notebook.cell.outputs import QUOTED
 from eighty80_jupyter.notebook.cell.summary import last_line
 from eighty80_jupyter.notebook.cell.views.turns import (
     asked_html,
@@ -14,7 +14,7 @@ from eighty80_jupyter.notebook.cell.views.turns import (
     turn_html,
 )
 from eighty80_jupyter.notebook.markdown.latex import latex
-from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.markdown.page_text import fold_html, page_text, quiet_html
 from eighty80_jupyter.notebook.saved.export_markdown import comparisons, turn_markdown
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Transcripts:
         for index in reversed(range(len(turns))):
             turn = turns[index]
             if self._in_cell(turn):
-                html = quiet(in_its_cell(index + 1, turn.source))
+                html = quiet_html(in_its_cell(index + 1, turn.source))
             else:
                 known = self._turns.get(id(turn))
                 html = known[1] if known else turn_html(index + 1, turn)
@@ -64,11 +64,11 @@ class Transcripts:
         if not left:
             parts += comparisons_html(conversation, None)[::-1]
         else:
-            parts.append(quiet(f"{left} earlier turns are not shown here: %chat --history"))
+            parts.append(quiet_html(f"{left} earlier turns are not shown here: %chat --history"))
         if conversation.system:
-            parts.append(quiet(f"Instruction: {conversation.system}"))
+            parts.append(quiet_html(f"Instruction: {conversation.system}"))
         if title:
-            parts.append(quiet(title))
+            parts.append(quiet_html(title))
         return "\n".join(reversed(parts))
 
     def latex(self, conversation: Conversation) -> str:
@@ -107,9 +107,9 @@ def coming_html(shown: Shown) -> str:
     """Return a turn that is under way, with what was drawn of its answer, the end of it if long."""
     request = shown.running.request
     if request.place.cell:
-        return quiet(in_its_cell(shown.number, request.source or request.prompt.text))
+        return quiet_html(in_its_cell(shown.number, request.source or request.prompt.text))
     parts = [_part_html(part) for part in _latest(shown.parts)]
-    return f"{asked_html(shown.number, request.prompt.text)}{''.join(parts)}{quiet(_COMING)}"
+    return f"{asked_html(shown.number, request.prompt.text)}{''.join(parts)}{quiet_html(_COMING)}"
 
 
 def coming_text(number: int, turn: Turn) -> str:
@@ -126,11 +126,6 @@ def in_its_cell(number: int, source: str) -> str:
     return f"{number} · asked in a cell, which shows it: {short}"
 
 
-def quiet(text: str) -> str:
-    """Return a line in small and grey letters."""
-    return f'<div style="{QUIET}">{page_text(text)}</div>'
-
-
 def _latest(parts: Sequence[Part]) -> list[Part]:
     """Return the parts without the first blocks of what is too long to be sent again and again."""
     room = MAX_CHARACTERS
@@ -144,7 +139,7 @@ def _latest(parts: Sequence[Part]) -> list[Part]:
                 break
             blocks.append(block)
         if room < 0:
-            blocks.append(quiet("What stood before is not shown here."))
+            blocks.append(quiet_html("What stood before is not shown here."))
         kept.append(type(part)(part.key, part.title, part.fold, blocks[::-1], part.tail))
         if room < 0:
             break
@@ -156,7 +151,4 @@ def _part_html(part: Part) -> str:
     title = f"<h6>{page_text(part.title)}</h6>" if part.title else ""
     if part.fold is None:
         return title + html
-    return (
-        f'{title}<details><summary style="{QUIET}">{page_text(part.fold)}</summary>'
-        f'<div style="{QUOTED}">{html}</div></details>'
-    )
+    return title + fold_html(part.fold, f'<div style="{QUOTED}">{html}</div>')

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from ipywidgets import Button, Layout, VBox
 
-from eighty80_jupyter.notebook.cell.outputs import QUIET, folded
+from eighty80_jupyter.notebook.cell.outputs import folded
 from eighty80_jupyter.notebook.cell.summary import last_line
 from eighty80_jupyter.notebook.cell.views.values import answer_html as whole_html
-from eighty80_jupyter.notebook.markdown.page_text import page_attribute, page_text
+from eighty80_jupyter.notebook.markdown.page_text import QUIET, page_attribute, page_text
 from eighty80_jupyter.notebook.markdown.render import render
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def answer_html(
             shown = partial(render, partial=True) if streaming else whole_html
             parts.append(shown(text, allow_images=allow_images))
         if not streaming and not (error and reply.empty):
-            parts.append(f'<div style="{QUIET}">{page_text(last_line(reply))}</div>')
+            parts.append(line_html(last_line(reply)))
     if error:
         parts.append(f'<div role="alert" style="{_ERROR}">{page_text(error)}</div>')
     busy = "true" if streaming else "false"
@@ -70,7 +70,7 @@ def rendered(html: str) -> str:
     return f'<div class="{_RENDERED}" style="{_BODY}">{html}</div>'
 
 
-def quiet_html(text: str, *, status: bool = False) -> str:
+def line_html(text: str, *, status: bool = False) -> str:
     """Return a line in small and grey letters; a `status` is read out by screen readers."""
     role = ' role="status"' if status else ""
     return f'<div{role} style="{QUIET}; {_LINE}">{page_text(text)}</div>'

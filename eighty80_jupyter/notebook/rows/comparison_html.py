@@ -9,9 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.notebook.cell.outputs import QUIET
 from eighty80_jupyter.notebook.cell.value import plain_value
-from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.markdown.page_text import QUIET, page_text, quiet_html
 from eighty80_jupyter.notebook.markdown.source import plain, table
 from eighty80_jupyter.notebook.rows.values import text_of
 from eighty80_jupyter.notebook.rows.words import short
@@ -41,7 +40,7 @@ def comparison_html(comparison: RowComparison) -> str:
     if comparison.done:
         parts += _confusions(comparison, table)
         parts.append(_disagreements(comparison, table))
-    parts.append(f'<div style="{QUIET}">{page_text(comparison.last_line())}</div>')
+    parts.append(quiet_html(comparison.last_line()))
     return "".join(parts)
 
 
@@ -187,7 +186,7 @@ def _disagreements(comparison: RowComparison, table: Table) -> str:
         return ""
     found = table.disagreements
     if not found:
-        return f'<div style="{QUIET}">All variants answered every row alike.</div>'
+        return quiet_html("All variants answered every row alike.")
     names = [variant.name for variant in table.variants]
     known = table.truth is not None
     heads = ["", "row", *(["truth"] if known else []), *names]
@@ -203,7 +202,7 @@ def _disagreements(comparison: RowComparison, table: Table) -> str:
         rows.append(f"<tr>{''.join(cells)}</tr>")
     head = "".join(f'<th style="{_LEFT}">{page_text(short(name, 60))}</th>' for name in heads)
     more = len(found) - _MOST_ROWS
-    rest = f'<div style="{QUIET}">and {more:,} more</div>' if more > 0 else ""
+    rest = quiet_html(f"and {more:,} more") if more > 0 else ""
     body = (
         f'<div style="overflow-x: auto"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>{rest}"

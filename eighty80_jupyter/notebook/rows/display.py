@@ -12,9 +12,9 @@ import weakref
 from typing import TYPE_CHECKING, TextIO
 
 from eighty80_jupyter.notebook.cell.front_end import drawing, has_pages, is_console
-from eighty80_jupyter.notebook.cell.outputs import QUIET, Output, Page
+from eighty80_jupyter.notebook.cell.outputs import Output, Page
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
-from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.markdown.page_text import quiet_html
 from eighty80_jupyter.notebook.markdown.source import plain
 from eighty80_jupyter.notebook.rows.html import progress_html, run_html
 from eighty80_jupyter.notebook.rows.text import end_lines, run_markdown, run_text
@@ -71,7 +71,7 @@ class RunDisplay:
         """Return a run that is a cell's result; one that the cell has followed stands above."""
         if self._followed.get(run) != self._running_cell():
             return run_html(run)
-        return f'<div style="{QUIET}">{page_text(_ABOVE)}</div>'
+        return quiet_html(_ABOVE)
 
     def result_markdown(self, run: ShownRun) -> str:
         """Return the same as Markdown."""

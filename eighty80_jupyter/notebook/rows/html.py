@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.notebook.cell.outputs import QUIET
 from eighty80_jupyter.notebook.cell.value import plain_value
-from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.markdown.page_text import QUIET, page_text, quiet_html
 from eighty80_jupyter.notebook.rows.values import SHOWN_ROWS, ShownRun, fields_of, text_of
 from eighty80_jupyter.notebook.rows.words import (
     count_of,
@@ -107,7 +106,7 @@ def _labels(labels: Mapping[str, int]) -> str:
         for label, count in ranked[:_MOST_LABELS]
     )
     more = len(ranked) - _MOST_LABELS
-    rest = f'<div style="{QUIET}">and {more:,} other answers</div>' if more > 0 else ""
+    rest = quiet_html(f"and {more:,} other answers") if more > 0 else ""
     return f'<table style="margin: 0.5em 0">{rows}</table>{rest}'
 
 
@@ -151,7 +150,7 @@ def _rows(run: ShownRun) -> str:
     head = "".join(f'<th style="{_LEFT}">{page_text(short(name, 60))}</th>' for name in heads)
     progress = run.progress()
     more = progress.rows - len(shown)
-    rest = f'<div style="{QUIET}">and {rows_of(more)} more</div>' if more > 0 else ""
+    rest = quiet_html(f"and {rows_of(more)} more") if more > 0 else ""
     return (
         f'<div style="overflow-x: auto"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>{rest}"
@@ -217,7 +216,7 @@ def _errors(progress: Progress, errors: Sequence[RowError]) -> str:
         for error in errors[:_MOST_ERRORS]
     )
     more = len(errors) - _MOST_ERRORS
-    rest = f'<div style="{QUIET}">and {more:,} more in run.errors</div>' if more > 0 else ""
+    rest = quiet_html(f"and {more:,} more in run.errors") if more > 0 else ""
     return (
         f'<details style="margin: 0.5em 0"><summary style="{_WRONG}">'
         f"{page_text(failed_of(progress.failed))}</summary>"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.notebook.cell.outputs import QUIET
 from eighty80_jupyter.notebook.cell.views.prompts import prompt_html
-from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.markdown.page_text import page_text, quiet_html
 from eighty80_jupyter.notebook.rows.words import rows_of
 
 if TYPE_CHECKING:
@@ -27,10 +26,9 @@ def preview_text(preview: RowsPreview) -> str:
 
 def preview_html(preview: RowsPreview) -> str:
     """Return what would be sent as HTML."""
-    parts = [f'<div style="{QUIET}">{_HEAD}</div>']
+    parts = [quiet_html(_HEAD)]
     parts += [
-        f'<div style="{QUIET}">{page_text(message["role"])}</div>'
-        f"{prompt_html(_content(message), _PROSE)}"
+        quiet_html(message["role"]) + prompt_html(_content(message), _PROSE)
         for message in preview.messages
     ]
     parts += [f"<div>{page_text(line)}</div>" for line in _counts(preview)]

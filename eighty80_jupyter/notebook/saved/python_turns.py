@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from eighty80_jupyter.notebook.cell.front_end import is_console
-from eighty80_jupyter.notebook.cell.outputs import QUIET, Output, Page
+from eighty80_jupyter.notebook.cell.outputs import Output, Page
 from eighty80_jupyter.notebook.cell.running_cell import running_cell
 from eighty80_jupyter.notebook.cell.summary import SCHEMA
 from eighty80_jupyter.notebook.cell.views.turns import turn_html
 from eighty80_jupyter.notebook.markdown.latex import latex
-from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.markdown.page_text import fold_html
 from eighty80_jupyter.notebook.saved.export_markdown import turn_markdown
 from eighty80_jupyter.notebook.saved.metadata import page_of
 
@@ -141,11 +141,7 @@ class PythonTurns:
         )
         title = f"{self._title}: {count}"
         self._page.metadata = {"schema": SCHEMA, "role": "cell", "entries": list(self._entries)}
-        self._output.html(
-            f'<details><summary style="{QUIET}">{page_text(title)}</summary>'
-            f"{''.join(self._parts)}</details>",
-            title,
-            latex="\n\n".join(self._latex),
-        )
+        html = fold_html(title, "".join(self._parts))
+        self._output.html(html, title, latex="\n\n".join(self._latex))
         self._stale = False
         self._next = time.monotonic() + REDRAW_SECONDS

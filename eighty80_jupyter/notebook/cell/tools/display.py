@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 from IPython.display import display
 
 from eighty80_jupyter.conversation.events import CallBegan, CallEnded
-from eighty80_jupyter.notebook.cell.outputs import QUIET, QUOTED, Output, Page
+from eighty80_jupyter.notebook.cell.outputs import QUOTED, Output, Page
 from eighty80_jupyter.notebook.cell.pacing import FRAME_SECONDS, Painter
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
-from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.markdown.page_text import QUIET, page_text
 from eighty80_jupyter.notebook.markdown.render import render
 from eighty80_jupyter.prompt.parts import picture_kind
 from eighty80_jupyter.tools.result import PictureText

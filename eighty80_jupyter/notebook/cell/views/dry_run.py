@@ -6,10 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.notebook.cell.outputs import QUIET
 from eighty80_jupyter.notebook.cell.views.prompts import prompt_html
 from eighty80_jupyter.notebook.cell.views.turns import table_html, table_text
-from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.markdown.page_text import quiet_html
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import Message
@@ -51,23 +50,22 @@ def dry_run_html(
     calibration: Calibration,
 ) -> str:
     """Return the dry run as HTML."""
-    parts = [f'<div style="{QUIET}">Nothing was sent. This is what would be:</div>']
+    parts = [quiet_html("Nothing was sent. This is what would be:")]
     parts += [
-        f'<div style="{QUIET}">{page_text(message.role)} · {_size(message, calibration)}</div>'
-        f"{prompt_html(_content(message), _PROSE)}"
+        quiet_html(f"{message.role} · {_size(message, calibration)}")
+        + prompt_html(_content(message), _PROSE)
         for message in outgoing.messages
     ]
     if outgoing.note:
-        parts.append(f'<div style="{QUIET}">{page_text(outgoing.note)}</div>')
+        parts.append(quiet_html(outgoing.note))
     shown = json.dumps(dict(parameters), ensure_ascii=False, default=str)
-    parts.append(f'<div style="{QUIET}">parameters: {page_text(shown)}</div>')
+    parts.append(quiet_html(f"parameters: {shown}"))
     if prepared.cells_note:
-        note = f"cells of the notebook: {prepared.cells_note}"
-        parts.append(f'<div style="{QUIET}">{page_text(note)}</div>')
+        parts.append(quiet_html(f"cells of the notebook: {prepared.cells_note}"))
     if prepared.fields or prepared.cells:
         parts.append(table_html(_rows(prepared), _HEADS))
     if prepared.calls:
-        parts.append(f'<div style="{QUIET}">{page_text(_calls(prepared))}</div>')
+        parts.append(quiet_html(_calls(prepared)))
     return "\n".join(parts)
 
 

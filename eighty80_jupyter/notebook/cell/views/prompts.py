@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from eighty80_jupyter.notebook.cell.outputs import QUIET
-from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.markdown.page_text import fold_html, page_text
 from eighty80_jupyter.prompt.blocks import DataBlock, pieces
 
 _ROWS = re.compile(r"([\d,]+)\s*rows?\s*(?:[x\u00d7]|by|and|,)\s*([\d,]+)\s*col", re.IGNORECASE)
@@ -20,10 +19,8 @@ def prompt_html(text: str, style: str) -> str:
     parts = []
     for piece in pieces(text):
         if isinstance(piece, DataBlock):
-            parts.append(
-                f'<details><summary style="{QUIET}">{page_text(chip(piece))} · show</summary>'
-                f'<pre style="{style}">{page_text(piece.text)}</pre></details>'
-            )
+            shown = f'<pre style="{style}">{page_text(piece.text)}</pre>'
+            parts.append(fold_html(f"{chip(piece)} · show", shown))
         elif said := piece.strip("\n"):
             parts.append(f'<pre style="{style}">{page_text(said)}</pre>')
     return "".join(parts) or f'<pre style="{style}"></pre>'

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from eighty80_jupyter.conversation.side_by_side import Answer, behind
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.cell.outputs import QUIET, QUOTED, columns_html, folded
+from eighty80_jupyter.notebook.cell.outputs import QUOTED, columns_html, folded
 from eighty80_jupyter.notebook.cell.summary import last_line, which_answer
 from eighty80_jupyter.notebook.cell.tools.display import Line, entries_html, entries_of
 from eighty80_jupyter.notebook.cell.views.prompts import prompt_html
 from eighty80_jupyter.notebook.cell.views.values import answer_html
-from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.markdown.page_text import QUIET, page_text, quiet_html
 from eighty80_jupyter.notebook.markdown.render import render
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def reply_html(reply: Reply) -> str:
     for choice in reply.choices:
         thought = folded(choice.reasoning) if choice.reasoning else ""
         answers.append(thought + answer_html(choice.text or choice.refusal))
-    line = f'<div style="{QUIET}">{page_text(last_line(reply))}</div>'
+    line = quiet_html(last_line(reply))
     if len(answers) == 1:
         return f"{answers[0]}\n{line}"
     return columns_html([(f"Answer {n}", html) for n, html in enumerate(answers, 1)]) + line
@@ -76,16 +76,16 @@ def conversation_html(conversation: Conversation, shown: range | None = None) ->
     """Return the turns with these numbers: what was asked, and what was answered."""
     shown = wanted(conversation) if shown is None else shown
     if not len(conversation):
-        return f'<div style="{QUIET}">{page_text(conversation_text(conversation))}</div>'
+        return quiet_html(conversation_text(conversation))
     lines = _before(conversation, shown)
-    parts = [f'<div style="{QUIET}">{page_text(line)}</div>' for line in lines]
+    parts = [quiet_html(line) for line in lines]
     if shown.start == 1:
         parts += comparisons_html(conversation, None)
     for number in shown:
         turn = conversation.numbered(number)
         parts += [turn_html(number, turn), *comparisons_html(conversation, turn)]
     if after := _after(conversation, shown):
-        parts.append(f'<div style="{QUIET}">{page_text(after)}</div>')
+        parts.append(quiet_html(after))
     return "\n".join(parts)
 
 
@@ -160,7 +160,7 @@ def comparisons_text(conversation: Conversation, turn: Turn | None) -> list[str]
 def _compared_html(answer: Answer) -> str:
     reply = answer.reply
     asked = f'<div style="{QUOTED}">{prompt_html(answer.prompt, _PROSE)}</div>'
-    error = f'<div style="{QUIET}">{page_text(reply.error)}</div>' if reply.error else ""
+    error = quiet_html(reply.error) if reply.error else ""
     said = "" if reply.empty and error else reply_html(reply)
     return f"{asked if answer.prompt else ''}{said}{error}"
 

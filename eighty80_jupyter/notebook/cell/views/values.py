@@ -12,8 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from eighty80_jupyter.notebook.cell.outputs import QUIET
-from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.markdown.page_text import QUIET, fold_html, page_text, quiet_html
 from eighty80_jupyter.notebook.markdown.render import render
 from eighty80_jupyter.notebook.markdown.source import closed, fenced, plain, table
 
@@ -151,7 +150,7 @@ def _records(records: list[dict[str, Any]], depth: int) -> str:
 def _more(count: int) -> str:
     if count <= _MOST_ROWS:
         return ""
-    return f'<div style="{QUIET}">and {count - _MOST_ROWS:,} more</div>'
+    return quiet_html(f"and {count - _MOST_ROWS:,} more")
 
 
 def answer_markdown(text: str) -> str:
@@ -201,8 +200,7 @@ def raw_html(text: str) -> str:
 
 def folded_source(text: str) -> str:
     """Return the text of an answer as the model wrote it, folded away."""
-    title = f'<summary style="{QUIET}">as the model wrote it</summary>'
-    return f"<details>{title}{raw_html(text)}</details>"
+    return fold_html("as the model wrote it", raw_html(text))
 
 
 def word_of(value: Any) -> str:

@@ -14,7 +14,7 @@ from eighty80_jupyter.notebook.compare.variants import from_loop
 from eighty80_jupyter.notebook.panel.widgets import (
     answer_html,
     close_all,
-    quiet_html,
+    line_html,
 )
 
 if TYPE_CHECKING:
@@ -100,9 +100,9 @@ class LiveControls(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         """Bring the widgets in line with the state; only what differs is sent to the page."""
         state = from_loop(self._session, lambda: self.live.state)
         self.toggle.value = self.live.on
-        self.notice.value = quiet_html(state.notice, status=True)
+        self.notice.value = line_html(state.notice, status=True)
         seen = state.on or state.can_go_on
-        self.meter.value = quiet_html(_meter(state)) if seen else ""
+        self.meter.value = line_html(_meter(state)) if seen else ""
         _show(self.meter, seen)
         _show(self.notice, seen or bool(state.notice))
         _show(self.go_on, state.can_go_on)

@@ -19,7 +19,7 @@ from eighty80_jupyter.notebook.panel.widgets import (
     Fold,
     Setting,
     close_all,
-    quiet_html,
+    line_html,
 )
 from eighty80_jupyter.tools.shown import visible
 
@@ -87,7 +87,7 @@ class ToolPanel(VBox):  # type: ignore[misc]  # ipywidgets ships no types
                     self.servers[name].value = server.state in _ON or busy == "starts"
                     self.servers[name].tooltip = server.target
                     state = busy or _STATES[server.state]
-                    self._told[name].value = quiet_html(state, status=True) if state else ""
+                    self._told[name].value = line_html(state, status=True) if state else ""
             self.layout.display = None if servers or functions else "none"
 
     def close(self) -> None:
@@ -115,7 +115,7 @@ class ToolPanel(VBox):  # type: ignore[misc]  # ipywidgets ships no types
                 box.add_class("e80-server")
                 rows += [box, line]
             elif names and self.servers:
-                rows.append(told.get("") or HTML(quiet_html("Functions")))
+                rows.append(told.get("") or HTML(line_html("Functions")))
                 self._told[""] = rows[-1]
             for name in names:
                 self.tools[name] = tools.get(name) or self._box(name, self._tool_switched)
