@@ -13,6 +13,8 @@ import anywidget
 from ipywidgets import HTML, widget_serialization
 from traitlets import Bool, Dict, Instance, Unicode
 
+from eighty80_jupyter.notebook.cell.browser_module import browser_module
+
 _STATIC = Path(__file__).parent / "static"
 _SCRIPTS = (
     "panel_dom.js",
@@ -23,11 +25,6 @@ _SCRIPTS = (
 )
 
 Handler = Callable[[Mapping[str, Any]], None]
-
-
-def _source(*names: str) -> str:
-    # One module for the browser: it can import nothing from beside it.
-    return "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in names)
 
 
 class ChatView(anywidget.AnyWidget):
@@ -41,8 +38,8 @@ class ChatView(anywidget.AnyWidget):
     which takes the place of the last one.
     """
 
-    _esm = _source(*_SCRIPTS)
-    _css = _source("panel.css")
+    _esm = browser_module(*(_STATIC / name for name in _SCRIPTS))
+    _css = (_STATIC / "panel.css").read_text(encoding="utf-8")
     panel_id = Unicode().tag(sync=True)
     static_class = Unicode().tag(sync=True)
     inserted = Bool().tag(sync=True)

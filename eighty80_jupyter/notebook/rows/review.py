@@ -10,6 +10,7 @@ import anywidget
 from traitlets import Dict
 
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.cell.browser_module import browser_module
 from eighty80_jupyter.notebook.cell.front_end import drawing
 from eighty80_jupyter.notebook.cell.outputs import Output, Page
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
@@ -36,7 +37,7 @@ def show_review(shell: InteractiveShell, config: ChatConfig, review: Review) -> 
 class ReviewWidget(anywidget.AnyWidget):
     """One row at a time, with a button and a key for each label."""
 
-    _esm = Path(__file__).parent / "static" / "review.js"
+    _esm = browser_module(Path(__file__).parent / "static" / "review.js")
     state = Dict().tag(sync=True)
 
     def __init__(self, review: Review) -> None:

@@ -11,6 +11,7 @@ import anywidget
 from traitlets import Dict
 
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.notebook.cell.browser_module import browser_module
 from eighty80_jupyter.notebook.cell.front_end import listen_where_it_is_sent
 from eighty80_jupyter.notebook.cell.outputs import Output, Page
 from eighty80_jupyter.notebook.cell.running_cell import running_cell
@@ -107,7 +108,7 @@ class ButtonQuestion(anywidget.AnyWidget):
     `question` is sent again.
     """
 
-    _esm = Path(__file__).parent / "static" / "question.js"
+    _esm = browser_module(Path(__file__).parent / "static" / "question.js")
     question = Dict().tag(sync=True)
 
     def __init__(self, question: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
 // What ipywidgets cannot do for the chat panel: the transcript, the text box, and the keys.
-// The files panel_dom.js, panel_transcript.js, panel_composer.js and panel_guard.js stand before
-// this one; notebook/panel/view.py joins them. There is no build step.
+// The files make.js, panel_dom.js, panel_transcript.js, panel_composer.js and panel_guard.js stand
+// before this one; notebook/panel/view.py joins them. There is no build step.
 
 const DEAD =
   "The kernel of this panel has ended. Run the cell again, or %chat --panel, to open a new one; " +

@@ -1,17 +1,6 @@
 // Elements, the clipboard and the notebook around the panel. What a model wrote gets into the page
 // as text only, or as HTML that the kernel has made safe (`setHtml`).
 
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value === true) element.setAttribute(name, "");
-    else if (value !== false && value != null) element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
-
 function button(text, title, onclick, more = {}) {
   return make("button", { type: "button", title, "aria-label": title, onclick, ...more }, text);
 }

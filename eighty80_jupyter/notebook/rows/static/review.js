@@ -1,16 +1,5 @@
 // A review: one row at a time, labelled with the keys 1 to 9. All of it is text.
 
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value === true) element.setAttribute(name, "");
-    else if (value !== false && value != null) element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
-
 const EDGE = "1px solid var(--jp-border-color2, #bdbdbd)";
 const QUIET = "color: var(--jp-ui-font-color2, #757575); font-size: 85%";
 

@@ -1,16 +1,5 @@
 // A question in a running cell: may this tool be called with these arguments? All of it is text.
 
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value === true) element.setAttribute(name, "");
-    else if (value !== false && value != null) element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
-
 const CODE = "font-family: var(--jp-code-font-family, monospace); font-size: 0.92em; ";
 const EDGE = "1px solid var(--jp-border-color2, #bdbdbd)";
 
