@@ -172,8 +172,9 @@ class Answer:
     def _draw_whole(self, *, final: bool) -> None:
         text, thoughts = self._text.tail, self._thoughts.tail
         if self._columns is not None and self._number is not None:
-            html, markdown = self._in_column(text, thoughts, final=final)
-            self._columns.put(self._number, html, text, markdown)
+            above = folded(thoughts, images=self._page.images) if thoughts else ""
+            html, shown, markdown = self._seen(final=final)
+            self._columns.put(self._number, above + html, shown, markdown)
             self._text.drawn()
             self._thoughts.drawn()
             return
@@ -185,11 +186,10 @@ class Answer:
         self._text.drawn()
         self._thoughts.drawn()
 
-    def _in_column(self, text: str, thoughts: str, *, final: bool) -> tuple[str, str]:
-        """Return what stands in a column, as HTML, and in the end as Markdown."""
-        images = self._page.images
-        above = folded(thoughts, images=images) if thoughts else ""
+    def _seen(self, *, final: bool) -> tuple[str, str, str]:
+        """Return what a column shows of it by now, as HTML, as text, and in the end as Markdown."""
+        text, images = self._text.tail, self._page.images
         if final:
             html = values.answer_html(text, allow_images=images)
-            return above + html, values.answer_markdown(text)
-        return above + render(text, partial=True, allow_images=images), ""
+            return html, text, values.answer_markdown(text)
+        return render(text, partial=True, allow_images=images), text, ""

@@ -9,7 +9,6 @@ import json
 from typing import Any
 
 from eighty80_jupyter.notebook.cell.answer import Answer
-from eighty80_jupyter.notebook.cell.outputs import folded
 from eighty80_jupyter.notebook.cell.terminal import TerminalWriter
 from eighty80_jupyter.notebook.cell.views.values import (
     folded_source,
@@ -76,13 +75,8 @@ class ValueAnswer(Answer):
     def _draw_whole(self, *, final: bool) -> None:
         if self._columns is None or self._number is None:
             self._draw_text(final=final)
-            return
-        html, text, markdown = self._seen(final=final)
-        thoughts = self._thoughts.tail
-        above = folded(thoughts, images=self._page.images) if thoughts else ""
-        self._columns.put(self._number, above + html, text, markdown)
-        self._text.drawn()
-        self._thoughts.drawn()
+        else:
+            super()._draw_whole(final=final)
 
     def _seen(self, *, final: bool) -> tuple[str, str, str]:
         """Return what is shown of it by now, as HTML, as text, and in the end as Markdown."""

@@ -31,7 +31,6 @@ _ALTERNATIVES = 5  # what else was likely, for each token of --show probabilitie
 GO_ON = "Continue exactly where you stopped, without repeating anything."
 # Each says which turn is answered; there can be only one.
 _PLACES = ("once", "again", "retry", "continue")
-# Fields of a request that are no parameters of the user's.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +73,9 @@ def question(context: CommandContext, prompt: str, *, first_line: int) -> Questi
     place = _place(context, conversation, take=False)
     prepared = _prepared(context, prompt, first_line)
     return Question(
-        prepared=_with_cells(context, prepared, conversation, replace(options, place=place)),
+        prepared=context.session.requests.with_cells(
+            prepared, replace(options, place=place), conversation
+        ),
         conversation=conversation,
         place=place,
         options=options,
@@ -191,15 +192,6 @@ def _prepared(context: CommandContext, prompt: str, first_line: int) -> Prepared
     )
     # What names values that only this prompt knows cannot be asked again as it was typed.
     return replace(prepared, source="") if context.options.fix else prepared
-
-
-def _with_cells(
-    context: CommandContext,
-    prepared: PreparedPrompt,
-    conversation: Conversation,
-    options: TurnOptions,
-) -> PreparedPrompt:
-    return context.session.requests.with_cells(prepared, options, conversation)
 
 
 def _place(context: CommandContext, conversation: Conversation, *, take: bool) -> Place:

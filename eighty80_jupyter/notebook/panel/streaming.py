@@ -134,9 +134,7 @@ class StreamingCall:
 
     def end(self, event: CallEnded) -> None:
         """Take what became of it."""
-        line = self.line
-        line.shown, line.arguments = event.shown, event.call.arguments
-        line.status, line.text, line.seconds = event.status, event.text, event.seconds
+        self.line.end(event)
         self._changed = True
 
     def draw(self, *, final: bool = False) -> dict[str, Any] | None:

@@ -64,6 +64,11 @@ class Line:
     seconds: float = 0.0
     written: bool = False
 
+    def end(self, event: CallEnded) -> None:
+        """Take in what became of it."""
+        self.shown, self.arguments = event.shown, event.call.arguments
+        self.status, self.text, self.seconds = event.status, event.text, event.seconds
+
     def facts(self) -> str:
         """Return the line's end: how long it took, and what went wrong."""
         parts = ["written as text"] if self.written else []
@@ -140,8 +145,7 @@ class CallGroup:
             self._began.pop(event.call.id, None)
             for line in self._lines():
                 if line.id == event.call.id and not line.status:
-                    line.shown, line.arguments = event.shown, event.call.arguments
-                    line.status, line.text, line.seconds = event.status, event.text, event.seconds
+                    line.end(event)
                     self._changed = True
 
     def add_text(self, text: str) -> None:
