@@ -15,6 +15,7 @@ from traitlets import (
     List,
     TraitError,
     TraitType,
+    Undefined,
     Unicode,
     Union,
 )
@@ -35,26 +36,36 @@ class SettingError(UsageError, TraitError):
     """A setting was given a value that it does not take; it keeps the one it had."""
 
 
-class ParameterTrait(TraitType[Any, Any]):
-    """A request parameter as the table in `api.sampling` describes it; None: not sent."""
+class CheckedTrait(TraitType[Any, Any]):
+    """A setting that takes what `check` takes, and None where `allow_none` says so."""
 
     allow_none = True
-    default_value = None
+    default_value: Any = None
+
+    def validate(self, obj: HasTraits, value: Any) -> Any:
+        """Return the value as it is kept, or raise SettingError."""
+        try:
+            return self.check(obj, value)
+        except UsageError as error:
+            raise SettingError(str(error)) from None
+
+    def check(self, obj: HasTraits, value: Any) -> Any:
+        """Return the value as it is kept. Raises UsageError."""
+        raise NotImplementedError
+
+
+class ParameterTrait(CheckedTrait):
+    """A request parameter as the table in `api.request_parameters` describes it; None: not sent."""
 
     def __init__(self, name: str) -> None:
         super().__init__(help=request_parameters.PARAMETERS[name].help)
         self.info_text = request_parameters.PARAMETERS[name].kind.value
         self.tag(config=True)
 
-    def validate(self, _obj: HasTraits, value: Any) -> Any:
-        """Return the value as it is sent, or raise SettingError."""
+    def check(self, _obj: HasTraits, value: Any) -> Any:
+        """Return the value as it is sent."""
         assert self.name is not None  # noqa: S101  # set when the class was made
-        if value is None:
-            return None
-        try:
-            return parameter_values.check(self.name, value)
-        except UsageError as error:
-            raise SettingError(str(error)) from None
+        return parameter_values.check(self.name, value)
 
     def from_string(self, s: str) -> Any:
         """Return the value that a command line's text means."""
@@ -62,43 +73,46 @@ class ParameterTrait(TraitType[Any, Any]):
         return None if s == "None" else parameter_values.from_text(self.name, s)
 
 
-class SecretTrait(TraitType[Any, Any]):
+class SecretTrait(CheckedTrait):
     """A key. It is kept as a Secret, which shows nowhere by itself."""
 
-    allow_none = True
-    default_value = None
     info_text = "a key"
 
-    def validate(self, _obj: HasTraits, value: Any) -> Secret | None:
-        """Return the key as a Secret, or raise SettingError without showing it."""
-        if value is None or isinstance(value, Secret):
+    def check(self, _obj: HasTraits, value: Any) -> Secret:
+        """Return the key as a Secret; what is none is refused without showing it."""
+        if isinstance(value, Secret):
             return value
         if not isinstance(value, str):
-            raise SettingError(f"{self.name} must be a text, got a {type(value).__name__}")
-        try:
-            return usable(value, str(self.name))
-        except UsageError as error:
-            raise SettingError(str(error)) from None
+            raise UsageError(f"{self.name} must be a text, got a {type(value).__name__}")
+        return usable(value, str(self.name))
 
 
-class UrlTrait(TraitType[Any, Any]):
+class UrlTrait(CheckedTrait):
     """The address of a server, without a trailing slash."""
 
-    allow_none = True
-    default_value = None
     info_text = "an http or https address"
 
-    def validate(self, _obj: HasTraits, value: Any) -> str | None:
-        """Return the cleaned address, or raise SettingError."""
-        if value is None:
-            return None
-        try:
-            return clean_url(str(value))
-        except UsageError as error:
-            raise SettingError(str(error)) from None
+    def check(self, _obj: HasTraits, value: Any) -> str:
+        """Return the cleaned address."""
+        return clean_url(str(value))
 
 
-class FieldsTrait(TraitType[Any, Any]):
+class JSONTrait(CheckedTrait):
+    """A dictionary, which a command line has as JSON."""
+
+    allow_none = False
+    default_value = Undefined
+
+    def make_dynamic_default(self) -> dict[str, Any]:
+        """Return an empty one, anew for each configuration."""
+        return {}
+
+    def from_string(self, s: str) -> Any:
+        """Return the dictionary that a text holds as JSON."""
+        return parameter_values.json_object(str(self.name), s)
+
+
+class FieldsTrait(JSONTrait):
     """Headers, or parameters of the address; what looks secret in them never shows."""
 
     info_text = "a dictionary of names and values"
@@ -107,41 +121,25 @@ class FieldsTrait(TraitType[Any, Any]):
         self._headers = headers
         super().__init__(**more)
 
-    def make_dynamic_default(self) -> dict[str, Any]:
-        """Return no fields, anew for each configuration."""
-        return {}
-
-    def validate(self, _obj: HasTraits, value: Any) -> Any:
-        """Return the checked values, the secret ones hidden, or raise SettingError."""
-        try:
-            return check_fields(value or {}, str(self.name), headers=self._headers)
-        except UsageError as error:
-            raise SettingError(str(error)) from None
-
-    def from_string(self, s: str) -> Any:
-        """Return the dictionary that a text holds as JSON."""
-        return parameter_values.json_object(str(self.name), s)
+    def check(self, _obj: HasTraits, value: Any) -> Any:
+        """Return the checked values, the secret ones hidden."""
+        return check_fields(value or {}, str(self.name), headers=self._headers)
 
 
-class PresetTrait(TraitType[Any, Any]):
+class PresetTrait(CheckedTrait):
     """The name of a preset; a session refuses those that it does not know."""
 
-    allow_none = True
-    default_value = None
     info_text = "the name of a preset"
 
-    def validate(self, obj: HasTraits, value: Any) -> str | None:
-        """Return the name, or raise SettingError."""
-        if value is not None and not isinstance(value, str):
-            raise SettingError(
+    def check(self, obj: HasTraits, value: Any) -> str | None:
+        """Return the name."""
+        if not isinstance(value, str):
+            raise UsageError(
                 f"preset must be a name, or None; got {request_parameters.shown(value)}"
             )
         find = getattr(obj, "find_preset", None)
         if value and find is not None:
-            try:
-                find(value)
-            except UsageError as error:
-                raise SettingError(str(error)) from None
+            find(value)
         return value or None
 
     def from_string(self, s: str) -> str | None:
@@ -149,19 +147,14 @@ class PresetTrait(TraitType[Any, Any]):
         return None if s == "None" else s
 
 
-class CellsTrait(TraitType[Any, Any]):
+class CellsTrait(CheckedTrait):
     """Which cells of the notebook are sent along: True is all, False none."""
 
-    allow_none = True
-    default_value = None
     info_text = "all, above, or numbers of cells such as 3-7"
 
-    def validate(self, _obj: HasTraits, value: Any) -> str | None:
-        """Return the value as a text, or raise SettingError."""
-        try:
-            return which_cells(value) or None
-        except UsageError as error:
-            raise SettingError(str(error)) from None
+    def check(self, _obj: HasTraits, value: Any) -> str | None:
+        """Return the value as a text."""
+        return which_cells(value) or None
 
     def from_string(self, s: str) -> str | None:
         """Return the value that a command line's text means."""
@@ -169,38 +162,30 @@ class CellsTrait(TraitType[Any, Any]):
         return words.get(s.lower(), s) or None
 
 
-class NamesTrait(TraitType[Any, Any]):
+class NamesTrait(JSONTrait):
     """New names for fields of a request; None for a field that is left out."""
 
     info_text = "a dictionary of names"
 
-    def make_dynamic_default(self) -> dict[str, Any]:
-        """Return no names, anew for each configuration."""
-        return {}
-
-    def validate(self, _obj: HasTraits, value: Any) -> Any:
-        """Return the names, or raise SettingError."""
+    def check(self, _obj: HasTraits, value: Any) -> Any:
+        """Return the names."""
         names = dict(value) if isinstance(value, Mapping) else {"": None}
         for name, to in names.items():
             if not (
                 name and isinstance(name, str) and (to is None or (to and isinstance(to, str)))
             ):
-                raise SettingError(
+                raise UsageError(
                     f'{self.name} must look like {{"max_completion_tokens": "max_tokens", '
                     f'"seed": None}}; got {request_parameters.shown(value)}'
                 )
             if name in ("model", "messages", "stream") or (
                 to is None and name in request_parameters.NEVER_OMITTED
             ):
-                raise SettingError(
+                raise UsageError(
                     f"{self.name} cannot {'rename' if to else 'leave out'} {name}: "
                     "the answer would be another one; unset the parameter instead"
                 )
         return names
-
-    def from_string(self, s: str) -> Any:
-        """Return the dictionary that a text holds as JSON."""
-        return parameter_values.json_object(str(self.name), s)
 
 
 def expected(trait: Any) -> str:
