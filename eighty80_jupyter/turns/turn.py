@@ -196,7 +196,8 @@ async def _round(
         messages = await context.messages(before, [*running.messages, *correction])
         running.note = context.note
         try:
-            await _send(running, messages, client, emit, fields)
+            body = {**request.parameters, **fields, "messages": to_wire(messages)}
+            await _take_in(body, running, client, running.snapshot, emit, stream=request.stream)
         except ContextLengthError as error:
             if not running.snapshot.empty or not context.learn(error, messages):
                 raise
@@ -206,18 +207,6 @@ async def _round(
             raise
         else:
             return
-
-
-async def _send(
-    running: RunningTurn,
-    messages: Sequence[Message],
-    client: Client,
-    emit: Emit,
-    fields: Mapping[str, Any],
-) -> None:
-    request, snapshot = running.request, running.snapshot
-    body = {**request.parameters, **fields, "messages": to_wire(messages)}
-    await _take_in(body, running, client, snapshot, emit, stream=request.stream)
 
 
 async def _plain_answer(messages: Sequence[Message], running: RunningTurn, client: Client) -> str:
