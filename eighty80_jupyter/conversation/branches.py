@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from copy import copy
 from shlex import quote
 from typing import Any
@@ -14,7 +14,7 @@ from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.watchers import Watchers
 
 MAIN = "main"
-_LONGEST_NAME = 100
+LONGEST_NAME = 100
 
 
 class Conversations(Mapping[str, Conversation]):
@@ -124,12 +124,7 @@ class Conversations(Mapping[str, Conversation]):
 
     def free_name(self, like: str = "chat") -> str:
         """Return a name that is not taken: `like`, or `like-2` and so on."""
-        if like not in self._all:
-            return like
-        number = 2
-        while f"{like}-{number}" in self._all:
-            number += 1
-        return f"{like}-{number}"
+        return free_name(like, self._all)
 
     def holds(self, conversation: Conversation) -> bool:
         """Tell whether this very conversation is among them."""
@@ -143,9 +138,9 @@ class Conversations(Mapping[str, Conversation]):
         if name is None:
             return self.free_name(like)
         name = name.strip()
-        if not name or len(name) > _LONGEST_NAME or not name.isprintable():
+        if not is_name(name):
             raise UsageError(
-                f"a conversation's name is a line of 1 to {_LONGEST_NAME} characters, got {name!r}"
+                f"a conversation's name is a line of 1 to {LONGEST_NAME} characters, got {name!r}"
             )
         if name in self._all:
             raise UsageError(
@@ -164,6 +159,20 @@ class Conversations(Mapping[str, Conversation]):
     def _tell(self, conversation: Conversation) -> None:
         for watcher in self._watchers:
             watcher(conversation)
+
+
+def free_name(like: str, taken: Container[str]) -> str:
+    """Return a name that is not taken: `like`, or `like-2` and so on."""
+    name, number = like, 1
+    while name in taken:
+        number += 1
+        name = f"{like}-{number}"
+    return name
+
+
+def is_name(name: str) -> bool:
+    """Tell whether this can be a conversation's name: a line that is not too long."""
+    return bool(name.strip()) and len(name) <= LONGEST_NAME and name.isprintable()
 
 
 def _rebuilt(conversations: Iterable[Conversation], current: str) -> Conversations:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import orjson
 
 from eighty80_jupyter.api.messages import Message
+from eighty80_jupyter.conversation.branches import is_name
 from eighty80_jupyter.conversation.conversation import Conversation, Summary
 from eighty80_jupyter.conversation.side_by_side import SideBySide
 from eighty80_jupyter.conversation.turn import Exchange, Turn
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_LONGEST_NAME = 100  # as `chat.conversations` takes them
 _NOTHING = object()
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")  # the escape of a surrogate
 
@@ -162,7 +162,7 @@ def as_seen(conversation: Conversation, seen: Callable[[str, int], bool]) -> Con
 
 def check_name(name: str) -> None:
     """Raise UsageError for what cannot be a conversation's name."""
-    if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
+    if not is_name(name):
         raise UsageError(f"the conversation's name is none: {name[:40]!r}")
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from eighty80_jupyter.conversation.branches import Conversations
+from eighty80_jupyter.conversation.branches import Conversations, free_name
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.storage.files import locked, read_file, target, write_file
@@ -90,7 +90,9 @@ def load(path: str | os.PathLike[str]) -> list[Conversation]:
         except UsageError as error:
             raise _refused(path, str(error)) from None
         conversation = as_seen(conversation, lambda _turn, _number: False)
-        conversation = _named_anew(conversation, {other.name for other in found})
+        name = free_name(conversation.name, {other.name for other in found})
+        if name != conversation.name:
+            conversation = conversation.fork(name)
         found.append(conversation)
         _known.setdefault(conversation, {})[target(path)] = _pieces(value)
     return found
@@ -209,15 +211,6 @@ def _hand_on(loaded: Conversation, taken: Conversation) -> None:
     """Remember what a file holds for the conversation that took the place of a loaded one."""
     if loaded in _known:
         _known[taken] = _known[loaded]
-
-
-def _named_anew(conversation: Conversation, taken: set[str]) -> Conversation:
-    """Return the conversation, under another name if its own is taken."""
-    name, number = conversation.name, 2
-    while name in taken:
-        name = f"{conversation.name}-{number}"
-        number += 1
-    return conversation if name == conversation.name else conversation.fork(name)
 
 
 def _is_empty(conversation: Conversation) -> bool:
