@@ -45,7 +45,7 @@ EQUIVALENT = ROOT / "tests" / "data" / "equivalent_mutants.txt"
 PACKAGE = "eighty80_jupyter"
 # The tests of each room and of those that lean on it; no browser, no model, no real kernel.
 TESTS = {
-    "wire": ["tests/wire"],
+    "wire": ["tests/wire", "tests/api"],
     "conversation": ["tests/conversation", "tests/turns", "tests/test_state_machine.py"],
     "turns": ["tests/turns", "tests/session", "tests/structured"],
     "tools": ["tests/tools"],
