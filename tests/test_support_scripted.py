@@ -225,7 +225,7 @@ def test_a_client_that_leaves_is_noticed_with_its_request(
         before = time.monotonic()
     end = server.wait_disconnect()
     assert end.during is server.requests[0]
-    assert 0 <= end.at - before < 30
+    assert end.at >= before
     server.wait_open(0)
 
 
@@ -250,7 +250,7 @@ def test_a_rate_is_kept(server: ScriptedServer, client: httpx.Client) -> None:
     reply = client.post(CHAT, json={})
     took = time.monotonic() - start
     assert len(events(reply.text)) == 403
-    assert 0.19 < took < 20
+    assert took > 0.19
 
 
 def test_a_chat_reply_has_the_shape_of_the_contract(

@@ -86,7 +86,7 @@ def test_takes_any_text(text: str) -> None:
 @pytest.mark.slow
 def test_long_text_is_quick() -> None:
     """A megabyte of nested markers takes no time to speak of."""
-    start = time.perf_counter()
+    start = time.process_time()
     code_blocks("> - " * 250_000)
     code_blocks("> - ```\n" * 100_000)
-    assert time.perf_counter() - start < 50
+    assert time.process_time() - start < 50

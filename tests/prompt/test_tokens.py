@@ -102,9 +102,9 @@ def test_long_texts_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_time_is_bounded(piece: str) -> None:
     """Ten megabytes of anything take far less than seconds."""
     text = piece * (10_000_000 // len(piece))
-    start = time.perf_counter()
+    start = time.process_time()
     assert estimate(text) > 0
-    assert time.perf_counter() - start < 50
+    assert time.process_time() - start < 50
 
 
 def test_the_calibration_averages_what_servers_counted() -> None:

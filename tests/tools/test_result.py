@@ -311,9 +311,9 @@ def test_what_holds_itself() -> None:
     items.append(items)
     mapping: dict[str, Any] = {"frame": pd.DataFrame({"a": [1]})}
     mapping["self"] = mapping
-    start = time.perf_counter()
+    start = time.process_time()
     assert "<itself>" in result_text(items)
     text = result_text(mapping)
-    assert time.perf_counter() - start < 30
+    assert time.process_time() - start < 30
     assert "pandas.DataFrame" in text
     assert estimate(text) <= 2_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -196,6 +196,7 @@ def test_what_goes_wrong_is_a_result(
 ) -> None:
     """Nothing that a call does wrong ends the turn: the model reads it, the user sees it."""
     name, arguments, status, text = case
+    over = threading.Event()
 
     @session.tool(safe=True)
     def fail() -> float:
@@ -203,7 +204,7 @@ def test_what_goes_wrong_is_a_result(
 
     @session.tool(safe=True, timeout=0.05)
     def slow() -> None:
-        time.sleep(2)
+        over.wait(60)
 
     @session.tool(safe=True)
     def leave() -> None:
@@ -211,6 +212,7 @@ def test_what_goes_wrong_is_a_result(
 
     server.queue(calls(tool_call(name, arguments)), stream_reply("I see."))
     reply = session.ask("Go", tools="all")
+    over.set()
     assert (reply.text, [c.status for c in reply.calls]) == ("I see.", [status])
     assert text in sent(server)[-1]["content"]
     assert json.loads(sent(server)[-2]["tool_calls"][0]["function"]["arguments"]) in (

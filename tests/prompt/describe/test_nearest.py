@@ -83,11 +83,11 @@ def test_properties_are_not_evaluated() -> None:
 
 def test_names_are_bounded() -> None:
     """Among very many names the search stays short, and the answer too."""
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(names_like({f"name_{n}": n for n in range(1_000_000)}, "name")) <= 3
     assert len(names_like(pd.DataFrame(np.zeros((1, 50_000))).add_prefix("x"), "xx")) <= 3
     assert names_like({"a" * 10**6: 1}, "a" * 100) == []
-    assert time.perf_counter() - start < 50
+    assert time.process_time() - start < 50
 
 
 def test_odd_values() -> None:

@@ -156,7 +156,7 @@ def test_a_flood_without_a_line_end_is_bounded(begin: bytes) -> None:
     decoder = Decoder()
     piece = b"x" * 2**16
     tracemalloc.start()
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         events = decoder.decode(begin)
         for _ in range(1024):
@@ -166,7 +166,7 @@ def test_a_flood_without_a_line_end_is_bounded(begin: bytes) -> None:
         tracemalloc.stop()
     assert (events, decoder.overflow) == ([], True)
     assert peak < 1.2 * MAX_EVENT_BYTES
-    assert time.perf_counter() - start < 60
+    assert time.process_time() - start < 60
 
 
 def test_many_lines_of_one_event_are_bounded() -> None:
