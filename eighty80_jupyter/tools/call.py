@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.tools.result import ToolSettings, cleaned, error_text, result_text
+from eighty80_jupyter.tools.result import USUAL, ToolSettings, cleaned, error_text, result_text
 from eighty80_jupyter.tools.run import GivenUpError, execute
 from eighty80_jupyter.tools.tool import Tool
 from eighty80_jupyter.tools.toolbox import unknown_tool
@@ -51,7 +51,7 @@ class ToolResult:
 def prepare_call(
     tools: Mapping[str, Tool] | Sequence[Tool],
     call: ToolCall,
-    settings: ToolSettings | None = None,
+    settings: ToolSettings = USUAL,
 ) -> tuple[Tool, dict[str, Any]] | ToolResult:
     """Return the tool and the keyword arguments of a call, or the result that says why not.
 
@@ -69,10 +69,9 @@ def prepare_call(
 
 
 def not_run(
-    call: ToolCall, status: ToolStatus, text: str, settings: ToolSettings | None = None
+    call: ToolCall, status: ToolStatus, text: str, settings: ToolSettings = USUAL
 ) -> ToolResult:
     """Return the result of a call that was not made; `text` says why, for the model."""
-    settings = settings or ToolSettings()
     text = cleaned(text, settings.budget, settings.redactor)
     return ToolResult(call=call, text=text, status=status)
 
@@ -83,7 +82,7 @@ def run_tool(
     *,
     call: ToolCall,
     timeout: float | None = None,
-    settings: ToolSettings | None = None,
+    settings: ToolSettings = USUAL,
     stop: threading.Event | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> ToolResult:
@@ -93,7 +92,6 @@ def run_tool(
     gives the call up. See `execute` for the threads and for what these can stop. A tool that needs
     the main thread is refused in any other. KeyboardInterrupt is raised; nothing else is.
     """
-    settings = settings or ToolSettings()
     if tool.main_thread and threading.current_thread() is not threading.main_thread():
         text = (
             f"not run: {tool.name} runs only in the kernel's main thread, which is free for it in "

@@ -82,7 +82,10 @@ class ToolSettings:
     budget: int = 2_000
 
 
-def result_text(value: Any, settings: ToolSettings | None = None, *, depth: int = 0) -> str:
+USUAL = ToolSettings()
+
+
+def result_text(value: Any, settings: ToolSettings = USUAL, *, depth: int = 0) -> str:
     """Return what the model reads of a tool's result, within the budget of `settings`.
 
     Words in brackets say how much was left out. Marks of chat templates and data blocks are broken
@@ -90,7 +93,6 @@ def result_text(value: Any, settings: ToolSettings | None = None, *, depth: int 
     exception of the value's own code leads to a plainer text. `depth` is that of a part, within the
     container that is the result.
     """
-    settings = settings or ToolSettings()
     redactor = settings.redactor
     if value is None:
         return NOTHING
@@ -111,9 +113,8 @@ def result_text(value: Any, settings: ToolSettings | None = None, *, depth: int 
     return cleaned(text, settings.budget - (_NOTE if more else 0), redactor) + note
 
 
-def error_text(error: BaseException, settings: ToolSettings | None = None) -> str:
+def error_text(error: BaseException, settings: ToolSettings = USUAL) -> str:
     """Return an exception as the model reads it: its class and its message, without a traceback."""
-    settings = settings or ToolSettings()
     text = _error(error)
     if isinstance(error, BaseExceptionGroup):
         inner = [_error(one) for one in error.exceptions[:_SUB_ERRORS]]

@@ -97,11 +97,6 @@ class Rendered:
         """All of its texts."""
         return "\n\n".join(section.text for section in self.sections)
 
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        """The pictures of all its fields."""
-        return tuple(part for section in self.sections for part in section.parts)
-
 
 def is_template(value: Any) -> bool:
     """Tell whether `value` is a template string of Python 3.14."""

@@ -33,7 +33,7 @@ def test_short_values() -> None:
     result = rendered("{{a}} of {{b}}: {{a + 1}}, {{b.upper()}}", a=1, b="two")
     assert result.text == "1 of two: 2, TWO"
     assert not result.has_data
-    assert result.parts == ()
+    assert not any(section.parts for section in result.sections)
     assert result.left == ()
 
 
@@ -240,7 +240,8 @@ def test_pictures() -> None:
     """A picture is attached once and named in the sentence."""
     result = rendered("See {{fig:image}} and {{fig:image}}.", fig=object())
     assert result.text == "See `fig` and `fig`."
-    assert [part["type"] for part in result.parts] == ["image_url"]
+    parts = [part for section in result.sections for part in section.parts]
+    assert [part["type"] for part in parts] == ["image_url"]
     assert not result.has_data
 
 
