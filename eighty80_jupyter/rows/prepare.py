@@ -187,10 +187,7 @@ def _check_missing(rows: Rows, template: RowTemplate) -> None:
 def _filled(rows: Rows, template: RowTemplate) -> Iterator[tuple[int, Filled | None]]:
     """Yield the prompts of all rows, None for those that have none."""
     for chunk in rows.chunks(SLICE):
-        filled = template.fill_short(chunk)
-        if filled is None:
-            filled = template.fill(chunk)
-        for number, one in enumerate(filled):
+        for number, one in enumerate(template.fill_short(chunk) or template.fill(chunk)):
             yield chunk.start + number, one if isinstance(one, Filled) else None
 
 

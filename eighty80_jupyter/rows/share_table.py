@@ -45,7 +45,7 @@ def share_table(
     group_name = f"by_{by}" if by in _COLUMNS else by
     # What has no answer tells nothing of its label: neither of the model nor of its errors.
     there = [at for at, answer in enumerate(answers) if answer is not None]
-    labels = list(dict.fromkeys([*(answers[at] for at in there), *filter(_is_known, known)]))
+    labels = list(dict.fromkeys(one for one in (*answers, *known) if one is not None))
     if len(labels) > _MOST:
         raise UsageError(
             f"the answers are {len(labels):,} different ones, and shares are of labels; "
@@ -97,7 +97,3 @@ def label_of(value: Any, field: str) -> Hashable | None:
         value = field_of(value, field)
     value = value.value if isinstance(value, Enum) else value
     return value if isinstance(value, Hashable) else repr(value)
-
-
-def _is_known(value: Any) -> bool:
-    return value is not None

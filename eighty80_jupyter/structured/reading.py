@@ -17,7 +17,7 @@ from typing import Any, Literal
 from eighty80_jupyter.structured.conform import Written, conform
 from eighty80_jupyter.structured.mending import mended
 from eighty80_jupyter.structured.shape import WRAPPER, NotValidError, Shape
-from eighty80_jupyter.structured.words import CUT, FILTERED, without_prefix
+from eighty80_jupyter.structured.words import unfinished, without_prefix
 
 Kind = Literal["cut", "refused", "empty", "invalid"]
 
@@ -43,13 +43,8 @@ class UnreadableError(Exception):
 
 def read(shape: Shape, text: str, *, finish_reason: str | None = None, refusal: str = "") -> Any:
     """Return the value that an answer means. Raises UnreadableError."""
-    if refusal:
-        raise UnreadableError("refused", f"the model refused: {refusal.strip()[:200]}")
-    ended = (finish_reason or "").casefold()
-    if ended in CUT:
-        raise UnreadableError("cut", "the answer was cut at the limit of tokens; raise max_tokens")
-    if ended in FILTERED:
-        raise UnreadableError("refused", "the server's content filter ended the answer")
+    if (why := unfinished(finish_reason, refusal)) is not None:
+        raise UnreadableError(*why)
     text = text.strip("\ufeff \t\r\n")
     if not text:
         raise UnreadableError("empty", "the answer is empty")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from typing import Literal
 
 # What servers call the end at the limit, and the end that a filter made.
-CUT = frozenset({"length", "max_tokens", "model_length"})
-FILTERED = frozenset({"content_filter", "safety", "refusal"})
+_CUT = frozenset({"length", "max_tokens", "model_length"})
+_FILTERED = frozenset({"content_filter", "safety", "refusal"})
 
 # Not `#`, `+` and `-`: C# is not C, and a grade of A- is not A.
 _AROUND = (
@@ -23,6 +24,20 @@ _LABELS = (
     "output", "response", "prediction", "verdict", "sentiment", "type", "value",
 )  # fmt: skip
 _BLANKS = re.compile(r"\s+")
+
+
+def unfinished(
+    finish_reason: str | None, refusal: str
+) -> tuple[Literal["cut", "refused"], str] | None:
+    """Return why an answer is none by the way it ended, a word and a line; None: it may be one."""
+    if refusal:
+        return "refused", f"the model refused: {refusal.strip()[:200]}"
+    ended = (finish_reason or "").casefold()
+    if ended in _CUT:
+        return "cut", "the answer was cut at the limit of tokens; raise max_tokens"
+    if ended in _FILTERED:
+        return "refused", "the server's content filter ended the answer"
+    return None
 
 
 def folded(text: str) -> str:

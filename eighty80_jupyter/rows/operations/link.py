@@ -8,7 +8,7 @@ from typing import Any
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.rows.columns import attach_columns
 from eighty80_jupyter.rows.data.chunks import Row, Rows
-from eighty80_jupyter.rows.data.types import Column, ColumnType
+from eighty80_jupyter.rows.data.types import INTEGER, Column, ColumnType
 from eighty80_jupyter.rows.operations.decided import Ask, check, one_of, undecided
 from eighty80_jupyter.rows.operations.joining import joined
 from eighty80_jupyter.rows.operations.pairs import LEFT, RIGHT, Pair, candidates
@@ -35,14 +35,7 @@ def match_rows(
     apart = [(a, shift + b) for (a, b), one in zip(pairs, same, strict=True) if one is False]
     numbers, doubtful = clusters.numbered(apart)
     lefts, rights = [a for a, _ in links], [b for _, b in links]
-    extra = [
-        Column(name=CLUSTER, type=ColumnType(kind="integer"), values=[numbers[a] for a in lefts]),
-        Column(
-            name=CONTRADICTORY,
-            type=ColumnType(kind="boolean"),
-            values=[numbers[a] in doubtful for a in lefts],
-        ),
-    ]
+    extra = _columns(CLUSTER, CONTRADICTORY, [numbers[a] for a in lefts], doubtful)
     return joined(own.take(lefts), other.take(rights), extra)
 
 
@@ -59,15 +52,17 @@ def dedupe_rows(
             clusters.link(a, b)
     apart = [pair for pair, answer in zip(pairs, same, strict=True) if answer is False]
     numbers, doubtful = clusters.numbered(apart)
-    columns = [
-        Column(name=column, type=ColumnType(kind="integer"), values=list(numbers)),
-        Column(
-            name=f"{column}_{CONTRADICTORY}",
-            type=ColumnType(kind="boolean"),
-            values=[number in doubtful for number in numbers],
-        ),
-    ]
+    columns = _columns(column, f"{column}_{CONTRADICTORY}", numbers, doubtful)
     return attach_columns(rows, columns, column)
+
+
+def _columns(name: str, mark: str, clusters: list[int], doubtful: set[int]) -> list[Column]:
+    """Return the cluster of each row, and whether it contradicts itself."""
+    marks = [cluster in doubtful for cluster in clusters]
+    return [
+        Column(name=name, type=INTEGER, values=clusters),
+        Column(name=mark, type=ColumnType(kind="boolean"), values=marks),
+    ]
 
 
 def _asked(
@@ -98,14 +93,10 @@ def _asked(
 
 
 def _rows_at(rows: Rows, places: set[int]) -> dict[int, Any]:
-    found = {}
-    for chunk in rows.chunks(1024):
-        for number in range(chunk.count):
-            if chunk.start + number in places:
-                row = chunk.row(number)
-                if isinstance(row, dict) and not isinstance(row, Row):
-                    row = Row(list(row), list(row.values()))  # for {{left.name}}
-                found[chunk.start + number] = row
+    found, order = {}, sorted(places)
+    for at, row in zip(order, rows.take(order).each(), strict=True):
+        plain = isinstance(row, dict) and not isinstance(row, Row)
+        found[at] = Row(list(row), list(row.values())) if plain else row  # for {{left.name}}
     return found
 
 

@@ -37,7 +37,4 @@ def whole(data: Any) -> Rows:
     rows = open_rows(data)
     if rows.length is not None:
         return rows
-    items: list[Any] = []
-    for chunk in rows.chunks(1024):
-        items += [chunk.row(number) for number in range(chunk.count)]
-    return open_rows(items)
+    return open_rows(list(rows.each()))

@@ -21,7 +21,7 @@ from eighty80_jupyter.api.deltas import (
 )
 from eighty80_jupyter.api.reply import Usage
 from eighty80_jupyter.rows.progress import ErrorKind
-from eighty80_jupyter.structured.words import CUT, FILTERED
+from eighty80_jupyter.structured.words import unfinished
 
 if TYPE_CHECKING:
     from eighty80_jupyter.structured.shape import Shape
@@ -126,14 +126,8 @@ class Reader:
 
 
 def _text(text: str, ended: str | None, refusal: str) -> tuple[str | None, Failed | None]:
-    if refusal:
-        return None, Failed("refused", f"the model refused: {refusal.strip()[:200]}")
-    if ended != "stop" and (ended := (ended or "").casefold()):
-        if ended in CUT:
-            what = "the answer was cut at the limit of tokens; raise max_tokens"
-            return None, Failed("cut", what)
-        if ended in FILTERED:
-            return None, Failed("refused", "the server's content filter ended the answer")
+    if (why := unfinished(ended, refusal)) is not None:
+        return None, Failed(*why)
     if not text or text.isspace():
         return None, Failed("invalid", "the answer is empty")
     return text, None
