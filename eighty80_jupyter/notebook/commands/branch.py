@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.views.turns import table_html, table_text
+from eighty80_jupyter.notebook.rows.words import short
 
 if TYPE_CHECKING:
     from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.notebook.commands.context import CommandContext
 
-_PROMPT = 60  # characters of a prompt in the list
+SHOWN = 60  # characters of a prompt in the list
 
 
 def use(context: CommandContext, name: str) -> None:
@@ -50,7 +51,7 @@ def overview(context: CommandContext, _value: Any) -> None:
     for conversation in context.conversations.values():
         current = "* " if conversation is context.conversation else "  "
         last = conversation[-1].source if conversation else ""
-        rows.append((current + conversation.name, turns(len(conversation)), shortened(last)))
+        rows.append((current + conversation.name, turns(len(conversation)), short(last, SHOWN)))
     context.show(table_html(rows, ("conversation", "turns", "last prompt")), table_text(rows))
 
 
@@ -81,12 +82,6 @@ def _check_whole(context: CommandContext, option: str, name: str) -> None:
 def turns(count: int) -> str:
     """Return a number of turns in words."""
     return f"{count:,} turn" + "s" * (count != 1)
-
-
-def shortened(text: str, length: int = _PROMPT) -> str:
-    """Return the first words of a text, on one line."""
-    line = " ".join(text[: 4 * length].split())
-    return line if len(line) <= length and len(text) <= 4 * length else line[: length - 1] + "…"
 
 
 def _is_this_cells(context: CommandContext, conversation: Conversation) -> bool:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.views.turns import turn_html, turn_text
-from eighty80_jupyter.notebook.commands.branch import shortened, turns
+from eighty80_jupyter.notebook.commands.branch import SHOWN, turns
+from eighty80_jupyter.notebook.rows.words import short
 from eighty80_jupyter.notebook.saved.asked import asked_again
 from eighty80_jupyter.notebook.saved.export_notebook import options_of, tool_options
 from eighty80_jupyter.notebook.saved.metadata import page_of
@@ -30,7 +31,7 @@ def undo(context: CommandContext, count: int) -> None:
     gone = context.conversation.undo(count)
     first = len(context.conversation) + 1
     for number, turn in enumerate(gone, first):
-        context.say(f"Undone: {number}. {shortened(turn.source)}")
+        context.say(f"Undone: {number}. {short(turn.source, SHOWN)}")
     context.note(f"{context.conversation.name} has {turns(len(context.conversation))}.")
 
 

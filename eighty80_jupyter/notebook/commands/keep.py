@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.commands.branch import shortened, turns
+from eighty80_jupyter.notebook.commands.branch import turns
+from eighty80_jupyter.notebook.rows.words import short
 from eighty80_jupyter.notebook.saved import export as exporting
 from eighty80_jupyter.notebook.saved import restore as restoring
 from eighty80_jupyter.notebook.saved.export import form_of
@@ -118,7 +119,7 @@ def recover(context: CommandContext, number: int) -> None:
     lines = store.adopt(context.conversations, found.conversations, copies=False)
     _say_lines(context, f"Recovered from the journal of {when}", lines)
     for prompt in found.prompts:
-        context.say(f"This had no answer yet: {shortened(prompt, 200)}")
+        context.say(f"This had no answer yet: {short(prompt, 200)}")
     cut = [c for c in found.conversations if any(t.reply.status == "interrupted" for t in c[-1:])]
     if cut:
         context.say("The last answer is what had come of it; %chat --retry asks again.")
@@ -144,4 +145,4 @@ def _say_lines(context: CommandContext, what: str, lines: list[str]) -> None:
     """Say what came, the current conversation first, and the instruction that came with it."""
     context.say(f"{what}: {'; '.join(lines) or 'nothing but prompts'}.")
     if context.conversation.system:
-        context.say(f"Its instruction: {shortened(context.conversation.system, 200)}")
+        context.say(f"Its instruction: {short(context.conversation.system, 200)}")

@@ -15,6 +15,7 @@ from eighty80_jupyter.notebook.cell.views.turns import (
 )
 from eighty80_jupyter.notebook.markdown.latex import latex
 from eighty80_jupyter.notebook.markdown.page_text import fold_html, page_text, quiet_html
+from eighty80_jupyter.notebook.rows.words import short
 from eighty80_jupyter.notebook.saved.export_markdown import comparisons, turn_markdown
 
 if TYPE_CHECKING:
@@ -121,9 +122,7 @@ def coming_text(number: int, turn: Turn) -> str:
 
 def in_its_cell(number: int, source: str) -> str:
     """Return the line that stands for a turn which a cell shows."""
-    line = " ".join(source[: 2 * _SHOWN].split())
-    short = line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
-    return f"{number} · asked in a cell, which shows it: {short}"
+    return f"{number} · asked in a cell, which shows it: {short(source, _SHOWN)}"
 
 
 def _latest(parts: Sequence[Part]) -> list[Part]:

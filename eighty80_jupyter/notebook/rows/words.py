@@ -80,7 +80,7 @@ def line_of(progress: Progress) -> str:
 def short(text: str, most: int) -> str:
     """Return a text on one line, of at most that many characters."""
     line = " ".join(text[: 4 * most].split())
-    return line if len(line) <= most else line[: most - 1] + "…"
+    return line if len(line) <= most and len(text) <= 4 * most else line[: most - 1] + "…"
 
 
 def _rate(rate: float) -> str:
