@@ -23,8 +23,8 @@ class Watchers(Generic[W]):
     def __iter__(self) -> Iterator[W]:
         return iter(self._all)
 
-    def add(self, watcher: W) -> Callable[[], None]:
-        """Have a watcher told from now on; returns the function that ends this."""
+    def watch(self, watcher: W) -> Callable[[], None]:
+        """Have `watcher` told from now on; returns the function that ends this."""
         with self._lock:
             self._all = (*self._all, watcher)
 

@@ -55,8 +55,8 @@ def test_none_is_lost_and_each_ends_alone() -> None:
 
     def work(number: int) -> None:
         for _ in range(TIMES):
-            end = watchers.add(lambda: told.append(number))
-            watchers.add(lambda: told.append(number))
+            end = watchers.watch(lambda: told.append(number))
+            watchers.watch(lambda: told.append(number))
             end()
             end()
 
@@ -75,8 +75,8 @@ def test_watchers_may_change_while_they_are_told() -> None:
         told.append("first")
         ends[0]()
 
-    ends = [watchers.add(once)]
-    watchers.add(lambda: told.append("second"))
+    ends = [watchers.watch(once)]
+    watchers.watch(lambda: told.append("second"))
     for _ in range(2):
         for watcher in watchers:
             watcher()

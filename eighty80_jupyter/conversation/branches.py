@@ -132,7 +132,7 @@ class Conversations(Mapping[str, Conversation]):
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Have `watcher(conversation)` called after every change; returns what ends this."""
-        return self._watchers.add(watcher)
+        return self._watchers.watch(watcher)
 
     def _free(self, name: str | None, like: str = "chat") -> str:
         if name is None:

@@ -253,7 +253,7 @@ class Conversation:
 
         Returns the function that ends this.
         """
-        return self._watchers.add(watcher)
+        return self._watchers.watch(watcher)
 
     def _append(self, turn: Turn) -> None:
         self._places[turn.id] = len(self._turns)

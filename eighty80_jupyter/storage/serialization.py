@@ -91,7 +91,12 @@ def to_json(value: Any, *, indent: bool = False) -> bytes:
     try:
         return orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else 0)
     except TypeError:  # a half pair, or an integer beyond 64 bits: the standard library takes both
-        return _dumps(value, indent=2 if indent else None)
+        pass
+    separators = None if indent else (",", ":")
+    try:
+        return json.dumps(value, indent=2 if indent else None, separators=separators).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"this cannot be written as JSON: {error}") from None
 
 
 def from_json(data: bytes | str) -> Any:
@@ -239,11 +244,3 @@ def _fields(kind: Any) -> tuple[tuple[str, Any], ...]:
         for field in dataclasses.fields(kind)
         if field.compare
     )
-
-
-def _dumps(value: Any, indent: int | None) -> bytes:
-    separators = (",", ":") if indent is None else None
-    try:
-        return json.dumps(value, indent=indent, separators=separators).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise UsageError(f"this cannot be written as JSON: {error}") from None

@@ -121,7 +121,7 @@ class ToolBox(Mapping[str, Tool]):
 
         Returns the function that ends this.
         """
-        return self._watchers.add(told)
+        return self._watchers.watch(told)
 
     def tell(self) -> None:
         """Tell the watchers that the tools have changed."""

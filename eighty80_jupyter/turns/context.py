@@ -52,7 +52,10 @@ class ContextSettings:
 
 
 class Context:
-    """The messages of the requests of one turn. `note` says what was left out of the last one."""
+    """The messages of the requests of one turn. `note` says what was left out of the last one.
+
+    `turns` are those of the history, as requests carry them.
+    """
 
     def __init__(
         self,
@@ -62,7 +65,7 @@ class Context:
         ask: Ask,
     ) -> None:
         self._conversation = conversation
-        self._turns = turns
+        self.turns = turns
         self._settings = settings
         self._ask = ask
         self._limit = settings.limit
@@ -113,7 +116,7 @@ class Context:
             if taken > self._window.room:
                 raise _too_long(taken, self._limit, "the conversation takes", _LET_GO)
             return [*head, *history, *tail]
-        fitted = fit(self._turns, self._window, taken)
+        fitted = fit(self.turns, self._window, taken)
         self.note = fitted.note
         return [*head, *fitted.messages, *tail]
 
@@ -128,12 +131,7 @@ class Context:
         settings.remember(error.limit or limit)
         self._limit = limit
         self._attempts += 1
-        return settings.policy != "error" and bool(self._turns) and self._attempts <= _ATTEMPTS
-
-    @property
-    def turns(self) -> Sequence[Turn]:
-        """The turns of the history, as requests carry them."""
-        return self._turns
+        return settings.policy != "error" and bool(self.turns) and self._attempts <= _ATTEMPTS
 
     @property
     def _window(self) -> Window:
@@ -150,7 +148,7 @@ class Context:
         return taken
 
     def _history(self) -> list[Message]:
-        return [message for turn in self._turns for message in turn.messages]
+        return [message for turn in self.turns for message in turn.messages]
 
     async def _condensed(self, window: Window, taken: int) -> list[Message] | None:
         """Return the history with its oldest turns condensed, if it does not fit as it is.
@@ -159,10 +157,10 @@ class Context:
         """
         known, fitted = self._with_known(window, taken)
         if fitted.dropped:
-            rest = self._turns[len(known.covers) if known else 0 :]
+            rest = self.turns[len(known.covers) if known else 0 :]
             # Half of the room, so that the next turns need not be condensed at once again.
             roomy = replace(window, limit=max(window.limit // 2 + taken // 2, _LEAST))
-            fitted = _halved(fit(rest, roomy, taken), fitted)
+            fitted = max(fit(rest, roomy, taken), fitted, key=lambda each: each.dropped)
             known = await self._summarize(known, rest[: fitted.dropped], window)
             if not known.text:
                 return None
@@ -176,7 +174,7 @@ class Context:
     def _with_known(self, window: Window, taken: int) -> tuple[Summary | None, Fitted]:
         """Return the summary at hand, and what fits of the turns that it does not stand for."""
         known = self._known_summary()
-        rest = self._turns[len(known.covers) if known else 0 :]
+        rest = self.turns[len(known.covers) if known else 0 :]
         return known, fit(rest, window, taken + window.tokens(_as_messages(known)))
 
     def _known_summary(self) -> Summary | None:
@@ -184,7 +182,7 @@ class Context:
         summary = self._conversation.summary
         if summary is None:
             return None
-        first = self._turns[: len(summary.covers)]
+        first = self.turns[: len(summary.covers)]
         return summary if summary.covers == tuple((t.id, t.chosen) for t in first) else None
 
     async def _summarize(
@@ -237,10 +235,6 @@ def _cut(text: str, most: int, window: Window) -> str:
         text = text[: max(most, len(text) * most // taken)].rstrip()
         taken = window.tokens([Message("user", text)])
     return text
-
-
-def _halved(roomy: Fitted, tight: Fitted) -> Fitted:
-    return roomy if roomy.dropped >= tight.dropped else tight
 
 
 def _as_messages(summary: Summary | None) -> list[Message]:

@@ -47,23 +47,16 @@ SessionEvent = TurnBegan | TurnEvents | TurnEnded | ConversationChanged
 SessionWatcher = Callable[[SessionEvent], None]
 
 
-class Feed:
+class Feed(Watchers[SessionWatcher]):
     """Calls its watchers with every event, in the thread where it happens.
 
     That is the loop thread for all that concerns a turn, so a watcher must return at once. One that
     fails is logged and does not disturb the others, nor the turn.
     """
 
-    def __init__(self) -> None:
-        self._watchers: Watchers[SessionWatcher] = Watchers()
-
-    def watch(self, watcher: SessionWatcher) -> Callable[[], None]:
-        """Call `watcher` from now on; returns the function that ends this."""
-        return self._watchers.add(watcher)
-
     def tell(self, event: SessionEvent) -> None:
         """Call all watchers."""
-        for watcher in self._watchers:
+        for watcher in self:
             try:
                 watcher(event)
             except Exception:  # noqa: BLE001  # whatever a watcher may raise

@@ -93,7 +93,7 @@ def test_nothing_is_left(
     assert len(gc.get_objects()) - objects < 2000
     panel.close()
     assert widgets() == before
-    assert not tuple(session._turns.feed._watchers)
+    assert not tuple(session._turns.feed)
     panel.close()
 
 
