@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from eighty80_jupyter.rows.running.answer import Reader
+from eighty80_jupyter.api.deltas import ChoiceDone, TextDelta
+from eighty80_jupyter.rows.running.answer import Reader, answer_of
 from eighty80_jupyter.structured.shape import shape_of
 
 
@@ -52,3 +53,19 @@ def test_what_was_read_once_is_looked_up_only_where_it_is_the_same_answer() -> N
     assert refused.kind == "refused"
     assert cut is not None
     assert cut.kind == "cut"
+
+
+def test_the_first_of_several_choices_is_the_answer() -> None:
+    """What a server says beside it, under another number, is not mixed into its text."""
+    found = (TextDelta(0, "one"), TextDelta(1, "other"), ChoiceDone(0, "stop"))
+    assert answer_of(found).text == "one"
+
+
+@pytest.mark.parametrize(
+    ("text", "ended", "mendable"), [("x", "stop", True), ("1", "length", False)]
+)
+def test_what_was_cut_is_not_asked_for_again(text: str, ended: str, *, mendable: bool) -> None:
+    """An answer of another type may be mended, and a limit would be met again."""
+    _, failed = Reader(shape_of(int)).read(text, ended)
+    assert failed is not None
+    assert failed.mendable is mendable

@@ -19,7 +19,7 @@ import pytest
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.rows.columns import attach, clashes
 from eighty80_jupyter.rows.data.build import as_text
-from eighty80_jupyter.rows.data.types import column_types, error_column
+from eighty80_jupyter.rows.data.types import column_types, error_column, fits
 from eighty80_jupyter.rows.frames import open_rows
 from eighty80_jupyter.structured.shape import Shape, shape_of
 
@@ -500,3 +500,9 @@ def test_a_shape_that_refers_to_itself_is_one_column() -> None:
     )
     answered = attach(open_rows(pl.DataFrame({"a": [1]})), shape, "n", [[{"n": {}}]])
     assert answered["n"].to_list() == ['[{"n": {}}]']
+
+
+def test_what_a_column_holds_as_it_is() -> None:
+    """Whole numbers of 64 bits, and ten digits behind the point; one more is for no column."""
+    assert fits([2**63 - 1, -(2**63), Decimal("0.0000000001")])
+    assert not any(map(fits, [2**63, -(2**63) - 1, Decimal("0.00000000001"), {"a": 2**63}]))

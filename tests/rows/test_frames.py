@@ -241,6 +241,8 @@ def test_an_array_of_two_dimensions_has_its_rows() -> None:
     moments = open_rows(np.array(["2020-01-01", "NaT"], dtype="datetime64[ns]"))
     assert str(items(moments)[0]).startswith("2020-01-01")
     assert [chunk.missing_rows() for chunk in moments.chunks(2)] == [[False, True]]
+    spans = open_rows(np.array([90], dtype="timedelta64[ns]"))
+    assert str(items(spans)[0]) == "90 nanoseconds"
 
 
 def test_an_iterator_is_read_as_far_as_asked() -> None:

@@ -21,7 +21,7 @@ from eighty80_jupyter.errors import (
     UsageError,
 )
 from eighty80_jupyter.rows.running import work
-from eighty80_jupyter.rows.running.limits import Bucket, Level
+from eighty80_jupyter.rows.running.limits import Bucket, Level, Pause
 from eighty80_jupyter.wire.transport_errors import Fault, WireError
 from tests.rows.virtual import TOKENS, VirtualClient, run_virtually
 
@@ -356,3 +356,28 @@ def test_a_bucket_gives_back_what_was_not_used() -> None:
     assert bucket.reserve(0.0, 1) == pytest.approx(10)
     bucket.correct(-8)
     assert bucket.reserve(0.0, 1) == pytest.approx(3)
+
+
+def test_a_level_never_falls_to_none() -> None:
+    """One request at a time is the least, or nothing would ever be asked again."""
+    level = Level(4, start=1)
+    level.failed(sent=0.0, now=1.0)
+    assert level.now == 1
+
+
+def test_what_was_sent_after_a_halving_counts_anew() -> None:
+    """Requests that were sent before it do not halve again; one sent at that very time does."""
+    level = Level(64, start=16)
+    level.failed(sent=0.0, now=5.0)
+    level.failed(sent=4.9, now=6.0)
+    assert level.now == 8
+    level.failed(sent=5.0, now=7.0)
+    assert level.now == 4
+
+
+def test_a_short_pause_does_not_shorten_a_long_one() -> None:
+    """The longest that was asked for is kept to."""
+    pause = Pause()
+    pause.ask(0.0, 30)
+    pause.ask(1.0, 2)
+    assert (pause.left(10.0), pause.left(31.0)) == (20.0, 0.0)

@@ -7,6 +7,7 @@ import pytest
 from eighty80_jupyter.api.reply import Usage
 from eighty80_jupyter.rows.progress import RowError
 from eighty80_jupyter.rows.running.state import RunState
+from eighty80_jupyter.structured.shape import shape_of
 
 
 class Clock:
@@ -100,3 +101,44 @@ def test_a_price_is_that_of_a_million_tokens() -> None:
     assert state.progress().cost is None
     state.price = (2.0, 6.0)
     assert state.progress().cost == 5.0
+
+
+def test_a_stream_grows_by_what_is_new() -> None:
+    """There are as many places as rows have come, however often more of them come."""
+    state = RunState(None, None)
+    state.grow(3)
+    state.grow(5)
+    state.end("done")
+    assert (len(state.values), len(state.done), state.progress().total) == (5, 5, 5)
+
+
+def test_a_display_gets_the_first_rows_and_the_newest() -> None:
+    """The first 20 that have a prompt, and the last 5 that were answered, the latest first."""
+    state = RunState(30, None)
+    for place in range(30):
+        state.begun(place, [f"row {place}"])
+    state.answered_many([(place, f"a{place}", [f"row {place}"]) for place in range(9)], "kept")
+    assert list(state.first) == list(range(20))
+    assert [one[0] for one in state.progress().newest] == [8, 7, 6, 5, 4]
+    assert state.progress().newest[0] == (8, "row 8", "a8")
+
+
+def test_a_run_that_has_ended_does_not_pause() -> None:
+    """The pause that a server wanted means nothing once nobody asks."""
+    state = RunState(1, None)
+    state.pause = lambda: 12.0
+    assert state.progress().pause == 12.0
+    state.end("stopped")
+    assert state.progress().pause == 0.0
+
+
+def test_up_to_50_different_answers_are_counted() -> None:
+    """Choices and truth values are labels; with more than 50 of them none are counted."""
+    choices = [f"label {number}" for number in range(51)]
+    state = RunState(51, shape_of(choices))
+    for place, choice in enumerate(choices):
+        state.answered(place, choice, "asked")
+        assert len(state.progress().labels) == (place + 1 if place < 50 else 0)
+    truths = RunState(2, shape_of(bool))
+    truths.answered(0, value=True, how="asked")
+    assert truths.progress().labels == {"True": 1}

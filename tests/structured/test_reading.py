@@ -343,3 +343,24 @@ def test_cut_in_other_words(reason: str) -> None:
     """Servers have several words for the limit of tokens."""
     with pytest.raises(UnreadableError, match="max_tokens"):
         read(shape_of(int), "42", finish_reason=reason)
+
+
+def test_what_is_far_too_long_is_no_answer() -> None:
+    """A text of millions of characters is not looked through, and a number of thousands is none."""
+    with pytest.raises(UnreadableError, match="2,000,001 characters"):
+        read(shape_of(str), "x" * 2_000_001)
+    with pytest.raises(UnreadableError):
+        read(shape_of(int), "9" * 5_000)
+
+
+def test_a_number_at_the_end_of_a_sentence() -> None:
+    """Full stops after it are none of its digits."""
+    assert read(shape_of(int), "5..") == 5
+
+
+def test_a_name_that_stands_twice() -> None:
+    """Of two values of one name nobody knows which is meant, whatever its case."""
+    shape = shape_of(dict[Literal["Yes", "No"], int])
+    assert read(shape, '{"yes": 1, "No": 2}') == {"Yes": 1, "No": 2}
+    with pytest.raises(UnreadableError, match="stands twice"):
+        read(shape, '{"yes": 1, "Yes": 2}')

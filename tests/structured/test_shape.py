@@ -15,7 +15,9 @@ from pydantic import BaseModel
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.tokens import estimate
-from eighty80_jupyter.structured.schema import in_words, is_strict
+from eighty80_jupyter.structured.asking import TypedAnswer, may_be_mended
+from eighty80_jupyter.structured.reading import Kind, UnreadableError
+from eighty80_jupyter.structured.schema import in_words, is_strict, strict
 from eighty80_jupyter.structured.shape import is_json_schema, shape_of
 from eighty80_jupyter.structured.shorthand import choices_of, type_of
 
@@ -247,3 +249,37 @@ def test_a_schema_is_told_from_fields() -> None:
     assert not is_json_schema({"type": str})
     assert not is_json_schema({"type": ["bug", "feature"]})
     assert not is_json_schema({"name": "str", "type": "bug|feature"})
+
+
+def test_a_server_is_told_a_short_name() -> None:
+    """At most 64 letters, as the protocol has it."""
+    assert shape_of(type("N" * 80, (BaseModel,), {})).name == "N" * 64
+
+
+def test_no_answer_is_a_value_of_json_if_the_schema_is_none() -> None:
+    """A schema with a number that is none cannot be sent, and is refused before that."""
+    with pytest.raises(UsageError, match="values of JSON only"):
+        shape_of({"type": "number", "default": float("nan")})
+
+
+def test_a_correction_says_what_is_wrong_in_few_lines() -> None:
+    """The model gets its answer back, if there is one, and five of the problems."""
+    typed = TypedAnswer(shape=shape_of(int))
+    error = UnreadableError("invalid", *(f"problem {number}" for number in range(7)))
+    answer, request = typed.correction("x", error, "prompt")
+    assert (answer.role, answer.content) == ("assistant", "x")
+    assert [n for n in range(7) if f"problem {n}" in str(request.content)] == [0, 1, 2, 3, 4]
+    (alone,) = typed.correction(" ", error, "prompt")
+    assert alone.role == "user"
+    kinds: tuple[Kind, ...] = ("invalid", "empty", "cut", "refused")
+    may = [may_be_mended(UnreadableError(kind, "")) for kind in kinds]
+    assert may == [True, True, False, False]
+
+
+def test_the_strict_form_of_a_union_and_of_a_field_that_takes_null() -> None:
+    """`oneOf` is `anyOf`, and what takes null already is not wrapped once more."""
+    text: dict[str, Any] = {"type": ["string", "null"]}
+    either = {"oneOf": [{"type": "string"}, {"type": "integer"}]}
+    found = strict({"type": "object", "properties": {"a": text, "b": either}, "required": ["b"]})
+    assert found["properties"] == {"a": text, "b": {"anyOf": either["oneOf"]}}
+    assert found["required"] == ["a", "b"]
