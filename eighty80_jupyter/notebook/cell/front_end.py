@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any, Literal
 
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets import HasTraits
 
 if TYPE_CHECKING:
     from eighty80_jupyter.config import ChatConfig
@@ -79,27 +79,45 @@ def listen_where_it_is_sent(widget: Any) -> None:
         listen_where_it_is_sent(child)
 
 
-def below_this_cell() -> Callable[[], AbstractContextManager[None]]:
-    """Return what makes a context in which a thread's displays go below the cell that runs now.
+def context_of_this_cell() -> Context:
+    """Return a copy of the context in which what is printed and shown goes below this cell.
 
-    ipykernel 7 tells it by context variables. Before it there is one place for all threads: below
-    the cell that runs by then, or nowhere after a click, whose message no page shows.
+    ipykernel 7 tells by context variables where the output of a thread or a task belongs. Before it
+    all displays have one place: below the cell that runs by then, or nowhere after a click, whose
+    message no page shows. There each display asks the context first.
     """
+    context = copy_context()
     shell = InteractiveShell.instance() if InteractiveShell.initialized() else None
     publisher: Any = getattr(shell, "display_pub", None)
-    header = getattr(publisher, "parent_header", None)
-    if not header or not hasattr(publisher, "register_hook"):
-        return nullcontext
+    one_place = isinstance(publisher, HasTraits) and publisher.has_trait("parent_header")
+    if one_place and hasattr(publisher, "register_hook"):
+        if not isinstance(publisher.publish, _PublishBelow):
+            publisher.publish = _PublishBelow(publisher)
+        context.run(_below.set, publisher.parent_header)
+    return context
 
-    def move(message: dict[str, Any]) -> dict[str, Any]:
-        return {**message, "parent_header": header}
 
-    @contextmanager
-    def below() -> Iterator[None]:
-        publisher.register_hook(move)  # for this thread alone
+# The header of the message of the cell below which displays go, for an ipykernel before 7.
+_below: ContextVar[dict[str, Any] | None] = ContextVar("below", default=None)
+
+
+class _PublishBelow:
+    """The `publish` of a publisher of ipykernel 6, which obeys the context that calls it."""
+
+    def __init__(self, publisher: Any) -> None:
+        self._publisher = publisher
+        self._publish = publisher.publish
+
+    def __call__(self, *args: Any, **kwargs: Any) -> None:
+        if (header := _below.get()) is None:
+            self._publish(*args, **kwargs)
+            return
+
+        def move(message: dict[str, Any]) -> dict[str, Any]:
+            return {**message, "parent_header": header}
+
+        self._publisher.register_hook(move)  # for this thread alone
         try:
-            yield
+            self._publish(*args, **kwargs)
         finally:
-            publisher.unregister_hook(move)
-
-    return below
+            self._publisher.unregister_hook(move)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from eighty80_jupyter.api import parameter_values
 from eighty80_jupyter.conversation.events import CallBegan, CallEnded
 from eighty80_jupyter.errors import ChatError, UsageError
-from eighty80_jupyter.notebook.cell.front_end import below_this_cell
+from eighty80_jupyter.notebook.cell.front_end import context_of_this_cell
 from eighty80_jupyter.notebook.cell.tools.display import open_figures, show_figures, show_pictures
 from eighty80_jupyter.notebook.cell.views.dry_run import dry_run_html
 from eighty80_jupyter.notebook.compare import variants
@@ -62,8 +61,7 @@ class Actions:
         self._beginning = Lock()  # a turn's end is not told while one begins
         # A kernel tells by context variables where a thread's output belongs: what a tool prints or
         # shows goes below the panel, and not to the message of a click, which no page shows.
-        self.context = copy_context()
-        self._below = below_this_cell()
+        self.context = context_of_this_cell()
         self.greeted: Callable[[], None] = lambda: None  # when a view is there, or asks something
         self.seen: Callable[[str, str], None] = lambda _view, _page: None  # a view is on a page
         self.gone: Callable[[str], None] = lambda _view: None  # it is no more
@@ -176,10 +174,9 @@ class Actions:
             if isinstance(each, CallBegan) and begun.others is None:
                 begun.others = open_figures()
             elif isinstance(each, CallEnded):
-                with self._below():
-                    show_figures(each.value, begun.others or ())
-                    if self._session.config.allow_images:
-                        show_pictures(each.value)
+                show_figures(each.value, begun.others or ())
+                if self._session.config.allow_images:
+                    show_pictures(each.value)
 
     def insert(self) -> None:
         """Show the transcript below the panel. Raises UsageError if it is empty."""

@@ -17,14 +17,13 @@ import uuid
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ipywidgets import HBox, VBox
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.cell.front_end import listen_where_it_is_sent
+from eighty80_jupyter.notebook.cell.front_end import context_of_this_cell, listen_where_it_is_sent
 from eighty80_jupyter.notebook.cell.pacing import Painter
 from eighty80_jupyter.notebook.cell.running_cell import running_cell
 from eighty80_jupyter.notebook.panel.actions import Actions
@@ -195,7 +194,7 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
             raise UsageError("this panel is closed; %chat --panel opens another one")
         data = {**self._repr_mimebundle_(), "text/plain": "The chat panel (%chat --panel)"}
         self.saved.publish(data=data, metadata={})
-        self.actions.context = copy_context()
+        self.actions.context = context_of_this_cell()
         self.saved.display()
 
     def _ipython_display_(self, **_: Any) -> None:
