@@ -19,6 +19,7 @@ from tests.support.replies import (
     text_chunks,
 )
 from tests.support.scripted import ScriptedServer
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -395,6 +396,8 @@ def test_queued_cells_do_not_run_after_a_failure(
     kernel: KernelSession, server: ScriptedServer
 ) -> None:
     """A cell that fails ends a "Run all": the cells behind it are not run."""
+    patience = "get_ipython().kernel.stop_on_error_timeout = "  # seconds for cells on their way
+    assert kernel.run(f"{patience}1.0").ok
     server.queue(error_reply(400, "no"))
     first = kernel.submit("%chat hi")
     second = kernel.submit("print('ran')")
@@ -402,6 +405,7 @@ def test_queued_cells_do_not_run_after_a_failure(
     kernel.finish(second)
     assert first.status == "error"
     assert second.status == "aborted"
+    wait_until(lambda: kernel.run(f"{patience}0.0").ok)
 
 
 @pytest.mark.slow
