@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.conversation.turn import Turn
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 LIMIT = 400  # tokens, in words here
 words = st.integers(1, 60)
 

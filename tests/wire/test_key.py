@@ -167,7 +167,14 @@ def raised_by(use: Callable[[], object]) -> BaseException:
 
 
 @pytest.mark.parametrize("name", FAILURES)
-@pytest.mark.parametrize("source", ["key", "token file", "environment"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "key",
+        pytest.param("token file", marks=pytest.mark.slow),
+        pytest.param("environment", marks=pytest.mark.slow),
+    ],
+)
 def test_no_failure_shows_the_key(
     server: ScriptedServer, log: io.StringIO, tmp_path: Path, name: str, source: str
 ) -> None:

@@ -219,6 +219,7 @@ def test_the_seconds_go_on_while_a_tool_is_in_the_way(
     assert not [m for m in kernel.stray if "display" in m.type]
 
 
+@pytest.mark.slow
 def test_a_tool_that_takes_too_long(kernel: KernelSession, server: ScriptedServer) -> None:
     """The limit of the settings ends the waiting; what was printed until then is in the cell."""
     assert kernel.run("%chat --set tool_timeout=3 tools=forever").ok

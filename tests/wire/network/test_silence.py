@@ -35,6 +35,7 @@ from tests.wire.network.breaking import (
 PATIENCES = (0.5, 3.0, 15.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [0, 9, 60, 118, 200, 300, 420])
 def test_a_stall_is_a_timeout(session: Session, server: ScriptedServer, place: int) -> None:
     """A server that falls silent, before or inside a reply, is given up and told so."""

@@ -90,6 +90,7 @@ ALIVE: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ALIVE)
 @pytest.mark.parametrize("text", ["", "Four."])
 def test_a_connection_is_not_kept_alive_for_ever(
