@@ -196,6 +196,27 @@ def test_what_a_tool_prints_stands_below_the_panel(
     assert outputs.inner_text().count("drawn: anew") == 1
 
 
+def test_the_sign_of_work_rests_once_words_come(
+    open_notebook: Callable[..., NotebookPage], server: ScriptedServer
+) -> None:
+    """It moves while nothing else does; a reader's eye, and the page, have enough to do then."""
+    first, last = threading.Event(), threading.Event()
+    server.queue(sse_reply([Gate(first), *text_chunks("One."), Gate(last)]))
+    page = open_notebook(LOAD, "%chat --panel")
+    page.run_all()
+    panel = PanelView(page)
+    panel.send("Count")
+    moves = "line => getComputedStyle(line, '::after').animationName"
+    line = panel.root.locator(".e80-streaming .e80-line")
+    assert line.evaluate(moves) == "e80-pulse"
+    first.set()
+    expect(panel.answer(0)).to_contain_text("One.")
+    assert line.evaluate(moves) == "none"
+    last.set()
+    panel.wait_done()
+    expect(line).to_have_count(0)
+
+
 @pytest.mark.parametrize("app", ["lab", "notebook"])
 def test_nothing_typed_is_lost_or_sent_twice(
     open_notebook: Callable[..., NotebookPage], server: ScriptedServer, app: App
