@@ -22,8 +22,9 @@ from tests.data.markdown_checks import faults
 from tests.data.rich_reply import rich_reply
 from tests.support.environment import child_environment
 from tests.support.jupyter import make_notebook
-from tests.support.replies import chunk, sse_reply, stream_reply, text_chunks
+from tests.support.replies import Reply, chunk, sse_reply, stream_reply, text_chunks
 from tests.support.scripted import ScriptedServer
+from tests.support.wire import Request
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +47,14 @@ CELLS = (
 )
 CAPTURED = "A **captured** answer."
 RECORDS = '[{"city": "K\u00f6ln", "share": "5 %"}, {"city": "\\\\input{x}", "share": "$6$"}]'
+COMPARED = {0: "Cold $x^2$.", 1: "Warm *y*."}  # by temperature
 SETTINGS = Path(nbconvert_markdown.__file__).parent / "etc"
+
+
+def by_temperature(request: Request) -> Reply | None:
+    """Answer what is asked side by side, in whichever order the two requests come."""
+    text = COMPARED.get(request.json.get("temperature")) if request.method == "POST" else None
+    return None if text is None else stream_reply(text)
 
 
 @pytest.fixture(scope="module", name="saved")
@@ -67,11 +75,10 @@ def _saved(tmp_path_factory: pytest.TempPathFactory) -> Any:
                     for part in text_chunks(f'{{"label": "kind {n}"}}', index=n)
                 ]
             ),
-            *map(
-                stream_reply, ("Cold $x^2$.", "Warm *y*.", '{"value": "bug"}', '{"value": "bug"}')
-            ),
+            *map(stream_reply, ('{"value": "bug"}', '{"value": "bug"}')),
             *map(stream_reply, (RECORDS, "A `script` asked.")),
         )
+        server.handler = by_temperature
         env = child_environment(home, {"_8080_API_URL": server.url, "_8080_API_KEY": KEY})
         NotebookClient(notebook, timeout=100).execute(env=env, cwd=str(home))
     nbformat.validate(notebook)
