@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from eighty80_jupyter.session import loop_thread
 from eighty80_jupyter.storage import journal
+from tests.support.again import end_fixtures
 from tests.support.environment import jupyter_variables, project_variables
 from tests.support.reports import escaped
 from tests.support.scripted import ScriptedServer
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tests.support.kernel import KernelSession
 
 BROWSER = Path(__file__).parent / "browser"
+STARTERS = frozenset({"KernelSession", "NotebookClient", "subprocess"})  # of other programs
 
 # A shell has those that it runs in the background ignore Ctrl-C, and they pass that on; many tests
 # send it.
@@ -53,9 +55,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def drives_others(item: pytest.Item) -> bool:
-    """Tell whether a test waits for a browser, for a kernel or for the embedded model."""
-    marks = any(item.get_closest_marker(name) for name in ("browser", "real"))
-    return marks or any("kernel" in name for name in getattr(item, "fixturenames", ()))
+    """Tell whether a test waits for a browser, a kernel, the embedded model or a slow program."""
+    marks = {mark.name for mark in item.iter_markers()}
+    kernel = any("kernel" in name for name in getattr(item, "fixturenames", ()))
+    program = "slow" in marks and not STARTERS.isdisjoint(vars(getattr(item, "module", item)))
+    return kernel or program or not marks.isdisjoint({"browser", "real"})
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Begin the second try of a test with new fixtures."""
+    if getattr(item, "execution_count", 1) > 1:
+        end_fixtures(item)
 
 
 @pytest.hookimpl(wrapper=True)
