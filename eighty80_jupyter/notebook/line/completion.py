@@ -12,7 +12,7 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 
 from eighty80_jupyter.errors import ChatError
 from eighty80_jupyter.notebook.line.input import names
-from eighty80_jupyter.notebook.line.options import OPTIONS, Group, Option
+from eighty80_jupyter.notebook.line.options import BY_FLAG, OPTIONS, Group, Option
 from eighty80_jupyter.notebook.line.row_names import row_names
 from eighty80_jupyter.prompt.template.names import completions, field_at
 from eighty80_jupyter.storage.omit import KINDS
@@ -21,7 +21,6 @@ from eighty80_jupyter.wire.retries import Settings
 if TYPE_CHECKING:
     from eighty80_jupyter.session.session import Session
 
-_BY_FLAG = {flag: o for o in OPTIONS.values() for flag in (o.short, o.long) if flag}
 _PAIR = re.compile(r"[A-Za-z_]\w*=")
 _FIELD_OPTIONS = ("csv", "full", "head=", "image", "json", "md", "sample=", "schema", "tail=")
 _PATIENCE = Settings(connect_timeout=1.0, read_timeout=1.0, max_retries=0)
@@ -55,7 +54,7 @@ def _on_the_line(session: Session, line: str, namespace: Iterable[str]) -> Simpl
     nothing = (
         not word and option is None and line.lstrip().startswith("%%")
     )  # no prompt stands here
-    if nothing or (word.startswith("-") and not (equals and flag in _BY_FLAG)):
+    if nothing or (word.startswith("-") and not (equals and flag in BY_FLAG)):
         return _options(word)
     if word.startswith("-"):  # --model=
         option, word = _takes([flag]), value
@@ -107,7 +106,7 @@ def _takes(before: list[str]) -> Option | None:
     words = list(before)
     while words and _PAIR.match(words[-1]):  # several pairs may follow one option
         words.pop()
-    option = _BY_FLAG.get(words[-1]) if words else None
+    option = BY_FLAG.get(words[-1]) if words else None
     return None if option is None or (len(words) < len(before) and not option.pairs) else option
 
 

@@ -10,7 +10,7 @@ from IPython.core.getipython import get_ipython
 from IPython.core.inputtransformer2 import EscapedCommand, MagicAssign
 from IPython.core.magic import MAGIC_NO_VAR_EXPAND_ATTR, MagicAlias
 
-from eighty80_jupyter.notebook.line.options import OPTIONS
+from eighty80_jupyter.notebook.line.options import BY_FLAG
 
 NAME = "chat"
 REPLY = "chat_reply"  # what `x = %chat ...` calls: it returns the reply, which `%chat` has shown
@@ -89,8 +89,8 @@ def _stands_alone(rest: str) -> bool:
     What goes with it (`--continue --dry-run`, `--retry -t 0.3`) needs none of its own; where it
     does not fit, the line says so as `%chat` does.
     """
-    flags = [word.partition("=")[0] for word in rest.split() if word.startswith("-")]
-    options = [option for option in OPTIONS.values() if {option.short, option.long} & set(flags)]
+    flags = [word.partition("=")[0] for word in rest.split()]
+    options = [BY_FLAG[flag] for flag in flags if flag in BY_FLAG]
     return rest.startswith("-") and any(
         option.alone or option.asks or option.name == "system" for option in options
     )

@@ -16,9 +16,8 @@ from eighty80_jupyter.api.parameter_values import check, from_text
 from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind, shown, unknown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.line.input import DASHES, UNSEEN
-from eighty80_jupyter.notebook.line.options import OPTIONS, LineOptions, Option, record
+from eighty80_jupyter.notebook.line.options import BY_FLAG, LineOptions, Option, record
 
-_BY_FLAG = {flag: o for o in OPTIONS.values() for flag in (o.short, o.long) if flag}
 _WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+""")
 _ESCAPED_WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\\.|[^\s"'\\])+""")
 _PIECE = re.compile(r""""((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|((?:\\.|[^"'\\])+)""")
@@ -54,9 +53,9 @@ def parse(line: str) -> tuple[LineOptions, str]:
         if flag == "--":
             return record(values), rest[2:].lstrip()
         flag, equals, _ = flag.partition("=")
-        option = _BY_FLAG.get(flag)
+        option = BY_FLAG.get(flag)
         if option is None and not equals and _is_attached(flag):
-            flag, option = flag[:2], _BY_FLAG[flag[:2]]  # -t0.5
+            flag, option = flag[:2], BY_FLAG[flag[:2]]  # -t0.5
         if option is None:
             raise UsageError(
                 f"{_unknown(flag)} (%%chat? shows them all; "
@@ -91,7 +90,7 @@ def _is_option(text: str) -> bool:
     if text[:1] and text[0] in DASHES:
         word = text.split(maxsplit=1)[0].partition("=")[0]
         plain = word.lstrip(DASHES)
-        if f"--{plain}" in _BY_FLAG or f"-{plain}" in _BY_FLAG:
+        if f"--{plain}" in BY_FLAG or f"-{plain}" in BY_FLAG:
             raise UsageError(
                 f"options begin with the plain dash of the keyboard, - or --, got {text[0]} "
                 f"in {shown(word)}"
@@ -101,15 +100,15 @@ def _is_option(text: str) -> bool:
 
 def _is_attached(flag: str) -> bool:
     """Whether it is a short option with its value; `-model` is not, but a dash too few."""
-    short = _BY_FLAG.get(flag[:2])
-    return bool(short and short.metavar) and "-" + flag.replace("_", "-") not in _BY_FLAG
+    short = BY_FLAG.get(flag[:2])
+    return bool(short and short.metavar) and "-" + flag.replace("_", "-") not in BY_FLAG
 
 
 def _unknown(flag: str) -> str:
     """Return the text for an option that there is not: `--t` has a dash too many."""
-    if flag[1:] in _BY_FLAG:
+    if flag[1:] in BY_FLAG:
         return f"unknown option {flag}; did you mean {flag[1:]}?"
-    return unknown("option", flag, _BY_FLAG)
+    return unknown("option", flag, BY_FLAG)
 
 
 def _value(option: Option, rest: str, *, attached: bool) -> tuple[str, str]:
