@@ -3,6 +3,8 @@ r"""Text on its way in: whatever it comes from, it is text that can be sent, kep
 A Python string can hold half of a surrogate pair: `os.fsdecode(b"f\xff")`, a JSON text with
 `\ud800`, a string of JavaScript that was cut. UTF-8 cannot, and so neither can a request, a file,
 a page or a database. Two halves that belong together are joined; any other becomes U+FFFD.
+
+And how a number of things is said, which nearly every room does.
 """
 
 from __future__ import annotations
@@ -44,3 +46,12 @@ def with_texts(value: Any, change: Callable[[str], str]) -> Any:
         case tuple():
             return tuple(with_texts(item, change) for item in value)
     return value
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things in words: `1 row`, `1,000 rows`, `2 categories`."""
+    if number == 1:
+        return f"1 {noun}"
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return f"{number:,} {noun[:-1]}ies"
+    return f"{number:,} {noun}{'es' if noun.endswith(('s', 'x')) else 's'}"

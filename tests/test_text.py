@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eighty80_jupyter.text import clean, clean_json
+from eighty80_jupyter.text import clean, clean_json, counted
 
 ANY = st.text(st.characters(), max_size=30) | st.lists(
     st.sampled_from(["\ud83d", "\ude00", "a", "é", "😀", "\udcff"])
@@ -50,3 +50,14 @@ def test_clean_values_can_be_written(value: Any) -> None:
     import json  # noqa: PLC0415  # for this test alone
 
     json.dumps(clean_json(value), ensure_ascii=False).encode()
+
+
+def test_a_number_of_things_in_words() -> None:
+    """One of a thing is no plural, thousands have a comma, and a noun its own plural."""
+    assert [counted(n, "turn") for n in (0, 1, 2)] == ["0 turns", "1 turn", "2 turns"]
+    assert [counted(1_234, noun) for noun in ("kept answer", "entry", "index", "key")] == [
+        "1,234 kept answers",
+        "1,234 entries",
+        "1,234 indexes",
+        "1,234 keys",
+    ]

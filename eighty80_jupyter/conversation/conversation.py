@@ -12,7 +12,7 @@ from eighty80_jupyter.conversation.outgoing import sent_turns, to_wire
 from eighty80_jupyter.conversation.side_by_side import MOST, SideBySide
 from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.text import clean
+from eighty80_jupyter.text import clean, counted
 from eighty80_jupyter.watchers import Watchers
 
 InstructionRole = Literal["system", "developer"]
@@ -68,8 +68,7 @@ class Conversation:
         return iter(tuple(self._turns))
 
     def __repr__(self) -> str:
-        turns = "1 turn" if len(self) == 1 else f"{len(self)} turns"
-        return f"<Conversation {self.name!r}: {turns}>"
+        return f"<Conversation {self.name!r}: {counted(len(self), 'turn')}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle as a value: what it holds, without those who watch it."""
@@ -167,7 +166,7 @@ class Conversation:
             old = self._turns[index]
             count = len(old.alternatives)
             if not 0 <= alternative < count:
-                has = "1 alternative" if count == 1 else f"{count} alternatives"
+                has = counted(count, "alternative")
                 raise UsageError(f"turn {index + 1} has {has}, got number {alternative + 1}")
             turn = replace(old, chosen=alternative)
             self._put(index, turn)
@@ -178,7 +177,7 @@ class Conversation:
         """Take the last `count` turns away and return them, the oldest first. Raises UsageError."""
         with self._lock:
             if not 1 <= count <= len(self._turns):
-                have = "1 turn" if len(self._turns) == 1 else f"{len(self._turns)} turns"
+                have = counted(len(self._turns), "turn")
                 raise UsageError(f"cannot undo {count}: the conversation {self.name} has {have}")
             gone = self._turns[-count:]
             del self._turns[-count:]

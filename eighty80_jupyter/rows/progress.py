@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from eighty80_jupyter.text import counted
+
 # Why a row has no answer: not of the type, ended by the limit of tokens, refused, longer than the
 # model takes, a failure of the server or on the way to it, silence, a field that cannot be filled.
 ErrorKind = Literal["invalid", "cut", "refused", "too long", "server", "timeout", "field"]
@@ -82,7 +84,7 @@ class Progress:
     def last_line(self) -> str:
         """Return the whole in one line: counts, tokens, time, and what else should be known."""
         counts = ", ".join(self._counts())
-        line = _many(self.rows, "row")
+        line = counted(self.rows, "row")
         if self.samples > 1:
             line += f", {self.samples:,} samples each"
         line += f": {counts}" if counts else ""
@@ -97,9 +99,9 @@ class Progress:
         if self.asked or not self.done:
             yield f"{self.asked:,} asked"
         if self.from_kept:
-            yield _many(self.from_kept, "kept answer")
+            yield counted(self.from_kept, "kept answer")
         if self.duplicates:
-            yield _many(self.duplicates, "duplicate")
+            yield counted(self.duplicates, "duplicate")
         if self.skipped:
             yield f"{self.skipped:,} skipped"
         if failed := sum(self.failed.values()):
@@ -110,16 +112,12 @@ class Progress:
             yield f"{self.second_attempt:,} at a second attempt"
 
 
-def _many(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def told_tokens(number: float) -> str:
     """Return a number of tokens in words."""
     number = round(number)
     if number >= 1_000_000:  # noqa: PLR2004  # millions
         return f"{number / 1e6:.1f}M tokens"
-    return f"{number / 1e3:.0f}k tokens" if number >= 10_000 else _many(number, "token")  # noqa: PLR2004  # thousands
+    return f"{number / 1e3:.0f}k tokens" if number >= 10_000 else counted(number, "token")  # noqa: PLR2004  # thousands
 
 
 def told_seconds(seconds: float) -> str:

@@ -32,6 +32,7 @@ from eighty80_jupyter.storage.serialization import (
     read_conversation,
     to_json,
 )
+from eighty80_jupyter.text import counted
 
 FORMAT = "eighty80_jupyter conversation"
 SCHEMA = 1
@@ -135,8 +136,7 @@ def adopt(
         else:
             taken = conversations.add(conversation.fork(conversations.free_name(name)))
             _hand_on(conversation, taken)
-        count = len(taken)
-        turns = "1 turn" if count == 1 else f"{count:,} turns"
+        turns = counted(len(taken), "turn")
         why = "" if taken.name == name else f" (there is another {name})"
         lines.append(f"{taken.name}: {missing.get(name, turns)}{why}")
     return lines[::-1]

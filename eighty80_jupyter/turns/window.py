@@ -15,6 +15,7 @@ from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.conversation.turn import Turn
 from eighty80_jupyter.prompt.blocks import without_data
 from eighty80_jupyter.prompt.tokens import estimate
+from eighty80_jupyter.text import counted
 
 Policy = Literal["error", "trim", "summarize"]
 
@@ -67,14 +68,13 @@ class Fitted:
         if self.dropped:
             notes.append(old_turns(self.dropped))
         if self.collapsed:
-            turns = "1 turn" if self.collapsed == 1 else f"{self.collapsed} turns"
-            notes.append(f"the data of {turns}")
+            notes.append(f"the data of {counted(self.collapsed, 'turn')}")
         return f"not sent: {' and '.join(notes)}" if notes else ""
 
 
 def old_turns(count: int) -> str:
     """Return a number of turns from the oldest on, in words."""
-    return "the oldest turn" if count == 1 else f"{count:,} old turns"
+    return "the oldest turn" if count == 1 else counted(count, "old turn")
 
 
 def fit(turns: Sequence[Turn], window: Window, taken: int) -> Fitted:

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api.request_parameters import canonical
+from eighty80_jupyter.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,11 +31,11 @@ def facts(reply: Reply) -> list[str]:
     """
     parts = [reply.model or str(reply.parameters.get("model", "")), *settings(reply.parameters)]
     if reply.calls:
-        parts.append(f"{reply.rounds} rounds" if reply.rounds != 1 else "1 round")
-        parts.append(f"{len(reply.calls)} calls" if len(reply.calls) != 1 else "1 call")
+        parts.append(counted(reply.rounds, "round"))
+        parts.append(counted(len(reply.calls), "call"))
     usage = reply.usage
     if usage is not None and usage.completion_tokens is not None:
-        parts.append(f"{usage.completion_tokens:,} token" + "s" * (usage.completion_tokens != 1))
+        parts.append(counted(usage.completion_tokens, "token"))
     parts.append(_seconds(max(0.0, reply.seconds - reply.tool_seconds)))
     if reply.tokens_per_second:
         parts.append(f"{_rate(reply.tokens_per_second)} tokens/s")

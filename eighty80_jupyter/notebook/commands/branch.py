@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.views.turns import table_html, table_text
 from eighty80_jupyter.notebook.rows.words import short
+from eighty80_jupyter.text import counted
 
 if TYPE_CHECKING:
     from eighty80_jupyter.conversation.conversation import Conversation
@@ -19,7 +20,7 @@ def use(context: CommandContext, name: str) -> None:
     """Make a conversation the current one."""
     _check_whole(context, "--use", name)
     conversation = context.conversations.use(name)
-    context.say(f"Going on with {conversation.name}: {turns(len(conversation))}.")
+    context.say(f"Going on with {conversation.name}: {counted(len(conversation), 'turn')}.")
 
 
 def new(context: CommandContext, name: str) -> None:
@@ -40,7 +41,7 @@ def fork(context: CommandContext, name: str) -> None:
     before = context.conversation
     conversation = context.conversations.fork(name or None, at=context.options.at)
     context.say(
-        f"The conversation {conversation.name} begins with {turns(len(conversation))} "
+        f"The conversation {conversation.name} begins with {counted(len(conversation), 'turn')} "
         f"of {before.name}."
     )
 
@@ -51,7 +52,8 @@ def overview(context: CommandContext, _value: Any) -> None:
     for conversation in context.conversations.values():
         current = "* " if conversation is context.conversation else "  "
         last = conversation[-1].source if conversation else ""
-        rows.append((current + conversation.name, turns(len(conversation)), short(last, SHOWN)))
+        size = counted(len(conversation), "turn")
+        rows.append((current + conversation.name, size, short(last, SHOWN)))
     context.show(table_html(rows, ("conversation", "turns", "last prompt")), table_text(rows))
 
 
@@ -77,11 +79,6 @@ def _check_whole(context: CommandContext, option: str, name: str) -> None:
             f"there is no conversation {name}; a name of several words stands in quotes: "
             f'{option} "{longer[0]}"'
         )
-
-
-def turns(count: int) -> str:
-    """Return a number of turns in words."""
-    return f"{count:,} turn" + "s" * (count != 1)
 
 
 def _is_this_cells(context: CommandContext, conversation: Conversation) -> bool:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.views.turns import turn_html, turn_text
-from eighty80_jupyter.notebook.commands.branch import SHOWN, turns
+from eighty80_jupyter.notebook.commands.branch import SHOWN
 from eighty80_jupyter.notebook.rows.words import short
 from eighty80_jupyter.notebook.saved.asked import asked_again
 from eighty80_jupyter.notebook.saved.export_notebook import options_of, tool_options
 from eighty80_jupyter.notebook.saved.metadata import page_of
 from eighty80_jupyter.prompt.template.cells import sent_cells
+from eighty80_jupyter.text import counted
 
 if TYPE_CHECKING:
     from eighty80_jupyter.conversation.turn import Turn
@@ -32,7 +33,7 @@ def undo(context: CommandContext, count: int) -> None:
     first = len(context.conversation) + 1
     for number, turn in enumerate(gone, first):
         context.say(f"Undone: {number}. {short(turn.source, SHOWN)}")
-    context.note(f"{context.conversation.name} has {turns(len(context.conversation))}.")
+    context.note(f"{context.conversation.name} has {counted(len(context.conversation), 'turn')}.")
 
 
 def alternative(context: CommandContext, number: int) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.commands.branch import turns
 from eighty80_jupyter.notebook.rows.words import short
 from eighty80_jupyter.notebook.saved import export as exporting
 from eighty80_jupyter.notebook.saved import restore as restoring
@@ -17,6 +16,7 @@ from eighty80_jupyter.storage.files import target
 from eighty80_jupyter.storage.omit import kinds_of
 from eighty80_jupyter.storage.record import check_record
 from eighty80_jupyter.storage.recover import recover as read_journal
+from eighty80_jupyter.text import counted
 
 if TYPE_CHECKING:
     from eighty80_jupyter.notebook.commands.context import CommandContext
@@ -128,15 +128,15 @@ def recover(context: CommandContext, number: int) -> None:
 
 
 def _named(context: CommandContext) -> str:
-    return f"{context.conversation.name} ({turns(len(context.conversation))})"
+    return f"{context.conversation.name} ({counted(len(context.conversation), 'turn')})"
 
 
 def forget_answers(context: CommandContext, _value: bool) -> None:  # noqa: FBT001  # as all
     """Empty the file of kept answers, for all kernels."""
     answers = context.session.kept_answers
-    count = answers.forget()
+    forgotten = counted(answers.forget(), "kept answer")
     where = "" if answers.path is None else f" in {answers.path}"
-    context.say(f"Forgot {count:,} kept answer{'' if count == 1 else 's'}{where}.")
+    context.say(f"Forgot {forgotten}{where}.")
     if answers.note:
         context.say(answers.note)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from eighty80_jupyter.notebook.compare import variants
 from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,8 +48,8 @@ def differing_html(one: str, other: str) -> str:
 
 def summary(replies: Sequence[Reply]) -> str:
     """Return how much all answers took together."""
-    counted = [variants.tokens(reply) for reply in replies]
-    about = "" if all(exact for _, exact in counted) else "about "
+    sizes = [variants.tokens(reply) for reply in replies]
+    about = "" if all(exact for _, exact in sizes) else "about "
     seconds = max(reply.seconds for reply in replies)
-    answers = "1 answer" if len(replies) == 1 else f"{len(replies)} answers"
-    return f"{answers} · {about}{sum(n for n, _ in counted):,} tokens · {seconds:.2f} s"
+    answers = counted(len(replies), "answer")
+    return f"{answers} · {about}{sum(n for n, _ in sizes):,} tokens · {seconds:.2f} s"

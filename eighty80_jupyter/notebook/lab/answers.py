@@ -15,6 +15,7 @@ from eighty80_jupyter.prompt.describe.registry import describe
 from eighty80_jupyter.prompt.template.evaluate import Evaluation
 from eighty80_jupyter.prompt.template.names import Foreign
 from eighty80_jupyter.prompt.template.syntax import Field, Literal, parse
+from eighty80_jupyter.text import counted
 
 _COMPUTED = "Computed when it is sent."
 _NOT_ALLOWED = "Python that no field may hold: it is sent as it stands."
@@ -68,5 +69,5 @@ def describe_field(
         made = describe(value, name=name, options=field.options)
     except UsageError as error:
         return str(error)
-    size = f"{made.tokens:,} token{'s' * (made.tokens != 1)}"
+    size = counted(made.tokens, "token")
     return ", ".join(piece for piece in (made.kind, made.summary, size) if piece)

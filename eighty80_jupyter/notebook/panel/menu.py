@@ -13,6 +13,7 @@ from eighty80_jupyter.notebook.panel.widgets import Setting
 from eighty80_jupyter.notebook.saved.export import export
 from eighty80_jupyter.session.presets import overruled
 from eighty80_jupyter.storage import store
+from eighty80_jupyter.text import counted
 
 if TYPE_CHECKING:
     from eighty80_jupyter.conversation.conversation import Conversation
@@ -233,7 +234,7 @@ class ConversationMenu(VBox):  # type: ignore[misc]  # untyped
 
     def _ask_to_delete(self, asked: tuple[Conversation, int] | None) -> None:
         self._asked = asked
-        turns = "" if asked is None else f"{asked[1]:,} turn{'s' * (asked[1] != 1)}"
+        turns = "" if asked is None else counted(asked[1], "turn")
         self.buttons["Delete"].description = f"Really delete {turns}?" if asked else _DELETE
 
     def _save(self, path: str) -> None:

@@ -14,6 +14,7 @@ from eighty80_jupyter.notebook.markdown.page_text import QUIET, page_text, quiet
 from eighty80_jupyter.notebook.markdown.source import plain, table
 from eighty80_jupyter.notebook.rows.values import text_of
 from eighty80_jupyter.notebook.rows.words import short
+from eighty80_jupyter.text import counted
 
 if TYPE_CHECKING:
     from eighty80_jupyter.evaluation.table import Score, Table
@@ -207,8 +208,7 @@ def _disagreements(comparison: RowComparison, table: Table) -> str:
         f'<div style="overflow-x: auto"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>{rest}"
     )
-    what = "1 row" if len(found) == 1 else f"{len(found):,} rows"
-    return _fold(f"Variants differ on {what}", body)
+    return _fold(f"Variants differ on {counted(len(found), 'row')}", body)
 
 
 def _same(table: Table, number: int, at: int) -> bool:

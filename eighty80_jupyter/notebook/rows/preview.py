@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.notebook.cell.views.prompts import prompt_html
 from eighty80_jupyter.notebook.markdown.page_text import page_text, quiet_html
 from eighty80_jupyter.notebook.rows.words import rows_of
+from eighty80_jupyter.text import counted
 
 if TYPE_CHECKING:
     from eighty80_jupyter.rows.prepare import RowsPreview
@@ -47,18 +48,14 @@ def _counts(preview: RowsPreview) -> list[str]:
     """Return how many requests it would be, and about how many tokens without the answers."""
     if preview.rows is None:
         return ["How many rows will come nobody knows; none was read.", *preview.remarks]
-    counts = {
-        "kept answer": preview.from_kept,
-        "duplicate": preview.duplicates,
-        "skipped": preview.skipped,
-    }
-    told = [
-        f"{count:,} {what}{'s' * (count != 1 and what != 'skipped')}"
-        for what, count in counts.items()
-        if count
-    ]
-    requests = f"{preview.requests:,} request" + "s" * (preview.requests != 1)
-    line = f"{rows_of(preview.rows)}: {', '.join([requests, *told])}"
+    told = [counted(preview.requests, "request")]
+    if preview.from_kept:
+        told.append(counted(preview.from_kept, "kept answer"))
+    if preview.duplicates:
+        told.append(counted(preview.duplicates, "duplicate"))
+    if preview.skipped:
+        told.append(f"{preview.skipped:,} skipped")
+    line = f"{rows_of(preview.rows)}: {', '.join(told)}"
     if preview.requests:
         line += f"; about {preview.tokens:,} tokens would be sent"
     return [line, *preview.remarks]

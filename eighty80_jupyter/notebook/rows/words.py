@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from eighty80_jupyter.text import counted
+
 if TYPE_CHECKING:
     from eighty80_jupyter.rows.progress import Progress
 
@@ -22,7 +24,7 @@ def count_of(progress: Progress) -> str:
 
 def rows_of(count: int) -> str:
     """Return a number of rows."""
-    return f"{count:,} row" + "s" * (count != 1)
+    return counted(count, "row")
 
 
 def rates_of(progress: Progress) -> list[str]:

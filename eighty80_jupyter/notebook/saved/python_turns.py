@@ -17,6 +17,7 @@ from eighty80_jupyter.notebook.markdown.latex import latex
 from eighty80_jupyter.notebook.markdown.page_text import fold_html
 from eighty80_jupyter.notebook.saved.export_markdown import turn_markdown
 from eighty80_jupyter.notebook.saved.metadata import page_of
+from eighty80_jupyter.text import counted
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -135,11 +136,8 @@ class PythonTurns:
         return running_cell(self._shell).run
 
     def _draw(self) -> None:
-        count = ", ".join(
-            f"{number:,} turn{'s' * (number != 1)} of {name}"
-            for name, number in self._names.items()
-        )
-        title = f"{self._title}: {count}"
+        told = (f"{counted(number, 'turn')} of {name}" for name, number in self._names.items())
+        title = f"{self._title}: {', '.join(told)}"
         self._page.metadata = {"schema": SCHEMA, "role": "cell", "entries": list(self._entries)}
         html = fold_html(title, "".join(self._parts))
         self._output.html(html, title, latex="\n\n".join(self._latex))

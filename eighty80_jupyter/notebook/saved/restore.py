@@ -22,6 +22,7 @@ from eighty80_jupyter.notebook.saved.turn_order import SavedTurns
 from eighty80_jupyter.storage.files import read_file
 from eighty80_jupyter.storage.serialization import from_json, read
 from eighty80_jupyter.storage.store import adopt
+from eighty80_jupyter.text import counted
 
 if TYPE_CHECKING:
     from eighty80_jupyter.conversation.branches import Conversations
@@ -41,8 +42,8 @@ def restore(conversations: Conversations, path: str | os.PathLike[str]) -> list[
     missing = {made.name: told for made in loaded if (told := turns.missing(made))}
     lines = adopt(conversations, loaded, copies=False, missing=missing)
     if turns.attached:
-        counted = "1 turn" if turns.attached == 1 else f"{turns.attached:,} turns"
-        lines.append(f"without the pictures and sounds of {counted}, which a page does not keep")
+        attached = counted(turns.attached, "turn")
+        lines.append(f"without the pictures and sounds of {attached}, which a page does not keep")
     return lines
 
 

@@ -9,6 +9,7 @@ from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.conversation.side_by_side import SideBySide
 from eighty80_jupyter.conversation.turn import Turn
 from eighty80_jupyter.notebook.saved.saved_turn import SavedTurn, turn_of
+from eighty80_jupyter.text import counted
 
 MOST_TURNS = 100_000  # of a conversation that are counted: a number may come from anybody
 _SHOWN = 5  # numbers of turns that are named
@@ -102,7 +103,7 @@ class SavedTurns:
         python = {number for entry in entries for number in entry.in_python}
         asked = [number for number in gone if number in python]
         others = [number for number in gone if number not in python]
-        parts = [f"{len(conversation):,} of {total:,} turn" + "s" * (total != 1)]
+        parts = [f"{len(conversation):,} of {counted(total, 'turn')}"]
         if asked:
             parts.append(f"{_numbered(asked)} asked in Python")
         if others:

@@ -189,18 +189,6 @@ def safe(name: str) -> str:
     return re.sub(r"[^\w.]+", "_", name)[:_KIND]
 
 
-def count(number: int, noun: str) -> str:
-    """Return "1 row" or "1,000 rows"."""
-    return f"{number:,} {noun if number == 1 else plural(noun)}"
-
-
-def plural(noun: str) -> str:
-    """Return the plural of a noun."""
-    if noun.endswith("y") and noun[-2] not in "aeiou":
-        return noun[:-1] + "ies"
-    return noun + ("es" if noun.endswith(("s", "x")) else "s")
-
-
 def is_inline(text: str) -> bool:
     """Say whether a text is short and a single line."""
     return len(text) <= _INLINE and len(text.splitlines()) <= 1 and not text.endswith(("\n", "\r"))

@@ -14,7 +14,7 @@ from eighty80_jupyter.prompt.template.compose import block, defused, message_id
 from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
 from eighty80_jupyter.prompt.template.render import Context
 from eighty80_jupyter.prompt.tokens import estimate
-from eighty80_jupyter.text import clean
+from eighty80_jupyter.text import clean, counted
 
 CODE, TEXT = "notebook cell", "Markdown cell"  # the types of the blocks
 
@@ -99,12 +99,11 @@ class _Told:
 
     @property
     def report(self) -> FieldReport:
-        lines = self.text.count("\n") + 1
         return FieldReport(
             source=self.name,
             expression=self.name,
             kind=self.kind,
-            summary=f"{lines:,} line{'s' * (lines != 1)}",
+            summary=counted(self.text.count("\n") + 1, "line"),
             tokens=self.tokens,
             cut=self.cut,
             redacted=self.redacted,
@@ -176,7 +175,7 @@ def _described(
 def _note(blocks: Sequence[_Told], *, known: int, left: int) -> str:
     """Say how many cells were sent, for the last line."""
     tokens = sum(told.tokens for told in blocks)
-    words = f"{len(blocks):,} cell{'s' * (len(blocks) != 1)}"
-    words += f", {tokens:,} token{'s' * (tokens != 1)}" if blocks else ""
+    words = counted(len(blocks), "cell")
+    words += f", {counted(tokens, 'token')}" if blocks else ""
     words += f", {known:,} sent before" if known else ""
     return words + (f", {left:,} older left out" if left else "")

@@ -14,6 +14,7 @@ from eighty80_jupyter.notebook.cell.views.prompts import prompt_html
 from eighty80_jupyter.notebook.cell.views.values import answer_html
 from eighty80_jupyter.notebook.markdown.page_text import QUIET, page_text, quiet_html
 from eighty80_jupyter.notebook.markdown.render import render
+from eighty80_jupyter.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -201,7 +202,7 @@ def _before(conversation: Conversation, shown: range) -> list[str]:
     lines = [f"Instruction: {conversation.system}"] if conversation.system else []
     left = shown.start - 1
     if left:
-        turns = "1 earlier turn" if left == 1 else f"{left:,} earlier turns"
+        turns = counted(left, "earlier turn")
         lines.append(f"… {turns}: %chat --history 1-{min(left, _TURNS)} shows the first")
     return lines
 
@@ -241,8 +242,8 @@ def _status_rows(session: Session) -> list[tuple[str, str]]:
 
 
 def _size(conversation: Conversation) -> str:
-    turns, messages = len(conversation), sum(len(turn.messages) for turn in conversation)
-    text = f"{conversation.name}: {turns:,} turn{'' if turns == 1 else 's'}, {messages:,} messages"
+    messages = sum(len(turn.messages) for turn in conversation)
+    text = f"{conversation.name}: {counted(len(conversation), 'turn')}, {messages:,} messages"
     several = sum(len(turn.alternatives) > 1 for turn in conversation)
     return text + (f"; {several} with alternatives" if several else "")
 

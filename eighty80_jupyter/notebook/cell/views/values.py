@@ -15,6 +15,7 @@ from typing import Any
 from eighty80_jupyter.notebook.markdown.page_text import QUIET, fold_html, page_text, quiet_html
 from eighty80_jupyter.notebook.markdown.render import render
 from eighty80_jupyter.notebook.markdown.source import closed, fenced, plain, table
+from eighty80_jupyter.text import counted
 
 _MOST_ROWS = 200
 _DEEPEST = 4
@@ -79,11 +80,11 @@ def _tree(value: Any, name: str, depth: int) -> str:
     if not isinstance(value, (dict, list)) or not value:
         return f"<div>{name}{_leaf(value)}</div>"
     if isinstance(value, dict):
-        marks, what = "{}", "1 field" if len(value) == 1 else f"{len(value):,} fields"
+        marks, what = "{}", counted(len(value), "field")
         named = [(f"{_coloured('property', json.dumps(k, ensure_ascii=False))}: ", one)
                  for k, one in value.items()]  # fmt: skip
     else:
-        marks, what = "[]", "1 item" if len(value) == 1 else f"{len(value):,} items"
+        marks, what = "[]", counted(len(value), "item")
         named = [("", one) for one in value]
     inner = "".join(_tree(one, key, depth + 1) for key, one in named)
     state = " open" if depth < _OPEN else ""

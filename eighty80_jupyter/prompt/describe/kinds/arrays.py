@@ -15,7 +15,6 @@ from eighty80_jupyter.prompt.describe.base import (
     Draft,
     Request,
     attempt,
-    count,
     fit,
     formatted,
     is_a,
@@ -25,6 +24,7 @@ from eighty80_jupyter.prompt.describe.tables.ranges import range_of
 from eighty80_jupyter.prompt.describe.values.containers import Limits, Writer
 from eighty80_jupyter.prompt.describe.values.fields import stored_in
 from eighty80_jupyter.prompt.tokens import estimate
+from eighty80_jupyter.text import counted
 
 TAKES = ("head=N", "full")
 
@@ -55,7 +55,7 @@ def _numpy(value: Any, request: Request, *, kind: str, about: str = "") -> Draft
             return drawn
     chosen = request.chosen(kind, *TAKES)
     if "full" in chosen and value.size > _FULL:
-        raise request.too_large(kind, count(value.size, "element"))
+        raise request.too_large(kind, counted(value.size, "element"))
     shape = " x ".join(f"{size:,}" for size in value.shape) or "a scalar"
     head = (
         f"{kind}, shape {tuple(value.shape)}, dtype {request.shorten(str(value.dtype), 200)}{about}"
@@ -122,7 +122,7 @@ def _first(value: Any, rows: int | None) -> tuple[Any, str]:
         )
     if value.ndim < 2:  # noqa: PLR2004  # a vector
         some = value[:_FIRST]
-        return some, f"first {len(some):,} of {count(value.size, 'element')}"
+        return some, f"first {len(some):,} of {counted(value.size, 'element')}"
     corner = (0,) * (value.ndim - 2) + tuple(slice(size) for size in _CORNER)
     shown = ", ".join("0" if place == 0 else f":{place.stop}" for place in corner)
     return value[corner], f"values at [{shown}]"
@@ -182,7 +182,7 @@ def _torch(value: Any, request: Request) -> Draft:
 
 def _part_of(array: Any, total: int) -> str:
     """Return words for an array that is the first rows of one of `total` elements."""
-    return f", the first rows of {count(total, 'element')}" if array.size < total else ""
+    return f", the first rows of {counted(total, 'element')}" if array.size < total else ""
 
 
 def _to_numpy(tensor: Any, request: Request) -> Any:

@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from eighty80_jupyter.prompt.describe.base import Draft, Request, attempt, class_name, count, safe
+from eighty80_jupyter.prompt.describe.base import Draft, Request, attempt, class_name, safe
 from eighty80_jupyter.prompt.describe.files import is_cell, is_users
 from eighty80_jupyter.prompt.describe.values import short_repr
 from eighty80_jupyter.prompt.describe.values.containers import Limits, Writer
 from eighty80_jupyter.prompt.describe.values.fields import stored_in
 from eighty80_jupyter.prompt.tokens import estimate
+from eighty80_jupyter.text import counted
 
 TAKES = ("full",)
 
@@ -108,9 +109,9 @@ def _shown(source: str, request: Request, kind: str, *, full: bool, head: str = 
                 break
             used.append(short)
         left = len(lines) - len(used)
-        cut = f"{count(left, 'line')} of {len(lines):,}"
-        text = "\n".join([*top, *used, f"# … {count(left, 'more line')} of {len(lines):,}"])
-    summary = count(len(lines), "line")
+        cut = f"{counted(left, 'line')} of {len(lines):,}"
+        text = "\n".join([*top, *used, f"# … {counted(left, 'more line')} of {len(lines):,}"])
+    summary = counted(len(lines), "line")
     return Draft(text=text, kind=kind, summary=summary, cut=cut, fixed=full, block=True)
 
 
@@ -224,8 +225,8 @@ def _module(value: types.ModuleType, request: Request) -> Draft:
     return Draft(
         text="\n".join(line for line in lines if line),
         kind="module",
-        summary=count(len(names), "public name"),
-        cut=count(left, "public name") if left > 0 else "",
+        summary=counted(len(names), "public name"),
+        cut=counted(left, "public name") if left > 0 else "",
         fixed=full,
         block=True,
     )

@@ -7,10 +7,11 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-from eighty80_jupyter.prompt.describe.base import Draft, Request, count, fit, kind_of
+from eighty80_jupyter.prompt.describe.base import Draft, Request, fit, kind_of
 from eighty80_jupyter.prompt.describe.files import is_cell, is_users
 from eighty80_jupyter.prompt.describe.values import short_repr
 from eighty80_jupyter.prompt.describe.values.own import own_text
+from eighty80_jupyter.text import counted
 
 TAKES = ("full",)
 
@@ -39,7 +40,7 @@ def draft(value: Any, request: Request) -> Draft | None:
     last = list(_frames(value.__traceback__))
     users = sum(is_users(code.co_filename) for code, _ in last)
     left = len(last) - users
-    cut = f"{count(left, 'frame')} of libraries" if left and users else ""
+    cut = f"{counted(left, 'frame')} of libraries" if left and users else ""
     return Draft(text=text, kind=kind, summary=kind, cut=cut, fixed=full, block=True)
 
 
@@ -73,7 +74,7 @@ def _one(error: BaseException, request: Request, *, full: bool) -> str:
         left = len(shown) - 2 * half
         for frame in shown[:half]:
             lines += _frame(*frame, around=0)
-        lines.append(f"… {count(left, 'more frame')} between")
+        lines.append(f"… {counted(left, 'more frame')} between")
         shown = shown[-half:]
     for place, frame in enumerate(shown, 1):
         lines += _frame(*frame, around=_AROUND if place == len(shown) else 0)
@@ -81,7 +82,7 @@ def _one(error: BaseException, request: Request, *, full: bool) -> str:
     if hidden and len(frames) > 1:
         last = frames[-1][0]
         where = "" if is_users(last.co_filename) else f", raised in {last.co_qualname}"
-        lines.append(f"({count(hidden, 'frame')} of libraries left out{where})")
+        lines.append(f"({counted(hidden, 'frame')} of libraries left out{where})")
     return "\n".join(lines)
 
 

@@ -12,13 +12,13 @@ from eighty80_jupyter.prompt.describe.base import (
     Draft,
     Request,
     attempt,
-    count,
     is_a,
     kind_of,
     shown_field,
 )
 from eighty80_jupyter.prompt.describe.tables.ranges import range_of
 from eighty80_jupyter.prompt.describe.tables.rows import number
+from eighty80_jupyter.text import counted
 
 TAKES = ("image",)
 
@@ -89,7 +89,7 @@ def _drawn(value: Any) -> Any:
 def _pil(value: Any, request: Request) -> tuple[str, str]:
     form = f"{value.format}, " if isinstance(getattr(value, "format", None), str) else ""
     frames = attempt(lambda: vars(value).get("n_frames", 1), default=1)
-    many = f", {count(frames, 'frame')}" if isinstance(frames, int) and frames > 1 else ""
+    many = f", {counted(frames, 'frame')}" if isinstance(frames, int) and frames > 1 else ""
     size = f"{value.width:,} x {value.height:,}"
     del request
     return f"PIL image ({form}mode {value.mode}, {size} pixels{many})", f"{value.mode} {size}"
@@ -104,13 +104,14 @@ def _matplotlib(value: Any, request: Request) -> tuple[str, str]:
     axes = value.axes
     title = _title(getattr(value, "_suptitle", None), request)
     lines = [
-        f"matplotlib figure of {count(len(axes), 'plot')}" + (f", titled {title}" if title else "")
+        f"matplotlib figure of {counted(len(axes), 'plot')}"
+        + (f", titled {title}" if title else "")
     ]
     for place, one in enumerate(axes[:_AXES], 1):
         lines += attempt(_axes, one, request, f"plot {place}", default=[f"plot {place}"])
     if len(axes) > _AXES:
         lines.append(f"… {len(axes) - _AXES} more plots")
-    return "\n".join(lines), count(len(axes), "plot")
+    return "\n".join(lines), counted(len(axes), "plot")
 
 
 def _title(text: Any, request: Request) -> str:
@@ -155,18 +156,18 @@ def _drawn_in(axes: Any, request: Request) -> Iterator[str]:
     bars = [patch for box in axes.containers if hasattr(box, "patches") for patch in box.patches]
     for line in axes.get_lines():
         x, y = line.get_xdata(orig=False), line.get_ydata(orig=False)
-        yield f"line{_label(line, request)}: {count(len(x), 'point')}{_extent(y, 'y')}"
+        yield f"line{_label(line, request)}: {counted(len(x), 'point')}{_extent(y, 'y')}"
     for box in axes.containers:
         if hasattr(box, "patches"):
             heights = [patch.get_height() for patch in box.patches]
             extent = _extent(heights, "height")
-            yield f"bars{_label(box, request)}: {count(len(heights), 'bar')}{extent}"
+            yield f"bars{_label(box, request)}: {counted(len(heights), 'bar')}{extent}"
     for shapes in axes.collections:
         offsets = attempt(shapes.get_offsets, default=())
         what = kind_of(shapes).rpartition(".")[2]
         name = "scatter" if what == "PathCollection" else what
         points = (
-            f": {count(len(offsets), 'point')}" if len(offsets) > 1 or name == "scatter" else ""
+            f": {counted(len(offsets), 'point')}" if len(offsets) > 1 or name == "scatter" else ""
         )
         yield f"{name}{_label(shapes, request)}{points}"
     for image in axes.images:
@@ -175,7 +176,7 @@ def _drawn_in(axes: Any, request: Request) -> Iterator[str]:
     known = {id(bar) for bar in bars}
     other = [patch for patch in axes.patches if id(patch) not in known]
     if other:
-        yield f"{count(len(other), 'shape')} ({kind_of(other[0]).rpartition('.')[2]})"
+        yield f"{counted(len(other), 'shape')} ({kind_of(other[0]).rpartition('.')[2]})"
     for text in axes.texts:
         if words := _title(text, request):
             yield f"text {words}"
@@ -211,7 +212,7 @@ def _plotly(value: Any, request: Request) -> tuple[str, str]:
     layout = value.layout
     title = _quoted(layout.title.text, request)
     lines = [
-        f"plotly figure of {count(len(traces), 'trace')}" + (f", titled {title}" if title else "")
+        f"plotly figure of {counted(len(traces), 'trace')}" + (f", titled {title}" if title else "")
     ]
     lines += [f"- {axis}" for axis in attempt(_plotly_axes, layout, request, default=[])]
     for trace in traces[:_SERIES]:
@@ -219,7 +220,7 @@ def _plotly(value: Any, request: Request) -> tuple[str, str]:
         lines += [f"- {words}"]
     if len(traces) > _SERIES:
         lines.append(f"- … {len(traces) - _SERIES} more traces")
-    return "\n".join(lines), count(len(traces), "trace")
+    return "\n".join(lines), counted(len(traces), "trace")
 
 
 def _plotly_axes(layout: Any, request: Request) -> list[str]:

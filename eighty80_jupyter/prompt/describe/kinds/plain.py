@@ -10,7 +10,6 @@ from typing import Any
 from eighty80_jupyter.prompt.describe.base import (
     Draft,
     Request,
-    count,
     fit,
     formatted,
     inherited,
@@ -21,6 +20,7 @@ from eighty80_jupyter.prompt.describe.base import (
 )
 from eighty80_jupyter.prompt.describe.kinds.figures import display_picture
 from eighty80_jupyter.prompt.describe.values import containers, short_repr
+from eighty80_jupyter.text import counted
 
 _ITERATOR = 200  # characters of the repr of an iterator that has one
 _BYTES = 64  # bytes whose hexadecimal digits are shown
@@ -54,13 +54,13 @@ def consumed(value: Any, request: Request) -> Draft | None:
 def _text(value: str, request: Request) -> Draft:
     text = text_of(value)
     if request.options.strip() == "full":
-        return Draft(text=text, kind="str", summary=count(len(text), "character"), fixed=True)
+        return Draft(text=text, kind="str", summary=counted(len(text), "character"), fixed=True)
     drawn = formatted(text, request, "full", kind="str", spec="a width such as >20")
     drawn = drawn or _cut_text(text, request)
     if drawn is not None:
         return drawn
     # What goes into the sentence needs no size.
-    summary = "" if is_inline(text) else count(len(text), "character")
+    summary = "" if is_inline(text) else counted(len(text), "character")
     return Draft(text=text, kind="str", summary=summary)
 
 
@@ -80,8 +80,8 @@ def _cut_text(text: str, request: Request, kind: str = "str") -> Draft | None:
     return Draft(
         text=kept,
         kind=kind,
-        summary=f"{count(len(text), 'character')}, {size:,} shown",
-        cut=count(left, "character"),
+        summary=f"{counted(len(text), 'character')}, {size:,} shown",
+        cut=counted(left, "character"),
         block=True,
     )
 
@@ -95,15 +95,15 @@ def _bytes(value: Any, request: Request) -> Draft:
     )
     size = len(data)
     if size <= _BYTES or (full and size <= 1_000_000):  # noqa: PLR2004  # more is no text to read
-        return Draft(text=repr(bytes(data)), kind=kind, summary=count(size, "byte"), fixed=full)
+        return Draft(text=repr(bytes(data)), kind=kind, summary=counted(size, "byte"), fixed=full)
     head = bytes(data[:_BYTES])
     printable = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in head)  # noqa: PLR2004  # ASCII
-    text = f"{count(size, 'byte')}, the first {_BYTES}:\n{head.hex(' ', 4)}\n{printable}"
+    text = f"{counted(size, 'byte')}, the first {_BYTES}:\n{head.hex(' ', 4)}\n{printable}"
     return Draft(
         text=text,
         kind=kind,
-        summary=f"{count(size, 'byte')}, {_BYTES} shown",
-        cut=count(size - _BYTES, "byte"),
+        summary=f"{counted(size, 'byte')}, {_BYTES} shown",
+        cut=counted(size - _BYTES, "byte"),
         block=True,
     )
 
@@ -138,7 +138,7 @@ def _display(value: Any, request: Request) -> Draft:
         return _cut_text(data, request, kind) or Draft(text=data, kind=kind, block=True)
     if isinstance(data, bytes):
         return Draft(
-            text=f"{kind}{where}, {count(len(data), 'byte')}", kind=kind, cut="its content"
+            text=f"{kind}{where}, {counted(len(data), 'byte')}", kind=kind, cut="its content"
         )
     if data is not None and (drawn := containers.draft(data, request)) is not None:
         return replace(drawn, kind=kind)

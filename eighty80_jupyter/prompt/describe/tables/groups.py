@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from eighty80_jupyter.prompt.describe.base import Draft, Request, attempt, count, is_a, kind_of
+from eighty80_jupyter.prompt.describe.base import Draft, Request, attempt, is_a, kind_of
 from eighty80_jupyter.prompt.describe.tables import columnar, pandas
+from eighty80_jupyter.text import counted
 
 
 def draft(value: Any, request: Request) -> Draft | None:
@@ -22,8 +23,8 @@ def draft(value: Any, request: Request) -> Draft | None:
     if drawn is None:
         return None
     kind = kind_of(value)
-    about = f"{kind}, {count(len(sizes), 'group')}; the rows of each group:"
-    groups = count(len(sizes), "group")
+    about = f"{kind}, {counted(len(sizes), 'group')}; the rows of each group:"
+    groups = counted(len(sizes), "group")
     return replace(drawn, text=f"{about}\n{drawn.text}", kind=kind, summary=groups)
 
 

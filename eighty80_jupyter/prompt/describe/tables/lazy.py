@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from eighty80_jupyter.prompt.describe.base import (
-    Draft,
-    Request,
-    attempt,
-    count,
-    is_a,
-    kind_of,
-)
+from eighty80_jupyter.prompt.describe.base import Draft, Request, attempt, is_a, kind_of
 from eighty80_jupyter.prompt.describe.tables.columns import grouped
 from eighty80_jupyter.prompt.describe.tables.rows import label
 from eighty80_jupyter.prompt.describe.values import short_repr
 from eighty80_jupyter.prompt.tokens import estimate
+from eighty80_jupyter.text import counted
 
 TAKES = ("schema",)
 
@@ -36,7 +30,7 @@ def draft(value: Any, request: Request) -> Draft | None:
     head = f"{kind}, lazy: nothing was computed, so the number of rows is unknown"
     if schema is None:
         return Draft(text=f"{head}; its schema is not known either", kind=kind, summary="lazy")
-    head += f"; {count(len(schema), 'column')}"
+    head += f"; {counted(len(schema), 'column')}"
     parts = attempt(_partitions, value, default="")
     names = [label(name, request) for name, _ in schema]
     types = [request.shorten(dtype, 80) for _, dtype in schema]
@@ -48,7 +42,7 @@ def draft(value: Any, request: Request) -> Draft | None:
             break
         text = f"{head}{parts}\n{grouped(names, types, most, of=len(names))}"
         cut = "names of some columns"
-    summary = f"{count(len(schema), 'column')}, lazy"
+    summary = f"{counted(len(schema), 'column')}, lazy"
     return Draft(text=text, kind=kind, summary=summary, cut=cut, block=True)
 
 
@@ -63,7 +57,7 @@ def _schema(value: Any) -> Schema | None:
 
 def _partitions(value: Any) -> str:
     if is_a(value, "dask.dataframe", "DataFrame", "Series", "Index"):
-        return f", {count(value.npartitions, 'partition')}"
+        return f", {counted(value.npartitions, 'partition')}"
     return ""
 
 

@@ -6,12 +6,13 @@ import collections
 from functools import cache
 from typing import Any, Protocol
 
-from eighty80_jupyter.prompt.describe.base import Draft, Request, attempt, count, fit
+from eighty80_jupyter.prompt.describe.base import Draft, Request, attempt, fit
 from eighty80_jupyter.prompt.describe.tables.columns import grouped
 from eighty80_jupyter.prompt.describe.tables.rows import FORMATS, MISSING, Cells, label, rendered
 from eighty80_jupyter.prompt.describe.tables.selection import TAKES, Selection, choices
 from eighty80_jupyter.prompt.describe.tables.stats import Column, sample_of
 from eighty80_jupyter.prompt.tokens import estimate
+from eighty80_jupyter.text import counted
 
 _SECONDS = 0.25  # of a description, after which no more statistics are begun
 _AT_LEAST = 0.1  # seconds for statistics, however long the rest took
@@ -120,9 +121,9 @@ class _Drawing:
 
     def _head(self) -> str:
         table = self.table
-        text = f"{table.kind}, {count(table.rows, 'row')} x {count(table.columns, 'column')}"
+        text = f"{table.kind}, {counted(table.rows, 'row')} x {counted(table.columns, 'column')}"
         if table.single:
-            text = f"{table.kind}, {count(table.rows, 'value')}"
+            text = f"{table.kind}, {counted(table.rows, 'value')}"
         about = list(table.about)
         seen = collections.Counter(self.names)
         twice = [f"{name} ({times} times)" for name, times in seen.items() if times > 1]
@@ -162,7 +163,7 @@ class _Drawing:
         else:
             text = "\n".join([f"columns{note}:", *texts])
         if self.timed_out:
-            done = count(self.timed_out, "column")
+            done = counted(self.timed_out, "column")
             text += f"\n(statistics of the first {done} only: time was up)"
         return text
 
@@ -200,7 +201,7 @@ class _Drawing:
         body = rendered(names, [list(row) for row in zip(*texts, strict=True)], self.form)
         left = table.rows - len(rows)
         title = (
-            f"all {count(table.rows, 'row')}"
+            f"all {counted(table.rows, 'row')}"
             if not left
             else f"{name} {len(rows):,} of {table.rows:,} rows"
         )
@@ -214,18 +215,18 @@ class _Drawing:
         if cells.clipped:
             self.clipped.add((name, rows, width, columns))
             title += f", cells cut at {width} characters"
-        more = f"\n… {count(left, 'more row')}" if left else ""
+        more = f"\n… {counted(left, 'more row')}" if left else ""
         return f"{title}:\n{body}{more}"
 
     def _drafted(self, text: str, shown: Selection | None, *, full: bool) -> Draft:
         table = self.table
         shape = f"{table.rows:,} x {table.columns:,}"
-        summary = count(table.rows, "value") if table.single else shape
+        summary = counted(table.rows, "value") if table.single else shape
         cut = []
         rows = 0 if shown is None else sum(len(part) for _, part in shown.parts)
         if rows < table.rows and self.names:
-            summary += f", {count(rows, 'row') if rows else 'no rows'} shown"
-            cut.append(count(table.rows - rows, "row"))
+            summary += f", {counted(rows, 'row') if rows else 'no rows'} shown"
+            cut.append(counted(table.rows - rows, "row"))
         if shown is None or (rows and shown.columns < table.columns):
             cut.append("cells of some columns")
         elif any((*part, shown.width, shown.columns) in self.clipped for part in shown.parts):

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any
 
-from eighty80_jupyter.prompt.describe.base import Draft, Request, attempt, count, kind_of, text_of
+from eighty80_jupyter.prompt.describe.base import Draft, Request, attempt, kind_of, text_of
 from eighty80_jupyter.prompt.describe.values import short_repr
 from eighty80_jupyter.prompt.describe.values.structure import ENVIRON, Structure, structure_of
 from eighty80_jupyter.prompt.tokens import estimate
+from eighty80_jupyter.text import counted
 
 TAKES = ("head=N", "json", "full")
 
@@ -189,7 +190,7 @@ def draft(value: Any, request: Request) -> Draft | None:
         lines = list(islice(writer.items(value, structure), top))
     except TooMuchError:
         if full:
-            size = f"{count(structure.size, structure.noun)} with too many values"
+            size = f"{counted(structure.size, structure.noun)} with too many values"
             raise request.too_large(kind_of(value), size) from None
         lines = []
     text = _laid_out(structure, lines, as_json=as_json)
@@ -267,17 +268,17 @@ def _finished(
     below: bool = False,
 ) -> Draft:
     kind = kind_of(value)
-    summary = count(structure.size, structure.noun)
+    summary = counted(structure.size, structure.noun)
     cut = []
     if shown < structure.size:
         summary += f", {shown:,} shown"
-        cut.append(f"{count(structure.size - shown, structure.noun)} of {structure.size:,}")
+        cut.append(f"{counted(structure.size - shown, structure.noun)} of {structure.size:,}")
     if below:
         cut.append("parts of the items")
     if cut:
         which = f"the first {shown:,}" if shown < structure.size else "all"
         about = attempt(_numbers, value, default="")
-        text = f"{kind} of {count(structure.size, structure.noun)}{about}, {which} shown:\n{text}"
+        text = f"{kind} of {counted(structure.size, structure.noun)}{about}, {which} shown:\n{text}"
     return Draft(text=text, kind=kind, summary=summary, cut=" and ".join(cut), fixed=fixed)
 
 
