@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,12 +13,6 @@ from eighty80_jupyter.session.session import Session
 from tests.support.scripted import ScriptedServer, sse_reply, text_chunks
 from tests.wire.asking import KEY, assert_nothing_runs, session_for
 from tests.wire.network.relay import CERTIFICATE, Relay
-
-# httpx-aiohttp hands a proxy's password over in a way that aiohttp 3.14 wants no more.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:BasicAuth is deprecated:DeprecationWarning",
-    "ignore:The 'proxy_auth' parameter is deprecated:DeprecationWarning",
-)
 
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
@@ -73,15 +68,31 @@ def test_a_proxy_of_the_environment_is_used(
     assert request.startswith(f"POST {server.url}/v1/chat/completions HTTP/1.1\r\n")
 
 
-@pytest.mark.parametrize("value", ["127.0.0.1", "*", "localhost,127.0.0.1"])
+@pytest.mark.parametrize(
+    ("value", "is_past"),
+    [
+        ("127.0.0.1", True),
+        ("*", True),
+        ("example.com, *", True),
+        ("localhost,127.0.0.1", True),
+        (" 127.0.0.1:{port} ", True),
+        ("127.0.0.1:1", False),
+        ("example.com,27.0.0.1", False),
+    ],
+)
 def test_no_proxy_goes_past_it(
-    server: ScriptedServer, proxy: Relay, monkeypatch: pytest.MonkeyPatch, value: str
+    server: ScriptedServer,
+    proxy: Relay,
+    monkeypatch: pytest.MonkeyPatch,
+    value: str,
+    *,
+    is_past: bool,
 ) -> None:
-    """Hosts that NO_PROXY names are asked directly."""
-    monkeypatch.setenv("HTTP_PROXY", proxy.url)
-    monkeypatch.setenv("NO_PROXY", value)
+    """Hosts that NO_PROXY names, with their port or without, are asked directly, and no others."""
+    monkeypatch.setenv("HTTP_PROXY", proxy.url.removeprefix("http://"))
+    monkeypatch.setenv("NO_PROXY", value.format(port=server.port))
     ask(server.url, server)
-    assert proxy.requests == []
+    assert len(proxy.requests) == (not is_past)
 
 
 def test_a_proxy_may_want_a_password(
@@ -127,7 +138,10 @@ def test_a_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     assert KEY not in str(caught.value)
 
 
-@pytest.mark.parametrize("address", ["socks5://user:hunter22@127.0.0.1:1", "ftp://hunter22@x:1"])
+@pytest.mark.parametrize(
+    "address",
+    ["socks5://user:hunter22@127.0.0.1:1", "ftp://hunter22@x:1", "http://", "hunter22@x:99999"],
+)
 def test_a_proxy_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     """What cannot be used is told in one line, without its password."""
     monkeypatch.setenv("ALL_PROXY", address)
@@ -156,6 +170,22 @@ def test_a_certificate_of_the_environment_counts(
         assert session.ask("Hi").text == "Hello"
     assert server.connections == 1
     session.close()
+
+
+@pytest.mark.parametrize("text", [None, "no certificate"])
+def test_certificates_that_are_none_are_told(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None
+) -> None:
+    """A file that SSL_CERT_FILE names, and that is not there or holds none, is one line's error."""
+    file = tmp_path / "cert.pem"
+    if text is not None:
+        file.write_text(text, encoding="utf-8")
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with pytest.raises(UsageError, match=r"SSL_CERT_FILE must name .*cert\.pem: \w+") as caught:
+        ask(server.url)
+    assert "\n" not in str(caught.value)
+    monkeypatch.delenv("SSL_CERT_FILE")
+    ask(server.url, server)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 is an address on Linux only")
