@@ -11,6 +11,7 @@ outputs of earlier cells too, `clear_output` is obeyed, pieces of one stream are
 
 from __future__ import annotations
 
+import os
 import queue
 import re
 import tempfile
@@ -148,7 +149,9 @@ class KernelSession:
         self._answers: list[str] = []
         self._results: dict[str, Result] = {}
         self._displays: dict[str, list[Output]] = {}
-        self._manager = KernelManager(kernel_name="python3")
+        # A port that is free when it is chosen may be another program's when the kernel takes it.
+        transport = "tcp" if os.name == "nt" else "ipc"
+        self._manager = KernelManager(kernel_name="python3", transport=transport)
         self._client: BlockingKernelClient | None = None
         self._home: tempfile.TemporaryDirectory[str] | None = None
 
