@@ -9,7 +9,7 @@ from pathlib import Path
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.mcp.spec import ServerSpec
-from eighty80_jupyter.storage.files import locked, read_file, write_file
+from eighty80_jupyter.storage.files import locked, read_file, state_path, write_file
 
 _LIMIT = 1_000_000  # bytes
 _MOST = 1_000
@@ -19,21 +19,13 @@ class Approvals:
     """What was agreed to: in the user's state directory, and where that cannot be, in this kernel.
 
     A command is known by the hash of its program, words, folder and variables; its words are not
-    kept, since a key may stand among them. Taking the file away takes all approvals back.
+    kept, since a key may stand among them. Taking the file away takes all approvals back. `path` is
+    where it lies.
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._path = path
+        self.path = path or state_path("mcp_commands.json")
         self._here: set[str] = set()
-
-    @property
-    def path(self) -> Path:
-        """Where the file lies."""
-        if self._path is None:
-            from platformdirs import user_state_path  # noqa: PLC0415  # with the first server
-
-            self._path = user_state_path("eighty80_jupyter") / "mcp_commands.json"
-        return self._path
 
     def __contains__(self, spec: ServerSpec) -> bool:
         return spec.key in self._here or spec.key in self._read()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 from eighty80_jupyter.config import ChatConfig
@@ -25,7 +25,7 @@ class Autosave:
         config: ChatConfig,
         conversations: Conversations,
         feed: Feed,
-        secrets: Callable[[], Sequence[Secret]],
+        secrets: Callable[[], tuple[Secret, ...]],
     ) -> None:
         self._config = config
         self._begin = partial(Journal, conversations, feed, secrets=secrets)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -25,7 +25,7 @@ class Records:
         self,
         config: ChatConfig,
         *,
-        secrets: Callable[[], Sequence[Secret]],
+        secrets: Callable[[], tuple[Secret, ...]],
         redact: Callable[[str], str],
     ) -> None:
         self._config = config
@@ -79,10 +79,7 @@ class Records:
 
     def clean(self, value: Any) -> Any:
         """Return plain values without any secret."""
-        cleaned = self._cleaned(value)
-        for secret in self._secrets():
-            cleaned = without_secret(cleaned, secret)
-        return cleaned
+        return without_secret(self._cleaned(value), self._secrets())
 
     def _cleaned(self, value: Any) -> Any:
         if isinstance(value, str):

@@ -19,8 +19,9 @@ from typing import Any, TypeVar
 
 import orjson
 
-from eighty80_jupyter.storage.files import PRIVATE, locked, reason
+from eighty80_jupyter.storage.files import PRIVATE, locked, reason, state_path
 
+FILE = "answers.sqlite"  # of the user's state
 DAYS = 30
 MOST_BYTES = 1_000_000_000
 _BUSY_SECONDS = 5.0  # for another kernel that writes
@@ -54,13 +55,6 @@ class Kept:
     time: float = 0.0
 
 
-def answers_file() -> Path:
-    """Return where the kept answers of this user lie."""
-    from platformdirs import user_state_path  # noqa: PLC0415  # with the first run over rows
-
-    return user_state_path("eighty80_jupyter") / "answers.sqlite"
-
-
 class Answers:
     """The kept answers of this user; for any thread, and for several kernels at once.
 
@@ -78,7 +72,7 @@ class Answers:
         most_bytes: int = MOST_BYTES,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._wanted = answers_file() if path is None else path
+        self._wanted = state_path(FILE) if path is None else path
         self.path: Path | None = self._wanted
         self.note = ""
         self.new = False

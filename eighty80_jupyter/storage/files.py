@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +13,14 @@ from pathlib import Path
 from eighty80_jupyter.errors import UsageError
 
 PRIVATE = 0o600  # what a person says to a model is nobody else's business
+APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+
+
+def state_path(name: str) -> Path:
+    """Return where a file or a folder of that name lies that all kernels of this user share."""
+    from platformdirs import user_state_path  # noqa: PLC0415  # a door: platformdirs
+
+    return user_state_path("eighty80_jupyter") / name
 
 
 def target(path: str | os.PathLike[str]) -> Path:
@@ -63,24 +70,22 @@ def write_file(path: Path, data: bytes, *, private: bool = True) -> None:
     A new file is private to the user; one that is not `private` has the mode of any new file, by
     the umask. One that was there keeps its mode. Raises UsageError.
     """
+    beside = _hidden(path, uuid.uuid4().hex[:12])
+
+    def opened(name: str, flags: int) -> int:
+        return os.open(name, flags, PRIVATE if private else 0o666)
+
     try:
-        if private:
-            descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
-        else:
-            name = str(path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex[:12]}"))
-            descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        file = open(beside, "xb", opener=opened)  # noqa: SIM115  # entered below
     except OSError as error:
         raise UsageError(f"cannot write {path}: {reason(error)}") from None
-    beside = Path(name)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         if path.exists():
             beside.chmod(stat.S_IMODE(path.stat().st_mode))
-        elif private:
-            beside.chmod(PRIVATE)
         beside.replace(path)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {reason(error)}; it is as it was") from None
@@ -96,6 +101,23 @@ def write_file(path: Path, data: bytes, *, private: bool = True) -> None:
                 os.close(folder)
 
 
+def append(descriptor: int, line: bytes) -> None:
+    """Write a line at the end, in one call where the system takes it whole.
+
+    Raises OSError, and then the file is as it was: no half of a line stands before the next one,
+    unless another kernel has written behind it.
+    """
+    start, left = os.fstat(descriptor).st_size, line
+    try:
+        while left:
+            left = left[os.write(descriptor, left) :]
+    except OSError:
+        with suppress(OSError):
+            if os.fstat(descriptor).st_size == start + len(line) - len(left):
+                os.ftruncate(descriptor, start)
+        raise
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Keep other kernels from writing `path` meanwhile; wait for one that does.
@@ -103,7 +125,7 @@ def locked(path: Path) -> Iterator[None]:
     The lock is a hidden file beside it that is taken away at the end. One that a killed kernel left
     is not locked and does not matter. Where the file system knows no locks there is none.
     """
-    beside = path.with_name(f".{path.name[:200]}.lock")
+    beside = _hidden(path, "lock")
     while True:
         try:
             descriptor = _opened(beside)
@@ -139,6 +161,12 @@ def lock(descriptor: int, *, wait: bool) -> bool | None:
 def reason(error: BaseException) -> str:
     """Return what the system says, without the path that the message names anyway."""
     return getattr(error, "strerror", None) or str(error)[:200]
+
+
+def _hidden(path: Path, ending: str) -> Path:
+    """Return a hidden file beside another; its name is none that a system finds too long."""
+    start = os.fsencode(path.name)[:100].decode(errors="ignore")
+    return path.with_name(f".{start}.{ending}")
 
 
 def _opened(path: Path) -> int:

@@ -27,13 +27,13 @@ from eighty80_jupyter.conversation.branches import Conversations
 from eighty80_jupyter.conversation.events import RoundBegan, TurnEvent
 from eighty80_jupyter.conversation.outgoing import server_mark
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.storage.files import reason
+from eighty80_jupyter.storage.files import append, reason, state_path
 from eighty80_jupyter.storage.journal_changes import ChangeNotes
-from eighty80_jupyter.storage.journal_files import append, begin, journal_folder
+from eighty80_jupyter.storage.journal_files import FOLDER, begin
 from eighty80_jupyter.storage.serialization import plain, to_json
 from eighty80_jupyter.turns.feed import Feed, SessionEvent, TurnBegan, TurnEnded, TurnEvents
 from eighty80_jupyter.turns.request import RunningTurn
-from eighty80_jupyter.wire.secret import Secret, without_secret
+from eighty80_jupyter.wire.secret import Secret, secret_words, without_secret, without_words
 
 PIECES_SECONDS = 0.2  # between two lines with pieces of a reply
 _CLOSE_SECONDS = 5
@@ -85,7 +85,7 @@ class Journal:
         conversations: Conversations,
         feed: Feed,
         *,
-        secrets: Callable[[], Sequence[Secret]] = tuple,
+        secrets: Callable[[], tuple[Secret, ...]] = tuple,
         folder: Path | None = None,
     ) -> None:
         self.path: Path | None = None
@@ -202,7 +202,7 @@ class Journal:
     def _pieces(self) -> list[_Item | _Progress]:
         """Return what has come of the replies under way since the last time."""
         items: list[_Item | _Progress] = []
-        words = [word.reveal() for word in self._secrets()] if self._progress else []
+        words = secret_words(self._secrets()) if self._progress else ()
         for turn, progress in tuple(self._progress.items()):
             if not progress.open:
                 continue
@@ -234,7 +234,7 @@ class Journal:
         try:
             while self._waiting:
                 if self._descriptor is None:
-                    self.path, self._descriptor = begin(self._folder or journal_folder())
+                    self.path, self._descriptor = begin(self._folder or state_path(FOLDER))
                 if (line := self._line(self._waiting[0], secrets)) is not None:
                     append(self._descriptor, line)
                 self._waiting.popleft()
@@ -248,16 +248,13 @@ class Journal:
                 )
                 _log.warning("%s", self._problem)
 
-    def _line(self, item: _Item | _Progress, secrets: Sequence[Secret]) -> bytes | None:
+    def _line(self, item: _Item | _Progress, secrets: tuple[Secret, ...]) -> bytes | None:
         """Return an event as a line, without the secrets; None where there is nothing to write."""
         if isinstance(item, _Progress):
             item.open = True
             return None
         try:
-            values = plain(item)
-            for secret in secrets:
-                values = without_secret(values, secret)
-            return to_json(values) + b"\n"
+            return to_json(without_secret(plain(item), secrets)) + b"\n"
         except (UsageError, ValueError, TypeError, RecursionError) as error:
             _log.warning("an event is not in the journal, since it has no form: %s", error)
             return None
@@ -271,8 +268,7 @@ class Journal:
 
 def _settled(text: str, words: Sequence[str]) -> str:
     """Return a growing text without the secrets, and without an end that may become one."""
-    for word in words:
-        text = without_secret(text, Secret(word))
+    text = without_words(text, words)
     end = len(text)
     for word in words:
         longest = min(len(word) - 1, len(text))

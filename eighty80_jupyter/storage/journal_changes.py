@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from eighty80_jupyter.conversation.branches import Conversations
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.conversation.turn import Turn
-
-
-class Put(Protocol):
-    """Takes an event by its name, with its values."""
-
-    def __call__(self, event: str, **values: object) -> None:
-        """Put it down."""
 
 
 @dataclass(slots=True)
@@ -31,10 +24,11 @@ class _Seen:
 class ChangeNotes:
     """Puts down what has changed in `conversations`, by comparing them with what was seen of them.
 
-    What was seen is changed under `_lock`.
+    `put` takes an event by its name, with its values as keywords. What was seen is changed under
+    `_lock`.
     """
 
-    def __init__(self, conversations: Conversations, put: Put) -> None:
+    def __init__(self, conversations: Conversations, put: Callable[..., None]) -> None:
         self._conversations = conversations
         self._put = put
         self._lock = threading.Lock()

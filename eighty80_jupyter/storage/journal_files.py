@@ -8,20 +8,14 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-from eighty80_jupyter.storage.files import PRIVATE, lock
+from eighty80_jupyter.storage.files import APPENDING, PRIVATE, append, lock
 from eighty80_jupyter.storage.serialization import to_json
 
 FORMAT = "eighty80_jupyter journal"
 SCHEMA = 1
 MOST_FILES = 50
 MOST_DAYS = 30
-
-
-def journal_folder() -> Path:
-    """Return where the journals of this user lie."""
-    from platformdirs import user_state_path  # noqa: PLC0415  # for those who keep a journal
-
-    return user_state_path("eighty80_jupyter") / "journal"
+FOLDER = "journal"  # of the user's state
 
 
 def begin(folder: Path) -> tuple[Path, int]:
@@ -34,8 +28,7 @@ def begin(folder: Path) -> tuple[Path, int]:
     prune(folder)
     stamp = time.strftime("%Y%m%dT%H%M%S")
     path = folder / f"{stamp}-{os.getpid()}-{uuid.uuid4().hex[:8]}.jsonl"
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags, PRIVATE)
+    descriptor = os.open(path, APPENDING | os.O_EXCL, PRIVATE)
     lock(descriptor, wait=False)
     head = {"format": FORMAT, "schema": SCHEMA, "pid": os.getpid(), "at": time.time()}
     try:
@@ -46,21 +39,6 @@ def begin(folder: Path) -> tuple[Path, int]:
             path.unlink()
         raise
     return path, descriptor
-
-
-def append(descriptor: int, line: bytes) -> None:
-    """Write a line at the end, in one call where the system takes it whole.
-
-    Raises OSError, and then the file is as it was: no half of a line stands before the next one.
-    """
-    size = os.fstat(descriptor).st_size
-    try:
-        while line:
-            line = line[os.write(descriptor, line) :]
-    except OSError:
-        with suppress(OSError):
-            os.ftruncate(descriptor, size)
-        raise
 
 
 def journals(folder: Path) -> list[Path]:

@@ -8,15 +8,13 @@ from typing import Any
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.blocks import without_data
-from eighty80_jupyter.storage.serialization import Record, as_seen, plain, read_conversation
+from eighty80_jupyter.storage.serialization import Record, plain, read_conversation
 from eighty80_jupyter.text import clean_json
-from eighty80_jupyter.wire.secret import Secret, without_secret
+from eighty80_jupyter.wire.secret import Secrets, without_secret
 
 KINDS = ("data", "images", "tools")
 RESULT = "[result left out]"
 _PARTS = {"image_url": "[picture left out]", "input_audio": "[sound left out]"}
-
-Secrets = Secret | Iterable[Secret] | None
 
 
 def plain_without(record: Record, without: Iterable[str], secret: Secrets) -> dict[str, Any]:
@@ -36,15 +34,8 @@ def plain_without(record: Record, without: Iterable[str], secret: Secrets) -> di
         for comparison in values.get("comparisons", ()) if "data" in kinds else ():
             for asked in (comparison, *comparison.get("answers", ())):
                 asked["prompt"] = without_data(asked.get("prompt", ""))
-    checked: dict[str, Any] = without_secrets(values, secret)
+    checked: dict[str, Any] = without_secret(values, secret)
     return checked
-
-
-def without_secrets(values: Any, secret: Secrets) -> Any:
-    """Return plain values with every secret cut out."""
-    for word in (secret,) if isinstance(secret, Secret) else secret or ():
-        values = without_secret(values, word)
-    return values
 
 
 def conversation_without(
@@ -52,9 +43,11 @@ def conversation_without(
 ) -> Conversation:
     """Return a conversation of the same turns without those things. Raises UsageError."""
     values = plain_without(Record.of(conversation), without, secret)
-    made = read_conversation(clean_json(values))  # programs of others read it
     turns = {turn.id: turn for turn in conversation}
-    return as_seen(made, lambda turn, number: turns[turn].alternatives[number].seen)
+    return read_conversation(
+        clean_json(values),  # programs of others read it
+        lambda turn, alternative: turns[turn].alternatives[alternative].seen,
+    )
 
 
 def kinds_of(without: Iterable[str]) -> frozenset[str]:

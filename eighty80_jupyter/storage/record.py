@@ -20,7 +20,7 @@ from typing import Any
 from eighty80_jupyter import errors
 from eighty80_jupyter.api.reply import Choice, Usage
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.storage.files import PRIVATE, read_file, reason, target
+from eighty80_jupyter.storage.files import APPENDING, PRIVATE, append, read_file, reason, target
 from eighty80_jupyter.storage.serialization import from_json, plain, read, to_json
 from eighty80_jupyter.text import clean_json
 
@@ -122,10 +122,8 @@ class Recorder:
         try:
             line = to_json({"record": VERSION, **self._clean(plain(entry))}) + b"\n"
             if self._descriptor is None:
-                flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
-                self._descriptor = os.open(self.path, flags, PRIVATE)
-            while line:
-                line = line[os.write(self._descriptor, line) :]
+                self._descriptor = os.open(self.path, APPENDING, PRIVATE)
+            append(self._descriptor, line)
         except (OSError, UsageError) as error:
             if not self._is_told:
                 self._is_told = True

@@ -12,8 +12,8 @@ from eighty80_jupyter.api.reply import Choice, Reply
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.storage.files import read_file
-from eighty80_jupyter.storage.journal_files import FORMAT, SCHEMA, journal_folder, journals
+from eighty80_jupyter.storage.files import read_file, state_path
+from eighty80_jupyter.storage.journal_files import FOLDER, FORMAT, SCHEMA, journals
 from eighty80_jupyter.storage.serialization import check_name, check_turn, from_json, read
 from eighty80_jupyter.storage.store import LIMIT
 
@@ -42,7 +42,7 @@ def recover(number: int = 1, *, folder: Path | None = None) -> Recovered:
     """
     if number < 1:
         raise UsageError(f"the journals are counted from 1, the latest one, got {number}")
-    place = folder or journal_folder()
+    place = folder or state_path(FOLDER)
     count, problem = 0, ""
     wanted: Recovered | None = None
     for path in journals(place):

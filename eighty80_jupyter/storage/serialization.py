@@ -54,13 +54,6 @@ class Record:
             comparisons=conversation.comparisons,
         )
 
-    def to_conversation(self) -> Conversation:
-        """Return a conversation that holds this."""
-        conversation = Conversation(self.name, self.turns, system=self.system)
-        conversation.summary = self.summary
-        conversation.comparisons = self.comparisons
-        return conversation
-
 
 def plain(value: Any) -> Any:
     """Return dataclasses, tuples and mappings as what JSON has.
@@ -127,41 +120,34 @@ def read(kind: type[T], value: Any) -> T:
     return result
 
 
-def read_conversation(value: Any) -> Conversation:
-    """Return the conversation in plain values. Raises UsageError."""
+def read_conversation(
+    value: Any, seen: Callable[[str, int], bool] = lambda _turn, _alternative: False
+) -> Conversation:
+    """Return the conversation in plain values. Raises UsageError.
+
+    `seen` tells whether a person has seen a prompt as it was typed, for the id of a turn and the
+    number of its alternative, from 0. A type of an answer is no text, and is never read.
+    """
     record = read(Record, value)
     check_name(record.name)
     if not all(one.is_whole for one in record.comparisons):
         raise UsageError("a comparison has a reply without an answer")
-    seen = set[str]()
+    turns: dict[str, Turn] = {}
     for number, turn in enumerate(record.turns, 1):
         check_turn(turn, f"turn {number}")
-        if turn.id in seen:
+        if turn.id in turns:
             raise UsageError(f"turn {number} is there twice")
-        seen.add(turn.id)
-    return record.to_conversation()
-
-
-def as_seen(conversation: Conversation, seen: Callable[[str, int], bool]) -> Conversation:
-    """Return a conversation that says of each prompt whether a person has seen it as it was typed.
-
-    `seen` tells it for the id of a turn and the number of its alternative, from 0. A type of an
-    answer is no text, and does not come from a file.
-    """
-    turns = []
-    for turn in conversation:
         exchanges = (
             dataclasses.replace(
-                e,
-                seen=seen(turn.id, n),
-                reply=dataclasses.replace(e.reply, returns=None, values=()),
+                exchange,
+                seen=seen(turn.id, index),
+                reply=dataclasses.replace(exchange.reply, returns=None, values=()),
             )
-            for n, e in enumerate(turn.alternatives)
+            for index, exchange in enumerate(turn.alternatives)
         )
-        turns.append(dataclasses.replace(turn, alternatives=tuple(exchanges)))
-    summary, comparisons = conversation.summary, conversation.comparisons
-    conversation.restore(turns, system=conversation.system)
-    conversation.summary, conversation.comparisons = summary, comparisons
+        turns[turn.id] = dataclasses.replace(turn, alternatives=tuple(exchanges))
+    conversation = Conversation(record.name, turns.values(), system=record.system)
+    conversation.summary, conversation.comparisons = record.summary, record.comparisons
     return conversation
 
 

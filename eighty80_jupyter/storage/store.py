@@ -24,15 +24,15 @@ from eighty80_jupyter.conversation.branches import Conversations, free_name
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.storage.files import locked, read_file, target, write_file
-from eighty80_jupyter.storage.omit import Secrets, plain_without
+from eighty80_jupyter.storage.omit import plain_without
 from eighty80_jupyter.storage.serialization import (
     Record,
-    as_seen,
     from_json,
     read_conversation,
     to_json,
 )
 from eighty80_jupyter.text import counted
+from eighty80_jupyter.wire.secret import Secrets
 
 FORMAT = "eighty80_jupyter conversation"
 SCHEMA = 1
@@ -90,7 +90,6 @@ def load(path: str | os.PathLike[str]) -> list[Conversation]:
             conversation = read_conversation(value)
         except UsageError as error:
             raise _refused(path, str(error)) from None
-        conversation = as_seen(conversation, lambda _turn, _number: False)
         name = free_name(conversation.name, {other.name for other in found})
         if name != conversation.name:
             conversation = conversation.fork(name)

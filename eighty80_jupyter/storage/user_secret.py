@@ -8,16 +8,9 @@ import stat
 from pathlib import Path
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.storage.files import PRIVATE, locked, read_file, write_file
+from eighty80_jupyter.storage.files import PRIVATE, locked, read_file, state_path, write_file
 
 SIZE = 32  # bytes
-
-
-def secret_file() -> Path:
-    """Return where the secret of this user lies."""
-    from platformdirs import user_state_path  # noqa: PLC0415  # with the first prompt
-
-    return user_state_path("eighty80_jupyter") / "secret"
 
 
 def user_secret(path: Path | None = None) -> bytes:
@@ -25,7 +18,7 @@ def user_secret(path: Path | None = None) -> bytes:
 
     Where it cannot be kept they are new ones, for this process alone.
     """
-    path = secret_file() if path is None else path
+    path = state_path("secret") if path is None else path
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with locked(path):

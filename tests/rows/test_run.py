@@ -19,6 +19,7 @@ import pytest
 
 from eighty80_jupyter.errors import ChatInterrupted, RowsError, UsageError
 from eighty80_jupyter.storage import answers as kept_answers
+from eighty80_jupyter.storage.files import state_path
 from tests.rows.answering import answering, echo, label, prompt_of, texts
 from tests.rows.conftest import KEY
 from tests.support.ports import free_port
@@ -383,7 +384,7 @@ def test_a_kernel_that_writes_holds_up_nothing_but_the_run(
     monkeypatch.setattr(kept_answers, "_BUSY_SECONDS", 60.0)
     server.handler = answering(echo)
     session.rows(texts(1), PROMPT)  # the file is there
-    file = kept_answers.answers_file()
+    file = state_path(kept_answers.FILE)
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         run = session.start_rows(texts(100), PROMPT)

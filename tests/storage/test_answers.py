@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from eighty80_jupyter.storage.answers import Answers, Kept, answers_file
+from eighty80_jupyter.storage.answers import FILE, Answers, Kept
+from eighty80_jupyter.storage.files import state_path
 
 DAY = 86_400.0
 
@@ -107,7 +108,7 @@ def test_the_file_is_the_users_alone(file: Path) -> None:
     files = sorted(file.parent.iterdir())
     assert len(files) == 3
     assert {stat.S_IMODE(one.stat().st_mode) for one in files} == {0o600}
-    assert not stat.S_IMODE(answers_file().parent.parent.stat().st_mode) & 0o002
+    assert not stat.S_IMODE(state_path(FILE).parent.parent.stat().st_mode) & 0o002
     again = Answers(file)
     assert (kept(again, 1), again.new) == ([1], False)
 

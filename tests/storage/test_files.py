@@ -85,9 +85,12 @@ def test_a_target_is_a_file_in_a_directory(tmp_path: Path, monkeypatch: pytest.M
         assert str(caught.value) == said
 
 
-def test_a_file_is_written_as_a_whole_and_nothing_stays_beside_it(tmp_path: Path) -> None:
-    """The folder holds the file alone, also after another writing and a lock."""
-    file = tmp_path / ("x" * 150)
+@pytest.mark.parametrize("name", ["x" * 255, "会" * 85])
+def test_a_file_is_written_as_a_whole_and_nothing_stays_beside_it(
+    tmp_path: Path, name: str
+) -> None:
+    """The folder holds the file alone, also after another writing and a lock, with any name."""
+    file = tmp_path / name
     with locked(file):
         write_file(file, b"one")
         write_file(file, b"two")

@@ -20,7 +20,7 @@ from eighty80_jupyter.conversation.branches import Conversations
 from eighty80_jupyter.conversation.turn import Turn
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.session.session import Session
-from eighty80_jupyter.storage import journal, journal_files
+from eighty80_jupyter.storage import files, journal, journal_files
 from eighty80_jupyter.storage.journal import Journal
 from eighty80_jupyter.storage.recover import read_journal, recover
 from eighty80_jupyter.storage.serialization import Record
@@ -344,7 +344,7 @@ def test_a_full_disk_is_said_once_and_nothing_is_lost(
         left[0] -= done
         return done
 
-    monkeypatch.setattr(journal_files, "os", SimpleNamespace(**{**vars(os), "write": write}))
+    monkeypatch.setattr(files, "os", SimpleNamespace(**{**vars(os), "write": write}))
     monkeypatch.setattr(journal, "_AGAIN_SECONDS", 0.02)
     session.config.autosave = True
     server.queue(*(stream_reply(f"answer {n}") for n in range(6)))

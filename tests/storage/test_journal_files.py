@@ -7,8 +7,8 @@ import os
 import re
 from pathlib import Path
 
-from eighty80_jupyter.storage.files import reason
-from eighty80_jupyter.storage.journal_files import append, begin, journals
+from eighty80_jupyter.storage.files import append, reason
+from eighty80_jupyter.storage.journal_files import begin, journals
 
 
 def test_kernels_share_a_folder(tmp_path: Path) -> None:

@@ -186,6 +186,31 @@ def _full(_descriptor: int, _data: bytes) -> int:
     raise OSError(28, "No space left on device")
 
 
+@pytest.mark.parametrize("others", [b"", b'{"record":1}\n'])
+def test_half_a_line_does_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, others: bytes
+) -> None:
+    """Where the disk is full in the middle of it; what another kernel has added stays."""
+    path = record(tmp_path / "x.jsonl", {"id": "1"})
+    before, recorder, real = path.read_bytes(), Recorder(path, as_it_is), os.write
+
+    def write(descriptor: int, data: bytes) -> int:
+        if data.startswith(b'{"record"'):
+            return real(descriptor, data[:9])
+        with path.open("ab") as file:
+            file.write(others)
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", write)
+        recorder.write(Entry(id="2"))
+    assert path.read_bytes() == before + (b'{"record"' + others if others else b"")
+    if not others:
+        recorder.write(Entry(id="3"))
+        assert RecordedAnswers(path, as_it_is).total == 2
+    recorder.close()
+
+
 def test_a_line_is_written_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system takes only some of it the rest follows, and lines are added at the end."""
     path = record(tmp_path / "x.jsonl", {"id": "1"})

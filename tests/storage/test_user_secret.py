@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from eighty80_jupyter.storage.user_secret import SIZE, secret_file, user_secret
+from eighty80_jupyter.storage.user_secret import SIZE, user_secret
 
 
 def mode(path: Path) -> int:
@@ -21,8 +21,8 @@ def test_it_lies_with_the_state_of_the_user(
     """Without a path it is in the user's own folder, which is made where there is none."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "a" / "b"))
     found = user_secret()
-    assert secret_file() == tmp_path / "a" / "b" / "eighty80_jupyter" / "secret"
-    assert secret_file().read_bytes() == found
+    file = tmp_path / "a" / "b" / "eighty80_jupyter" / "secret"
+    assert file.read_bytes() == found
     assert len(found) == SIZE
 
 

@@ -25,8 +25,9 @@ from eighty80_jupyter.notebook.saved.export_markdown import markdown
 from eighty80_jupyter.notebook.saved.export_notebook import notebook
 from eighty80_jupyter.notebook.saved.heading import heading
 from eighty80_jupyter.storage.files import locked, read_file, target, write_file
-from eighty80_jupyter.storage.omit import Secrets, conversation_without, without_secrets
+from eighty80_jupyter.storage.omit import conversation_without
 from eighty80_jupyter.storage.serialization import from_json, to_json
+from eighty80_jupyter.wire.secret import Secrets, without_secret
 
 if TYPE_CHECKING:
     from eighty80_jupyter.tools.tool import Tool
@@ -83,7 +84,7 @@ def export(
     described = [known[name].to_wire() for name in _tools_of(shown) if name in known]
     beside = _Beside(
         heading=heading(shown, address),
-        tools=without_secrets(described, secret),
+        tools=without_secret(described, secret),
         servers={
             name: str(tool.function.server.name)
             for name, tool in known.items()
@@ -121,8 +122,8 @@ def _types(
         if turn.reply.returns is not None:
             asked = asked_type(turn.reply.returns, names)
             found[turn.id] = AskedType(
-                option=without_secrets(asked.option, secret),
-                classes=without_secrets(asked.classes, secret),
+                option=without_secret(asked.option, secret),
+                classes=without_secret(asked.classes, secret),
             )
     return found
 
