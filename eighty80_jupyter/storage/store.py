@@ -188,7 +188,7 @@ def _refused(path: str | os.PathLike[str], why: str) -> UsageError:
 def _pieces(values: Mapping[str, Any]) -> _Pieces:
     """Return a mark for all that must not be lost: the instruction, each answer, comparisons."""
     marks = {
-        _mark(turn["id"], alternative)
+        _mark(turn.get("id", ""), alternative)
         for turn in values.get("turns", ())
         for alternative in turn["alternatives"]
     }

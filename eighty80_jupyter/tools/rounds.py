@@ -10,6 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from eighty80_jupyter.api.deltas import Snapshot
@@ -144,14 +145,14 @@ def tidied(calls: Iterable[ToolCall], taken: Iterable[str]) -> tuple[ToolCall, .
 
 
 def redacted(arguments: str, redactor: Callable[[str], str] | None) -> str:
-    """Return the JSON text of arguments without secrets; it stays JSON."""
-    text = arguments if redactor is None else redactor(arguments)
-    if redactor is None or text == arguments:
+    """Return the JSON text of arguments without secrets; it stays JSON, if it was."""
+    if redactor is None or (text := redactor(arguments)) == arguments:
         return arguments
     try:
         json.loads(text)
     except (ValueError, RecursionError):  # what was taken out went over the end of a value
-        return json.dumps(with_texts(parsed(arguments), redactor), ensure_ascii=False)
+        with suppress(UsageError, RecursionError):
+            return json.dumps(with_texts(parsed(arguments), redactor), ensure_ascii=False)
     return text
 
 

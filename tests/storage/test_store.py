@@ -164,6 +164,18 @@ def test_fields_that_are_not_known_or_not_there_do_not_matter(tmp_path: Path) ->
     assert (read[0].prompt, read[0].reply, read[0].cell) == ("a", Reply(), "")
 
 
+def test_a_turn_without_an_id_is_loaded_and_kept(tmp_path: Path) -> None:
+    """It gets one; what stood in the file stays beside what is saved there."""
+    told = document(USER, ANSWER)
+    del told["turns"][0]["id"]
+    file = tmp_path / "talk.json"
+    file.write_text(json.dumps(told))
+    (read,) = load(file)
+    assert [turn.prompt for turn in read] == ["a"]
+    save(read, file)
+    assert all([turn.prompt for turn in each] == ["a"] for each in load(file))
+
+
 def test_a_path_that_cannot_be_is_refused_in_one_line(tmp_path: Path) -> None:
     """A directory, a file that is not there, a name that the system does not take."""
     with pytest.raises(UsageError, match="is a directory"):

@@ -331,3 +331,20 @@ def test_secrets_in_arguments_are_used_and_not_carried(
     assert "hunter2pw" not in everything
     assert "tr0ub4dor" not in everything
     assert "redacted" in everything
+
+
+def test_a_secret_in_arguments_that_are_no_json(server: ScriptedServer, session: Session) -> None:
+    """The call has its record without it, and the model is told; the turn goes on."""
+
+    @session.tool(safe=True)
+    def connect(dsn: str) -> str:
+        """Connect."""
+        return dsn
+
+    broken = '{"dsn": postgresql://bob:hunter2pw@h/x}'
+    server.queue(calls(tool_call("connect", broken, id="c1")), stream_reply("ok"))
+    reply = session.ask("go", tools=[connect])
+    (record,) = reply.calls
+    assert (reply.text, record.status) == ("ok", "invalid")
+    assert record.shown.startswith("connect({")
+    assert "hunter2pw" not in record.shown + str(session.conversation.to_messages())
