@@ -43,9 +43,9 @@ class Usage:
     def from_wire(cls, wire: Mapping[str, Any]) -> Usage:
         """Read the fields that are numbers and leave out the others."""
         values: dict[str, Any] = {}
-        for name in cls.__slots__:
-            value = wire.get(name)
-            if isinstance(value, (int, float)) and math.isfinite(value):
+        for name, value in wire.items():
+            known = name in cls.__slots__ and isinstance(value, (int, float))
+            if known and math.isfinite(value):
                 values[name] = int(value) if name.endswith("_tokens") else float(value)
         return cls(**values)
 

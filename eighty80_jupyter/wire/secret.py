@@ -81,8 +81,10 @@ def secret_words(secret: Secrets) -> tuple[str, ...]:
 
 
 def _is_key(word: str) -> bool:
+    if len(word) >= _LONG_KEY:
+        return True
     is_mixed = any(c.isalpha() for c in word) and any(c.isdigit() for c in word)
-    return len(word) >= _LONG_KEY or (len(word) >= _SHORT_KEY and is_mixed)
+    return is_mixed and len(word) >= _SHORT_KEY
 
 
 def without_secret(value: Any, secret: Secrets) -> Any:

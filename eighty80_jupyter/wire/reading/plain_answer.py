@@ -6,6 +6,7 @@ to `stream.ReplyReader`, which says the same of this form, and takes several tim
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import orjson
@@ -20,7 +21,8 @@ _FIELDS = frozenset(
 )
 _CHOICE = frozenset({"index", "message", "finish_reason", "logprobs"})
 # What may begin reasoning, or a call that is written as text.
-_SPECIAL = ("[", "\ufffd", *sorted({tag[0] for tag in (*TAGS, *TAGS.values())} - {"["}))
+_FIRST = {tag[0] for tag in (*TAGS, *TAGS.values())} | {"[", "\ufffd"}
+_SPECIAL = re.compile(f"[{re.escape(''.join(sorted(_FIRST)))}]")
 
 
 def plain_answer(data: bytes, secret: Secrets, *, choices: int) -> list[Delta] | None:
@@ -62,6 +64,6 @@ def _text_of(choice: Any, index: int) -> str | None:
         if value and key not in ("role", "content"):
             return None
     text = message.get("content")
-    if type(text) is not str or not text or any(word in text for word in _SPECIAL):
+    if type(text) is not str or not text or _SPECIAL.search(text):
         return None
     return text
