@@ -10,7 +10,7 @@ from typing import Any, Literal
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Choice
 from eighty80_jupyter.errors import APIError, APIStatusError, APIStreamError
-from eighty80_jupyter.structured.reading import UnreadableError, read
+from eighty80_jupyter.structured.reading import read
 from eighty80_jupyter.structured.shape import Shape
 
 # How a server is asked: to enforce the schema, to enforce JSON, or not at all.
@@ -75,14 +75,9 @@ class TypedAnswer:
             for c in choices
         )
 
-    def correction(self, text: str, error: UnreadableError, mode: Mode) -> list[Message]:
+    def correction(self, text: str, problems: Sequence[str], mode: Mode) -> list[Message]:
         """Return what asks the model to mend an answer: the answer, and what is wrong with it."""
-        told = "\n".join(f"- {problem}" for problem in error.problems[:_SHOWN])
+        told = "\n".join(f"- {problem}" for problem in problems[:_SHOWN])
         request = f"That answer cannot be used:\n{told}\n\n{self.instruction(mode)}"
         answer = [Message("assistant", text)] if text.strip() else []
         return [*answer, Message("user", request)]
-
-
-def may_be_mended(error: UnreadableError) -> bool:
-    """Tell whether asking again can help: a limit or a refusal would be met again."""
-    return error.kind in ("invalid", "empty")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 import typing
-from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 import typing_extensions
@@ -15,6 +14,7 @@ from pydantic.json_schema import JsonSchemaValue
 
 from eighty80_jupyter.api.json_schema import Generator
 from eighty80_jupyter.structured.schema import MEMBERS
+from eighty80_jupyter.structured.shorthand import typed_dict
 
 
 class AnswerGenerator(Generator):
@@ -35,18 +35,6 @@ class AnswerGenerator(Generator):
         wanted: Any = {**schema, "type": "float"}
         found: JsonSchemaValue = self.float_schema(wanted)
         return {**found, "format": "decimal"}
-
-
-def typed_dict(name: str, fields: Mapping[str, Any], optional: Collection[str] = ()) -> Any:
-    """Return a typed dictionary with these fields, some of which may be missing."""
-    made: Any = typing_extensions.TypedDict  # mypy knows its literal form only
-    return made(
-        name,
-        {
-            key: typing_extensions.NotRequired[kind] if key in optional else kind
-            for key, kind in fields.items()
-        },
-    )
 
 
 def of_named_tuple(kind: Any) -> Any:

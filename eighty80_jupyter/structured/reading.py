@@ -40,6 +40,11 @@ class UnreadableError(Exception):
         self.problems = problems
         super().__init__("; ".join(problems))
 
+    @property
+    def mendable(self) -> bool:
+        """Whether asking again can help: a limit or a refusal would be met again."""
+        return self.kind in ("invalid", "empty")
+
 
 def read(shape: Shape, text: str, *, finish_reason: str | None = None, refusal: str = "") -> Any:
     """Return the value that an answer means. Raises UnreadableError."""
@@ -84,22 +89,13 @@ def _bare(shape: Shape, text: str) -> Any:
                 problems = error.problems
         if isinstance(parsed, (dict, list)) and shape.scalar is not str:
             raise UnreadableError("invalid", *problems)
-    if shape.scalar is str:
-        return _str(shape, plain)
-    word = without_prefix(plain, (WRAPPER, shape.name))
-    if not shape.choices:
+    word = plain if shape.scalar is str else without_prefix(plain, (WRAPPER, shape.name))
+    if not shape.choices and shape.scalar is not str:
         word = word.strip().strip("\"'`*_ ")
         if shape.scalar in (int, float):
             word = word.rstrip(".")
     try:
         return _checked(shape, word)
-    except NotValidError as error:
-        raise UnreadableError("invalid", *error.problems) from None
-
-
-def _str(shape: Shape, text: str) -> Any:
-    try:
-        return shape.check(text)
     except NotValidError as error:
         raise UnreadableError("invalid", *error.problems) from None
 

@@ -23,7 +23,7 @@ _FORMATS = {
     "time": "HH:MM:SS",
     "duration": "ISO 8601, such as P1DT2H",
 }
-_PLAIN = {"integer": "integer", "number": "number", "string": "string", "boolean": "boolean"}
+_PLAIN = ("integer", "number", "string", "boolean", "null")
 
 
 def inlined(schema: Mapping[str, Any]) -> Schema:
@@ -136,7 +136,7 @@ class _Words:
             return self._array(schema, depth)
         if kind == "object" or "properties" in schema:
             return self._object(schema, depth)
-        return _PLAIN.get(str(kind), "null" if kind == "null" else "any")
+        return kind if kind in _PLAIN else "any"
 
     def _array(self, schema: Mapping[str, Any], depth: int) -> str:
         if "prefixItems" in schema:

@@ -23,10 +23,9 @@ from eighty80_jupyter.structured.python_types import (
     AnswerGenerator,
     of_named_tuple,
     rebuilt,
-    typed_dict,
 )
 from eighty80_jupyter.structured.schema import Schema, in_words, inlined, is_strict, strict
-from eighty80_jupyter.structured.shorthand import type_of
+from eighty80_jupyter.structured.shorthand import type_of, typed_dict
 from eighty80_jupyter.structured.words import folded
 
 WRAPPER = "value"  # the field that holds an answer which is no object by itself

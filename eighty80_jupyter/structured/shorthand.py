@@ -12,15 +12,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
-from typing import Any, Literal, NotRequired, Union
+from collections.abc import Collection, Mapping
+from typing import Any, Literal, Union
 
-from typing_extensions import TypedDict
+import typing_extensions
 
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
-
-_TYPED_DICT: Any = TypedDict  # mypy knows its literal form only
 
 TYPES: dict[str, Any] = {
     "str": str,
@@ -64,6 +62,18 @@ def type_of(text: str, names: Mapping[str, Any] | None = None) -> Any:
     found = parser.fields("") if parser.is_record() else parser.union(0)
     parser.end()
     return found
+
+
+def typed_dict(name: str, fields: Mapping[str, Any], optional: Collection[str] = ()) -> Any:
+    """Return a typed dictionary with these fields, some of which may be missing."""
+    made: Any = typing_extensions.TypedDict  # mypy knows its literal form only
+    return made(
+        name,
+        {
+            key: typing_extensions.NotRequired[kind] if key in optional else kind
+            for key, kind in fields.items()
+        },
+    )
 
 
 def choices_of(text: str) -> tuple[str, ...]:
@@ -122,24 +132,25 @@ class _Parser:
         if depth > _DEEPEST:
             raise UsageError(f"the shape is nested more than {_DEEPEST} deep")
         found: dict[str, Any] = {}
+        optional: set[str] = set()
         while not self._is(closing):
             kind, name = self._token or ("", "")
             if kind not in ("word", "quoted", "number"):
                 raise self._wrong("the name of a field")
             name = _unquoted(name) if kind == "quoted" else name
             self._next()
-            optional = self._take("?")
+            if self._take("?"):
+                optional.add(name)
             if not self._take(":"):
                 raise self._wrong(f"`:` and a type after the field {name}")
             if name in found:
                 raise UsageError(f"the field {name} stands twice in {shown(self._text)}")
-            wanted = self.union(depth)
-            found[name] = NotRequired[wanted] if optional else wanted
+            found[name] = self.union(depth)
             if not self._take(",") and not self._is(closing):
                 raise self._wrong("`,` and the next field")
         if not found:
             raise UsageError("there are no fields; write them as name: type, name: type")
-        return _TYPED_DICT("Answer", found)
+        return typed_dict("Answer", found, optional)
 
     def union(self, depth: int) -> Any:
         """Read alternatives between `|`."""

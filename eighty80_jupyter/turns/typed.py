@@ -12,7 +12,6 @@ from eighty80_jupyter.api.deltas import Snapshot
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.conversation.events import AnswerRejected
 from eighty80_jupyter.errors import APIStatusError, APIStreamError
-from eighty80_jupyter.structured.asking import may_be_mended
 from eighty80_jupyter.structured.reading import UnreadableError
 
 if TYPE_CHECKING:
@@ -59,9 +58,9 @@ async def take_typed_answer(
             running.values, running.problems = typed.read(choices), ()
         except UnreadableError as error:
             running.problems = error.problems
-            if running.attempts > typed.repairs or not may_be_mended(error):
+            if running.attempts > typed.repairs or not error.mendable:
                 return
-            correction = typed.correction(choices[0].text, error, mode)
+            correction = typed.correction(choices[0].text, error.problems, mode)
         else:
             return
         if running.snapshot.usage is not None:

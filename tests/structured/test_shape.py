@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.tokens import estimate
-from eighty80_jupyter.structured.asking import TypedAnswer, may_be_mended
+from eighty80_jupyter.structured.asking import TypedAnswer
 from eighty80_jupyter.structured.reading import Kind, UnreadableError
 from eighty80_jupyter.structured.schema import in_words, is_strict, strict
 from eighty80_jupyter.structured.shape import is_json_schema, shape_of
@@ -265,14 +265,14 @@ def test_no_answer_is_a_value_of_json_if_the_schema_is_none() -> None:
 def test_a_correction_says_what_is_wrong_in_few_lines() -> None:
     """The model gets its answer back, if there is one, and five of the problems."""
     typed = TypedAnswer(shape=shape_of(int))
-    error = UnreadableError("invalid", *(f"problem {number}" for number in range(7)))
-    answer, request = typed.correction("x", error, "prompt")
+    problems = [f"problem {number}" for number in range(7)]
+    answer, request = typed.correction("x", problems, "prompt")
     assert (answer.role, answer.content) == ("assistant", "x")
     assert [n for n in range(7) if f"problem {n}" in str(request.content)] == [0, 1, 2, 3, 4]
-    (alone,) = typed.correction(" ", error, "prompt")
+    (alone,) = typed.correction(" ", problems, "prompt")
     assert alone.role == "user"
     kinds: tuple[Kind, ...] = ("invalid", "empty", "cut", "refused")
-    may = [may_be_mended(UnreadableError(kind, "")) for kind in kinds]
+    may = [UnreadableError(kind, "").mendable for kind in kinds]
     assert may == [True, True, False, False]
 
 

@@ -109,16 +109,14 @@ class Reader:
         whole = ended == "stop" and not refusal
         if whole and text in self._known:
             return self._known[text], None
-        # Doors: pydantic.
-        from eighty80_jupyter.structured.asking import may_be_mended  # noqa: PLC0415
+        # A door: pydantic.
         from eighty80_jupyter.structured.reading import UnreadableError, read  # noqa: PLC0415
 
         try:
             value = read(self._shape, text, finish_reason=ended, refusal=refusal)
         except UnreadableError as error:
             kind: ErrorKind = "invalid" if error.kind == "empty" else error.kind
-            again = may_be_mended(error)
-            return None, Failed(kind, str(error), error.problems, mendable=again)
+            return None, Failed(kind, str(error), error.problems, mendable=error.mendable)
         short = len(text) <= _LONG and len(self._known) < _MANY
         if whole and short and isinstance(value, _ONCE):
             self._known[text] = value

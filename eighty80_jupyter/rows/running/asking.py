@@ -34,7 +34,6 @@ from eighty80_jupyter.wire.transport_errors import Fault, WireError
 
 if TYPE_CHECKING:
     from eighty80_jupyter.structured.asking import Mode
-    from eighty80_jupyter.structured.reading import UnreadableError
 
 RETRIES = 5  # of one row, because of the server
 _SILENCES = 1  # of them where nothing came: each takes ChatConfig.read_timeout
@@ -145,7 +144,7 @@ class Asker:
             repairs += 1
             outcome.mended = True
             mode = self._mode or typed.modes[0]
-            correction = typed.correction(answer.text, _unreadable(failed), mode)
+            correction = typed.correction(answer.text, failed.problems, mode)
 
     async def _sent(
         self, filled: Filled, correction: Sequence[Message], outcome: Outcome
@@ -342,9 +341,3 @@ class Asker:
 def _fault(error: BaseException) -> Fault | None:
     cause = error.__cause__
     return cause.fault if isinstance(cause, WireError) else None
-
-
-def _unreadable(failed: Failed) -> UnreadableError:
-    from eighty80_jupyter.structured.reading import UnreadableError  # noqa: PLC0415  # a door
-
-    return UnreadableError("invalid", *failed.problems)
