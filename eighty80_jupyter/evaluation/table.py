@@ -10,12 +10,12 @@ import math
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from functools import cached_property
 from typing import Any
 
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.evaluation.labels import field_of, label_of, plain_value
 from eighty80_jupyter.evaluation.metrics import (
     Interval,
     confusion,
@@ -101,7 +101,7 @@ class Table:
         rows = range(count) if self.rows is None else self.rows
         if self.truth is None:
             return list(rows)
-        return [at for at in rows if at < len(self.truth) and not _is_missing(self.truth[at])]
+        return [at for at in rows if at < len(self.truth) and self.truth[at] is not None]
 
     @cached_property
     def votes(self) -> list[list[tuple[Any, float]]]:
@@ -110,13 +110,13 @@ class Table:
 
     def answers(self, number: int, field: str = "") -> list[Any]:
         """Return what variant `number` answered to the rows that count, of one field or whole."""
-        return [_part(self.votes[number][at][0], field) for at in self.positions]
+        return [field_of(self.votes[number][at][0], field) for at in self.positions]
 
     def truths(self, field: str = "") -> list[Any]:
         """Return what is true of the rows that count, of one field or whole."""
         if self.truth is None:
             return []
-        return [_part(self.truth[at], field) for at in self.positions]
+        return [field_of(self.truth[at], field) for at in self.positions]
 
     def right(self, number: int, field: str = "") -> list[bool]:
         """Return for each row that counts whether variant `number` has it right.
@@ -142,10 +142,10 @@ class Table:
         right = [self.right(n, name) if self.truth is not None else [] for n in self._numbers]
         counts = [sum(one) for one in right]
         best = counts.index(max(counts)) if counts else 0
-        plain = [list(map(_label, self.answers(number, whole))) for number in self._numbers]
+        plain = [list(map(label_of, self.answers(number, whole))) for number in self._numbers]
         found = []
         for number, variant in enumerate(self.variants):
-            truth = list(map(_label, self.truths(whole)))
+            truth = list(map(label_of, self.truths(whole)))
             labels = self._labels(number, whole, name)
             known = self.truth is not None
             found.append(
@@ -172,7 +172,8 @@ class Table:
         field: str = "",
     ) -> dict[tuple[Hashable, Hashable | None], list[int]]:
         """Return the positions of the rows with each pair of truth and answer of a variant."""
-        cells = confusion(list(map(_label, self.truths(field))), self._labels(number, field, field))
+        truths = list(map(label_of, self.truths(field)))
+        cells = confusion(truths, self._labels(number, field, field))
         return {pair: [self.positions[at] for at in found] for pair, found in cells.items()}
 
     @cached_property
@@ -180,18 +181,18 @@ class Table:
         """The positions of the rows that variants answered differently, the most split first."""
         split = []
         for at in self.positions:
-            given = Counter(_label(votes[at][0]) for votes in self.votes if at < len(votes))
+            given = Counter(label_of(votes[at][0]) for votes in self.votes if at < len(votes))
             if len(given) > 1:
                 split.append((-len(given), max(given.values()), at))
         return [at for _, _, at in sorted(split)]
 
     def _labels(self, number: int, field: str, name: str) -> list[Hashable | None]:
         """Return the answers as labels: one that counts as right is the label that is true."""
-        labels = list(map(_label, self.answers(number, field)))
+        labels = list(map(label_of, self.answers(number, field)))
         if self.truth is None or name == ALL_FIELDS:
             return labels
         rows = zip(labels, self.truths(field), self.right(number, field), strict=True)
-        return [_label(true) if right else label for label, true, right in rows]
+        return [label_of(true) if right else label for label, true, right in rows]
 
     @property
     def _numbers(self) -> range:
@@ -208,36 +209,17 @@ class Table:
 _NOTHING = (math.nan, math.nan)
 
 
-def truth_of(rows: Sequence[Any], what: str, *, required: bool = True) -> list[Any]:
-    """Return a column as truth: plain values, None where a row is not labelled.
-
-    Raises UsageError where no row is, unless that is not `required`.
-    """
-    found = [_plain(value) for value in rows]
-    if required and all(map(_is_missing, found)):
-        raise UsageError(f"{what} has no label in any row, so nothing can be measured by it")
-    return [None if _is_missing(value) else value for value in found]
-
-
 def _voted(value: Any, samples: bool) -> tuple[Any, float]:  # noqa: FBT001  # called by place
     if not samples:
         return value, float(value is not None)
-    label, share = vote([_label(one) for one in value])
-    return next((one for one in value if label is not None and _label(one) == label), None), share
-
-
-def _part(value: Any, name: str) -> Any:
-    if not name or value is None:
-        return value
-    if isinstance(value, Mapping):
-        return value.get(name)
-    return getattr(value, name, None)
+    label, share = vote([label_of(one) for one in value])
+    return next((one for one in value if label is not None and label_of(one) == label), None), share
 
 
 def _is_right(score: Scorer, answer: Any, truth: Any) -> bool:
     own = getattr(score, "__module__", "") == scorer.__module__
     try:
-        return bool(score(_plain(answer), _plain(truth)))
+        return bool(score(plain_value(answer), plain_value(truth)))
     except (TypeError, ValueError) as error:
         if own:  # a text where a number is wanted
             return False
@@ -251,37 +233,6 @@ def _failed(error: Exception, answer: Any, truth: Any) -> UsageError:
         f"score raised {type(error).__name__}: {error}; it was called with the answer "
         f"{shown(answer)} and the truth {shown(truth)}"
     )
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as it can be compared: of an Enum what it stands for, of numpy's Python's."""
-    if isinstance(value, Enum):
-        return value.value
-    if type(value).__module__ == "numpy" and hasattr(value, "item"):
-        # Of nanoseconds it makes whole numbers.
-        exact = value.dtype.kind in "mM"
-        return (value.astype(f"{value.dtype.kind}8[us]") if exact else value).item()
-    return value
-
-
-def _label(value: Any) -> Hashable | None:
-    """Return a value as a label that can be counted; None where there is none."""
-    plain: Hashable = _plain(value)
-    try:
-        hash(plain)
-    except TypeError:
-        return repr(plain)
-    return plain
-
-
-def _is_missing(value: Any) -> bool:
-    if value is None:
-        return True
-    if isinstance(value, float):
-        return math.isnan(value)
-    if isinstance(value, str):
-        return not value.strip()
-    return type(value).__name__ in ("NAType", "NaTType")
 
 
 def _share(flags: Any) -> float:

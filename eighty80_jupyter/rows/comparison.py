@@ -13,6 +13,7 @@ from eighty80_jupyter.errors import EvaluationError, UsageError
 from eighty80_jupyter.evaluation.scorers import Scorer
 from eighty80_jupyter.evaluation.table import Answers, Score, Table
 from eighty80_jupyter.rows.data.chunks import Rows
+from eighty80_jupyter.rows.frames import pandas_for
 from eighty80_jupyter.rows.plots import Bar, chart, reliability
 
 if TYPE_CHECKING:
@@ -87,12 +88,7 @@ class RowComparison:
         exact p against the best variant, shares go from 0 to 1. `held_out` tells them of the rows
         that were held out. Raises UsageError without pandas.
         """
-        try:
-            import pandas as pd  # noqa: PLC0415  # optional, and slow to import
-        except ImportError:
-            raise UsageError(
-                "a DataFrame needs pandas, which is not installed; .scores has the same"
-            ) from None
+        pd = pandas_for("to_frame", "; .scores has the same")
         scores = self.held_out.scores if held_out else self.scores
         cells = [
             (
@@ -109,8 +105,7 @@ class RowComparison:
         A row for each truth, a column for each answer; what has no answer is under None. Raises
         UsageError for a name that is none, and without pandas.
         """
-        import pandas as pd  # noqa: PLC0415  # whoever wants a DataFrame has it
-
+        pd = pandas_for("confusion", "; .table.confusion has the rows of each pair")
         cells = self.table.confusion(self._number(variant), field)
         truths = sorted({truth for truth, _ in cells}, key=str)
         answers = sorted({answer for _, answer in cells}, key=lambda a: (a is None, str(a)))

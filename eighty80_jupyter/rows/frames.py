@@ -69,6 +69,17 @@ def open_rows(data: Any) -> Rows:
     raise UsageError(f"rows are {_TAKES}, got a {kind_of(data)}")
 
 
+def pandas_for(what: str, instead: str = "") -> Any:
+    """Return pandas, for what makes a DataFrame. Raises UsageError where it is not installed."""
+    try:
+        import pandas as pd  # noqa: PLC0415  # optional, and slow to import
+    except ImportError:
+        raise UsageError(
+            f"{what} makes a DataFrame and needs pandas, which is not installed{instead}"
+        ) from None
+    return pd
+
+
 def _of_library(data: Any) -> Rows | None:
     """Return the rows of a frame or an array of a library that is there; None for other values."""
     if is_a(data, "pandas", "DataFrame", "Series"):

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.evaluation.labels import field_of, label_of
 from eighty80_jupyter.rows.data.chunks import Rows
-from eighty80_jupyter.rows.share_table import field_of, label_of
+from eighty80_jupyter.rows.frames import pandas_for
 
 _COLUMNS = ("row", "quote", "supported", "column", "start", "end")
 _MARKS = "\"'\u201c\u201d\u2018\u2019\u00ab\u00bb"  # with which a model sets a quote apart
@@ -80,10 +80,7 @@ def quoted_row(row: Any, value: Any, field: str) -> Quoted:
 
 def quote_table(rows: Rows, values: Sequence[Any], field: str) -> Any:
     """Return a DataFrame with a row for each quote. See `Run.quotes`."""
-    try:
-        import pandas as pd  # noqa: PLC0415  # optional, and slow to import
-    except ImportError:
-        raise UsageError("run.quotes makes a DataFrame and needs pandas") from None
+    pd = pandas_for("run.quotes")
     found: list[tuple[Any, ...]] = []
     for at, (row, value) in enumerate(zip(rows.each(), values, strict=False)):
         found += [(at, quote, *_where(quote, row)) for quote in _quotes(value, field)]
@@ -102,9 +99,9 @@ def _where(quote: str, row: Any) -> tuple[bool, Any, int | None, int | None]:
 def _quotes(value: Any, field: str) -> Iterator[str]:
     if value is None:
         return
-    inner = field_of(value, field) if field else value
+    inner = field_of(value, field)
     for one in inner if isinstance(inner, (list, tuple)) else [inner]:
-        if isinstance(label := label_of(one, ""), str) and label.strip():
+        if isinstance(label := label_of(one), str) and label.strip():
             yield label
 
 

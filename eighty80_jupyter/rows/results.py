@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.api.reply import Usage
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.evaluation.labels import label_of
 from eighty80_jupyter.rows.columns import attach, more_columns, quote_columns
 from eighty80_jupyter.rows.data.types import (
     INTEGER,
@@ -26,7 +27,7 @@ from eighty80_jupyter.rows.quotes import Quoted, quote_places, quote_table, quot
 from eighty80_jupyter.rows.review import Review
 from eighty80_jupyter.rows.running.plan import Plan
 from eighty80_jupyter.rows.running.state import RunState, of_row
-from eighty80_jupyter.rows.share_table import label_of, share_table
+from eighty80_jupyter.rows.share_table import share_table
 
 if TYPE_CHECKING:
     from eighty80_jupyter.structured.shape import Shape
@@ -151,7 +152,7 @@ class RunResults:
         By matplotlib, plotly or altair if the notebook has imported it, else as HTML.
         """
         common = self.counts.most_common(_MOST_BARS)
-        bars = [Bar(name=str(label_of(answer, "")), value=count) for answer, count in common]
+        bars = [Bar(name=str(label_of(answer)), value=count) for answer, count in common]
         return chart(f"{self.column}: {sum(self.counts.values()):,} answers", bars)
 
     def share(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
-from enum import Enum
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.evaluation.labels import hashable, label_of
 from eighty80_jupyter.evaluation.shares import share
 from eighty80_jupyter.rows.data.chunks import Rows
 from eighty80_jupyter.rows.data.missing import is_missing
+from eighty80_jupyter.rows.frames import pandas_for
 from eighty80_jupyter.rows.truth import fitted, read_truth
 
 if TYPE_CHECKING:
@@ -31,10 +32,7 @@ def share_table(
     shape: Shape | None = None,
 ) -> Any:
     """Return the share of each label as a DataFrame. See `Run.share`."""
-    try:
-        import pandas as pd  # noqa: PLC0415  # optional, and slow to import
-    except ImportError:
-        raise UsageError("run.share makes a DataFrame and needs pandas") from None
+    pd = pandas_for("run.share")
     if not 0 < confidence < 1:
         raise UsageError(f"confidence is a share between 0 and 1, got {shown(confidence)}")
     answers = [label_of(value, field) for value in values]
@@ -80,20 +78,4 @@ def _groups(rows: Rows, name: Any) -> list[Hashable]:
     """Return the group of each row: what stands in a column; None where that is missing."""
     if not isinstance(name, Hashable):
         raise UsageError(f"by names one column, got {shown(name)}")
-    return [
-        None if is_missing(cell) else cell if isinstance(cell, Hashable) else repr(cell)
-        for cell in rows.column(name)
-    ]
-
-
-def field_of(record: Any, name: str) -> Any:
-    """Return a field of a record of any kind; None where it has none of this name."""
-    return record.get(name) if isinstance(record, Mapping) else getattr(record, name, None)
-
-
-def label_of(value: Any, field: str) -> Hashable | None:
-    """Return an answer, or a field of one, as a label."""
-    if field and value is not None:
-        value = field_of(value, field)
-    value = value.value if isinstance(value, Enum) else value
-    return value if isinstance(value, Hashable) else repr(value)
+    return [None if is_missing(cell) else hashable(cell) for cell in rows.column(name)]

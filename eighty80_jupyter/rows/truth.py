@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.evaluation.table import truth_of
+from eighty80_jupyter.evaluation.labels import plain_value
 from eighty80_jupyter.rows.data.chunks import Rows
+from eighty80_jupyter.rows.data.missing import is_missing
 from eighty80_jupyter.rows.data.types import ANY, TEXT, ColumnType, type_of
 from eighty80_jupyter.rows.frames import open_rows
 from eighty80_jupyter.structured.words import folded
@@ -47,6 +48,17 @@ def read_truth(truth: Any, rows: Rows, *, required: bool = True) -> list[Any] | 
             "None where a row is not labelled"
         )
     return truth_of(values, "truth", required=required)
+
+
+def truth_of(values: Sequence[Any], what: str, *, required: bool = True) -> list[Any]:
+    """Return a column as truth: plain values, None where a row is not labelled.
+
+    Raises UsageError where no row is, unless that is not `required`.
+    """
+    found = [None if is_missing(value) else value for value in map(plain_value, values)]
+    if required and all(value is None for value in found):
+        raise UsageError(f"{what} has no label in any row, so nothing can be measured by it")
+    return found
 
 
 def fitted(truth: Sequence[Any], shape: Shape | None, field: str = "") -> list[Any]:

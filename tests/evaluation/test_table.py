@@ -16,7 +16,8 @@ from statsmodels.stats.contingency_tables import mcnemar
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.evaluation.scorers import scorer
-from eighty80_jupyter.evaluation.table import ALL_FIELDS, Answers, Table, truth_of
+from eighty80_jupyter.evaluation.table import ALL_FIELDS, Answers, Table
+from eighty80_jupyter.rows.truth import truth_of
 
 LABELS = ["bug", "feature", "other"]
 

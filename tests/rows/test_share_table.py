@@ -74,6 +74,7 @@ def test_shares_are_corrected_by_group(session: Session) -> None:
         ("part", ["a", None]),
         ("part", [1.0, np.nan]),
         ("part", [pd.NaT, pd.Timestamp("2024")]),
+        ("part", [("x", ["y"]), None]),
         ("rows", ["x", " "]),
     ],
 )

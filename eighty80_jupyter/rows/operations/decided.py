@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from eighty80_jupyter.api.request_parameters import shown
@@ -26,6 +26,16 @@ def check(keywords: dict[str, Any], what: str, *, but: Sequence[str] = ()) -> No
     for name in _OURS:
         if name in keywords and name not in but:
             raise UsageError(f"{what} takes no {name}; chat.rows does")
+
+
+def named_columns(given: Any, what: str) -> list[Hashable]:
+    """Return the names that are meant: one or a list of them; None: none. Raises UsageError."""
+    if given is None:
+        return []
+    names = list(given) if isinstance(given, list) else [given]
+    if not names:
+        raise UsageError(f"{what} names no column")
+    return names
 
 
 def one_of(name: str, value: Any, words: Sequence[str]) -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.rows.columns import attach_columns
-from eighty80_jupyter.rows.data.chunks import Row, Rows
+from eighty80_jupyter.rows.columns import attach_columns, restored
+from eighty80_jupyter.rows.data.chunks import ITEM, Row, Rows
 from eighty80_jupyter.rows.data.types import INTEGER, Column, ColumnType
+from eighty80_jupyter.rows.frames import open_rows
 from eighty80_jupyter.rows.operations.decided import Ask, check, one_of, undecided
-from eighty80_jupyter.rows.operations.joining import joined
 from eighty80_jupyter.rows.operations.pairs import LEFT, RIGHT, Pair, candidates
 from eighty80_jupyter.rows.operations.select import whole
 
 UNDECIDED = ("raise", "drop")
 CLUSTER, CONTRADICTORY = "cluster", "contradictory"
+_TABLES = ("pandas", "modin", "polars", "pyarrow", "duckdb", "columns")
 
 
 def match_rows(
@@ -36,7 +38,7 @@ def match_rows(
     numbers, doubtful = clusters.numbered(apart)
     lefts, rights = [a for a, _ in links], [b for _, b in links]
     extra = _columns(CLUSTER, CONTRADICTORY, [numbers[a] for a in lefts], doubtful)
-    return joined(own.take(lefts), other.take(rights), extra)
+    return _joined(own.take(lefts), other.take(rights), extra)
 
 
 def dedupe_rows(
@@ -98,6 +100,51 @@ def _rows_at(rows: Rows, places: set[int]) -> dict[int, Any]:
         plain = isinstance(row, dict) and not isinstance(row, Row)
         found[at] = Row(list(row), list(row.values())) if plain else row  # for {{left.name}}
     return found
+
+
+def _joined(left: Rows, right: Rows, extra: list[Column]) -> Any:
+    """Return the columns of both tables, of as many rows, and further ones.
+
+    Names that stand in several of them get `_left` and `_right`; the index is that of the left.
+    Rows that have no columns, or are dictionaries, become dictionaries with `left` and `right`.
+    """
+    if left.kind not in _TABLES:
+        lefts = left.read(ITEM, 0, left.length or 0)
+        items = zip(lefts, right.read(ITEM, 0, right.length or 0), strict=True)
+        beside = list(zip(*(column.values for column in extra), strict=True))
+        names = [column.name for column in extra]
+        return [
+            {"left": a, "right": b, **dict(zip(names, more, strict=True))}
+            for (a, b), more in zip(items, beside, strict=True)
+        ]
+    own = _apart(left.names, [*right.names, *(column.name for column in extra)], "_left")
+    theirs = _apart(right.names, [*left.names, *(column.name for column in extra)], "_right")
+    a, b = left.data, right.data
+    match left.kind:
+        case "pandas" | "modin":
+            b = b.set_axis(a.index).set_axis(theirs, axis=1)
+            table = sys.modules["pandas"].concat([a.set_axis(own, axis=1), b], axis=1)
+        case "polars":
+            table = a.rename(dict(zip(a.columns, own, strict=True))).hstack(
+                b.rename(dict(zip(b.columns, theirs, strict=True)))
+            )
+        case "columns":
+            table = dict(zip([*own, *theirs], [*a.values(), *b.values()], strict=True))
+        case _:
+            pa = sys.modules["pyarrow"]
+            kind = type(a) if type(a) is type(b) else pa.Table
+            table = kind.from_arrays([*a.columns, *b.columns], names=[*own, *theirs])
+    made = attach_columns(open_rows(table), extra, "")
+    if left.kind not in ("modin", "duckdb"):
+        return made
+    rows: Any = open_rows(made)
+    rows.kind, rows.origin = left.kind, left.origin  # type: ignore[attr-defined]  # both have one
+    return restored(rows)
+
+
+def _apart(names: Sequence[Hashable], others: Sequence[Hashable], ending: str) -> list[Hashable]:
+    """Return the names, with an ending where others have the same."""
+    return [f"{name}{ending}" if name in others else name for name in names]
 
 
 class _Clusters:

@@ -8,9 +8,11 @@ from typing import Any
 
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.evaluation.labels import hashable
 from eighty80_jupyter.prompt.template.syntax import Field, parse, quiet_parse
 from eighty80_jupyter.rows.data.chunks import Rows
 from eighty80_jupyter.rows.data.missing import is_missing
+from eighty80_jupyter.rows.operations.decided import named_columns
 
 LEFT, RIGHT = "left", "right"
 _CHUNK = 1024
@@ -79,10 +81,6 @@ def _used(prompt: Any) -> dict[str, list[str]]:
     return {side: list(dict.fromkeys(names)) for side, names in found.items()}
 
 
-def _names(given: Any) -> list[Any]:
-    return list(given) if isinstance(given, list) else [given]
-
-
 def _check_number(left: Rows, right: Rows | None, most: int | None) -> None:
     own = left.length or 0
     count = own * (own - 1) // 2 if right is None else own * (right.length or 0)
@@ -100,7 +98,7 @@ def _blocks(left: Rows, right: Rows, block: Any) -> list[Sequence[int]]:
     """
     if block is None:
         return [range(right.length or 0)] * (left.length or 0)
-    names = _names(block)
+    names = named_columns(block, "block")
     by_key: dict[Any, list[int]] = {}
     for position, key in enumerate(_keys(right, names)):
         if key is not None:
@@ -130,20 +128,16 @@ def _there(rows: Rows, names: list[str]) -> list[bool]:
 
 
 def _key(cell: Any) -> Any:
-    if isinstance(cell, str):
-        return " ".join(cell.casefold().split())
-    try:
-        hash(cell)
-    except TypeError:
-        return repr(cell)
-    return cell
+    return " ".join(cell.casefold().split()) if isinstance(cell, str) else hashable(cell)
 
 
 def _texts(rows: Rows, names: Any) -> list[str]:
     """Return the words of each row in the order of the alphabet: what makes texts near."""
     found = []
     if names:
-        every: Iterable[Sequence[Any]] = zip(*map(rows.column, _names(names)), strict=True)
+        every: Iterable[Sequence[Any]] = zip(
+            *map(rows.column, named_columns(names, "on")), strict=True
+        )
     else:
         every = (list(row.values()) if isinstance(row, dict) else [row] for row in rows.each())
     for cells in every:

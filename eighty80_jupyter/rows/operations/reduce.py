@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import RowsError, UsageError
+from eighty80_jupyter.evaluation.labels import hashable
 from eighty80_jupyter.prompt.template.evaluate import names_of
 from eighty80_jupyter.prompt.template.syntax import Field, parse
 from eighty80_jupyter.prompt.tokens import estimate
@@ -19,7 +20,7 @@ from eighty80_jupyter.rows.columns import attach, picked
 from eighty80_jupyter.rows.data.chunks import Rows
 from eighty80_jupyter.rows.data.missing import is_missing
 from eighty80_jupyter.rows.data.types import error_column, plain
-from eighty80_jupyter.rows.operations.decided import Ask, check
+from eighty80_jupyter.rows.operations.decided import Ask, check, named_columns
 from eighty80_jupyter.rows.operations.select import whole
 
 if TYPE_CHECKING:
@@ -63,8 +64,10 @@ def reduce_rows(
         raise UsageError(f"tokens must be a whole number of at least 1, got {shown(tokens)}")
     rows = whole(data)
     column, errors = keywords.pop("column", "answer"), keywords.pop("errors", False)
-    keys = _names(rows, by, "by")
+    keys = named_columns(by, "by")
     template, place, of = _place(rows, prompt, keys, of)
+    for name in (*keys, *of):
+        rows.place(name)  # refused where it is none
     groups = list(_groups(rows, keys, of))
     shape: Shape | None = None
     while waiting := [g for g in groups if g.texts and g.error is None]:
@@ -85,18 +88,6 @@ def reduce_rows(
     return attach(table, shape, column, values, beside=beside)
 
 
-def _names(rows: Rows, given: Any, what: str) -> list[Hashable]:
-    """Return the columns that are meant: one name or a list of them. Raises UsageError."""
-    if given is None:
-        return []
-    names = list(given) if isinstance(given, list) else [given]
-    for name in names:
-        rows.place(name)
-    if not names:
-        raise UsageError(f"{what} names no column")
-    return names
-
-
 def _place(
     rows: Rows, prompt: str, keys: list[Hashable], of: Any
 ) -> tuple[str, str, list[Hashable]]:
@@ -115,13 +106,14 @@ def _place(
             f"the prompt names the columns {several}, and can have one place for the rows; name "
             "one, or none of them and of=[...] the columns that tell a row"
         )
+    told = named_columns(of, "of")
     if named:
         own: list[Hashable] = [*named] if named[0] in rows.names else []
-        return prompt, str(named[0]), _names(rows, of, "of") or own
+        return prompt, str(named[0]), told or own
     place = "items"
     while place in used or place in keys:
         place += "_"
-    return f"{prompt.rstrip()}\n\n{{{{{place}}}}}", place, _names(rows, of, "of")
+    return f"{prompt.rstrip()}\n\n{{{{{place}}}}}", place, told
 
 
 def _groups(rows: Rows, keys: list[Hashable], of: list[Hashable]) -> Iterator[_Group]:
@@ -132,10 +124,10 @@ def _groups(rows: Rows, keys: list[Hashable], of: list[Hashable]) -> Iterator[_G
         cells = [chunk.column(key) for key in keys]
         for number in range(chunk.count):
             key = tuple(None if is_missing(column[number]) else column[number] for column in cells)
-            group = groups.get(_hashable(key))
+            group = groups.get(hashable(key))
             if group is None:
                 named = {str(name): cell for name, cell in zip(keys, key, strict=True)}
-                group = groups[_hashable(key)] = _Group(chunk.start + number, named)
+                group = groups[hashable(key)] = _Group(chunk.start + number, named)
             if rows.single and not of:
                 values = {"": chunk.row(number)}
             else:
@@ -144,14 +136,6 @@ def _groups(rows: Rows, keys: list[Hashable], of: list[Hashable]) -> Iterator[_G
             if text:
                 group.texts.append(text)
     yield from groups.values()
-
-
-def _hashable(key: tuple[Any, ...]) -> Any:
-    try:
-        hash(key)
-    except TypeError:
-        return repr(key)
-    return key
 
 
 def _text(values: dict[str, Any]) -> str:

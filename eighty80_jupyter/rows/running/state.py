@@ -13,6 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
 
 from eighty80_jupyter.api.reply import Usage
+from eighty80_jupyter.evaluation.labels import field_of, plain_value
 from eighty80_jupyter.rows.progress import Progress, RowError, State
 
 if TYPE_CHECKING:
@@ -239,12 +240,8 @@ def _label_of(shape: Shape | None) -> Callable[[Any], str | None] | None:
     name = next((n for n, one in fields.items() if isinstance(one, dict) and "enum" in one), None)
     if name is None:
         return None
-    return lambda value: _written(
-        value.get(name) if isinstance(value, dict) else getattr(value, name, None)
-    )
+    return lambda value: _written(field_of(value, name))
 
 
 def _written(value: Any) -> str | None:
-    if value is None:
-        return None
-    return str(value.value if isinstance(value, Enum) else value)
+    return None if value is None else str(plain_value(value))

@@ -185,6 +185,7 @@ def test_lists_become_pairs(session: Session) -> None:
         ),
         (THEIRS, "Same? {{left.name}}", {}, "the prompt names a column of both sides"),
         (THEIRS, PROMPT, {"block": "zap"}, "there is no column 'zap'"),
+        (THEIRS, PROMPT, {"block": []}, "block names no column"),
         (THEIRS, PROMPT, {"nearest": 0}, "nearest must be a whole number of at least 1"),
         (THEIRS, PROMPT, {"returns": int}, "match takes no returns"),
     ],
