@@ -1,68 +1,20 @@
-"""Naming, branching, correcting and seeing conversations, in a real kernel."""
+"""Correcting conversations, in a real kernel: undo, retry, edit, go on, ask again."""
 
 from __future__ import annotations
 
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.notebook.attended import AttendedKernel, new_cells
+from tests.notebook.commands.conversations.asking import ask, failure, sent, value
 from tests.support.replies import Gate, error_reply, sse_reply, stream_reply, text_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.support.kernel import Result
     from tests.support.scripted import ScriptedServer
-
-
-@pytest.fixture(name="kernel", scope="module")
-def _shared_kernel() -> Iterator[AttendedKernel]:
-    """Give one kernel to all tests of this file: starting one takes a second."""
-    with AttendedKernel(startup="%load_ext eighty80_jupyter") as kernel:
-        yield kernel
-
-
-@pytest.fixture(autouse=True)
-def _fresh(kernel: AttendedKernel, server: ScriptedServer) -> None:
-    """Begin each test with one empty conversation and this test's server."""
-    result = kernel.run(
-        "from eighty80_jupyter import chat; import os\n"
-        f"os.environ.update(_8080_API_URL={server.url!r}, _8080_API_KEY='sk-commands')\n"
-        "for name in chat.conversations: chat.conversations.delete(name)\n"
-        "chat.config.max_retries = 0"
-    )
-    assert result.ok, result.error
-
-
-def failure(result: Result) -> str:
-    """Return the one line that a failed cell shows."""
-    assert result.error is not None
-    lines = result.error.plain.splitlines()
-    assert len(lines) == 1, lines
-    return lines[0]
-
-
-def sent(server: ScriptedServer, number: int = -1) -> list[str]:
-    """Return the texts of the messages of a request."""
-    return [message["content"] for message in server.requests[number].json["messages"]]
-
-
-def value(kernel: AttendedKernel, expression: str) -> Any:
-    """Return what an expression over `chat` prints."""
-    result = kernel.run(f"from eighty80_jupyter import chat; print(({expression}))")
-    assert result.ok, result.error
-    return result.stdout.rstrip("\n")
-
-
-def ask(kernel: AttendedKernel, server: ScriptedServer, *prompts: str) -> None:
-    """Ask these prompts; each is answered with its own words in capitals."""
-    for prompt in prompts:
-        server.queue(stream_reply(prompt.upper()))
-        result = kernel.run(f"%%chat\n{prompt}")
-        assert result.ok, result.error
 
 
 def test_undo_says_what_is_gone(kernel: AttendedKernel, server: ScriptedServer) -> None:
@@ -355,156 +307,3 @@ def test_continue_after_an_interrupt(kernel: AttendedKernel, server: ScriptedSer
     assert sent(server) == ["count", "one two ", "Go on, in English."]
     assert value(kernel, "chat.conversation[0].reply.text") == "one two three"
     assert value(kernel, "chat.conversation[0].source") == "count"
-
-
-def test_names_and_forks(kernel: AttendedKernel, server: ScriptedServer) -> None:
-    """Conversations are begun, forked, used and listed by name; each sends its own turns."""
-    ask(kernel, server, "one", "two")
-    assert (
-        "The conversation main-2 begins with 1 turn of main."
-        in kernel.run("%chat --fork --at 1").stdout
-    )
-    ask(kernel, server, "fork")
-    assert sent(server) == ["one", "ONE", "fork"]
-    assert "did you mean main-2" in failure(kernel.run("%chat --use main-22"))
-    server.queue(stream_reply("IDEA"))
-    assert kernel.run("%%chat --new 'big ideas'\nthink").ok
-    assert sent(server) == ["think"]
-    assert "already" in failure(kernel.run("%chat --new main"))
-    assert kernel.run("%chat --use main").stdout == "Going on with main: 2 turns.\n"
-    table = kernel.run("%chat --list")
-    assert "* main       2 turns  two" in table.data()[0]
-    assert "  big ideas  1 turn   think" in table.data()[0]
-    assert "<td" in table.data("text/html")[0]
-    assert value(kernel, "len(chat['main-2']), list(chat.conversations)") == (
-        "(2, ['main', 'main-2', 'big ideas'])"
-    )
-    assert "goes with --fork" in failure(kernel.run("%chat --at 1"))
-    assert "cannot fork at turn 9" in failure(kernel.run("%chat --fork x --at 9"))
-    assert value(kernel, "'x' in chat.conversations") == "False"
-
-
-def test_in_another_conversation_for_one_cell(
-    kernel: AttendedKernel, server: ScriptedServer
-) -> None:
-    """--in asks there, begins it where it is not there, and leaves the current one current."""
-    ask(kernel, server, "one")
-    server.queue(stream_reply("A"), stream_reply("B"))
-    result = kernel.run("%%chat --in scratch\nfirst")
-    assert "The conversation scratch begins." in result.stdout
-    assert result.outputs[-1]["metadata"]["eighty80_jupyter"]["conversation"] == "scratch"
-    assert kernel.run("%%chat --in scratch\nsecond").stdout == ""
-    assert sent(server) == ["first", "A", "second"]
-    assert value(kernel, "chat.conversation.name, len(chat.conversation)") == "('main', 1)"
-    shown = kernel.run("%%chat --in nowhere --dry-run\nhello").data()[0]
-    assert "[assistant]" not in shown
-    assert value(kernel, "'nowhere' in chat.conversations") == "False"
-
-
-def test_a_cell_that_begins_a_conversation_runs_again(
-    kernel: AttendedKernel, server: ScriptedServer
-) -> None:
-    """The same cell with --new NAME goes on with what it began; another cell is refused."""
-    server.queue(stream_reply("A"), stream_reply("B"))
-    for _ in range(2):
-        result = kernel.run_cell("%%chat --new ideas\nthink", "cell-1")
-        assert result.ok, result.error
-    assert value(kernel, "[len(t.alternatives) for t in chat['ideas']]") == "[2]"
-    assert "already" in failure(kernel.run_cell("%%chat --new ideas\nthink", "cell-2"))
-
-
-@pytest.mark.parametrize(
-    "options", ["--new x", "--fork x --at 1", "--undo 2", "--reset", "--use b"]
-)
-def test_a_dry_run_branches_nothing(
-    kernel: AttendedKernel, server: ScriptedServer, options: str
-) -> None:
-    """A dry run shows what would be sent after the branch, and branches nothing."""
-    kernel.run("%chat --new b")
-    kernel.run("%chat --use main")
-    ask(kernel, server, "one", "two")
-    before = value(kernel, "chat.conversations, [len(c) for c in chat.conversations.values()]")
-    result = kernel.run(f"%%chat {options} --dry-run\nthree")
-    assert result.ok, result.error
-    assert ("ONE" in result.data()[0]) == options.startswith("--fork")
-    assert "TWO" not in result.data()[0]
-    assert result.stdout == ""
-    after = value(kernel, "chat.conversations, [len(c) for c in chat.conversations.values()]")
-    assert after == before
-
-
-def test_several_commands_are_done_together_or_not(
-    kernel: AttendedKernel, server: ScriptedServer
-) -> None:
-    """Where one of several commands cannot be done, none of them is."""
-    ask(kernel, server, "one")
-    assert "cannot undo 5" in failure(kernel.run("%chat --new x --undo 5"))
-    assert value(kernel, "list(chat.conversations)") == "['main']"
-    assert kernel.run("%chat --fork x --undo").ok
-    assert value(kernel, "[(n, len(c)) for n, c in chat.conversations.items()]") == (
-        "[('main', 1), ('x', 0)]"
-    )
-
-
-def test_a_turn_shows_itself(kernel: AttendedKernel, server: ScriptedServer) -> None:
-    """A turn of the conversation is drawn as in the history; its repr is short."""
-    ask(kernel, server, "one " + "more " * 200)
-    shown = kernel.run("chat.conversation[-1]")
-    assert "MORE MORE" in shown.data("text/html")[0]
-    assert shown.data()[0].startswith("<Turn 'one more more")
-    assert len(kernel.run("chat.conversation[0].alternatives").data()[0]) < 400
-
-
-def test_dry_runs_of_earlier_turns(kernel: AttendedKernel, server: ScriptedServer) -> None:
-    """A dry run of a retry or a continuation shows just what would be sent."""
-    server.queue(stream_reply("ONE"), sse_reply(text_chunks("TWO and", finish_reason="length")))
-    kernel.run("%chat first")
-    kernel.run("%chat -t 0.3 second")
-    shown = kernel.run("%chat --retry --dry-run").data()[0]
-    assert "second" in shown
-    assert '"temperature": 0.3' in shown
-    assert "TWO and" not in shown
-    assert "ONE" not in kernel.run("%chat --retry 1 --dry-run").data()[0]
-    shown = kernel.run("%%chat --continue --dry-run").data()[0]
-    assert shown.index("second") < shown.index("TWO and") < shown.index("Continue exactly")
-    assert len(server.requests) == 2
-
-
-def test_a_dry_run_says_what_is_left_out(kernel: AttendedKernel, server: ScriptedServer) -> None:
-    """With a limit the oldest turns are not sent; the last line would say so."""
-    ask(kernel, server, *("word " * 60 for _ in range(3)))
-    kernel.run("%chat --set context_policy=trim context_limit=100")
-    shown = kernel.run("%chat --dry-run and now?")
-    note = next(line for line in shown.data()[0].split("\n") if line.startswith("not sent: "))
-    assert note in shown.data("text/html")[0]
-    server.queue(stream_reply("ok"))
-    assert kernel.run("%chat and now?").data()[-1].endswith(note)
-
-
-def test_history_is_bounded(kernel: AttendedKernel) -> None:
-    """Of a long conversation the last turns are shown, quickly, with the way to see the others."""
-    kernel.run(
-        "from eighty80_jupyter import Turn, Reply, Choice\n"
-        "from eighty80_jupyter.api.messages import Message\n"
-        "from eighty80_jupyter.conversation.turn import Exchange\n"
-        "def turn(n):\n"
-        "    reply = Reply(choices=(Choice(text=f'answer {n}'),), model='m')\n"
-        "    m = Message('user', f'question {n}'), Message('assistant', f'answer {n}')\n"
-        "    return Turn(alternatives=(Exchange(messages=m, reply=reply),))\n"
-        "chat.conversation.restore(map(turn, range(1, 10_001)), system='Be brief.')"
-    )
-    for code in ("%chat --history", "chat.conversation"):
-        shown = kernel.run(code)
-        html = shown.data("text/html")[0]
-        assert "question 10000" in html
-        assert "question 9980<" not in html
-        assert "9,980 earlier turns: %chat --history 1-20" in html
-        assert "Be brief." in html
-        assert len(html) < 50_000
-    first = kernel.run("%chat --history 1-2").data()[0]
-    assert "2. You:\nquestion 2\n\nModel:\nanswer 2" in first
-    assert "9,998 more: %chat --history 3-" in first
-    assert "question 7777" in kernel.run("%chat --history 7777").data()[0]
-    assert "has no turn 10001" in failure(kernel.run("%chat --history 10001"))
-    assert "lower number first" in failure(kernel.run("%chat --history 5-2"))
-    assert "10,000 turns, 20,000 messages" in kernel.run("%chat").data()[0]
