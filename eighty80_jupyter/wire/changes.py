@@ -11,21 +11,24 @@ from eighty80_jupyter.api.call_ids import with_strict_ids
 
 
 class Way(Enum):
-    """How a request is changed."""
+    """How a request is changed, in the words of a reply's last line."""
 
-    DROP = "a field is left out"
-    RENAME = "a field has another name"
-    DROP_INSIDE = "a key is left out of all messages, or of all tools"
-    ROLE = "the instruction is sent as system"
-    MERGE = "the instruction stands at the beginning of the prompt"
-    NO_STREAM = "the answer is not streamed"
-    OFFER = "the tools of earlier turns are offered, and none may be called"
-    IDS = "calls have ids of nine letters and digits"
+    DROP = "sent without {field}, which the server does not take"
+    RENAME = "{field} sent as {to}"
+    DROP_INSIDE = "sent without {to} in {field}, which the server does not take"
+    ROLE = "instruction sent as system: the server knows no developer role"
+    MERGE = "instruction sent with the prompt: the model takes no system role"
+    NO_STREAM = "not streamed: the server does not stream this"
+    OFFER = "the tools of earlier turns offered again, as the server demands; none runs"
+    IDS = "calls sent with other ids, which the server demands"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of a request: its way, the field that it is about, and that field's new name."""
+    """One change of a request: its way, the field that it is about, and that field's new name.
+
+    What a way drops inside of the messages or the tools is `to`.
+    """
 
     way: Way
     field: str = ""
@@ -34,23 +37,7 @@ class Change:
     @property
     def note(self) -> str:
         """What was changed, for the last line of a reply."""
-        match self.way:
-            case Way.DROP:
-                return f"sent without {self.field}, which the server does not take"
-            case Way.RENAME:
-                return f"{self.field} sent as {self.to}"
-            case Way.DROP_INSIDE:
-                return f"sent without {self.to} in {self.field}, which the server does not take"
-            case Way.ROLE:
-                return "instruction sent as system: the server knows no developer role"
-            case Way.MERGE:
-                return "instruction sent with the prompt: the model takes no system role"
-            case Way.NO_STREAM:
-                return "not streamed: the server does not stream this"
-            case Way.OFFER:
-                return "the tools of earlier turns offered again, as the server demands; none runs"
-            case Way.IDS:
-                return "calls sent with other ids, which the server demands"
+        return self.way.value.format(field=self.field, to=self.to)
 
     def apply(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return the body of a request with this change; the same where it does not concern it."""

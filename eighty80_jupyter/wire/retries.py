@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from eighty80_jupyter.errors import (
     APIConnectionError,
     APIError,
     APIStatusError,
+    APITimeoutError,
     ContextLengthError,
 )
-from eighty80_jupyter.wire.reading.stream import MAX_REPLY_SIZE
+from eighty80_jupyter.wire.endpoint import Endpoint
+from eighty80_jupyter.wire.reading.stream import MAX_REPLY_SIZE, ReplyReader
 from eighty80_jupyter.wire.status_errors import is_out_of_credit
 from eighty80_jupyter.wire.transport_errors import Fault, WireError
 
@@ -67,3 +71,29 @@ def wait_before_retry(error: APIError, attempt: int, settings: Settings) -> floa
         return asked if asked <= settings.max_retry_wait else None
     jitter = random.uniform(0.75, 1.25)  # noqa: S311  # so that not all clients come at once
     return min(_FIRST_WAIT * 2.0**attempt * jitter, _LONGEST_WAIT, settings.max_retry_wait)
+
+
+class Keepalive:
+    """Ends an answer that is kept alive for too long by what is no part of a reply."""
+
+    def __init__(self, endpoint: Endpoint, settings: Settings) -> None:
+        self._host = urlsplit(endpoint.url).netloc
+        self._timeout = settings.keepalive_timeout
+        self._progress = 0
+        self._since: float | None = None
+
+    def check(self, reader: ReplyReader) -> None:
+        """Look whether the reply has grown. Raises APITimeoutError."""
+        if reader.progress > self._progress:
+            self._progress, self._since = reader.progress, None
+        elif self._since is None:
+            self._since = time.monotonic()
+        elif self._timeout is not None and time.monotonic() - self._since > self._timeout:
+            raise self.error()
+
+    def error(self) -> APITimeoutError:
+        """Return the exception for it."""
+        return APITimeoutError(
+            f"{self._host} kept the connection open for longer than ChatConfig.keepalive_timeout "
+            "without a word of the reply; try again, or raise it"
+        )

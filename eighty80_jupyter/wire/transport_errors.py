@@ -15,16 +15,32 @@ from eighty80_jupyter.wire.secret import Secrets, without_secret
 
 
 class Fault(Enum):
-    """What went wrong with a connection."""
+    """What went wrong with a connection, and the line that says so before the reply begins."""
 
-    ADDRESS = "no connection to the server"
-    PROXY = "no connection through the proxy"
-    SECURITY = "no secure connection"
-    CONNECT_TIMEOUT = "no connection in time"
-    SILENCE = "nothing came for too long"
-    BROKEN = "the connection broke"
-    PROTOCOL = "what came is no HTTP"
-    TLS_PORT = "http was spoken to a server that speaks https"
+    ADDRESS = (
+        "cannot connect to {host}: {reason}; check the address (_8080_API_URL), the network and "
+        "that the server runs"
+    )
+    PROXY = "no connection to {host} through the proxy: {reason}; check HTTPS_PROXY and NO_PROXY"
+    SECURITY = (
+        "no secure connection to {host}: {reason}; SSL_CERT_FILE names further certificates, and a "
+        "plain http address begins with http://"
+    )
+    CONNECT_TIMEOUT = (
+        "no connection to {host} within ChatConfig.connect_timeout; check the address "
+        "(_8080_API_URL) and the network"
+    )
+    SILENCE = (
+        "nothing came from {host} for longer than ChatConfig.read_timeout; try again, or raise it"
+    )
+    BROKEN = "the connection to {host} broke before the reply: {reason}; try again"
+    PROTOCOL = (
+        "{host} does not answer as an HTTP server does: {reason}; check the address (_8080_API_URL)"
+    )
+    TLS_PORT = (
+        "{host} speaks https, and was asked in plain http: {reason}; begin the address "
+        "(_8080_API_URL) with https://"
+    )
 
 
 class WireError(Exception):
@@ -75,49 +91,13 @@ def connection_error(
 
 
 def _wire_error(fault: Fault, host: str, reason: str, *, inside: bool) -> errors.APIError:
-    match fault:
-        case Fault.SILENCE:
-            return errors.APITimeoutError(
-                f"nothing came from {host} for longer than ChatConfig.read_timeout; try again, "
-                "or raise it"
-            )
-        case Fault.CONNECT_TIMEOUT:
-            return errors.APITimeoutError(
-                f"no connection to {host} within ChatConfig.connect_timeout; check the address "
-                "(_8080_API_URL) and the network"
-            )
-        case Fault.PROXY:
-            return errors.APIConnectionError(
-                f"no connection to {host} through the proxy: {reason}; "
-                "check HTTPS_PROXY and NO_PROXY"
-            )
-        case Fault.SECURITY:
-            return errors.APIConnectionError(
-                f"no secure connection to {host}: {reason}; SSL_CERT_FILE names further "
-                "certificates, and a plain http address begins with http://"
-            )
-        case Fault.ADDRESS:
-            return errors.APIConnectionError(
-                f"cannot connect to {host}: {reason}; check the address (_8080_API_URL), the "
-                "network and that the server runs"
-            )
-        case Fault.TLS_PORT:
-            return errors.APIConnectionError(
-                f"{host} speaks https, and was asked in plain http: {reason}; begin the address "
-                "(_8080_API_URL) with https://"
-            )
-    if inside:
+    if inside and fault in (Fault.BROKEN, Fault.PROTOCOL):
         return errors.APIStreamError(
             f"the connection to {host} broke inside the reply: {reason}; try again"
         )
-    if fault is Fault.PROTOCOL:
-        return errors.APIConnectionError(
-            f"{host} does not answer as an HTTP server does: {reason}; "
-            "check the address (_8080_API_URL)"
-        )
-    return errors.APIConnectionError(
-        f"the connection to {host} broke before the reply: {reason}; try again"
-    )
+    is_late = fault in (Fault.CONNECT_TIMEOUT, Fault.SILENCE)
+    kind = errors.APITimeoutError if is_late else errors.APIConnectionError
+    return kind(fault.value.format(host=host, reason=reason))
 
 
 def strip(error: BaseException) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from eighty80_jupyter import errors
-from eighty80_jupyter.wire import keepalive
+from eighty80_jupyter.wire import retries
 from eighty80_jupyter.wire.endpoint import Endpoint
-from eighty80_jupyter.wire.keepalive import Keepalive
 from eighty80_jupyter.wire.reading.stream import ReplyReader
-from eighty80_jupyter.wire.retries import Settings, wait_before_retry
+from eighty80_jupyter.wire.retries import Keepalive, Settings, wait_before_retry
 from eighty80_jupyter.wire.transport_errors import Fault, WireError
 
 PATIENT = Settings(max_retries=8)
@@ -94,7 +93,7 @@ class Clock:
 def test_how_long_comments_are_borne(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exactly the setting, counted anew from each word of the reply, and told with the host."""
     clock = Clock()
-    monkeypatch.setattr(keepalive, "time", clock)
+    monkeypatch.setattr(retries, "time", clock)
     endpoint = Endpoint(url="https://h.example:8443/v1")
     limit = Keepalive(endpoint, Settings(keepalive_timeout=10.0))
     reader = ReplyReader(endpoint)
@@ -119,7 +118,7 @@ def test_how_long_comments_are_borne(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_comments_are_borne_for_ever_without_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """None as the setting means that nothing is ended."""
     clock = Clock()
-    monkeypatch.setattr(keepalive, "time", clock)
+    monkeypatch.setattr(retries, "time", clock)
     endpoint = Endpoint(url="https://host.example")
     limit = Keepalive(endpoint, Settings(keepalive_timeout=None))
     reader = ReplyReader(endpoint)
