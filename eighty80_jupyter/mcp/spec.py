@@ -132,7 +132,6 @@ def server_spec(
             wanted = "a command" if what == "env" else "an address"
             got = url.partition("?")[0] or shlex.join(command)
             raise UsageError(f"{what} goes with {wanted}, got {shown(got)}")
-    wanted_tools = _tool_names(tools)
     spec = ServerSpec(
         name=name or (name_of_url(url) if url else name_of_command(command)),
         named=name is not None,
@@ -140,7 +139,7 @@ def server_spec(
         url=url,
         env=_variables(env or {}, environ),
         headers=_headers(headers or {}, environ),
-        tools=wanted_tools,
+        tools=names_of_tools(tools),
         confirm=confirm,
         folder="" if url else str(Path.cwd()),
     )
@@ -206,7 +205,8 @@ def _checked_url(url: str) -> str:
     return url
 
 
-def _tool_names(tools: Any) -> tuple[str, ...] | None:
+def names_of_tools(tools: Any) -> tuple[str, ...] | None:
+    """Return names of tools, of one or of several. Raises UsageError."""
     if tools is None:
         return None
     names = [tools] if isinstance(tools, str) else tools

@@ -212,14 +212,15 @@ def test_further_words_of_other_clients(tmp_path: Path) -> None:
         '{ // servers\n "mcpServers": {"a b": {"serverUrl": "https://a.org/mcp", /* all */},\n'
         '"a_b": {"httpUrl": "https://b.org//mcp", "includeTools": ["x"]},\n'
         '"c": {"command": "echo", "args": ["-p", 80, "${workspaceFolder}"], "env": {"D": true},'
-        '"excludeTools": ["rm"],},}}'
+        '"excludeTools": ["rm"], "disabledTools": "mv"},}}'
     )
     first, second, third = config_specs(path, environ={})
     assert (first.name, first.url) == ("a_b", "https://a.org/mcp")
     assert (second.name, second.url, second.tools) == ("a_b_2", "https://b.org//mcp", ("x",))
     assert third.command == ("echo", "-p", "80", str(Path.cwd()))
     assert third.env["D"].reveal() == "true"
-    assert [third.wants("rm"), third.wants("ls"), second.wants("ls")] == [False, True, False]
+    assert [name for name in ("rm", "mv", "ls") if third.wants(name)] == ["ls"]
+    assert not second.wants("ls")
 
 
 @pytest.mark.parametrize(
@@ -234,6 +235,8 @@ def test_further_words_of_other_clients(tmp_path: Path) -> None:
         ('{"mcpServers": {"a": "echo"}}', 'a in .*expected an object with "command" or "url"'),
         ('{"mcpServers": {"a": {"args": ["secret"]}}}', "got an object with args"),
         ('{"mcpServers": {"a": {"command": "echo", "args": "x"}}}', "args must be a list"),
+        ('{"mcpServers": {"a": {"command": ["echo"], "args": 7}}}', "args must be a list"),
+        ('{"mcpServers": {"a": {"command": "echo", "excludeTools": 5}}}', "tools must be a list"),
         ('{"mcpServers": {"a": {"command": 5}}}', "expected a text, got 5"),
         ('{"mcpServers": {"a": {"command": "echo", "args": ["${NO}"]}}}', "NO is not set"),
         ('{"mcpServers": {"a": {"type": "sse", "url": "https://a.org"}}}', "SSE transport"),
