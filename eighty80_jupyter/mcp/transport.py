@@ -16,11 +16,12 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from types import FunctionType, TracebackType
+from types import FunctionType
 from typing import Any, Self, TextIO
 
 import anyio
 import httpx2
+from anyio.abc import ObjectReceiveStream
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
@@ -179,7 +180,7 @@ def _screened(entry: Any) -> dict[str, Any] | str:
         return "a tool with a schema that is nested too deeply"
 
 
-class _Screened:
+class _Screened(ObjectReceiveStream[Any]):
     """A stream of messages, each of which passes `screen`; `ended` is called at its end."""
 
     def __init__(
@@ -206,30 +207,6 @@ class _Screened:
         """Close the stream."""
         self._ended()
         await self._stream.aclose()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Any:
-        try:
-            return self._screen(await self._stream.__anext__())
-        except BaseException:
-            self._ended()
-            raise
-
-    async def __aenter__(self) -> Self:
-        await self._stream.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool | None:
-        self._ended()
-        ended: bool | None = await self._stream.__aexit__(kind, error, traceback)
-        return ended
 
 
 class WholeLines:
