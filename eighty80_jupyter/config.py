@@ -142,10 +142,6 @@ class PresetTrait(CheckedTrait):
             find(value)
         return value or None
 
-    def from_string(self, s: str) -> str | None:
-        """Return the name that a command line's text means."""
-        return None if s == "None" else s
-
 
 class CellsTrait(CheckedTrait):
     """Which cells of the notebook are sent along: True is all, False none."""

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +65,7 @@ class ListedTool:
     @property
     def parameters(self) -> dict[str, Any]:
         """The schema, as the model is told it: what is said in it is bounded and harmless."""
-        found: dict[str, Any] = _told_schema(self.schema)
+        found: dict[str, Any] = _changed(self.schema, _told_words)
         return found
 
 
@@ -184,7 +184,7 @@ class Arguments:
 
         Patterns are left to the server: there are some that take Python for ever.
         """
-        check(values, _without_patterns(self.schema))
+        check(values, _changed(self.schema, _without_patterns))
         return dict(values)
 
 
@@ -199,34 +199,32 @@ def _lines(tool: ListedTool) -> list[str]:
     return [visible(line) for line in f"{tool.description}\n{schema}".split("\n")]
 
 
-def _told_schema(schema: Any) -> Any:
-    if isinstance(schema, list):
-        return [_told_schema(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    found: dict[str, Any] = {}
-    for key, value in schema.items():
-        if key in ("description", "title") and isinstance(value, str):
-            found[key] = told(value, _MOST_PARAMETER_WORDS)
-        elif key in _BY_NAME and isinstance(value, dict):
-            found[key] = {name: _told_schema(one) for name, one in value.items()}
-        else:
-            found[key] = value if key in _VALUES else _told_schema(value)
-    return found
+def _told_words(schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: told(value, _MOST_PARAMETER_WORDS)
+        if key in ("description", "title") and isinstance(value, str)
+        else value
+        for key, value in schema.items()
+    }
 
 
-def _without_patterns(schema: Any) -> Any:
-    if isinstance(schema, list):
-        return [_without_patterns(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
+def _without_patterns(schema: dict[str, Any]) -> dict[str, Any]:
     gone = {"pattern", "patternProperties"}
     if "patternProperties" in schema:
         gone |= {"additionalProperties", "unevaluatedProperties"}
-    found = {}
-    for key, value in schema.items():
+    return {key: value for key, value in schema.items() if key not in gone}
+
+
+def _changed(schema: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    """Return a schema of which each schema in it is changed, but for names and for values."""
+    if isinstance(schema, list):
+        return [_changed(one, change) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found: dict[str, Any] = {}
+    for key, value in change(schema).items():
         if key in _BY_NAME and isinstance(value, dict):
-            found[key] = {name: _without_patterns(one) for name, one in value.items()}
-        elif key not in gone:
-            found[key] = value if key in _VALUES else _without_patterns(value)
+            found[key] = {name: _changed(one, change) for name, one in value.items()}
+        else:
+            found[key] = value if key in _VALUES else _changed(value, change)
     return found
