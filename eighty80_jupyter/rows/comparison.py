@@ -15,6 +15,7 @@ from eighty80_jupyter.evaluation.table import Answers, Score, Table
 from eighty80_jupyter.rows.data.chunks import Rows
 from eighty80_jupyter.rows.frames import pandas_for
 from eighty80_jupyter.rows.plots import Bar, chart, reliability
+from eighty80_jupyter.text import counted
 
 if TYPE_CHECKING:
     from eighty80_jupyter.rows.run import Run
@@ -51,7 +52,7 @@ class RowComparison:
         self._seen, self._held = split
 
     def __repr__(self) -> str:
-        return f"<RowComparison of {len(self.runs)} variants: {self.last_line()}>"
+        return f"<RowComparison of {self.last_line()}>"
 
     @property
     def done(self) -> bool:
@@ -175,7 +176,8 @@ class RowComparison:
         tokens = sum(state.tokens for state in states)
         seconds = max((state.seconds for state in states), default=0.0)
         failed = sum(sum(state.failed.values()) for state in states)
-        line = f"{len(states)} variants of {self.rows.length or 0:,} rows · {done:,} answers"
+        line = f"{counted(len(states), 'variant')} of {counted(self.rows.length or 0, 'row')}"
+        line += f" · {counted(done, 'answer')}"
         line += f" · {failed:,} failed" if failed else ""
         return f"{line} · {tokens:,} tokens · {seconds:.1f} s"
 

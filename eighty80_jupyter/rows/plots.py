@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eighty80_jupyter.evaluation.metrics import Interval, wilson
+from eighty80_jupyter.text import counted
 
 _BINS = 10
 _CHARACTERS = 60  # of a name
@@ -107,7 +108,10 @@ def reliability(shares: Sequence[float], right: Sequence[bool]) -> list[Bar]:
         bins.setdefault(min(_BINS - 1, int(share * _BINS)), []).append(is_right)
     return [
         Bar(
-            name=f"{number / _BINS:.0%} to {(number + 1) / _BINS:.0%} agree ({len(found):,} rows)",
+            name=(
+                f"{number / _BINS:.0%} to {(number + 1) / _BINS:.0%} agree "
+                f"({counted(len(found), 'row')})"
+            ),
             value=sum(found) / len(found),
             interval=wilson(sum(found), len(found)),
         )

@@ -86,7 +86,7 @@ def test_reliability_bins_by_agreement() -> None:
     shares = [1.0, 1.0, 0.95, 0.6, 0.62, 0.0]
     bars = reliability(shares, [True, True, False, True, False, False])
     assert [bar.name for bar in bars] == [
-        "0% to 10% agree (1 rows)",
+        "0% to 10% agree (1 row)",
         "60% to 70% agree (2 rows)",
         "90% to 100% agree (3 rows)",
     ]

@@ -15,6 +15,7 @@ from eighty80_jupyter.notebook.markdown.page_text import page_text
 from eighty80_jupyter.notebook.panel.widgets import line_html
 from eighty80_jupyter.notebook.rows.values import text_of
 from eighty80_jupyter.notebook.rows.words import short
+from eighty80_jupyter.text import counted
 
 if TYPE_CHECKING:
     from eighty80_jupyter.rows.run import Run
@@ -120,9 +121,10 @@ def bench_html(
         f'<td style="{_LEFT}">{_changed(before.get(position, said), said)}</td></tr>'
         for position, text, said in [*flipped, *same][:_SHOWN]
     )
-    told = f"{len(answers):,} rows"
+    told = counted(len(answers), "row")
     if before:
-        told += f" · {len(flipped):,} answers differ from those before"
+        differ = "answer differs" if len(flipped) == 1 else "answers differ"
+        told += f" · {len(flipped):,} {differ} from those before"
     told += f" · {sent:,} of {limit:,} requests"
     line = line_html(f"{told} · {run.progress().last_line()}", status=True)
     return f'{line}<div style="overflow-x: auto"><table>{rows}</table></div>'
