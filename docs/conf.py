@@ -52,6 +52,7 @@ html_title = "eighty80_jupyter"
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 html_show_sourcelink = False
+html_domain_indices = False  # there is one module
 html_theme_options = {
     "navigation_with_keys": False,
     "show_nav_level": 1,

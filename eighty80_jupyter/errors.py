@@ -73,7 +73,7 @@ class MCPServerError(ChatError):
 class ReplyFormatError(ChatError, ValueError):
     """A reply is not the JSON, or not of the type or schema, that was asked for.
 
-    `reply` is the reply, an `api.reply.Reply`, or None; `text` what the model wrote, `problems` say
+    `reply` is the reply, a `Reply`, or None; `text` what the model wrote, `problems` say
     what is wrong with it, a line each, and `attempts` how often it was asked.
     """
 
@@ -96,7 +96,7 @@ class ReplyFormatError(ChatError, ValueError):
 class RowsError(ChatError):
     """A run over rows stopped, all of its rows failed, or one where none may.
 
-    `run` is the run, a `rows.run.Run`, with all that it has come to.
+    `run` is the run, a `Run`, with all that it has come to.
     """
 
     def __init__(self, message: str, *, run: Any = None) -> None:
@@ -115,7 +115,7 @@ class EvaluationError(ChatError, AssertionError):
 class APIError(ChatError):
     """A request was made and failed.
 
-    `reply` is what had arrived by then, an `api.reply.Reply` or None; it is kept in the
+    `reply` is what had arrived by then, a `Reply` or None; it is kept in the
     conversation too.
     """
 
@@ -216,7 +216,7 @@ class ServerError(APIStatusError):
 
 
 class ChatInterrupted(OneLineError, KeyboardInterrupt):  # noqa: N818  # named as its base is
-    """The user interrupted a turn. `reply` is what had come (an `api.reply.Reply`), or None."""
+    """The user interrupted a turn. `reply` is what had come (a `Reply`), or None."""
 
     def __init__(self, text: str, *, reply: Any = None) -> None:
         super().__init__(text)

@@ -141,7 +141,7 @@ class Errors(Table):
                 if (parents[0] if parents else None) is parent:
                     text = inspect.getdoc(kind) or ""
                     text = " ".join(text.split("\n\n")[0].split())
-                    yield f"{'  ' * depth}- {{py:exc}}`eighty80_jupyter.{kind.__name__}`: {text}"
+                    yield f"{'  ' * depth}- {{py:exc}}`~eighty80_jupyter.{kind.__name__}`: {text}"
                     yield from below(kind, depth + 1)
 
         yield from below(None, 0)

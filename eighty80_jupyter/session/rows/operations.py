@@ -39,7 +39,7 @@ class RowOperations:
         `data` is a frame of pandas, polars, pyarrow, modin or DuckDB, a Series, a list, a
         dictionary, an array or an iterator; `run.frame` is a copy with the answers as columns. In
         the prompt a `{{name}}` means a column, then a variable; `{{row["any name"]}}` is a cell and
-        `{{row}}` the whole. Keywords are the options that `rows.options.RowOptions` explains, such
+        `{{row}}` the whole. Keywords are the options that `RowOptions` explains, such
         as `returns`, `column`, `try_rows` and `concurrency`, and the parameters of `ask`. It is no
         turn: no history is sent, and none is kept. What was asked before is not asked again. For a
         plan (a Dask, polars lazy, Spark, Ray or Daft frame) it returns the plan with the answers in
