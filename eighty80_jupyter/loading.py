@@ -27,7 +27,7 @@ TOOLS = ("eighty80_jupyter.tools.schema", "pydantic", "docstring_parser")
 # Where Jupyter's own packages are installed jsonschema takes a second: it builds a grammar of URLs.
 CHECKS = ("jsonschema", "referencing")
 TYPED = ("eighty80_jupyter.structured.asking",)
-ROWS = ("eighty80_jupyter.notebook.rows.display", "eighty80_jupyter.notebook.rows.comparing")
+ROWS = ("eighty80_jupyter.notebook.rows.display",)
 MCP = ("eighty80_jupyter.mcp.servers",)
 PANEL = ("eighty80_jupyter.notebook.panel.panel",)
 # In the order in which they are likely to be needed. Widgets are for those who open a panel.

@@ -193,7 +193,7 @@ def _typeset(shell: InteractiveShell, markdown: str) -> str | None:
 def _follow_comparison(shell: InteractiveShell, comparison: RowComparison) -> None:
     """Wait for a comparison and show it."""
     loading.require(*loading.ROWS)
-    from eighty80_jupyter.notebook.rows.comparing import follow_comparison  # noqa: PLC0415  # a door
+    from eighty80_jupyter.notebook.rows.display import follow_comparison  # noqa: PLC0415  # a door
 
     follow_comparison(shell, config_of(shell), comparison)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.notebook.cell.value import plain_value
 from eighty80_jupyter.notebook.markdown.page_text import QUIET, page_text, quiet_html
 from eighty80_jupyter.notebook.markdown.source import plain, table
-from eighty80_jupyter.notebook.rows.values import text_of
+from eighty80_jupyter.notebook.rows.values import table_html, text_of
 from eighty80_jupyter.notebook.rows.words import short
 from eighty80_jupyter.text import counted
 
@@ -83,12 +83,8 @@ def scores_html(table: Table) -> str:
     heads = ["variant", *(["field"] if fields else []), "rows", "valid"]
     heads += ["accuracy", "", "macro-F1", "kappa", "against the best"] if known else []
     heads += ["kappa to the first", "tokens", "rows/s"]
-    rows = "".join(_score(score, known=known, fields=fields) for score in table.scores)
-    head = "".join(f'<th style="{_LEFT}">{name}</th>' for name in heads)
-    return (
-        f'<div style="overflow-x: auto"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
-    )
+    rows = (_score(score, known=known, fields=fields) for score in table.scores)
+    return table_html(heads, rows, _LEFT)
 
 
 def _score(score: Score, *, known: bool, fields: bool) -> str:
@@ -147,7 +143,6 @@ def _matrix(comparison: RowComparison, cells: Mapping[tuple[Any, Any], Sequence[
     answers = sorted({answer for _, answer in cells}, key=lambda one: (one is None, str(one)))
     if not truths or max(len(truths), len(answers)) > _MOST_LABELS:
         return ""  # texts, and no labels
-    head = "".join(f'<th style="{_LEFT}">{_label(answer)}</th>' for answer in answers)
     rows = []
     for truth in truths:
         total = sum(len(cells.get((truth, answer), ())) for answer in answers)
@@ -155,11 +150,8 @@ def _matrix(comparison: RowComparison, cells: Mapping[tuple[Any, Any], Sequence[
             _count(comparison, cells.get((truth, answer), ()), total, same=truth == answer)
             for answer in answers
         )
-        rows.append(f'<tr><th style="{_LEFT}">{_label(truth)}</th>{inner}</tr>')
-    return (
-        f'<div style="overflow-x: auto"><table><thead><tr><th style="{_LEFT}">truth \\ answer</th>'
-        f"{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
+        rows.append(f'<tr><th style="{_LEFT}">{page_text(_label(truth))}</th>{inner}</tr>')
+    return table_html(["truth \\ answer", *map(_label, answers)], rows, _LEFT)
 
 
 def _count(comparison: RowComparison, positions: Sequence[int], total: int, *, same: bool) -> str:
@@ -201,13 +193,9 @@ def _disagreements(comparison: RowComparison, table: Table) -> str:
             wrong = known and not _same(table, number, at)
             cells.append(_cell(_shown(answer), wrong=wrong))
         rows.append(f"<tr>{''.join(cells)}</tr>")
-    head = "".join(f'<th style="{_LEFT}">{page_text(short(name, 60))}</th>' for name in heads)
     more = len(found) - _MOST_ROWS
     rest = quiet_html(f"and {more:,} more") if more > 0 else ""
-    body = (
-        f'<div style="overflow-x: auto"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>{rest}"
-    )
+    body = table_html(heads, rows, _LEFT) + rest
     return _fold(f"Variants differ on {counted(len(found), 'row')}", body)
 
 
@@ -228,7 +216,7 @@ def _cell(text: str, *, wrong: bool = False) -> str:
 
 
 def _label(value: Any) -> str:
-    return page_text(short(_shown(value), 40))
+    return short(_shown(value), 40)
 
 
 def _number(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Follow a run over rows to its end: one output that is updated in place, or one line.
+"""Follow a run over rows, or a comparison, to its end: one output that is updated, or lines.
 
 The caller's thread waits for the run and draws in between, so that an interrupt reaches it.
 """
@@ -16,6 +16,11 @@ from eighty80_jupyter.notebook.cell.outputs import Output, Page
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
 from eighty80_jupyter.notebook.markdown.page_text import quiet_html
 from eighty80_jupyter.notebook.markdown.source import plain
+from eighty80_jupyter.notebook.rows.comparison_html import (
+    comparison_html,
+    comparison_markdown,
+    comparison_text,
+)
 from eighty80_jupyter.notebook.rows.html import progress_html, run_html
 from eighty80_jupyter.notebook.rows.text import end_lines, run_markdown, run_text
 from eighty80_jupyter.notebook.rows.values import ShownRun, Waited
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from eighty80_jupyter.config import ChatConfig
+    from eighty80_jupyter.rows.comparison import RowComparison
 
 FRAME_SECONDS = 0.25  # at most four drawings a second
 FIRST_SECONDS = 0.1  # a run that is quicker is drawn once
@@ -48,24 +54,20 @@ class RunDisplay:
 
     def follow(self, run: ShownRun) -> None:
         """Wait for the run and show how it stands. An interrupt cancels it, and is raised."""
-        how = drawing(self._shell, self._config)
-        if how == "text":
-            follow_in_terminal(run, sys.stdout, live=has_pages(self._shell) or _is_terminal())
+        if drawing(self._shell, self._config) == "text":
+            live = has_pages(self._shell) or sys.stdout.isatty()
+            follow_in_terminal(run, sys.stdout, live=live)
             return
-        publish = self._shell.display_pub.publish
-        page = Page(publish, live=how == "updates", latex=not is_console(self._shell))
-        output = Output(page)
 
-        def draw() -> None:
+        def coming() -> tuple[str, str]:
             progress = run.progress()
-            output.html(progress_html(progress), line_of(progress))
+            return progress_html(progress), line_of(progress)
 
-        try:
-            watch(run, draw)
-        finally:
+        def ended() -> tuple[str, str, str]:
             self._followed[run] = self._running_cell()
-            output.html(run_html(run), run_text(run), markdown=run_markdown(run))
-            page.release()
+            return run_html(run), run_text(run), run_markdown(run)
+
+        _follow_on_page(self._shell, self._config, run, coming, ended)
 
     def result_html(self, run: ShownRun) -> str:
         """Return a run that is a cell's result; one that the cell has followed stands above."""
@@ -78,6 +80,44 @@ class RunDisplay:
         if self._followed.get(run) != self._running_cell():
             return run_markdown(run)
         return f"*{plain(_ABOVE)}*"
+
+
+def follow_comparison(
+    shell: InteractiveShell, config: ChatConfig, comparison: RowComparison
+) -> None:
+    """Wait for a comparison and show how it stands. An interrupt stops it, and is raised."""
+
+    def coming() -> tuple[str, str]:
+        return comparison_html(comparison), comparison_text(comparison)
+
+    if drawing(shell, config) == "text":
+        try:
+            watch(comparison, lambda: None)
+        finally:
+            sys.stdout.write(harmless(comparison_text(comparison)) + "\n")
+        return
+    _follow_on_page(
+        shell, config, comparison, coming, lambda: (*coming(), comparison_markdown(comparison))
+    )
+
+
+def _follow_on_page(
+    shell: InteractiveShell,
+    config: ChatConfig,
+    waited: Waited,
+    coming: Callable[[], tuple[str, str]],
+    ended: Callable[[], tuple[str, str, str]],
+) -> None:
+    """Wait with one output: meanwhile HTML and text say how it stands, in the end Markdown too."""
+    live = drawing(shell, config) == "updates"
+    page = Page(shell.display_pub.publish, live=live, latex=not is_console(shell))
+    output = Output(page)
+    try:
+        watch(waited, lambda: output.html(*coming()))
+    finally:
+        html, text, markdown = ended()
+        output.html(html, text, markdown=markdown)
+        page.release()
 
 
 def follow_in_terminal(run: ShownRun, out: TextIO, *, live: bool) -> None:
@@ -112,7 +152,3 @@ def watch(run: Waited, draw: Callable[[], None]) -> None:
         run.cancel()
         run.wait(END_SECONDS)
         raise
-
-
-def _is_terminal() -> bool:
-    return sys.stdout.isatty()

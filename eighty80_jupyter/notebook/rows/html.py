@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.notebook.cell.value import plain_value
 from eighty80_jupyter.notebook.markdown.page_text import QUIET, page_text, quiet_html
-from eighty80_jupyter.notebook.rows.values import SHOWN_ROWS, ShownRun, fields_of, text_of
+from eighty80_jupyter.notebook.rows.values import (
+    SHOWN_ROWS,
+    ShownRun,
+    fields_of,
+    table_html,
+    text_of,
+)
 from eighty80_jupyter.notebook.rows.words import (
     count_of,
     failed_of,
@@ -147,14 +153,9 @@ def _rows(run: ShownRun) -> str:
             f'<tr><td style="{_RIGHT}; {QUIET}">{position:,}</td>'
             f'<td style="{_WRAPS}">{_row_text(text, quoted.get(position))}</td>{cells}</tr>'
         )
-    head = "".join(f'<th style="{_LEFT}">{page_text(short(name, 60))}</th>' for name in heads)
-    progress = run.progress()
-    more = progress.rows - len(shown)
+    more = run.progress().rows - len(shown)
     rest = quiet_html(f"and {rows_of(more)} more") if more > 0 else ""
-    return (
-        f'<div style="overflow-x: auto"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(lines)}</tbody></table></div>{rest}"
-    )
+    return table_html(heads, lines, _LEFT) + rest
 
 
 def _row_text(text: str, quoted: Quoted | None) -> str:
@@ -205,8 +206,7 @@ def _errors(progress: Progress, errors: Sequence[RowError]) -> str:
     if not errors:
         return ""
     heads = ("row", "index", "kind", "what happened", "attempts", "answer")
-    head = "".join(f'<th style="{_LEFT}">{name}</th>' for name in heads)
-    rows = "".join(
+    rows = (
         f'<tr><td style="{_RIGHT}">{error.position:,}</td>'
         f'<td style="{_LEFT}">{page_text(short(str(error.label), 60))}</td>'
         f'<td style="{_LEFT}">{page_text(error.kind)}</td>'
@@ -220,8 +220,7 @@ def _errors(progress: Progress, errors: Sequence[RowError]) -> str:
     return (
         f'<details style="margin: 0.5em 0"><summary style="{_WRONG}">'
         f"{page_text(failed_of(progress.failed))}</summary>"
-        f'<div style="overflow-x: auto"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>{rest}</details>"
+        f"{table_html(heads, rows, _LEFT)}{rest}</details>"
     )
 
 

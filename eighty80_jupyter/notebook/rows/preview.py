@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from eighty80_jupyter.notebook.cell.views.dry_run import PROSE
 from eighty80_jupyter.notebook.cell.views.prompts import prompt_html
 from eighty80_jupyter.notebook.markdown.page_text import page_text, quiet_html
 from eighty80_jupyter.notebook.rows.words import rows_of
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from eighty80_jupyter.rows.prepare import RowsPreview
 
 _HEAD = "Nothing was sent. For the first row this would be:"
-# JupyterLab would break lines within words.
-_PROSE = "white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; margin: 0 0 1em 1em"
 
 
 def preview_text(preview: RowsPreview) -> str:
@@ -29,7 +28,7 @@ def preview_html(preview: RowsPreview) -> str:
     """Return what would be sent as HTML."""
     parts = [quiet_html(_HEAD)]
     parts += [
-        quiet_html(message["role"]) + prompt_html(_content(message), _PROSE)
+        quiet_html(message["role"]) + prompt_html(_content(message), PROSE)
         for message in preview.messages
     ]
     parts += [f"<div>{page_text(line)}</div>" for line in _counts(preview)]

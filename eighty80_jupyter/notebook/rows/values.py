@@ -1,4 +1,4 @@
-"""What pages and terminals show of a run, and answers as the text of one cell of a table."""
+"""What pages and terminals show of a run: answers as the text of one cell, cells as a table."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from eighty80_jupyter.notebook.cell.views.values import word_of
+from eighty80_jupyter.notebook.markdown.page_text import page_text
+from eighty80_jupyter.notebook.rows.words import short
 
 if TYPE_CHECKING:
     from eighty80_jupyter.rows.progress import Progress, RowError
     from eighty80_jupyter.rows.quotes import Quoted
 
 SHOWN_ROWS = 20  # of a run that has ended
+_HEAD_CHARACTERS = 60
 _MOST_FIELDS = 12
 
 
@@ -61,3 +64,14 @@ def fields_of(values: Iterable[Any]) -> list[str]:
     if not there or not all(isinstance(value, dict) for value in there):
         return []
     return list(dict.fromkeys(str(name) for value in there for name in value))[:_MOST_FIELDS]
+
+
+def table_html(heads: Iterable[str], rows: Iterable[str], style: str) -> str:
+    """Return a table that scrolls where it is wide: heads, which are text, and rows of HTML."""
+    head = "".join(
+        f'<th style="{style}">{page_text(short(name, _HEAD_CHARACTERS))}</th>' for name in heads
+    )
+    return (
+        f'<div style="overflow-x: auto"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )

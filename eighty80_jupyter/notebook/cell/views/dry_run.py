@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from eighty80_jupyter.turns.request import Outgoing
 
 # JupyterLab would break lines within words.
-_PROSE = "white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; margin: 0 0 1em 1em"
+PROSE = "white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; margin: 0 0 1em 1em"
 _HEADS = ("field", "type", "tokens", "what is sent", "left out", "redacted")
 
 
@@ -53,7 +53,7 @@ def dry_run_html(
     parts = [quiet_html("Nothing was sent. This is what would be:")]
     parts += [
         quiet_html(f"{message.role} · {_size(message, calibration)}")
-        + prompt_html(_content(message), _PROSE)
+        + prompt_html(_content(message), PROSE)
         for message in outgoing.messages
     ]
     if outgoing.note:
