@@ -11,8 +11,7 @@ from eighty80_jupyter.api.deltas import Retrying
 from eighty80_jupyter.errors import ChatError, one_line
 from eighty80_jupyter.notebook.compare import variants
 from eighty80_jupyter.notebook.compare.debounce import Pause, Timer
-from eighty80_jupyter.notebook.compare.newest import Meter, NewestRequest
-from eighty80_jupyter.notebook.compare.one_at_a_time import take_over
+from eighty80_jupyter.notebook.compare.newest import NewestRequest, take_over
 from eighty80_jupyter.notebook.compare.recent import LiveAnswer, LiveState, RecentAnswers, words_of
 from eighty80_jupyter.turns.ending import exchange_of
 from eighty80_jupyter.turns.feed import (
@@ -161,7 +160,7 @@ class LiveAnswers:
     @property
     def state(self) -> LiveState:
         """What is to be seen now; on the loop thread only."""
-        strip, newest, meter = self._strip, self._newest, self._newest.meter
+        strip, newest = self._strip, self._newest
         label, reply, streaming = newest.label, newest.come, True
         if reply is None:
             label, streaming = "", False
@@ -176,15 +175,15 @@ class LiveAnswers:
             waiting=newest.running is not None and not streaming,
             answers=tuple(strip.answers),
             shown=None if streaming else strip.index,
-            requests=meter.requests,
+            requests=newest.requests,
             limit=self._session.config.live_request_limit,
-            tokens=meter.tokens,
-            about=meter.about,
+            tokens=newest.tokens,
+            about=newest.about,
             can_go_on=self._can_go_on,
         )
 
     def _begin(self) -> None:
-        self._newest.meter = Meter()
+        self._newest.reset()
         self._failures = 0
         self._can_go_on = self._due = self._held = False
         self._moved_names.clear()
@@ -245,7 +244,7 @@ class LiveAnswers:
             self._newest.drop()
             self._strip.show_own(turn, self._label())
             self._say("")
-        elif self._newest.meter.requests >= self._session.config.live_request_limit:
+        elif self._newest.requests >= self._session.config.live_request_limit:
             self._stop_at_ceiling()
         else:
             self._send(conversation, turn)
@@ -274,9 +273,9 @@ class LiveAnswers:
     def _came(self, events: Sequence[TurnEvent]) -> None:
         for event in events:
             if isinstance(event, Retrying):
-                self._newest.meter.requests += 1  # the client asks again by itself
+                self._newest.requests += 1  # the client asks again by itself
                 self._notice = f"{event.error}; asking again in {event.seconds:.1f} s"
-                if self._newest.meter.requests > self._session.config.live_request_limit:
+                if self._newest.requests > self._session.config.live_request_limit:
                     self._stop_at_ceiling()
                     return
         self._changed()

@@ -1,41 +1,52 @@
-"""What live mode asks: the one request that is out, and what all of them have used."""
+"""What live mode asks, one request at a time, what all have used, and which panel's it is."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary, ref
 
 from eighty80_jupyter.notebook.compare import variants
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
+    from eighty80_jupyter.session.session import Session
     from eighty80_jupyter.turns.request import RunningTurn
 
+T = TypeVar("T")
 
-class Meter:
-    """Counts what live mode has used: `requests`, and `tokens` of answers, exact or `about`."""
+_latest: WeakKeyDictionary[Session, ref[Any]] = WeakKeyDictionary()
+_taking_over = threading.Lock()  # it owns `_latest`
 
-    def __init__(self) -> None:
-        self.requests = 0
-        self.tokens = 0
-        self.about = False
 
-    def count(self, running: RunningTurn) -> None:
-        """Add the tokens of a request that has ended, or is given up."""
-        count, counted = variants.tokens(variants.so_far(running))
-        self.tokens += count
-        self.about |= count > 0 and not counted
+def take_over(session: Session, one: T) -> T | None:
+    """Make `one` the live mode that answers, and return the one that did.
+
+    Two would ask, and keep an answer, twice.
+    """
+    with _taking_over:
+        known = _latest.get(session)
+        _latest[session] = ref(one)
+    before: T | None = known() if known is not None else None
+    return before if before is not one else None
 
 
 class NewestRequest:
     """The newest request while it is out: `running`, and what made it, the `label`.
 
-    It belongs to the loop thread, as does the `meter` of all requests.
+    `requests` counts all that went out, `tokens` those of their answers, exact or `about`. It
+    belongs to the loop thread.
     """
 
     def __init__(self) -> None:
         self.running: RunningTurn | None = None
         self.label = ""
-        self.meter = Meter()
+        self.reset()
+
+    def reset(self) -> None:
+        """Count anew."""
+        self.requests = self.tokens = 0
+        self.about = False
 
     @property
     def come(self) -> Reply | None:
@@ -46,12 +57,14 @@ class NewestRequest:
     def sent(self, running: RunningTurn, label: str) -> None:
         """Note that it went out."""
         self.running, self.label = running, label
-        self.meter.requests += 1
+        self.requests += 1
 
     def end(self) -> None:
         """Note that it has ended, or is given up."""
         if self.running is not None:
-            self.meter.count(self.running)
+            count, counted = variants.tokens(variants.so_far(self.running))
+            self.tokens += count
+            self.about |= count > 0 and not counted
             self.running = None
 
     def drop(self) -> None:

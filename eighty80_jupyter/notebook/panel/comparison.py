@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import (
     HTML,
     Box,
-    Button,
     Dropdown,
     GridBox,
     HBox,
@@ -30,7 +29,13 @@ from eighty80_jupyter.notebook.compare.grid import (
     SAMPLES,
     values_of,
 )
-from eighty80_jupyter.notebook.panel.widgets import answer_html, close_all, line_html, wrong_html
+from eighty80_jupyter.notebook.panel.widgets import (
+    answer_html,
+    button,
+    close_all,
+    line_html,
+    wrong_html,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,18 +72,18 @@ class ComparisonView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self.parameter, self.values = self.first.parameter, self.first.values
         self.second.parameter.value = "seed"
         self.second.layout.display = "none"
-        self.another = Button(description="+ a second parameter", tooltip="Compare in a grid")
+        self.another = button("+ a second parameter", "Compare in a grid", self._turn_second)
         self.differences = ToggleButton(
             description="Show differences", tooltip="Mark what differs from the first answer"
         )
         self.prompt = Textarea(
             description="Prompt", placeholder="The last prompt, or write another one", rows=2
         )
-        self.run = Button(
-            description="Ask side by side", tooltip="Send all requests at once", icon="columns"
+        self.run = button(
+            "Ask side by side", "Send all requests at once", self._run, icon="columns"
         )
         self.run.add_class("e80-primary")
-        self.stop = Button(description="Stop", tooltip="Stop all columns", icon="stop")
+        self.stop = button("Stop", "Stop all columns", self.comparison.stop, icon="stop")
         self.stop.disabled = True
         self.notice, self.summary = HTML(), HTML()
         self.columns = [_ColumnView(partial(self._keep, number)) for number in range(MOST_ANSWERS)]
@@ -86,15 +91,11 @@ class ComparisonView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self.grid.layout.display = "none"
         self.grid.add_class("e80-columns")
         self.buttons = Box([self.run, self.stop])
-        for button in (self.another, self.differences, self.run, self.stop):
-            button.add_class("e80-button")
+        self.differences.add_class("e80-button")
         row = HBox([self.first, self.second, self.another, self.differences, self.buttons])
         for box in (row, self.buttons):
             box.add_class("e80-row")
-        self.another.on_click(lambda _button: self._turn_second())
         self.differences.observe(lambda _change: self._painter.wake(), "value")
-        self.run.on_click(lambda _button: self._run())
-        self.stop.on_click(lambda _button: self.comparison.stop())
         super().__init__([row, self.prompt, self.notice, self.grid, self.summary])
         self.add_class("e80-comparison")
         self.add_class("e80-form")
@@ -225,9 +226,8 @@ class _ColumnView:
     def __init__(self, keep: Callable[[], None]) -> None:
         self.answer = HTMLMath(tabbable=True)  # which sets formulas
         self.answer.add_class("e80-column-answer")
-        self.keep = Button(description="Keep", disabled=True)
-        self.keep.add_class("e80-button")
-        self.keep.on_click(lambda _button: keep())
+        self.keep = button("Keep", "", keep)
+        self.keep.disabled = True
         self.box = VBox([self.answer, self.keep])
         self.box.layout.display = "none"
         self.box.add_class("e80-column")

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ipywidgets import Button, Dropdown, HBox, Text, VBox
+from ipywidgets import Dropdown, HBox, Text, VBox
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.panel.widgets import Setting
+from eighty80_jupyter.notebook.panel.widgets import Setting, button
 from eighty80_jupyter.notebook.saved.export import export
 from eighty80_jupyter.session.presets import overruled
 from eighty80_jupyter.storage import store
@@ -49,9 +49,9 @@ class ConversationBar(HBox):  # type: ignore[misc]  # untyped
         self.menu.observe(self._use, "value")
         new = session.conversations.new
         self.buttons = {
-            "Undo": _button("Undo", "Take the last turn away", lambda: act(actions.undo)),
-            "New": _button("New", "Begin another conversation", lambda: act(new)),
-            "Menu": _button("⋯", "More to do with this conversation", menu.turn),
+            "Undo": button("Undo", "Take the last turn away", lambda: act(actions.undo)),
+            "New": button("New", "Begin another conversation", lambda: act(new)),
+            "Menu": button("⋯", "More to do with this conversation", menu.turn),
         }
         self.buttons["Menu"].add_class("e80-opens-menu")
         super().__init__([tabs, self.menu, *self.buttons.values()])
@@ -67,8 +67,8 @@ class ConversationBar(HBox):  # type: ignore[misc]  # untyped
             else:
                 self.tabs[other].remove_class("e80-on")
         first = name == next(iter(self._views))
-        for button in self.buttons.values():
-            button.layout.display = None if first else "none"
+        for each in self.buttons.values():
+            each.layout.display = None if first else "none"
         if not first:
             self._menu.close_up()
 
@@ -115,26 +115,26 @@ class ConversationMenu(VBox):  # type: ignore[misc]  # untyped
         self.preset_name.add_class("e80-grow")
         self._asked: tuple[Conversation, int] | None = None  # what the next click deletes
         self.buttons = {
-            "Retry": _button("Retry", "Ask the last prompt again", lambda: act(actions.retry)),
-            "Fork": _button(
+            "Retry": button("Retry", "Ask the last prompt again", lambda: act(actions.retry)),
+            "Fork": button(
                 "Fork",
                 "Go on from here under another name; this conversation stays as it is",
                 lambda: act(session.conversations.fork),
             ),
-            "Insert": _button(
+            "Insert": button(
                 "Insert transcript",
                 "Put the conversation below the panel as an output that is saved",
                 lambda: act(actions.insert),
             ),
-            "Rename": _button(
+            "Rename": button(
                 "Rename", "Give this conversation that name", lambda: act(self._rename)
             ),
-            "Delete": _button(
+            "Delete": button(
                 _DELETE,
                 "Take this conversation away; the notebook and saved files stay as they are",
                 lambda: act(self._delete),
             ),
-            "Preset": _button(
+            "Preset": button(
                 "Save preset",
                 "Keep instruction, parameters and tools under that name",
                 lambda: act(self._save_preset),
@@ -267,7 +267,7 @@ class ConversationMenu(VBox):  # type: ignore[misc]  # untyped
         self._actions.say(text, "info")
 
     def _file_button(self, text: str, title: str, do: Callable[[str], None]) -> Any:
-        return _button(text, title, lambda: self._actions.act(lambda: do(self._path())))
+        return button(text, title, lambda: self._actions.act(lambda: do(self._path())))
 
     def _path(self) -> str:
         path: str = self.path.value.strip()
@@ -276,14 +276,7 @@ class ConversationMenu(VBox):  # type: ignore[misc]  # untyped
         return path
 
 
-def _button(text: str, title: str, click: Callable[[], None]) -> Any:
-    button = Button(description=text, tooltip=title)
-    button.on_click(lambda _button: click())
-    button.add_class("e80-button")
-    return button
-
-
 def _tab(name: str, click: Callable[[], None]) -> Any:
-    tab = _button(name, f"Show: {name}", click)
+    tab = button(name, f"Show: {name}", click)
     tab.add_class("e80-tab")
     return tab

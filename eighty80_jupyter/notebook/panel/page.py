@@ -10,9 +10,9 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.notebook.cell.summary import last_line
 from eighty80_jupyter.notebook.cell.views.prompts import asked
@@ -39,13 +39,7 @@ MANY_CHANGES = 20  # more changed turns than this are told as a whole
 
 Key = tuple[int, int, int]
 NEVER: Key = (0, 0, 0)
-
-
-class Tell(Protocol):
-    """Sends a message to the browser."""
-
-    def __call__(self, op: str, **content: Any) -> None:
-        """Send the message `op`."""
+Tell = Callable[..., None]  # sends a message to the browser: its name, and what it says
 
 
 @dataclass(slots=True)
@@ -316,7 +310,7 @@ class Page:
             "alternatives": len(turn.alternatives),
             "chosen": turn.chosen,
             "live": False,
-            "parts": [p.to_wire() for p in finished_parts(turn.exchange, images=images)]
+            "parts": [asdict(part) for part in finished_parts(turn.exchange, images=images)]
             if parts
             else None,
         }
@@ -341,7 +335,7 @@ class Page:
             "alternatives": 1,
             "chosen": 0,
             "live": True,
-            "parts": [part.to_wire() for part in live.parts],
+            "parts": [asdict(part) for part in live.parts],
         }
 
 

@@ -127,7 +127,7 @@ class Panel(VBox):  # type: ignore[misc]  # untyped
         return panels, mine
 
     def _insert(self) -> None:
-        self.view.keep_in_sight()
+        self.view.inserted = True  # the saved transcript is in sight from now on
         self._panels.insert(self._open)
 
     def wake(self) -> None:

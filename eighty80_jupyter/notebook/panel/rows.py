@@ -10,12 +10,18 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ipywidgets import HTML, Box, Button, Combobox, HBox, Text, Textarea, ToggleButton, VBox
+from ipywidgets import HTML, Box, Combobox, HBox, Text, Textarea, ToggleButton, VBox
 
 from eighty80_jupyter import loading
 from eighty80_jupyter.errors import ChatError, UsageError, one_line
 from eighty80_jupyter.notebook.panel.bench import BENCH_ROWS, Bench
-from eighty80_jupyter.notebook.panel.widgets import close_all, line_html, rendered, wrong_html
+from eighty80_jupyter.notebook.panel.widgets import (
+    button,
+    close_all,
+    line_html,
+    rendered,
+    wrong_html,
+)
 from eighty80_jupyter.notebook.rows.display import FRAME_SECONDS
 from eighty80_jupyter.notebook.rows.html import progress_html, run_html
 from eighty80_jupyter.notebook.rows.source import rows_named
@@ -67,16 +73,25 @@ class RowsView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             "item of a list",
         )  # fmt: skip
         self.buttons = {
-            "Try": _button(f"Try {TRY_ROWS}", f"Ask for {TRY_ROWS} rows, spread over all", "flask"),
-            "Run": _button("Run", "Ask for every row", "play"),
-            "Stop": _button("Stop", "Ask for no more rows; what is answered is kept", "stop"),
+            "Try": button(
+                f"Try {TRY_ROWS}",
+                f"Ask for {TRY_ROWS} rows, spread over all",
+                lambda: self.begin(try_rows=TRY_ROWS),
+                icon="flask",
+            ),
+            "Run": button("Run", "Ask for every row", self.begin, icon="play"),
+            "Stop": button(
+                "Stop", "Ask for no more rows; what is answered is kept", self.stop, icon="stop"
+            ),
             "Type": ToggleButton(
                 description="As I type",
                 icon="keyboard-o",
                 tooltip=f"Ask {BENCH_ROWS} rows again whenever the prompt rests, and show what "
                 "has changed",
             ),
-            "Cell": _button("To a cell", "Put this into a new cell below the panel, not run", ""),
+            "Cell": button(
+                "To a cell", "Put this into a new cell below the panel, not run", self._to_cell
+            ),
         }
         self.buttons["Run"].add_class("e80-primary")
         self.buttons["Stop"].disabled = True
@@ -88,13 +103,6 @@ class RowsView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self.buttons["Type"].observe(lambda change: self.bench.turn(on=change["new"]), "value")
         for field in (self.prompt, self.returns, self.data):
             field.observe(lambda _change: self.bench.typed(), "value")
-        for name, do in {
-            "Try": lambda: self.begin(try_rows=TRY_ROWS),
-            "Run": self.begin,
-            "Stop": self.stop,
-            "Cell": self._to_cell,
-        }.items():
-            self.buttons[name].on_click(lambda _button, do=do: do())
         fields = HBox([self.data, self.returns, self.column, self.into])
         row = Box(list(self.buttons.values()))
         for box in (fields, row):
@@ -261,9 +269,3 @@ def has_rows(name: str, value: Any) -> bool:
 def _quoted(word: str) -> str:
     """Return a word of a line as the parser reads it back."""
     return word if _PLAIN.fullmatch(word) else shlex.quote(word)
-
-
-def _button(text: str, title: str, icon: str) -> Any:
-    button = Button(description=text, tooltip=title, icon=icon)
-    button.add_class("e80-button")
-    return button

@@ -63,7 +63,7 @@ class SavedOutput:
             "metadata": {},
         }
         self._last: Any = None
-        self._shown = False
+        self.shown = False  # whether it is below the widget
 
     def show(
         self,
@@ -78,7 +78,7 @@ class SavedOutput:
 
         `latex` says the same. `inserted` has the browser say whether it is there.
         """
-        unchanged = self._shown and self._last == (html, text, _timeless(kept))
+        unchanged = self.shown and self._last == (html, text, _timeless(kept))
         if unchanged and not inserted:
             return
         self._last = html, text, _timeless(kept)
@@ -87,21 +87,16 @@ class SavedOutput:
         data = {"text/html": framed, "text/plain": harmless(text)}
         data |= {"text/latex": latex} if latex else {}
         self._content = {"data": data, "metadata": {NAMESPACE: dict(kept or {})}}
-        self._publish(**self._content, transient={"display_id": self.name}, update=self._shown)
-        if self._shown or inserted:
+        self._publish(**self._content, transient={"display_id": self.name}, update=self.shown)
+        if self.shown or inserted:
             # After a reload of the page an update finds its output no more; the browser sees that.
             told = f"{self.name}-{stamp}"
             self._tell("published", name=self.name, stamp=told, inserted=inserted)
-        self._shown = True
+        self.shown = True
 
     def display_again(self) -> None:
         """Put another copy of it below another view of the panel."""
         self._publish(**self._content, transient={"display_id": self.name})
-
-    @property
-    def shown(self) -> bool:
-        """Whether it is below the widget."""
-        return self._shown
 
     def send(self, to: Any) -> None:
         """Give the content to the view that has asked for it."""

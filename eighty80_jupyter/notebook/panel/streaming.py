@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api.deltas import ReasoningDelta, RefusalDelta, TextDelta, TextWasReasoning
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 class Part:
     """One piece of an answer: what was thought, a tool's call, or the text of one choice.
 
-    `key` orders the parts, `fold` is the line of a part that is folded away (None: it is not),
-    `blocks` and `tail` are safe HTML.
+    The browser takes the fields by these names. `key` orders the parts, `fold` is the line of a
+    part that is folded away (None: it is not), `blocks` and `tail` are safe HTML.
     """
 
     key: str
@@ -41,16 +41,6 @@ class Part:
     fold: str | None = None
     blocks: list[str] = field(default_factory=list)
     tail: str = ""
-
-    def to_wire(self) -> dict[str, Any]:
-        """Return the part as the browser takes it."""
-        return {
-            "key": self.key,
-            "title": self.title,
-            "fold": self.fold,
-            "blocks": list(self.blocks),
-            "tail": self.tail,
-        }
 
 
 class StreamingText:
@@ -117,7 +107,7 @@ class StreamingText:
         part.blocks += frozen
         text.drawn()
         self._at = now
-        message = {**part.to_wire(), "blocks": [], "freeze": frozen}
+        message = {**asdict(part), "blocks": [], "freeze": frozen}
         if self._anew:
             message["anew"] = True
             self._anew = False
@@ -143,7 +133,7 @@ class StreamingCall:
             return None
         self._changed = False
         self.part.tail = self.line.html(room=MOST_RESULT)
-        return self.part.to_wire()
+        return asdict(self.part)
 
 
 class StreamingTurn:

@@ -60,10 +60,6 @@ class ChatView(anywidget.AnyWidget):
         if self.comm is not None:
             self.send({"op": op, **content})
 
-    def keep_in_sight(self) -> None:
-        """Leave the saved transcript in sight below the panel."""
-        self.inserted = True
-
     def close(self) -> None:
         """Close the widget in the browser and forget who listens."""
         self.handle = None

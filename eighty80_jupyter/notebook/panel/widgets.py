@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -79,6 +79,14 @@ def line_html(text: str, *, status: bool = False) -> str:
 def wrong_html(text: str) -> str:
     """Return a line that says what is wrong; screen readers read it out at once."""
     return f'<div role="alert" style="{_ERROR}; {_LINE}">{page_text(text)}</div>'
+
+
+def button(text: str, title: str, click: Callable[[], object], *, icon: str = "") -> Any:
+    """Return a button in the panel's look."""
+    made = Button(description=text, tooltip=title, icon=icon)
+    made.on_click(lambda _button: click())
+    made.add_class("e80-button")
+    return made
 
 
 def close_all(*widgets: Any) -> None:

@@ -32,8 +32,8 @@ def test_parameters_follow_the_settings(
     parameters, config = panel.parameters, session.config
     told: list[str] = []
     released: list[str] = []
-    parameters.on_change(told.append)
-    parameters.on_release(released.append)
+    parameters.changed.watch(told.append)
+    parameters.released.watch(released.append)
     assert set(parameters.controls) >= {"model", "temperature", "seed", "stop", "n", "system"}
     parameters.controls["temperature"].value = 0.15000000000000002
     assert config.temperature == 0.15

@@ -67,8 +67,8 @@ class LiveControls(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self.add_class("e80-live")
         self._ends: list[Callable[[], None]] = []
         if parameters is not None:
-            self._ends.append(parameters.on_release(lambda _name: self.live.released()))
-            self._ends.append(parameters.on_change(self._changed))
+            self._ends.append(parameters.released.watch(lambda _name: self.live.released()))
+            self._ends.append(parameters.changed.watch(self._changed))
 
     def close(self) -> None:
         """End live mode and close every widget."""

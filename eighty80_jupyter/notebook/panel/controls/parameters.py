@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ipywidgets import HTML, Button, Checkbox, Combobox, FloatSlider, HBox, Text, Textarea, VBox
+from ipywidgets import HTML, Checkbox, Combobox, FloatSlider, HBox, Text, Textarea, VBox
 
 from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind, Parameter
 from eighty80_jupyter.config import DEFAULT_MODEL
@@ -17,8 +17,9 @@ from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.markdown.page_text import page_text
 from eighty80_jupyter.notebook.panel.controls.models import ModelList
 from eighty80_jupyter.notebook.panel.controls.values import DIGITS, least, moved, read, slide, write
-from eighty80_jupyter.notebook.panel.widgets import Fold, Setting, close_all
+from eighty80_jupyter.notebook.panel.widgets import Fold, Setting, button, close_all
 from eighty80_jupyter.session.options import TurnOptions
+from eighty80_jupyter.watchers import Watchers
 
 if TYPE_CHECKING:
     from eighty80_jupyter.session.session import Session
@@ -49,13 +50,16 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
     what is typed into, which for a slider stands beside it. Moving a slider sets the parameter, its
     checkbox gives it back to the server, and a field that is empty is unset. What cannot be set
     stays where it was typed, marked, with the reason below it, and the setting stays as it was.
+
+    `changed` are told the name of each parameter that the user changes, also while a slider is
+    dragged, `released` that of a slider that was let go by mouse, touch or key.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._setting = Setting()
-        self._changed: tuple[Told, ...] = ()
-        self._released: tuple[Told, ...] = ()
+        self.changed: Watchers[Told] = Watchers()
+        self.released: Watchers[Told] = Watchers()
         self._models = ModelList(session, self._offer)
         self.controls: dict[str, Any] = {}
         self.switches: dict[str, Any] = {}
@@ -66,12 +70,9 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
             self._add(PARAMETERS[name])
         self._add_instruction()
         self._add_returns()
-        self.reset_button = Button(
-            description="Reset to defaults",
-            tooltip="Leave every parameter but the model to the server",
+        self.reset_button = button(
+            "Reset to defaults", "Leave every parameter but the model to the server", self.reset
         )
-        self.reset_button.add_class("e80-button")
-        self.reset_button.on_click(lambda _button: self.reset())
         folded = VBox([self.rows[name] for name in _FOLDED])
         folded.add_class("e80-parameters")
         self.more = Fold("Penalties, stop, instruction", folded)
@@ -84,31 +85,10 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
         if any(getattr(session.config, name) for name in _FOLDED):
             self.more.turn()  # what is set must be in sight
 
-    def on_change(self, told: Told) -> Callable[[], None]:
-        """Call `told(name)` whenever the user changes a parameter, also while a slider is dragged.
-
-        Returns the function that ends this. `on_release` is called when a slider is let go.
-        """
-        self._changed = (*self._changed, told)
-
-        def end() -> None:
-            self._changed = tuple(t for t in self._changed if t is not told)
-
-        return end
-
-    def on_release(self, told: Told) -> Callable[[], None]:
-        """Call `told(name)` when the user lets a slider go, by mouse, touch or key."""
-        self._released = (*self._released, told)
-
-        def end() -> None:
-            self._released = tuple(t for t in self._released if t is not told)
-
-        return end
-
     def release(self, name: str) -> None:
         """Tell that a slider was let go; the browser says when."""
         if name in self.controls:
-            for told in self._released:
+            for told in self.released:
                 told(name)
 
     def refresh(self) -> None:
@@ -140,7 +120,6 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
 
     def close(self) -> None:
         """Follow the settings no longer."""
-        self._changed = self._released = ()
         if self.comm is not None:  # not closed before
             self._session.config.unobserve(self._follow, names=[*SHOWN, "system"])
             self._models.close()
@@ -299,7 +278,7 @@ class ParameterPanel(VBox):  # type: ignore[misc]  # untyped
             row.remove_class("e80-invalid")
 
     def _tell(self, name: str) -> None:
-        for told in self._changed:
+        for told in self.changed:
             told(name)
 
     # What the settings say.
