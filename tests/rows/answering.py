@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from tests.support.wire import Request
 
+PROMPT = "Classify: {{text}}"
+LABELS = ["bug", "feature"]
+
 
 def prompt_of(request: Request) -> str:
     """Return the prompt of a request, and not what asks to mend its answer."""
