@@ -7,9 +7,10 @@ import sys
 from itertools import islice
 from typing import Any
 
-from eighty80_jupyter.prompt.describe.base import Draft, Request, attempt, found, is_a, kind_of
+from eighty80_jupyter.prompt.describe.base import Draft, Request, attempt, found, is_a
 from eighty80_jupyter.prompt.describe.tables.ranges import joined, range_of
 from eighty80_jupyter.prompt.describe.tables.stats import span_of, summarised, thinned
+from eighty80_jupyter.prompt.describe.tables.table import Table
 from eighty80_jupyter.prompt.describe.tables.table import draft as table_draft
 
 _RANGED_ROWS = 80_000_000  # rows of all columns whose range is looked at
@@ -28,32 +29,18 @@ _NESTED = ("List", "Array", "Struct", "Object", "Binary")
 def draft(value: Any, request: Request) -> Draft | None:
     """Describe a polars or Arrow table or column; None for any other value."""
     if is_a(value, "polars", "DataFrame", "Series"):
-        return table_draft(PolarsTable(value, request), request)
+        single = is_a(value, "polars", "Series")
+        return table_draft(PolarsTable(value, request, single=single))
     if is_a(value, "pyarrow", "Table", "RecordBatch", "Array", "ChunkedArray"):
-        return table_draft(ArrowTable(value, request), request)
+        single = not is_a(value, "pyarrow", "Table", "RecordBatch")
+        return table_draft(ArrowTable(value, request, single=single))
     return None
 
 
-class _Columnar:
+class _Columnar(Table):
     """What the tables of both libraries have in common: no index, and columns of one type."""
 
-    def __init__(self, frame: Any, request: Request) -> None:
-        self.frame = frame
-        self.request = request
-        self.kind = kind_of(frame)
-        self.about: list[str] = []
-        self.single = False
-        self.plain = True
-        self.rows, self.columns = self.shape()
-        self._left = _RANGED_ROWS
-
-    def shape(self) -> tuple[int, int]:
-        """Return the numbers of rows and columns."""
-        raise NotImplementedError
-
-    def index(self, rows: list[int]) -> tuple[list[str], list[list[Any]]]:
-        """Return the positions: there is no other index."""
-        return ["row"], [list(rows)]
+    _left = _RANGED_ROWS
 
     def affordable(self, *, cost: int = 1) -> bool:
         """Say whether the range of another column may be looked at, of some cost for each row."""
@@ -63,11 +50,6 @@ class _Columnar:
 
 class PolarsTable(_Columnar):
     """A polars DataFrame, or a Series as a Table of one column."""
-
-    def shape(self) -> tuple[int, int]:
-        """Return the numbers of rows and columns."""
-        self.single = is_a(self.frame, "polars", "Series")
-        return (len(self.frame), 1) if self.single else self.frame.shape
 
     def schema(self, most: int) -> list[tuple[Any, str]]:
         """Return the names and the types of the first `most` columns."""
@@ -123,10 +105,7 @@ class ArrowTable(_Columnar):
 
     def shape(self) -> tuple[int, int]:
         """Return the numbers of rows and columns."""
-        self.single = not is_a(self.frame, "pyarrow", "Table", "RecordBatch")
-        if self.single:
-            return len(self.frame), 1
-        return self.frame.num_rows, self.frame.num_columns
+        return len(self.frame), 1 if self.single else self.frame.num_columns
 
     def schema(self, most: int) -> list[tuple[Any, str]]:
         """Return the names and the types of the first `most` columns."""

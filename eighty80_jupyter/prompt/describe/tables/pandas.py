@@ -9,7 +9,8 @@ from typing import Any
 from eighty80_jupyter.prompt.describe.base import Draft, Request, attempt, is_a, kind_of
 from eighty80_jupyter.prompt.describe.tables.ranges import range_of
 from eighty80_jupyter.prompt.describe.tables.rows import label
-from eighty80_jupyter.prompt.describe.tables.stats import span_of, summarised, thinned
+from eighty80_jupyter.prompt.describe.tables.stats import missing_text, span_of, summarised, thinned
+from eighty80_jupyter.prompt.describe.tables.table import Table
 from eighty80_jupyter.prompt.describe.tables.table import draft as table_draft
 from eighty80_jupyter.prompt.describe.values import short_repr
 
@@ -21,45 +22,41 @@ _LEVELS = 5
 def draft(value: Any, request: Request) -> Draft | None:
     """Describe a DataFrame, a Series or an Index; None for any other value."""
     if is_a(value, "pandas", "DataFrame"):
-        return table_draft(PandasTable(value, request), request)
+        return table_draft(PandasTable(value, request))
     if is_a(value, "pandas", "Series"):
-        return table_draft(PandasSeries(value, request), request)
+        return table_draft(PandasTable(value, request, single=True))
     if is_a(value, "pandas.api.extensions", "ExtensionArray"):
         series = sys.modules["pandas"].Series(value, copy=False)
-        table = PandasSeries(series, request)
+        table = PandasTable(series, request, single=True)
         table.kind = kind_of(value)
-        return table_draft(table, request)
+        return table_draft(table)
     if is_a(value, "pandas", "Index"):
-        return table_draft(PandasIndex(value, request), request)
+        return table_draft(PandasIndex(value, request, single=True))
     return None
 
 
-class PandasTable:
-    """A DataFrame as a Table."""
+class PandasTable(Table):
+    """A DataFrame, or a Series as a Table of one column."""
 
-    def __init__(self, frame: Any, request: Request) -> None:
-        self.frame = frame
-        self.request = request
-        self.kind = kind_of(frame)
-        self.single = not is_a(frame, "pandas", "DataFrame")
-        self.rows, self.columns = self.shape()
-        self.plain = _is_plain(frame.index) if hasattr(frame, "index") else True
+    _slow_left = _SLOW_ROWS
+
+    def __init__(self, frame: Any, request: Request, *, single: bool = False) -> None:
+        super().__init__(frame, request, single=single)
+        index = getattr(frame, "index", None)  # an Index has none
+        self.plain = index is None or _is_plain(index)
         self.about = attempt(self._about, default=[])
-        self._slow_left = _SLOW_ROWS
-
-    def shape(self) -> tuple[int, int]:
-        """Return the numbers of rows and columns."""
-        rows, columns = self.frame.shape
-        return rows, columns
 
     def schema(self, most: int) -> list[tuple[Any, str]]:
         """Return the names and the types of the first `most` columns."""
+        if self.single:
+            name = "values" if self.frame.name is None else self.frame.name
+            return [(name, str(self.frame.dtype))]
         frame = self.frame if most == self.columns else self.frame.iloc[:, :most]
         return list(zip(list(frame.columns), map(str, frame.dtypes), strict=True))
 
     def series(self, column: int) -> Any:
         """Return a column without copying it."""
-        return self.frame.iloc[:, column]
+        return self.frame if self.single else self.frame.iloc[:, column]
 
     def values(self, column: int, rows: list[int]) -> list[Any]:
         """Return some cells of a column."""
@@ -103,11 +100,7 @@ class PandasTable:
         about = "" if sample is None else "~"
         span, missing = attempt(self._of_all, series, default=("", None))
         seen, unique = int(some.isna().sum()), int(some.nunique())
-        facts = summarised(
-            [], self.request, rows=self.rows, missing=seen if missing is None else missing
-        )
-        if missing is None and sample is not None:
-            facts["missing"] = f"~{seen / len(some):.1%} missing" if seen else ""
+        facts = {"missing": missing_text(missing, seen, len(some), whole=sample is None)}
         if unique:
             every = unique == len(some) - seen and unique > 1
             facts["unique"] = f"{about}all unique" if every else f"{about}{unique:,} unique"
@@ -153,23 +146,6 @@ class PandasTable:
             called = f" ({', '.join(names)})" if names else ""
             lines.append(f"column names are tuples of {columns.nlevels} levels{called}")
         return lines
-
-
-class PandasSeries(PandasTable):
-    """A Series as a Table of one column."""
-
-    def shape(self) -> tuple[int, int]:
-        """Return the numbers of rows and columns."""
-        return len(self.frame), 1
-
-    def schema(self, most: int) -> list[tuple[Any, str]]:  # noqa: ARG002  # there is one
-        """Return the Series' name and type."""
-        name = "values" if self.frame.name is None else self.frame.name
-        return [(name, str(self.frame.dtype))]
-
-    def series(self, column: int) -> Any:  # noqa: ARG002  # there is one
-        """Return the Series."""
-        return self.frame
 
 
 class PandasIndex(PandasTable):

@@ -37,15 +37,10 @@ class Cells:
     def column(self, values: list[Any]) -> list[Any]:
         """Return the texts of a column's cells: None for what is missing, numbers as Bare."""
         cells = [self.cell(value) for value in values]
-        texts = [cell for cell in cells if cell is not None]
-        if texts and all(cell.endswith(_MIDNIGHT) for cell in texts if not isinstance(cell, Bare)):
-            return [
-                cell.removesuffix(_MIDNIGHT)
-                if isinstance(cell, str) and not isinstance(cell, Bare)
-                else cell
-                for cell in cells
-            ]
-        return cells
+        texts = [cell for cell in cells if type(cell) is str]
+        if not all(cell.endswith(_MIDNIGHT) for cell in texts):
+            return cells
+        return [cell.removesuffix(_MIDNIGHT) if type(cell) is str else cell for cell in cells]
 
     def cell(self, value: Any) -> str | None:
         """Return the text of a cell; None for a missing value."""

@@ -98,7 +98,7 @@ def summarised(
     present = short_repr.present(values)
     whole = len(values) == rows
     about = "" if whole else "~"
-    facts = {"missing": _missing(missing, len(values) - len(present), len(values), whole=whole)}
+    facts = {"missing": missing_text(missing, len(values) - len(present), len(values), whole=whole)}
     if any(issubclass(kind, found("numpy", "generic")) for kind in set(map(type, present))):
         present = [value.item() if is_a(value, "numpy", "generic") else value for value in present]
     types = collections.Counter(map(type, present))
@@ -134,7 +134,8 @@ def _countable(kind: type) -> bool:
     return kind in _COUNTABLE or kind in found("pandas", *names) or kind in found("numpy", "str_")
 
 
-def _missing(known: int | None, seen: int, size: int, *, whole: bool) -> str:
+def missing_text(known: int | None, seen: int, size: int, *, whole: bool) -> str:
+    """Return how many values are missing in words: of all, or their share in a sample of `size`."""
     if known is None and not whole:
         return f"~{seen / size:.1%} missing" if seen and size else ""
     known = seen if known is None else known

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import collections
+from abc import ABC, abstractmethod
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
-from eighty80_jupyter.prompt.describe.base import Draft, Request, attempt, fit
+from eighty80_jupyter.prompt.describe.base import Draft, Request, attempt, fit, kind_of
 from eighty80_jupyter.prompt.describe.tables.columns import grouped
 from eighty80_jupyter.prompt.describe.tables.rows import FORMATS, MISSING, Cells, label, rendered
 from eighty80_jupyter.prompt.describe.tables.selection import TAKES, Selection, choices
@@ -22,8 +23,8 @@ _LABELS = 20_000  # columns whose names and types are looked at
 _FORM_NAMES = {"csv": "CSV", "md": "Markdown", "json": "JSON"}
 
 
-class Table(Protocol):
-    """What an adapter for a library tells. Rows and columns are counted from 0.
+class Table(ABC):
+    """A frame or a column of a library, as its adapter tells it. Rows and columns count from 0.
 
     `about` has what is worth saying of the whole beyond its shape, such as the index. `values` and
     `index` copy no more than the rows asked for. `plain` says that the index just counts the rows.
@@ -31,35 +32,48 @@ class Table(Protocol):
     values, and no frame.
     """
 
-    kind: str
-    rows: int
-    columns: int
-    about: list[str]
-    plain: bool
-    single: bool
+    def __init__(self, frame: Any, request: Request, *, single: bool = False) -> None:
+        self.frame = frame
+        self.request = request
+        self.kind = kind_of(frame)
+        self.single = single
+        self.about: list[str] = []
+        self.plain = True
+        self.rows, self.columns = self.shape()
 
+    def shape(self) -> tuple[int, int]:
+        """Return the numbers of rows and columns."""
+        if self.single:
+            return len(self.frame), 1
+        rows, columns = self.frame.shape
+        return rows, columns
+
+    @abstractmethod
     def schema(self, most: int) -> list[tuple[Any, str]]:
         """Return the names and the types of the first `most` columns."""
 
+    @abstractmethod
     def facts(self, column: int, sample: list[int] | None) -> dict[str, str]:
         """Return the facts of a Column."""
 
+    @abstractmethod
     def values(self, column: int, rows: list[int]) -> list[Any]:
         """Return some cells of a column."""
 
     def index(self, rows: list[int]) -> tuple[list[str], list[list[Any]]]:
         """Return the names of the index's levels, and for each level its values."""
+        return ["row"], [list(rows)]
 
 
-def draft(table: Table, request: Request) -> Draft:
+def draft(table: Table) -> Draft:
     """Describe a table."""
-    return _Drawing(table, request, request.chosen(table.kind, *TAKES)).draft()
+    return _Drawing(table, table.request.chosen(table.kind, *TAKES)).draft()
 
 
 class _Drawing:
-    def __init__(self, table: Table, request: Request, chosen: dict[str, int]) -> None:
+    def __init__(self, table: Table, chosen: dict[str, int]) -> None:
         self.table = table
-        self.request = request
+        self.request = request = table.request
         self.chosen = chosen
         forms = [form for form in FORMATS if form in chosen]
         wrong = len(forms) > 1 or ("sample" in chosen and {"head", "tail"} & set(chosen))
