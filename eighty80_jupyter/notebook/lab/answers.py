@@ -10,7 +10,7 @@ from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.line.row_names import ROW, row_names
 from eighty80_jupyter.prompt.describe.base import kind_of
 from eighty80_jupyter.prompt.describe.custom import Registry, own_method
-from eighty80_jupyter.prompt.describe.nearest import names_like
+from eighty80_jupyter.prompt.describe.nearest import did_you_mean
 from eighty80_jupyter.prompt.describe.registry import describe
 from eighty80_jupyter.prompt.template.evaluate import Evaluation
 from eighty80_jupyter.prompt.template.names import Foreign
@@ -35,9 +35,7 @@ def check(text: str, namespace: Mapping[str, Any]) -> dict[str, str]:
         elif (name := evaluation.unknown(piece)) is not None and not foreign(piece):
             if rows is None:
                 continue  # it may well be a column
-            near = sorted(names_like(dict.fromkeys(namespace), name))
-            hint = f" Did you mean {', '.join(near)}?" if near else ""
-            wrong[piece.source] = f"No variable {name!r}.{hint}"
+            wrong[piece.source] = f"No variable {name!r}.{did_you_mean(namespace, name)}"
         elif piece.reaches and not foreign(piece):
             wrong[piece.source] = _REACHES
     return wrong

@@ -7,7 +7,7 @@ from typing import Any
 
 from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.prompt.describe.nearest import names_like
+from eighty80_jupyter.prompt.describe.nearest import did_you_mean
 from eighty80_jupyter.prompt.template.evaluate import Evaluation
 from eighty80_jupyter.prompt.template.syntax import Field, parse
 
@@ -22,8 +22,7 @@ def rows_named(expression: str, names: Mapping[str, Any]) -> Any:
     if expression in names:
         return names[expression]
     if expression.isidentifier():
-        near = sorted(names_like(dict.fromkeys(names), expression))
-        hint = f" Did you mean {', '.join(near)}?" if near else ""
+        hint = did_you_mean(names, expression)
         raise UsageError(f"no variable {expression!r} for the rows. Nothing was sent.{hint}")
     text = f"{{{{{expression}}}}}"
     pieces = parse(text)

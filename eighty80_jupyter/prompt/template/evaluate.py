@@ -1,6 +1,6 @@
 """Evaluate the expressions of fields once, and say in one line what is wrong with one.
 
-The errors begin as the issue words them and end with the place: `no variable 'dff' for
+The errors say what is wrong with a field and end with its place: `no variable 'dff' for
 {{dff.head()}} (line 2, column 14). Nothing was sent. Did you mean df, diff?`
 """
 
@@ -17,7 +17,7 @@ from types import CodeType, CoroutineType
 from typing import Any, cast
 
 from eighty80_jupyter.errors import UsageError, error_summary
-from eighty80_jupyter.prompt.describe.nearest import names_like
+from eighty80_jupyter.prompt.describe.nearest import closest, did_you_mean, names_like
 from eighty80_jupyter.prompt.template.calls import Calls, Refused, check_iterator, check_key
 from eighty80_jupyter.prompt.template.names import names_in
 from eighty80_jupyter.prompt.template.syntax import Field, quiet_parse
@@ -25,7 +25,7 @@ from eighty80_jupyter.prompt.template.syntax import Field, quiet_parse
 # No names that anybody could write.
 _KEEP, _KEY, _CALLEE, _ARGUMENT, _MEMBER = "<keep>", "<key>", "<callee>", "<argument>", "<member>"
 _LAST_ERROR = "_err"
-RAW_HINT = r"To send the braces as they are, write \{{ for {{, or use --raw."
+_RAW_HINT = r" To send the braces as they are, write \{{ for {{, or use --raw."
 _LONGEST = 60  # characters of a field that a message quotes
 _SHOWN_OUTPUTS = 12
 _SHOWN_NAMES = 8
@@ -120,7 +120,7 @@ class Evaluation:
             field,
             f"{brief(field.source)} {what}, which no field does; do it in a cell, assign the value "
             "to a variable and name that",
-            RAW_HINT,
+            _RAW_HINT,
         )
 
     def no_variable(self, field: Field, name: str) -> UsageError:
@@ -129,10 +129,7 @@ class Evaluation:
             return self.error(field, f"there is no last exception for {brief(field.source)}")
         if name.startswith("_") and name.strip("_").isdigit():
             return self.error(field, f"{name} does not exist; {self._outputs()}")
-        near = sorted(names_like(dict.fromkeys(self.namespace), name))
-        hint = f"Did you mean {', '.join(near)}?"
-        if not near:
-            hint = RAW_HINT
+        hint = did_you_mean(self.namespace, name) or _RAW_HINT
         return self.error(field, f"no variable {name!r} for {brief(field.source)}", hint)
 
     def error(self, field: Field, what: str, hint: str = "") -> UsageError:
@@ -140,7 +137,7 @@ class Evaluation:
         line = self._text.count("\n", 0, field.start)
         column = field.start - (self._text.rfind("\n", 0, field.start) + 1) + 1
         place = f"(line {self._first_line + line}, column {column})"
-        return UsageError(f"{self._clean(what)} {place}. Nothing was sent.{' ' * bool(hint)}{hint}")
+        return UsageError(f"{self._clean(what)} {place}. Nothing was sent.{hint}")
 
     def _explained(self, expression: _Expression, error: BaseException) -> str | None:
         """Say what an error means about names, keys and outputs; None if it says it best itself."""
@@ -164,7 +161,7 @@ class Evaluation:
         if wanted is None:
             return None
         like = f"; it has no {kind}"
-        if near := sorted(names_like(dict.fromkeys(names), wanted)):
+        if near := sorted(closest(names, wanted)):
             like = f"; {kind} like it: {', '.join(near)}"
         elif names:
             like = f"; its {kind}: {_listed(names)}"

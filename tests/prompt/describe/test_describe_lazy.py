@@ -17,7 +17,8 @@ import pyarrow.dataset  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.prompt.describe.registry import describe, names_like
+from eighty80_jupyter.prompt.describe.nearest import names_like
+from eighty80_jupyter.prompt.describe.registry import describe
 
 
 class ComputedError(AssertionError):

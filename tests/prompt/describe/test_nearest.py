@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]  # ships no types
 import pytest
 
-from eighty80_jupyter.prompt.describe.registry import names_like
+from eighty80_jupyter.prompt.describe.nearest import did_you_mean, names_like
 
 
 class Account:
@@ -66,14 +66,6 @@ def test_names(value: Any, name: str, names: list[str]) -> None:
     assert bool(found) == bool(names)
 
 
-def test_only_items() -> None:
-    """For `df[name]` attributes are no suggestion."""
-    frame = pd.DataFrame({"city": [1]})
-    assert names_like(frame, "price") == ["pipe"]
-    assert names_like(frame, "price", attributes=False) == []
-    assert names_like(frame, "cty", attributes=False) == ["city"]
-
-
 def test_properties_are_not_evaluated() -> None:
     """A property is suggested by its name, and its code does not run."""
     assert names_like(Account(), "balanse") == ["balance"]
@@ -101,3 +93,9 @@ def test_odd_values() -> None:
 
     assert names_like(Odd(), "slto") == ["slot"]
     assert names_like(types.SimpleNamespace(alpha=1), "alpah") == ["alpha"]
+
+
+def test_sentence() -> None:
+    """Names that are close make a sentence, each of them once; what is no text is no name."""
+    assert did_you_mean(["diff", 3, "df", "diff", "_df"], "dff") == " Did you mean df, diff?"
+    assert did_you_mean(["city"], "price") == ""
