@@ -44,23 +44,20 @@ class Draft:
 
 @dataclass(slots=True, kw_only=True)
 class Request:
-    """One call of `describe`: what was asked, and what it may cost."""
+    """One call of `describe`: what was asked, what it may cost, and what of the user's failed."""
 
     name: str
     options: str
     budget: int
     time_limit: TimeLimit
     scrub: Callable[[str], str] | None = None
-    clock: Callable[[], float] = time.perf_counter
-    started: float = field(init=False)
+    started: float = field(default_factory=time.perf_counter, init=False)
     unknown: set[type] = field(default_factory=set)  # types that no library here has
-
-    def __post_init__(self) -> None:
-        self.started = self.clock()
+    failed: list[str] = field(default_factory=list)
 
     def elapsed(self) -> float:
         """Return the seconds since the request was made."""
-        return self.clock() - self.started
+        return time.perf_counter() - self.started
 
     def chosen(self, kind: str, *takes: str, hint: str = "") -> dict[str, int]:
         """Return the options with their numbers (1 for those that have none).
@@ -70,7 +67,7 @@ class Request:
         """
         known = {word.partition("=")[0] for word in takes}
         found: dict[str, int] = {}
-        for piece in self.options.split(",") if self.options.strip() else ():
+        for piece in self.options.split(",") if self.options else ():
             word, equals, number = (text.strip() for text in piece.partition("="))
             counted = word in _COUNTED
             if word not in known or (equals and not (counted and _is_count(number))):

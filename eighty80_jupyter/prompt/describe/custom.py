@@ -76,17 +76,13 @@ def _resolved(kind: type | str) -> type | str:
     return found if isinstance(found, type) else kind
 
 
-def custom(value: Any, request: Request, registry: Registry, failed: list[str]) -> Draft | None:
+def custom(value: Any, request: Request, registry: Registry) -> Draft | None:
     """Return what the value's own method or a registered function says, where there is one."""
     method = own_method(value, "_repr_llm_")
-    if method is not None:
-        draft = called(method, (), request, value, failed, limited=True)
-        if draft is not None:
-            return draft
-    function = registry.find(value)
-    if function is None:
-        return None
-    return called(function, (value,), request, value, failed, limited=False)
+    draft = None if method is None else called(method, (), request, value, limited=True)
+    if draft is None and (function := registry.find(value)) is not None:
+        return called(function, (value,), request, value, limited=False)
+    return draft
 
 
 def own_method(value: Any, name: str) -> Callable[..., Any] | None:
@@ -106,7 +102,6 @@ def called(
     args: tuple[Any, ...],
     request: Request,
     value: Any,
-    failed: list[str],
     *,
     limited: bool,
 ) -> Draft | None:
@@ -127,10 +122,10 @@ def called(
     try:
         text = request.time_limit.call(call) if limited else call()
     except TooLongError:
-        failed.append(f"its {label} took too long")
+        request.failed.append(f"its {label} took too long")
         return None
     except Exception as error:  # noqa: BLE001  # a user's function may raise anything
-        failed.append(f"its {label} raised {type(error).__name__}")
+        request.failed.append(f"its {label} raised {type(error).__name__}")
         return None
     return of_text(text, kind_of(value), request)
 

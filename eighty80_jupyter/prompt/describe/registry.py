@@ -19,10 +19,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.describe.base import (
     Draft,
     Request,
+    attempt,
     fit,
     formatted,
     inherited,
@@ -30,12 +30,7 @@ from eighty80_jupyter.prompt.describe.base import (
     kind_of,
     safe,
 )
-from eighty80_jupyter.prompt.describe.custom import (
-    Registry,
-    called,
-    custom,
-    of_text,
-)
+from eighty80_jupyter.prompt.describe.custom import Registry, called, custom, of_text
 from eighty80_jupyter.prompt.describe.display import defaults
 from eighty80_jupyter.prompt.describe.foreign import TimeLimit
 from eighty80_jupyter.prompt.describe.kinds import (
@@ -47,7 +42,6 @@ from eighty80_jupyter.prompt.describe.kinds import (
     plain,
 )
 from eighty80_jupyter.prompt.describe.kinds import code as describe_code
-from eighty80_jupyter.prompt.describe.nearest import names_like
 from eighty80_jupyter.prompt.describe.protocol import Description
 from eighty80_jupyter.prompt.describe.tables import columnar, groups
 from eighty80_jupyter.prompt.describe.tables import lazy as describe_lazy
@@ -57,7 +51,7 @@ from eighty80_jupyter.prompt.describe.values import short_repr
 from eighty80_jupyter.prompt.describe.values.fields import stored_in
 from eighty80_jupyter.prompt.tokens import estimate
 
-__all__ = ["Description", "Registry", "describe", "names_like"]
+__all__ = ["Description", "Registry", "describe"]
 
 Describer = Callable[[Any, Request], Draft | None]
 
@@ -80,6 +74,7 @@ _UNLESS_OWN: tuple[Describer, ...] = (
     estimators.draft,
     describe_values.draft,
 )
+_FAILED = Draft(text="", kind="")
 _ATTRIBUTES = 40
 
 
@@ -130,39 +125,30 @@ def _finished(draft: Draft, request: Request) -> Description:
 
 
 def _draft(value: Any, request: Request, registry: Registry) -> Draft:
-    failed: list[str] = []
-    draft = custom(value, request, registry, failed) or _built_in(_ALWAYS, value, request)
+    draft = custom(value, request, registry) or _built_in(_ALWAYS, value, request)
     if draft is None:
         own = short_repr.own(value, request, 0)
         draft = _built_in(_UNLESS_OWN, value, request) if own is None else None
-        draft = draft or _other(value, request, registry, failed, own)
-    if failed:
-        draft = replace(draft, cut=", ".join([*failed, draft.cut] if draft.cut else failed))
-    return draft
+        draft = draft or _other(value, request, registry, own)
+    return replace(draft, cut=", ".join(filter(None, [*request.failed, draft.cut])))
 
 
 def _built_in(describers: tuple[Describer, ...], value: Any, request: Request) -> Draft | None:
     for describer in describers:
-        try:
-            draft = describer(value, request)
-        except (KeyboardInterrupt, SystemExit, GeneratorExit, UsageError):
-            raise
-        except BaseException:  # noqa: BLE001  # polars panics are no Exceptions
+        draft: Draft | None = attempt(describer, value, request, default=_FAILED)
+        if draft is _FAILED:
             request.options = ""  # they were for what has failed
-            continue
-        if draft is not None:
+        elif draft is not None:
             return draft
     return None
 
 
-def _other(
-    value: Any, request: Request, registry: Registry, failed: list[str], own: str | None
-) -> Draft:
+def _other(value: Any, request: Request, registry: Registry, own: str | None) -> Draft:
     """Describe a value of an unknown type; `own` is what its class says of it by hand."""
     kind = kind_of(value)
     function = registry.fallback()
     if function is not None:
-        draft = called(function, (value,), request, value, failed, limited=False)
+        draft = called(function, (value,), request, value, limited=False)
         if draft is not None:
             return draft
     if request.options not in {"", "full"}:
@@ -181,8 +167,7 @@ def _other(
     text = short_repr.foreign(value, request, 0)
     if bare:
         names = [key for key in stored_in(value) if isinstance(key, str) and key[:1] != "_"]
-        listed = ", ".join(map(safe, names[:_ATTRIBUTES]))
-        more = f", … {len(names) - _ATTRIBUTES:,} more" if len(names) > _ATTRIBUTES else ""
+        listed = describe_code.listed(names, _ATTRIBUTES)
         # Names only: an attribute may hold what its class never shows.
-        text = f"{text[:-1]} with the attributes {listed}{more}>" if names else text
+        text = f"{text[:-1]} with the attributes {listed}>" if names else text
     return of_text(text, kind, request)

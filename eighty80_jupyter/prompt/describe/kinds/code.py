@@ -25,7 +25,6 @@ TAKES = ("full",)
 
 _NAMES = 200
 _DOC = 600  # characters of a docstring beside a signature
-_WRAPPED = 5
 _CELLS = 200
 _PARSED = 1_000_000  # characters of a file in which a class is looked for
 _FUNCTIONS = (
@@ -116,12 +115,6 @@ def _shown(source: str, request: Request, kind: str, *, full: bool, head: str = 
 
 
 def _source(value: Any) -> str:
-    for _ in range(_WRAPPED):
-        is_method = issubclass(type(value), types.MethodType)
-        inner = None if is_method else stored_in(value).get("__wrapped__")
-        if inner is None:
-            break
-        value = inner
     return textwrap.dedent(inspect.getsource(value)).rstrip()
 
 
@@ -144,7 +137,7 @@ def _codes(value: type) -> Iterator[types.CodeType]:
 
 def _class_source(value: type) -> str:
     try:
-        return textwrap.dedent(inspect.getsource(value)).rstrip()
+        return _source(value)
     except (OSError, TypeError):
         return _cell_source(value)
 
@@ -199,7 +192,7 @@ def _card(value: Any, request: Request, kind: str, *, full: bool) -> Draft:
         bases = ", ".join(class_name(base) for base in value.__bases__ if base is not object)
         lines[0] += f", of {bases}" if bases else ""
         names = [name for name in vars(value) if not name.startswith("_")]
-        lines.append(f"its own: {_listed(names)}" if names else "")
+        lines.append(f"its own: {listed(names)}" if names else "")
     text = "\n".join(line for line in lines if line)
     return Draft(text=text, kind=kind, cut=cut, fixed=full, block=True)
 
@@ -220,7 +213,7 @@ def _module(value: types.ModuleType, request: Request) -> Draft:
     first = re.sub(r"\n[=\-~*]{3,}", "", first)  # a heading's line
     lines = [head, request.shorten(" ".join(first.split()), 300)]
     most = len(names) if full else min(_NAMES, max(request.budget // 5, 5))
-    lines.append(f"public names: {_listed(names, most)}" if names else "")
+    lines.append(f"public names: {listed(names, most)}" if names else "")
     left = len(names) - most
     return Draft(
         text="\n".join(line for line in lines if line),
@@ -232,6 +225,7 @@ def _module(value: types.ModuleType, request: Request) -> Draft:
     )
 
 
-def _listed(names: list[str], most: int = _NAMES) -> str:
+def listed(names: list[str], most: int = _NAMES) -> str:
+    """Return names with commas between them, at most so many."""
     left = len(names) - most
     return ", ".join(map(safe, names[:most])) + (f", … {left:,} more" if left > 0 else "")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import linecache
+import traceback
 import types
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from eighty80_jupyter.prompt.describe.base import Draft, Request, fit, kind_of
@@ -36,7 +38,7 @@ def draft(value: Any, request: Request) -> Draft | None:
         body = _one(error, request, full=full)
         lines += [word, body] if word else [body]
     text = "\n".join(lines)
-    text, _ = (text, 0) if full else fit(text, request.budget)
+    text = text if full else fit(text, request.budget)[0]
     last = list(_frames(value.__traceback__))
     users = sum(is_users(code.co_filename) for code, _ in last)
     left = len(last) - users
@@ -48,19 +50,15 @@ def _chain(error: BaseException) -> Iterator[tuple[str, BaseException]]:
     """Yield the exception, and what it came from, each with the words that lead to it."""
     seen = {id(error)}
     yield "", error
-    current: BaseException | None = error
     for _ in range(_CHAIN):
-        if current is None:
-            return
-        word = "It was caused by:"
-        origin = current.__cause__
-        if origin is None and not current.__suppress_context__:
-            origin, word = current.__context__, "It was raised while this was handled:"
+        word, origin = "It was caused by:", error.__cause__
+        if origin is None and not error.__suppress_context__:
+            word, origin = "It was raised while this was handled:", error.__context__
         if origin is None or id(origin) in seen:
             return
         seen.add(id(origin))
         yield word, origin
-        current = origin
+        error = origin
 
 
 def _one(error: BaseException, request: Request, *, full: bool) -> str:
@@ -119,11 +117,8 @@ def _inner(error: BaseException, request: Request, *, full: bool) -> str:
 
 def _frames(trace: types.TracebackType | None) -> Iterator[tuple[types.CodeType, int]]:
     """Yield code and line of each frame, from the outermost in."""
-    for _ in range(_WALKED):
-        if trace is None:
-            return
-        yield trace.tb_frame.f_code, trace.tb_lineno
-        trace = trace.tb_next
+    for frame, line in islice(traceback.walk_tb(trace), _WALKED):
+        yield frame.f_code, line
 
 
 def _frame(code: types.CodeType, number: int, *, around: int) -> list[str]:

@@ -45,19 +45,14 @@ def draft(value: Any, request: Request) -> Draft | None:
 
 
 def picture(value: Any, request: Request) -> Draft | None:
-    """Return the picture in bytes, a path or an address, if that was asked for; None otherwise."""
+    """Return the picture in bytes, a path, an address or an IPython Image, if it was asked for."""
+    if request.options != "image":
+        return None
+    kind = kind_of(value)
+    if is_a(value, "IPython.core.display", "DisplayObject"):
+        return _picture(vars(value).get("data") or vars(value).get("url"), request, kind)
     fits = issubclass(type(value), (str, bytes, bytearray, os.PathLike))
-    if request.options.strip() != "image" or not fits:
-        return None
-    return _picture(value, request, kind_of(value))
-
-
-def display_picture(value: Any, request: Request) -> Draft | None:
-    """Return the picture in an IPython Image, if that was asked for; None otherwise."""
-    held = vars(value)
-    if request.options.strip() != "image":
-        return None
-    return _picture(held.get("data") or held.get("url"), request, kind_of(value))
+    return _picture(value, request, kind) if fits else None
 
 
 def _picture(value: Any, request: Request, kind: str) -> Draft:

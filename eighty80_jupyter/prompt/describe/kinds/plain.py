@@ -18,7 +18,6 @@ from eighty80_jupyter.prompt.describe.base import (
     kind_of,
     text_of,
 )
-from eighty80_jupyter.prompt.describe.kinds.figures import display_picture
 from eighty80_jupyter.prompt.describe.values import containers, short_repr
 from eighty80_jupyter.text import counted
 
@@ -53,7 +52,7 @@ def consumed(value: Any, request: Request) -> Draft | None:
 
 def _text(value: str, request: Request) -> Draft:
     text = text_of(value)
-    if request.options.strip() == "full":
+    if request.options == "full":
         return Draft(text=text, kind="str", summary=counted(len(text), "character"), fixed=True)
     drawn = formatted(text, request, "full", kind="str", spec="a width such as >20")
     drawn = drawn or _cut_text(text, request)
@@ -110,7 +109,7 @@ def _bytes(value: Any, request: Request) -> Draft:
 
 def _scalar(value: Any, text: str, request: Request) -> Draft:
     kind = kind_of(value)
-    if request.options.strip() == "full":
+    if request.options == "full":
         return Draft(text=text, kind=kind)
     spec = ""
     if issubclass(type(value), numbers.Number):
@@ -126,8 +125,6 @@ def _scalar(value: Any, text: str, request: Request) -> Draft:
 def _display(value: Any, request: Request) -> Draft:
     """Describe an object of IPython.display by what it holds."""
     kind = f"IPython.{type(value).__name__}"
-    if (drawn := display_picture(value, request)) is not None:
-        return drawn
     chosen = request.chosen(kind, "full", "image")
     held = vars(value)
     data, source = held.get("data", held.get("_data")), held.get("filename") or held.get("url")

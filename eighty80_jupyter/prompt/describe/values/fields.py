@@ -22,6 +22,7 @@ def fields_of(value: Any) -> list[tuple[str, Any]] | None:
     if issubclass(kind, type):
         return None
     names: Any = None
+    extra: Any = None
     if inherited(value, "__repr__"):
         return None
     if issubclass(kind, types.SimpleNamespace):
@@ -46,13 +47,11 @@ def fields_of(value: Any) -> list[tuple[str, Any]] | None:
         fields = _own(kind, "__pydantic_fields__") or _own(kind, "model_fields") or {}
         names = [name for name, field in fields.items() if getattr(field, "repr", True)]
         extra = stored(value, "__pydantic_extra__")
-        if isinstance(extra, dict):
-            pairs = [(name, stored(value, name)) for name in names]
-            return [pair for pair in pairs if pair[1] is not MISSING] + list(extra.items())
     if names is None:
         return None
     pairs = [(name, stored(value, name)) for name in names]
-    return [pair for pair in pairs if pair[1] is not MISSING]
+    known = [pair for pair in pairs if pair[1] is not MISSING]
+    return known + list(extra.items()) if isinstance(extra, dict) else known
 
 
 def hides_fields(value: Any) -> bool:
