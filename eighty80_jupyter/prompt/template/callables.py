@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
 import sys
-import sysconfig
 from dataclasses import dataclass, replace
-from pathlib import PurePath
 from types import FunctionType, ModuleType
 from typing import Any
 
+from eighty80_jupyter.prompt.describe.files import is_users
 from eighty80_jupyter.prompt.template.allowed import LIBRARIES, SAME
 
 
@@ -116,12 +114,5 @@ def _own_module(module: str, file: str | None) -> bool:
         return True
     if root in ("eighty80_jupyter", *LIBRARIES) or root in sys.stdlib_module_names or file is None:
         return False
-    path = os.path.abspath(file)  # noqa: PTH100  # also of a name such as "<stdin>"
-    installed = {"site-packages", "dist-packages"} & set(PurePath(path).parts)
-    return not (installed or path.startswith(_installed()) or file.startswith("<frozen"))
-
-
-@functools.cache
-def _installed() -> tuple[str, ...]:
-    paths = sysconfig.get_paths()
-    return tuple(paths[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    generated = file.startswith("<") and not file.startswith("<frozen")  # such as "<string>"
+    return generated or is_users(file)
