@@ -73,17 +73,17 @@ class _Insert:
     kind: str | None = None  # None: what the describer says
     summary: str | None = None  # the same
     redacted: dict[str, None] = member(default_factory=dict)
-    described: Description | None = None
+    described: Description = member(init=False)
     text: str = ""
     label: str = ""
 
     @property
     def tokens(self) -> int:
-        return self.described.tokens if self.described is not None else 0
+        return self.described.tokens
 
     @property
     def inline(self) -> bool:
-        return self.described is not None and self.described.inline and "\n" not in self.text
+        return self.described.inline and "\n" not in self.text
 
 
 class Composer:
@@ -118,16 +118,13 @@ class Composer:
         """Add a value to the section, as the field says. Raises what `error` makes of a mistake."""
         key = (field.expression, field.conversion, field.options, id(value))
         if key not in self._inserts:
-            insert = self._inserts[key] = self._prepared(field, value, error)
-            self._fill(insert, self._budgets.field)
+            self._inserts[key] = self._filled(field, value, error)
         self._sections[-1].append(self._inserts[key])
 
     def described(self, field: Field, value: Any, error: FieldError) -> Description:
         """Return what would be sent of one value by itself. Raises what `error` makes."""
-        insert = self._prepared(field, value, error)
-        self._fill(insert, self._budgets.field)
+        insert = self._filled(field, value, error)
         given = insert.described
-        assert given is not None  # noqa: S101  # filled
         return replace(given, text=insert.text, kind=insert.kind or given.kind)
 
     def rendered(self) -> Rendered:
@@ -149,7 +146,7 @@ class Composer:
                 if not insert.inline and insert.text:
                     gap = "\n" * (2 - min(2, len(text) - len(text.rstrip("\n")))) if text else ""
                     text += gap + _block(insert, block_id)  # noqa: PLW2901  # it grows
-                if insert.described and insert.described.part:
+                if insert.described.part:
                     parts.append(insert.described.part)
             sections.append(Section(text=clean(text), parts=tuple(parts)))
         return Rendered(
@@ -158,8 +155,8 @@ class Composer:
             has_data=any(not insert.inline and insert.text for insert in inserts),
         )
 
-    def _prepared(self, at: Field, value: Any, error: FieldError) -> _Insert:
-        """Do what comes before describing: an environment's names, a conversion, secrets."""
+    def _filled(self, at: Field, value: Any, error: FieldError) -> _Insert:
+        """Describe a value, after an environment's names, a conversion, and its secrets."""
         insert = _Insert(at, value, at.options, error)
         if self._redactor is not None and self._redactor.is_environment(value):
             names = environment_names(value)
@@ -173,10 +170,11 @@ class Composer:
         if type(insert.value) is str and len(insert.value) <= _WHOLE:
             # Before it is cut, or half of a secret could stay.
             insert.value = self._scrub(insert, insert.value)
+        self._fill(insert, self._budgets.field)
         return insert
 
     def _fill(self, insert: _Insert, budget: int) -> None:
-        described = self._tried(
+        insert.described = self._tried(
             insert,
             "cannot be described:",
             lambda: self._describe(
@@ -187,8 +185,7 @@ class Composer:
                 scrub=lambda text: self._scrub(insert, text),
             ),
         )
-        insert.described = described
-        insert.text = defused(self._scrub(insert, described.text))
+        insert.text = defused(self._scrub(insert, insert.described.text))
 
     def _scrub(self, insert: _Insert, text: str) -> str:
         if self._redactor is None:
@@ -238,7 +235,6 @@ class Composer:
 
     def _report(self, insert: _Insert) -> FieldReport:
         described = insert.described
-        assert described is not None  # noqa: S101  # filled as it was added
         words = described.summary if insert.summary is None else insert.summary
         return FieldReport(
             source=clean(insert.field.source),
@@ -289,9 +285,7 @@ def block(name: str, kind: str, text: str, block_id: str) -> str:
 
 
 def _block(insert: _Insert, block_id: str) -> str:
-    described = insert.described
-    kind = insert.kind or (described.kind if described is not None else "")
-    return block(insert.label, kind, insert.text, block_id)
+    return block(insert.label, insert.kind or insert.described.kind, insert.text, block_id)
 
 
 def _attribute(text: str) -> str:
