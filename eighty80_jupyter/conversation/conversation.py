@@ -107,6 +107,12 @@ class Conversation:
         """Return the index of the turn with that id, or None if it is not there (any more)."""
         return self._places.get(turn_id)
 
+    def number_of(self, turn_id: str | None) -> int:
+        """Return a turn's number, counted from 1; of one that is not there that of the next."""
+        with self._lock:
+            index = None if turn_id is None else self._places.get(turn_id)
+            return (len(self._turns) if index is None else index) + 1
+
     def turn(self, turn_id: str | None) -> Turn | None:
         """Return the turn with that id, or None."""
         with self._lock:

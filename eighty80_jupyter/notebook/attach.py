@@ -159,11 +159,17 @@ def register_displays(shell: InteractiveShell) -> None:
     html, latex = (formatter.formatters[kind] for kind in ("text/html", "text/latex"))
     # How each looks, and the same as Markdown.
     kinds: dict[tuple[str, str], tuple[Callable[[Any], str], Callable[[Any], str]]] = {
-        _REPLY: (lambda it: _views().reply_html(it), lambda it: _markdown().of_reply(it)),
-        _TURN: (lambda it: _views().turn_html(None, it), lambda it: _markdown().of_turn(it)),
+        _REPLY: (
+            lambda it: _views().reply_html(it),
+            lambda it: "\n\n".join(_markdown().reply_markdown(it)),
+        ),
+        _TURN: (
+            lambda it: _views().turn_html(None, it),
+            lambda it: "\n\n".join(_markdown().turn_markdown(None, it)),
+        ),
         _CONVERSATION: (
             lambda it: _views().conversation_html(it),
-            lambda it: _markdown().of_conversation(it),
+            lambda it: _markdown().conversation_markdown(it),
         ),
         _COMPARISON: (
             lambda it: _comparisons().comparison_html(it),
@@ -259,9 +265,9 @@ def _views() -> ModuleType:
 
 def _markdown() -> ModuleType:
     loading.require(*loading.DRAWING)
-    from eighty80_jupyter.notebook.saved import results  # noqa: PLC0415  # a door: the Markdown stack
+    from eighty80_jupyter.notebook.saved import export_markdown  # noqa: PLC0415  # a door: Markdown
 
-    return results
+    return export_markdown
 
 
 def _open_panel(shell: InteractiveShell, session: Session) -> Any:

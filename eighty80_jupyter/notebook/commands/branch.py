@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.cell.views.turns import table_html, table_text
 from eighty80_jupyter.notebook.rows.words import short
 from eighty80_jupyter.text import counted
 
@@ -54,7 +53,7 @@ def overview(context: CommandContext, _value: Any) -> None:
         last = conversation[-1].source if conversation else ""
         size = counted(len(conversation), "turn")
         rows.append((current + conversation.name, size, short(last, SHOWN)))
-    context.show(table_html(rows, ("conversation", "turns", "last prompt")), table_text(rows))
+    context.table(rows, ("conversation", "turns", "last prompt"))
 
 
 def conversation_in(context: CommandContext) -> Conversation:

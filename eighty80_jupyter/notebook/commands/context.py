@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.conversation.branches import Conversations
 from eighty80_jupyter.notebook.cell.front_end import has_pages, is_console
 from eighty80_jupyter.notebook.cell.running_cell import Cell, Reruns
 from eighty80_jupyter.notebook.cell.summary import NAMESPACE
 from eighty80_jupyter.notebook.cell.terminal_text import harmless
-from eighty80_jupyter.notebook.cell.views.turns import code_html
+from eighty80_jupyter.notebook.cell.views.turns import code_html, table_html, table_text
 from eighty80_jupyter.notebook.commands.calling import CallingNames
 from eighty80_jupyter.notebook.compare.side_by_side import LatestComparison
 from eighty80_jupyter.notebook.line.options import LineOptions
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from eighty80_jupyter.api.reply import Reply
+    from eighty80_jupyter.conversation.branches import Conversations
     from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.session.session import Session
 
@@ -65,23 +66,7 @@ class CommandContext:
 
     def rehearsal(self) -> CommandContext:
         """Return a context with copies of the conversations, which says nothing."""
-        copies = Conversations()
-        for conversation in self.conversations.values():
-            copies.add(conversation.fork(conversation.name))
-        copies.use(self.conversation.name)
-        return CommandContext(
-            shell=self.shell,
-            session=self.session,
-            conversations=copies,
-            options=self.options,
-            cell=self.cell,
-            reruns=self.reruns,
-            beside=self.beside,
-            failure=self.failure,
-            names=self.names,
-            corrected=self.corrected,
-            quiet=True,
-        )
+        return replace(self, conversations=copy(self.conversations), quiet=True)
 
     def say(self, text: str) -> None:
         """Write a line, or several."""
@@ -116,6 +101,10 @@ class CommandContext:
             self.shell.display_pub.publish(data=data, metadata=metadata)
         else:
             self.say(text)
+
+    def table(self, rows: Sequence[Sequence[str]], heads: Sequence[str] = ()) -> None:
+        """Show rows as a table; without heads the first column names the others."""
+        self.show(table_html(rows, heads), table_text(rows))
 
     def put_cell(self, text: str, *, what: str) -> None:
         """Put `text` into a new cell below, not run; where that cannot be, show it and say so."""

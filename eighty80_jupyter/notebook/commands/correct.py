@@ -17,6 +17,7 @@ from eighty80_jupyter.prompt.template.cells import sent_cells
 from eighty80_jupyter.text import counted
 
 if TYPE_CHECKING:
+    from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.conversation.turn import Turn
     from eighty80_jupyter.notebook.commands.context import CommandContext
 
@@ -40,11 +41,7 @@ def alternative(context: CommandContext, number: int) -> None:
     """Let another answer of the last turn count, or of the one that `--at` names."""
     conversation = context.conversation
     place = len(conversation) if context.options.at is None else context.options.at
-    turn = conversation.choose(conversation.numbered(place).id, number - 1)
-    if context.quiet:
-        return
-    kept = page_of(conversation, turn)
-    context.show(turn_html(place, turn), turn_text(place, turn), kept)
+    _show(context, conversation, conversation.choose(conversation.numbered(place).id, number - 1))
 
 
 def keep(context: CommandContext, number: int) -> None:
@@ -56,8 +53,7 @@ def keep(context: CommandContext, number: int) -> None:
     if not 1 <= number <= count:
         raise UsageError(f"there are answers 1 to {count} side by side, got {number}")
     turn, conversation = comparison.adopt(number - 1)
-    place = (conversation.find(turn.id) or 0) + 1
-    context.show(turn_html(place, turn), turn_text(place, turn), page_of(conversation, turn))
+    _show(context, conversation, turn)
 
 
 def edit(context: CommandContext, number: int) -> None:
@@ -67,7 +63,7 @@ def edit(context: CommandContext, number: int) -> None:
     source, is_raw = asked_again(turn)
     if not source.strip():
         raise UsageError("this turn has no text to edit")
-    place = (conversation.find(turn.id) or 0) + 1
+    place = conversation.number_of(turn.id)
     content = turn.messages[0].content
     if not isinstance(content, str):
         context.say("Its pictures and sounds are not in the new cell: name them again.")
@@ -75,6 +71,12 @@ def edit(context: CommandContext, number: int) -> None:
     if turn.typed and not context.session.config.cells and sent_cells([turn.prompt]):
         options += " --cells"
     context.put_cell(f"%%chat --again {place}{options}\n{source}", what="the cell")
+
+
+def _show(context: CommandContext, conversation: Conversation, turn: Turn) -> None:
+    """Show a turn whose answer has changed, and have the page keep it."""
+    place = conversation.number_of(turn.id)
+    context.show(turn_html(place, turn), turn_text(place, turn), page_of(conversation, turn))
 
 
 def _options(context: CommandContext, turn: Turn) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.notebook.cell.views.turns import table_html, table_text
 from eighty80_jupyter.notebook.commands.context import CommandContext
 
 if TYPE_CHECKING:
@@ -45,8 +44,7 @@ def overview(context: CommandContext, _value: Any) -> None:
         context.say('There are no MCP servers. %chat --mcp "COMMAND" starts one.')
         return
     rows = [(s.name, s.target, _STATES[s.state], _tools(s)) for s in known.values()]
-    head = ("MCP server", "command or address", "state", "tools")
-    context.show(table_html(rows, head), table_text(rows))
+    context.table(rows, ("MCP server", "command or address", "state", "tools"))
 
 
 def _tools(server: Server) -> str:

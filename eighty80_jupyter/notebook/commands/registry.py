@@ -16,7 +16,6 @@ from eighty80_jupyter.notebook.commands import (
     correct,
     keep,
     mcp,
-    presets,
     see,
     settings,
 )
@@ -33,7 +32,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "mcp_stop": mcp.stop,
         "key": settings.key,
         "set": settings.change,
-        "preset_save": presets.save,
+        "preset_save": settings.save_preset,
         "load": keep.load,
         "restore": keep.restore,
         "recover": keep.recover,

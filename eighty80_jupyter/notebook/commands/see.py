@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
 
+from traitlets import Bool, CaselessStrEnum, Float, Integer
+
+from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind
+from eighty80_jupyter.notebook.cell.front_end import has_pages, is_console
+from eighty80_jupyter.notebook.cell.running_cell import running_cell
 from eighty80_jupyter.notebook.cell.views.turns import (
     conversation_html,
     conversation_text,
-    status_html,
-    status_text,
-    table_html,
-    table_text,
+    status_rows,
     wanted,
 )
 from eighty80_jupyter.notebook.commands.context import CommandContext
-from eighty80_jupyter.notebook.commands.report import bug_report
+from eighty80_jupyter.notebook.commands.settings import changed
 from eighty80_jupyter.notebook.saved.export_markdown import turns_markdown
 from eighty80_jupyter.tools.tool import Tool
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from eighty80_jupyter.config import ChatConfig
+    from eighty80_jupyter.session.session import Session
+
+_PACKAGES = (
+    "eighty80_jupyter", "ipython", "ipykernel", "traitlets", "jupyterlab", "notebook",
+    "jupyter_client", "aiohttp", "markdown", "nh3", "ipywidgets",
+    "anywidget", "xllamacpp",
+)  # fmt: skip
+_NUMBERS = (Kind.NUMBER, Kind.INTEGER, Kind.FLAG)
 
 
 def models(context: CommandContext, _value: Any) -> None:
@@ -26,7 +45,7 @@ def models(context: CommandContext, _value: Any) -> None:
         for model in context.session.models(refresh=True)
     ]
     if rows:
-        context.show(table_html(rows, ("model", "from")), table_text(rows))
+        context.table(rows, ("model", "from"))
     else:
         context.say(f"{context.session.address} lists no models; name one with -m.")
 
@@ -49,12 +68,12 @@ def panel(context: CommandContext, _value: Any) -> None:
 
 def where(context: CommandContext) -> None:
     """Show where you stand: what `%chat` alone does."""
-    context.show(status_html(context.session), status_text(context.session))
+    context.table(status_rows(context.session))
 
 
 def report(context: CommandContext, _value: Any) -> None:
     """Write what a bug report needs."""
-    context.say(bug_report(context.shell, context.session))
+    context.say(_bug_report(context.shell, context.session))
 
 
 def tools(context: CommandContext, _value: Any) -> None:
@@ -64,7 +83,7 @@ def tools(context: CommandContext, _value: Any) -> None:
         context.say("There are no tools. Write @chat.tool above a function to make it one.")
         return
     rows = [(_signature(t), t.description.split("\n")[0], _traits(t)) for t in known.values()]
-    context.show(table_html(rows, ("tool", "what it does", "how it runs")), table_text(rows))
+    context.table(rows, ("tool", "what it does", "how it runs"))
 
 
 def _signature(tool: Tool) -> str:
@@ -83,3 +102,56 @@ def _traits(tool: Tool) -> str:
     if tool.timeout is not None:
         traits.append(f"at most {tool.timeout:g} s")
     return ", ".join(traits)
+
+
+def _bug_report(shell: InteractiveShell, session: Session) -> str:
+    """Return versions, front end, server and settings; no key, and no words of the user's."""
+    turns = len(session.conversation)
+    lines = [
+        f"python: {platform.python_version()} ({platform.python_implementation()})",
+        f"system: {platform.system()} {platform.release()} ({platform.machine()})",
+        *_versions(),
+        f"front end: {_front_end(shell)}",
+        f"server: {session.address}{' (the embedded model)' if session.is_local else ''}",
+        f"key: {session.key_source}",
+        f"conversations: {len(session.conversations)}; turns of the current one: {turns}",
+    ]
+    settings = [f"  {name} = {_value(session.config, name)}" for name in changed(session.config)]
+    return "\n".join([*lines, "settings that are not the default:", *(settings or ["  none"])])
+
+
+def _versions() -> list[str]:
+    lines = []
+    for package in _PACKAGES:
+        try:
+            lines.append(f"{package}: {version(package)}")
+        except PackageNotFoundError:  # it may be in another environment, as Jupyter mostly is
+            continue
+    return lines
+
+
+def _front_end(shell: InteractiveShell) -> str:
+    """Return what is known of it; a front end does not say its name."""
+    if not has_pages(shell):
+        simple = getattr(shell, "simple_prompt", False)
+        return "a terminal" + (" with a simple prompt" if simple else "")
+    hints = {
+        "VS Code": "VSCODE_PID" in os.environ,
+        "Colab": "google.colab" in sys.modules,
+        "a Jupyter server": "JPY_SESSION_NAME" in os.environ,
+    }
+    cell = running_cell(shell)
+    hints["a console"] = is_console(shell)
+    facts = [name for name, found in hints.items() if found] or ["unknown"]
+    facts.append("cells have ids" if cell.id else "cells have no ids")
+    facts.append("somebody can type" if cell.attended else "nobody can type")
+    return f"a kernel ({type(shell).__name__}); " + ", ".join(facts)
+
+
+def _value(config: ChatConfig, name: str) -> str:
+    """Return a setting's value where it cannot hold the user's own words."""
+    trait = config.traits()[name]
+    plain = isinstance(trait, (Bool, CaselessStrEnum, Float, Integer)) or (
+        name in PARAMETERS and PARAMETERS[name].kind in _NUMBERS
+    )
+    return str(getattr(config, name)) if plain or name == "model" else "(set, not shown)"

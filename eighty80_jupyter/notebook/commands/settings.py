@@ -1,4 +1,4 @@
-"""Commands for the server, the key and the settings."""
+"""Commands for the server, the key, the settings and presets of them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from eighty80_jupyter.notebook.commands.context import CommandContext
 
 _UNSET = ("None", "default")
+# What a preset takes from the line besides the parameters.
+OF_A_PRESET = ("system", "tools", "no_tools", "preset")
 
 
 def remote(context: CommandContext, _value: Any) -> None:
@@ -92,6 +94,29 @@ def change(context: CommandContext, texts: Mapping[str, str]) -> None:
         context.say(f"It sets {preset}.")
         if own := overruled(preset, context.conversation):
             context.say(own)
+
+
+def save_preset(context: CommandContext, name: str) -> None:
+    """Save what is set, and over it what stands on the line; an address only from there."""
+    session, line = context.session, context.options
+    values: dict[str, Any] = {}
+    if line.preset is not None:
+        values |= session.presets.find(line.preset).values
+    values |= line.parameters
+    if line.system is not None:
+        values["system"] = line.system
+    if line.tools:
+        names = [each.strip() for text in line.tools for each in text.split(",") if each.strip()]
+        values["tools"] = "all" if "all" in names else names
+    elif line.no_tools:
+        values["tools"] = False
+    if (line.set_ or {}).get("base_url", "default") != "default":
+        values["base_url"] = session.config.base_url
+    preset = session.presets.what_is_set(
+        name, session.conversation, values, scrubbed=session.requests.scrubbed
+    )
+    path = session.presets.save(preset, secret=session.secrets)
+    context.say(f"Saved the preset {name}: {preset} ({path}).")
 
 
 def changed(config: ChatConfig) -> list[str]:

@@ -140,7 +140,7 @@ def _alternatives(question: Question, turn: Turn | None) -> list[str]:
     """Say that an answer stands beside others."""
     if turn is None or len(turn.alternatives) == 1:
         return []
-    place = (question.conversation.find(turn.id) or 0) + 1
+    place = question.conversation.number_of(turn.id)
     return [f"turn {place}, answer {which_answer(turn)}"]
 
 
@@ -156,10 +156,8 @@ def _writer(context: CommandContext, question: Question) -> Writer:
     publish = context.shell.display_pub.publish
     metadata: dict[str, Any] = {"schema": SCHEMA, "role": "assistant"}
     if question.place.keep:  # what was asked aside belongs to no conversation
-        conversation, again = question.conversation, question.place.again
-        index = None if again is None else conversation.find(again)
-        metadata["conversation"] = conversation.name
-        metadata["turn"] = len(conversation) + 1 if index is None else index + 1
+        metadata["conversation"] = question.conversation.name
+        metadata["turn"] = question.conversation.number_of(question.place.again)
     how = drawing(context.shell, config)
     if how == "text":
 

@@ -11,9 +11,9 @@ from eighty80_jupyter.notebook.cell.running_cell import Reruns, running_cell
 from eighty80_jupyter.notebook.commands.calling import calling_names
 from eighty80_jupyter.notebook.commands.context import CommandContext, Corrected
 from eighty80_jupyter.notebook.commands.keep import check_files
-from eighty80_jupyter.notebook.commands.presets import SAVED
 from eighty80_jupyter.notebook.commands.registry import act
 from eighty80_jupyter.notebook.commands.see import where
+from eighty80_jupyter.notebook.commands.settings import OF_A_PRESET
 from eighty80_jupyter.notebook.compare.side_by_side import LatestComparison
 from eighty80_jupyter.notebook.line.manual import manual
 from eighty80_jupyter.notebook.line.options import OPTIONS, LineOptions
@@ -179,7 +179,7 @@ def _check(options: LineOptions, *, asks: bool) -> None:
             raise UsageError(f"{OPTIONS[name].long} goes with {wanted}")
     needy = [name for name in given if not OPTIONS[name].alone]
     if options.preset_save is not None:
-        needy = [n for n in needy if not (OPTIONS[n].parameter or n in SAVED)]
+        needy = [n for n in needy if not (OPTIONS[n].parameter or n in OF_A_PRESET)]
     if not asks and needy and needy != ["system"]:
         them = ", ".join(OPTIONS[name].long for name in needy)
         settings = all(OPTIONS[name].parameter for name in needy)

@@ -9,21 +9,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from eighty80_jupyter.conversation.conversation import Conversation
+from eighty80_jupyter.conversation.outgoing import server_mark
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.cell.summary import NAMESPACE
+from eighty80_jupyter.notebook.cell.summary import NAMESPACE, settings
 from eighty80_jupyter.notebook.saved.asked_type import AskedType, asked_type
 from eighty80_jupyter.notebook.saved.export_html import page
 from eighty80_jupyter.notebook.saved.export_markdown import markdown
 from eighty80_jupyter.notebook.saved.export_notebook import notebook
-from eighty80_jupyter.notebook.saved.heading import heading
 from eighty80_jupyter.storage.files import locked, read_file, target, write_file
 from eighty80_jupyter.storage.omit import conversation_without
 from eighty80_jupyter.storage.serialization import from_json, to_json
@@ -83,7 +85,7 @@ def export(
     known = tools or {}
     described = [known[name].to_wire() for name in _tools_of(shown) if name in known]
     beside = _Beside(
-        heading=heading(shown, address),
+        heading=_heading(shown, address),
         tools=without_secret(described, secret),
         servers={
             name: str(tool.function.server.name)
@@ -103,6 +105,40 @@ def export(
         write_file(file, data, private=False)
         _written[file] = _sum(data)
     return file
+
+
+def _heading(conversation: Conversation, address: str) -> list[tuple[str, str]]:
+    """Return what stands above an export, each with its title; `address` is the present server's.
+
+    A conversation keeps a mark of the servers that answered and not their names: one that the
+    present address does not fit is told to be another. Parameters are those that all turns share;
+    each turn names its own.
+    """
+    replies = [turn.reply for turn in conversation]
+    models = dict.fromkeys(r.model or str(r.parameters.get("model") or "") for r in replies)
+    shared = settings(replies[0].parameters) if replies else []
+    for reply in replies[1:]:
+        own = settings(reply.parameters)
+        shared = [words for words in shared if words in own]
+    facts = [
+        ("Model", ", ".join(filter(None, models))),
+        ("Server", _servers(conversation, address)),
+        ("Date", time.strftime("%Y-%m-%d %H:%M")),
+        ("Parameters", " · ".join(shared)),
+    ]
+    return [(title, text) for title, text in facts if text]
+
+
+def _servers(conversation: Conversation, address: str) -> str:
+    """Return the name of the server, and whether others answered too."""
+    marks = {turn.exchange.server for turn in conversation} - {""}
+    known = server_mark(address) in marks
+    name = urlsplit(address).netloc if known else ""
+    others = len(marks) - known
+    if not others:
+        return name
+    what = "another server" if others == 1 else f"{others} other servers"
+    return f"{name}, {what}" if name else what
 
 
 def _tools_of(conversation: Conversation) -> dict[str, None]:

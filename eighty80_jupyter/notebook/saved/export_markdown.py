@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from eighty80_jupyter.conversation.side_by_side import behind
 from eighty80_jupyter.notebook.cell.summary import last_line, which_answer
 from eighty80_jupyter.notebook.cell.views.prompts import chip
-from eighty80_jupyter.notebook.cell.views.turns import SIDE_BY_SIDE
+from eighty80_jupyter.notebook.cell.views.turns import SIDE_BY_SIDE, conversation_text, wanted
 from eighty80_jupyter.notebook.cell.views.values import answer_markdown
 from eighty80_jupyter.notebook.markdown.page_text import page_text
 from eighty80_jupyter.notebook.markdown.source import closed, fenced, plain, quoted
@@ -95,6 +95,12 @@ def reply_markdown(reply: Reply) -> Iterator[str]:
             yield f"### Answer {choice.index + 1}"
         yield answer_markdown(choice.text or choice.refusal)
     yield quiet(last_line(reply))
+
+
+def conversation_markdown(conversation: Conversation) -> str:
+    """Return the latest turns of a conversation."""
+    said = turns_markdown(conversation, wanted(conversation))
+    return said or quiet(conversation_text(conversation))
 
 
 def turns_markdown(conversation: Conversation, shown: range) -> str:

@@ -31,7 +31,7 @@ def page_of(conversation: Conversation, turn: Turn) -> dict[str, Any]:
         "schema": SCHEMA,
         "role": "assistant",
         "conversation": conversation.name,
-        "turn": _index(conversation, turn) + 1,
+        "turn": conversation.number_of(turn.id),
         **reply_metadata(turn.reply, turn.messages),
         **turn_metadata(conversation, turn),
     }
@@ -57,11 +57,11 @@ def turn_metadata(conversation: Conversation, turn: Turn) -> dict[str, Any]:
     By these the turns of a page are put in order again, whichever of its cells were run anew, moved
     or deleted. What else was said stands with them: reasoning, and further answers.
     """
-    index = _index(conversation, turn)
+    number = conversation.number_of(turn.id)
     first, *further = turn.reply.choices
     values = {
         "id": turn.id,
-        "after": conversation[index - 1].id if index else "",
+        "after": conversation[number - 2].id if number > 1 else "",
         "at": round(time.time(), 3),
         "source": turn.source,
         "has_data": turn.has_data,
@@ -79,12 +79,6 @@ def turn_metadata(conversation: Conversation, turn: Turn) -> dict[str, Any]:
         "notes": list(turn.reply.notes) or None,
     }
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _index(conversation: Conversation, turn: Turn) -> int:
-    """Return the place of a turn; of one that is under way, that behind the last one."""
-    index = conversation.find(turn.id)
-    return len(conversation) if index is None else index
 
 
 def turns_so_far(conversation: Conversation, turns: Sequence[Turn]) -> dict[str, Any]:

@@ -99,7 +99,7 @@ class PythonTurns:
         turn = conversation.turn(turn_id)
         if turn is None or (reply is not None and turn.reply is not reply):
             return False
-        number = (conversation.find(turn_id) or 0) + 1
+        number = conversation.number_of(turn_id)
         entry = page_of(conversation, turn)
         html = turn_html(number, turn)
         self._entries.append(entry)

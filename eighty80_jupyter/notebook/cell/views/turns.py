@@ -212,7 +212,8 @@ def _after(conversation: Conversation, shown: range) -> str:
     return f"… {left:,} more: %chat --history {shown.stop}-" if left else ""
 
 
-def _status_rows(session: Session) -> list[tuple[str, str]]:
+def status_rows(session: Session) -> list[tuple[str, str]]:
+    """Return where you stand, a fact in each row: its name, and what it is."""
     values = session.requests.parameters()
     model = values.pop("model")
     conversation = session.conversation
@@ -259,16 +260,6 @@ def _tokens(conversation: Conversation) -> str:
     missing = len(replies) - len(usages)
     text = f"{sent:,} sent, {written:,} written"
     return text + (f"; {missing} not counted by the server" if missing else "")
-
-
-def status_text(session: Session) -> str:
-    """Return where you stand, a line for each fact."""
-    return table_text(_status_rows(session))
-
-
-def status_html(session: Session) -> str:
-    """Return where you stand, as a small table."""
-    return table_html(_status_rows(session))
 
 
 def table_text(rows: Sequence[Sequence[str]]) -> str:

@@ -121,7 +121,7 @@ def test_status_counts_all_answers() -> None:
     session.conversation.restore([turn, *talk("c")], system=None)
     session.conversations.new("side")
     session.conversations.use("main")
-    text = turns.status_text(session)
+    text = turns.table_text(turns.status_rows(session))
     assert "Conversation  main: 2 turns, 4 messages; 1 with alternatives" in text
     assert "Tokens        20 sent, 7 written; 1 not counted by the server" in text
     assert "Others        side: %chat --use NAME" in text
