@@ -57,7 +57,7 @@ def history(context: CommandContext, which: str) -> None:
     context.show(
         conversation_html(conversation, shown),
         conversation_text(conversation, shown),
-        markdown=turns_markdown(conversation, shown),
+        markdown="\n\n".join(turns_markdown(conversation, shown)),
     )
 
 

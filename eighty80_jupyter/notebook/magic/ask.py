@@ -148,10 +148,9 @@ def _writer(context: CommandContext, question: Question) -> Writer:
     """Return the writer for what the shell is seen through."""
     typed = question.options.returns is not None
     shaded = context.options.show is not None
+    kind = ShadedTerminalWriter if shaded else ValueTerminalWriter if typed else None
     if not has_pages(context.shell):
-        if shaded:
-            return ShadedTerminalWriter(sys.stdout.write)
-        return ValueTerminalWriter(sys.stdout.write) if typed else make_terminal_writer()
+        return kind(sys.stdout.write) if kind else make_terminal_writer()
     config = context.session.config
     publish = context.shell.display_pub.publish
     metadata: dict[str, Any] = {"schema": SCHEMA, "role": "assistant"}
@@ -165,8 +164,7 @@ def _writer(context: CommandContext, question: Question) -> Writer:
             data = {"text/plain": harmless(f"[{line}]")}
             publish(data=data, metadata={NAMESPACE: metadata | reply_metadata})
 
-        kind = ShadedTerminalWriter if shaded else TerminalWriter
-        return (ValueTerminalWriter if typed else kind)(sys.stdout.write, end_with)
+        return (kind or TerminalWriter)(sys.stdout.write, end_with)
     markdown = config.output_format == "markdown"
     if config.output_format == "auto":
         markdown = "VSCODE_PID" in os.environ

@@ -31,6 +31,7 @@ _ALTERNATIVES = 5  # what else was likely, for each token of --show probabilitie
 GO_ON = "Continue exactly where you stopped, without repeating anything."
 # Each says which turn is answered; there can be only one.
 _PLACES = ("once", "again", "retry", "continue")
+_SWITCHES = ("cells", "tools", "parallel_tools")  # each has another option that says no
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +102,6 @@ def instruction(context: CommandContext) -> str | None:
 def _turn_options(context: CommandContext) -> TurnOptions:
     """Return what the options of a line mean for a turn. Raises UsageError."""
     line = context.options
-    if line.tools and line.no_tools:
-        raise UsageError("--tools and --no-tools do not go together")
-    if line.parallel_tools and line.no_parallel_tools:
-        raise UsageError("--parallel-tools and --no-parallel-tools do not go together")
     tools: Tools | None = ",".join(line.tools) or None
     says_how = line.parallel_tools or line.no_parallel_tools
     options = TurnOptions(
@@ -144,6 +141,10 @@ def returns_of(line: LineOptions) -> Any:
 
 
 def _check(line: LineOptions, prompt: str) -> None:
+    for name in _SWITCHES:
+        if {name, f"no_{name}"} <= line.given.keys():
+            long = OPTIONS[name].long
+            raise UsageError(f"{long} and {OPTIONS[f'no_{name}'].long} do not go together")
     places = [OPTIONS[name].long for name in _PLACES if name in line.given]
     if line.fix and places[:1] not in ([], ["--once"], ["--again"]):
         places.append("--fix")
@@ -157,8 +158,6 @@ def _check(line: LineOptions, prompt: str) -> None:
     if line.retry is not None and (line.image or line.audio):
         given = "--image" if line.image else "--audio"
         raise UsageError(f"--retry sends what was sent; {given} goes with --again N")
-    if line.cells is not None and line.no_cells:
-        raise UsageError("--cells and --no-cells do not go together")
     if line.cells is not None and (line.retry is not None or line.continue_):
         how = "--retry" if line.retry is not None else "--continue"
         raise UsageError(f"{how} sends what was sent; --cells goes with --again N")

@@ -106,7 +106,10 @@ def ask_side_by_side(context: CommandContext, planned: Plan) -> None:
     )
     output = _Columns(context, comparison)
     try:
-        _attend(comparison, changed, output)
+        while comparison.running:
+            changed.wait(0.5)
+            changed.clear()
+            output.draw()
     except KeyboardInterrupt:
         comparison.stop()
         _wait_for_end(comparison)
@@ -134,14 +137,6 @@ def parted(prompt: str, first_line: int) -> list[tuple[str, int]]:
     if not found:
         raise UsageError("the prompt is empty; write it below the %%chat line")
     return found
-
-
-def _attend(comparison: Comparison, changed: threading.Event, output: _Columns) -> None:
-    """Draw what comes until all have ended."""
-    while comparison.running:
-        changed.wait(0.5)
-        changed.clear()
-        output.draw()
 
 
 def _wait_for_end(comparison: Comparison) -> None:

@@ -10,8 +10,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -25,31 +24,17 @@ from eighty80_jupyter.notebook.cell.summary import NAMESPACE, settings
 from eighty80_jupyter.notebook.saved.asked_type import AskedType, asked_type
 from eighty80_jupyter.notebook.saved.export_html import page
 from eighty80_jupyter.notebook.saved.export_markdown import markdown
-from eighty80_jupyter.notebook.saved.export_notebook import notebook
+from eighty80_jupyter.notebook.saved.export_notebook import Beside, notebook
 from eighty80_jupyter.storage.files import locked, read_file, target, write_file
 from eighty80_jupyter.storage.omit import conversation_without
 from eighty80_jupyter.storage.serialization import from_json, to_json
+from eighty80_jupyter.storage.store import LIMIT
 from eighty80_jupyter.wire.secret import Secrets, without_secret
 
 if TYPE_CHECKING:
     from eighty80_jupyter.tools.tool import Tool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Beside:
-    """What stands in an export beside the conversation, which is text.
-
-    Its heading, the tools of its turns, how the types of answers are asked for by the ids of the
-    turns, and the MCP servers by the names of their tools.
-    """
-
-    heading: list[tuple[str, str]]
-    tools: list[dict[str, Any]]
-    types: dict[str, AskedType]
-    servers: dict[str, str]
-
-
-LIMIT = 1_000_000_000  # bytes of a file that may be written over
 # The sum of what this kernel wrote to each file.
 _written: dict[Path, str] = {}
 _MARK = "<!-- exported by eighty80_jupyter, sha256 "
@@ -84,7 +69,7 @@ def export(
     shown = conversation_without(conversation, without, secret)
     known = tools or {}
     described = [known[name].to_wire() for name in _tools_of(shown) if name in known]
-    beside = _Beside(
+    beside = Beside(
         heading=_heading(shown, address),
         tools=without_secret(described, secret),
         servers={
@@ -174,7 +159,7 @@ def form_of(file: Path) -> _Form:
     return form
 
 
-def _marked(write: _Write, conversation: Conversation, beside: _Beside) -> bytes:
+def _marked(write: _Write, conversation: Conversation, beside: Beside) -> bytes:
     text = write(conversation, beside.heading).encode("utf-8", "replace")
     return f"{_MARK}{_sum(text)} -->\n".encode() + text
 
@@ -184,8 +169,8 @@ def _is_marked(data: bytes, _new: bytes) -> bool:
     return head == f"{_MARK}{_sum(rest)} -->".encode()
 
 
-def _notebook(conversation: Conversation, beside: _Beside) -> bytes:
-    made = notebook(conversation, beside.heading, beside.tools, beside.types, beside.servers)
+def _notebook(conversation: Conversation, beside: Beside) -> bytes:
+    made = notebook(conversation, beside)
     made["metadata"][NAMESPACE] = {"sha256": _cells_sum(made["cells"])}
     return to_json(made, indent=True) + b"\n"
 
@@ -214,7 +199,7 @@ def _joined(value: Any) -> Any:
     return value
 
 
-def _lines(conversation: Conversation, beside: _Beside) -> bytes:
+def _lines(conversation: Conversation, beside: Beside) -> bytes:
     """Return the conversation in the form in which OpenAI's fine-tuning takes it, as one line."""
     messages = conversation.to_messages()
     if conversation.system:
@@ -237,8 +222,8 @@ def _sum(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-_Write = Callable[[Conversation, list[tuple[str, str]]], str]
-_Form = tuple[Callable[[Conversation, _Beside], bytes], Callable[[bytes, bytes], bool]]
+_Write = Callable[[Conversation, Sequence[tuple[str, str]]], str]
+_Form = tuple[Callable[[Conversation, Beside], bytes], Callable[[bytes, bytes], bool]]
 FORMS: Mapping[str, _Form] = MappingProxyType(
     {
         ".md": (partial(_marked, markdown), _is_marked),

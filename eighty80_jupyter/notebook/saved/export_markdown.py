@@ -33,9 +33,7 @@ def markdown(conversation: Conversation, heading: Sequence[tuple[str, str]] = ()
         parts.append("\n".join(f"- {title}: {plain(text)}" for title, text in heading))
     if conversation.system:
         parts += ["## Instruction", *_said(conversation.system)]
-    parts += comparisons(conversation, None)
-    for number, turn in enumerate(conversation, 1):
-        parts += [*turn_markdown(number, turn), *comparisons(conversation, turn)]
+    parts += turns_markdown(conversation, range(1, len(conversation) + 1))
     return "\n\n".join(parts) + "\n"
 
 
@@ -99,17 +97,18 @@ def reply_markdown(reply: Reply) -> Iterator[str]:
 
 def conversation_markdown(conversation: Conversation) -> str:
     """Return the latest turns of a conversation."""
-    said = turns_markdown(conversation, wanted(conversation))
+    said = "\n\n".join(turns_markdown(conversation, wanted(conversation)))
     return said or quiet(conversation_text(conversation))
 
 
-def turns_markdown(conversation: Conversation, shown: range) -> str:
-    """Return the turns with these numbers, and what was asked side by side behind them."""
-    parts = [*comparisons(conversation, None)] if shown.start == 1 else []
+def turns_markdown(conversation: Conversation, shown: range) -> Iterator[str]:
+    """Give the turns with these numbers, and what was asked side by side behind them, in pieces."""
+    if shown.start == 1:
+        yield from comparisons(conversation, None)
     for number in shown:
         turn = conversation.numbered(number)
-        parts += [*turn_markdown(number, turn), *comparisons(conversation, turn)]
-    return "\n\n".join(parts)
+        yield from turn_markdown(number, turn)
+        yield from comparisons(conversation, turn)
 
 
 def reasoning(text: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api import request_parameters
@@ -24,7 +25,7 @@ from eighty80_jupyter.prompt.template.cells import sent_cells
 from eighty80_jupyter.tools.offer import CHOICES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
     from eighty80_jupyter.conversation.conversation import Conversation
     from eighty80_jupyter.conversation.turn import Turn
@@ -34,21 +35,28 @@ _WITH_CELLS = "# Cells of the notebook that asked went along; --cells sends thos
 _KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 
 
-def notebook(
-    conversation: Conversation,
-    heading: Sequence[tuple[str, str]] = (),
-    tools: Sequence[Mapping[str, Any]] = (),
-    types: Mapping[str, AskedType] = MappingProxyType({}),
-    servers: Mapping[str, str] = MappingProxyType({}),
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What stands in an export beside the conversation, which is text.
+
+    Its `heading`, the descriptions of its `tools`, as a request has them, how the `types` of
+    answers are asked for by the ids of their turns, and the names of the MCP `servers` by those of
+    their tools.
+    """
+
+    heading: Sequence[tuple[str, str]] = ()
+    tools: Sequence[Mapping[str, Any]] = ()
+    types: Mapping[str, AskedType] = field(default_factory=dict)
+    servers: Mapping[str, str] = field(default_factory=dict)
+
+
+def notebook(conversation: Conversation, beside: Beside = Beside()) -> dict[str, Any]:
     """Return a notebook (nbformat 4.5): the extension, the instruction, a cell for each turn.
 
     Its cells ask what was asked: prompts stand as they were typed, with the parameters that were
     set and the names of the tools that were offered. What the first cell with a tool needs stands
-    above it as a comment; `tools` are their descriptions, as a request has them. `types` has how
-    the types of answers are asked for by the ids of their turns, and `servers` the names of the MCP
-    servers by those of their tools. The outputs are those of the cells
-    that asked, so that `%chat --restore` reads them back.
+    above it as a comment. The outputs are those of the cells that asked, so that `%chat --restore`
+    reads them back.
     """
     first = "%load_ext eighty80_jupyter"
     models = {str(turn.reply.parameters.get("model") or "") for turn in conversation}
@@ -57,37 +65,38 @@ def notebook(
         first += f"\n%chat --set model={shlex.quote(model)}"
     if conversation.name != "main":
         first += f"\n%chat --new={shlex.quote(conversation.name)}"
-    cells = [_cell(0, first)]
-    described = {str(tool["function"]["name"]): tool["function"] for tool in tools}
+    cells = [_cell("start", first)]
+    described = {str(tool["function"]["name"]): tool["function"] for tool in beside.tools}
     if conversation.system:
         text = (
             "from eighty80_jupyter import chat\n\n"
             f"chat.conversation.system = {conversation.system!r}"
         )
-        cells.append(_cell(1, text))
-    cells += _compared(conversation, None)
+        cells.append(_cell("instruction", text))
+    cells += _compared(conversation, 0, None)
     named: set[str] = set()
     for number, turn in enumerate(conversation, 1):
         outputs = _outputs(conversation, number, turn)
         new = [name for name in turn.exchange.tools if name not in named]
         named.update(new)
-        typed = types.get(turn.id, AskedType())
+        typed = beside.types.get(turn.id, AskedType())
         classes = [one for one in typed.classes if one not in named]
         named.update(classes)
-        needs = [*_tool_lines(new, described, servers)]
+        needs = [*_tool_lines(new, described, beside.servers)]
         for one in classes:
             needs += [f"# {line}" for line in typed.classes[one]]
         comment = [_NEEDS, *needs] if needs else []
         comment += [_WITH_CELLS] if sent_cells([turn.prompt]) else []
         above = "".join(f"{line}\n" for line in comment)
         source = above + _source(turn, typed.option, with_model=not model)
-        cells.append(_cell(len(cells), source, outputs))
-        cells += _compared(conversation, turn)
-    if heading:
-        facts = [("Conversation", conversation.name), *heading]
+        cells.append(_cell(f"turn-{number}", source, outputs))
+        cells += _compared(conversation, number, turn)
+    if beside.heading:
+        facts = [("Conversation", conversation.name), *beside.heading]
         lines = "\n".join(f"{title}: {' '.join(words.split())}" for title, words in facts)
         # In a fence: nothing in it is Markdown, or a formula.
-        cells.insert(0, _heading_cell(fenced(lines)))
+        said = {"cell_type": "markdown", "id": "heading", "metadata": {}, "source": fenced(lines)}
+        cells.insert(0, said)
     return {
         "nbformat": 4,
         "nbformat_minor": 5,
@@ -96,18 +105,18 @@ def notebook(
     }
 
 
-def _cell(number: int, source: str, outputs: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+def _cell(name: str, source: str, outputs: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
     return {
         "cell_type": "code",
         "execution_count": None,
-        "id": f"turn-{number}",
+        "id": name,
         "metadata": {},
-        "outputs": outputs or [],
+        "outputs": list(outputs),
         "source": source,
     }
 
 
-def _compared(conversation: Conversation, turn: Turn | None) -> list[dict[str, Any]]:
+def _compared(conversation: Conversation, number: int, turn: Turn | None) -> list[dict[str, Any]]:
     """Return a cell with what was asked side by side behind a turn: a note, and the columns."""
     html = comparisons_html(conversation, turn)
     if not html:
@@ -117,13 +126,8 @@ def _compared(conversation: Conversation, turn: Turn | None) -> list[dict[str, A
     data = {"text/html": "\n".join(html), "text/plain": text, "text/latex": latex(said)}
     metadata = {NAMESPACE: {"markdown": said}}
     output = {"output_type": "display_data", "data": data, "metadata": metadata}
-    name = "start" if turn is None else turn.id[:50]
     source = "# Answers that stood side by side; nothing is asked here."
-    return [{**_cell(0, source, [output]), "id": f"compared-{name}"}]
-
-
-def _heading_cell(source: str) -> dict[str, Any]:
-    return {"cell_type": "markdown", "id": "heading", "metadata": {}, "source": source}
+    return [_cell(f"compared-{number}", source, [output])]
 
 
 def _tool_lines(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -65,13 +65,11 @@ class PythonTurns:
         if run != self._run or self._size > MOST_CHARACTERS:
             self._finish()
             self._run = run
-        turn_id = running.request.place.again or running.id
-        kept = running.request.place.keep
-        if (
-            kept
-            and self._take(running.conversation, turn_id, running.reply)
-            and time.monotonic() >= self._next
-        ):
+        place = running.request.place
+        taken = place.keep and self._take(
+            running.conversation, place.again or running.id, running.reply
+        )
+        if taken and time.monotonic() >= self._next:
             self._draw()
 
     def finish(self) -> None:
@@ -85,9 +83,7 @@ class PythonTurns:
                 self._late.append(late)
             elif conversation is not None and turn_id not in self._session.on_page:
                 self._take(conversation, turn_id)
-        if self._stale:
-            self._draw()
-        self._begin()
+        self._finish()
 
     def _finish(self) -> None:
         if self._stale:
@@ -106,7 +102,7 @@ class PythonTurns:
         self._parts.append(html)
         self._latex.append(latex("\n\n".join(turn_markdown(number, turn))))
         self._size += 2 * len(html)
-        self._names[conversation.name] = self._names.get(conversation.name, 0) + 1
+        self._names[conversation.name] += 1
         self._session.on_page.add(turn_id)
         if cell := running_cell(self._shell).place:
             self._session.in_cells.setdefault(cell, {})[turn_id] = turn.reply
@@ -121,7 +117,7 @@ class PythonTurns:
         self._entries: list[dict[str, Any]] = []
         self._parts: list[str] = []
         self._latex: list[str] = []
-        self._names: dict[str, int] = {}
+        self._names: Counter[str] = Counter()
         self._size = 0
         self._stale = False
         self._next = 0.0

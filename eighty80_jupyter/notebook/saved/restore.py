@@ -15,20 +15,17 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.conversation.side_by_side import SideBySide
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.notebook.cell.summary import NAMESPACE
+from eighty80_jupyter.notebook.cell.summary import NAMESPACE, SCHEMA
 from eighty80_jupyter.notebook.saved.metadata import comparisons_of, entries_of
 from eighty80_jupyter.notebook.saved.saved_turn import checked
 from eighty80_jupyter.notebook.saved.turn_order import SavedTurns
 from eighty80_jupyter.storage.files import read_file
 from eighty80_jupyter.storage.serialization import from_json, read
-from eighty80_jupyter.storage.store import adopt
+from eighty80_jupyter.storage.store import LIMIT, adopt
 from eighty80_jupyter.text import counted
 
 if TYPE_CHECKING:
     from eighty80_jupyter.conversation.branches import Conversations
-
-SCHEMA = 1
-LIMIT = 1_000_000_000  # bytes of a notebook
 
 
 def restore(conversations: Conversations, path: str | os.PathLike[str]) -> list[str]:

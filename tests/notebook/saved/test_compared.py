@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import nbformat
 import pytest
 
 from eighty80_jupyter.conversation.branches import Conversations
@@ -76,6 +79,16 @@ def test_exports_have_the_columns(talk: Conversation, tmp_path: Path, suffix: st
     if suffix == ".ipynb":
         cells = json.loads(text)["cells"]
         assert [cell["source"].startswith("#") for cell in cells[-2:]] == [False, True]
+
+
+def test_an_export_is_valid_whatever_a_turn_is_called(talk: Conversation, tmp_path: Path) -> None:
+    """A turn of another program may have any id; those of cells are as nbformat wants them."""
+    odd = Conversation("odd", [replace(talk[0], id="one turn/ä")])
+    odd.comparisons = tuple(replace(one, after="one turn/ä") for one in talk.comparisons)
+    file = export(odd, tmp_path / "odd.ipynb")
+    notebook: Any = nbformat.read(file, as_version=4)  # type: ignore[no-untyped-call]  # half typed
+    nbformat.validate(notebook)
+    assert SETTINGS[0] in str(notebook.cells[-1].outputs)
 
 
 def test_columns_come_back(talk: Conversation, tmp_path: Path) -> None:
