@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
@@ -33,3 +35,16 @@ class Watchers(Generic[W]):
                 self._all = tuple(other for other in self._all if other is not watcher)
 
         return end
+
+
+def at_fork(method: Callable[[], None]) -> None:
+    """Have each process that is forked off call a method, if its object is still there."""
+    if not hasattr(os, "register_at_fork"):
+        return
+    known = weakref.WeakMethod(method)
+
+    def forked() -> None:
+        if (call := known()) is not None:
+            call()
+
+    os.register_at_fork(after_in_child=forked)

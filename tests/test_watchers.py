@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 
+from eighty80_jupyter import watchers
 from eighty80_jupyter.tools.tool import Tool
 from eighty80_jupyter.tools.toolbox import ToolBox
 from eighty80_jupyter.watchers import Watchers
@@ -113,3 +116,25 @@ def test_only_what_is_there_still_is_exchanged() -> None:
     assert tools["city"] is users
     assert new.name == "city_2"
     assert tools["city_2"] is new
+
+
+def test_what_is_no_more_does_not_matter_to_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A method is called as long as its object is there, which is not kept for that."""
+
+    class Counting:
+        """Counts its forks."""
+
+        def forked(self) -> None:
+            counted.append(1)
+
+    counted: list[int] = []
+    in_child: list[Callable[[], None]] = []
+    names = {"register_at_fork": lambda *, after_in_child: in_child.append(after_in_child)}
+    monkeypatch.setattr(watchers, "os", SimpleNamespace(**names))
+    one = Counting()
+    watchers.at_fork(one.forked)
+    in_child[0]()
+    del one
+    gc.collect()
+    in_child[0]()
+    assert counted == [1]

@@ -10,16 +10,15 @@ import asyncio
 import atexit
 import concurrent.futures
 import inspect
-import os
 import queue
 import sys
 import threading
-import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from eighty80_jupyter.errors import NO_THREADS, UsageError
+from eighty80_jupyter.watchers import at_fork
 
 T = TypeVar("T")
 E = TypeVar("E")
@@ -41,15 +40,7 @@ class Background:
         self._thread: threading.Thread | None = None
         self._inherited: list[object] = []
         self._begin_anew()
-        if hasattr(os, "register_at_fork"):
-            known = weakref.ref(self)
-
-            def forget() -> None:
-                background = known()
-                if background is not None:
-                    background._begin_anew()  # noqa: SLF001  # its own
-
-            os.register_at_fork(after_in_child=forget)
+        at_fork(self._begin_anew)
 
     def start(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         """Start `coroutine` on the loop and return its future at once; cancel it to stop it."""

@@ -8,10 +8,10 @@ from typing import Any
 
 from eighty80_jupyter.conversation.branches import Conversations
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.session.autosave import Autosave
 from eighty80_jupyter.session.embedded import Embedded
 from eighty80_jupyter.session.options import TurnOptions
 from eighty80_jupyter.session.presets import Presets
+from eighty80_jupyter.session.records import Autosave
 from eighty80_jupyter.session.request_builder import RequestBuilder
 from eighty80_jupyter.tools.executor import Confirmer, ToolExecutor, waits_for_tool
 from eighty80_jupyter.turns.request import RunningTurn

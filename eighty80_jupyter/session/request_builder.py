@@ -26,7 +26,7 @@ from eighty80_jupyter.prompt.tokens import Calibration, estimate
 from eighty80_jupyter.session.model_server import ModelServer
 from eighty80_jupyter.session.options import Tools, TurnOptions
 from eighty80_jupyter.storage.user_secret import user_secret
-from eighty80_jupyter.tools.executor import Confirmer, RefusingConfirmer, ToolExecutor
+from eighty80_jupyter.tools.executor import Confirmer, ToolExecutor
 from eighty80_jupyter.tools.offer import ToolOffer, make_offer
 from eighty80_jupyter.tools.result import ToolSettings
 from eighty80_jupyter.tools.toolbox import ToolBox
@@ -234,7 +234,7 @@ class RequestBuilder:
         return ToolExecutor(
             tools={tool.name: tool for tool in offer.tools},
             conversation=running.conversation,
-            confirmer=confirmer or RefusingConfirmer(),
+            confirmer=confirmer,
             always=self._always,
             timeout=self._config.tool_timeout,
             settings=ToolSettings(

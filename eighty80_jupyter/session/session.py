@@ -18,14 +18,13 @@ from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.conversation.turn import Turn
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.prompt.describe.registry import Registry
-from eighty80_jupyter.session.autosave import Autosave
 from eighty80_jupyter.session.embedded import Embedded
 from eighty80_jupyter.session.mcp_servers import MCPServers
 from eighty80_jupyter.session.model_server import ModelServer
 from eighty80_jupyter.session.options import TurnOptions, lists_options
 from eighty80_jupyter.session.preparation import TurnPreparation
 from eighty80_jupyter.session.presets import Presets
-from eighty80_jupyter.session.records import Records
+from eighty80_jupyter.session.records import Autosave, Records
 from eighty80_jupyter.session.request_builder import RequestBuilder
 from eighty80_jupyter.session.rows.comparing import RowComparisons
 from eighty80_jupyter.session.rows.operations import RowOperations

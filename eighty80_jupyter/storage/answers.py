@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import orjson
 
 from eighty80_jupyter.storage.files import PRIVATE, locked, reason, state_path
+from eighty80_jupyter.watchers import at_fork
 
 FILE = "answers.sqlite"  # of the user's state
 DAYS = 30
@@ -87,10 +88,10 @@ class Answers:
         self._clock = clock
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
-        self._process = os.getpid()
         self._inherited: sqlite3.Connection | None = None
         self._waiting: list[tuple[bytes, Kept]] = []  # what another kernel kept us from writing
         self._written = 0
+        at_fork(self._leave_to_parent)
 
     @classmethod
     def in_memory(cls, most_bytes: int = MOST_BYTES // 10) -> Answers:
@@ -107,7 +108,6 @@ class Answers:
         """Keep answers, in place of those under the same keys. They are on disk when it returns."""
         if not answers:
             return
-        self._fork()
         with self._lock:
             self._waiting += answers
             self._attempt(self._put, None)
@@ -119,7 +119,6 @@ class Answers:
 
     def close(self) -> None:
         """Close the file; the next use opens it again. In memory, what was kept is gone."""
-        self._fork()
         with self._lock:
             if self._waiting:
                 self._attempt(self._put, None)
@@ -131,16 +130,13 @@ class Answers:
             with suppress(sqlite3.Error):
                 connection.close()
 
-    def _fork(self) -> None:
-        """Leave lock and connection to the parent where this is a process that was forked off."""
-        if self._process != os.getpid():
-            self._process = os.getpid()
-            self._lock = threading.RLock()
-            self._inherited, self._connection = self._connection, None  # never closed from here
+    def _leave_to_parent(self) -> None:
+        """Have a lock and a connection of its own in a forked child."""
+        self._lock = threading.RLock()
+        self._inherited, self._connection = self._connection, None  # never closed from here
 
     def _attempt(self, act: Callable[[sqlite3.Connection], _T], default: _T) -> _T:
         """Return what `act` does; where the file is of no use, what it does in memory."""
-        self._fork()
         with self._lock:
             for _ in range(3):  # as it is, with a new file, in memory
                 try:

@@ -14,8 +14,7 @@ import os
 import queue
 import threading
 import time
-import weakref
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -33,6 +32,7 @@ from eighty80_jupyter.storage.journal_files import FOLDER, begin
 from eighty80_jupyter.storage.serialization import plain, to_json
 from eighty80_jupyter.turns.feed import Feed, SessionEvent, TurnBegan, TurnEnded, TurnEvents
 from eighty80_jupyter.turns.request import RunningTurn
+from eighty80_jupyter.watchers import at_fork
 from eighty80_jupyter.wire.secret import Secret, secret_words, without_secret, without_words
 
 PIECES_SECONDS = 0.2  # between two lines with pieces of a reply
@@ -43,31 +43,17 @@ _log = logging.getLogger(__name__)
 _Item = dict[str, Any]
 
 
-@dataclass(slots=True)
-class _Text:
-    """One text of a reply that is under way; `done` is how much of it is written."""
-
-    pieces: list[str] = field(default_factory=list)
-    done: int = 0
-
-
 @dataclass(slots=True, eq=False)
 class _Progress:
-    """A reply that is under way: pieces from the loop thread, texts of the writing thread.
+    """A reply that is under way: pieces from the loop thread, and what the writing thread has.
 
-    It is `open` once the line is written that its texts belong to; they must not stand before it.
+    `ends` are the ends of its texts that are not written yet, by choice and kind. It is `open` once
+    the line is written that its texts belong to; they must not stand before it.
     """
 
     pieces: deque[tuple[int, str, str]] = field(default_factory=deque)
-    texts: dict[tuple[int, str], _Text] = field(default_factory=dict)
+    ends: defaultdict[tuple[int, str], str] = field(default_factory=lambda: defaultdict(str))
     open: bool = False
-
-    def text_was_thought(self, choice: int) -> None:
-        """Take the text of a choice so far as its reasoning."""
-        text = self.texts.pop((choice, "text"), _Text())
-        thought = self.texts.setdefault((choice, "reasoning"), _Text())
-        thought.pieces += text.pieces
-        thought.done += text.done
 
 
 class Journal:
@@ -107,7 +93,7 @@ class Journal:
         )
         self._thread.start()
         atexit.register(self.close)
-        _leave_to_parent(self)
+        at_fork(self._leave_to_parent)
 
     def __repr__(self) -> str:
         return f"<Journal {self.path or 'not begun'}>"
@@ -210,22 +196,20 @@ class Journal:
                 choice, kind, piece = progress.pieces.popleft()
                 if kind == "thought":
                     items.append({"event": "thought", "turn": turn, "choice": choice})
-                    progress.text_was_thought(choice)
-                    continue
-                progress.texts.setdefault((choice, kind), _Text()).pieces.append(piece)
-            for (choice, kind), text in progress.texts.items():
-                whole = _settled("".join(text.pieces), words)
-                if len(whole) > text.done:
+                    kind, piece = "reasoning", progress.ends.pop((choice, "text"), "")
+                progress.ends[choice, kind] += piece
+            for (choice, kind), end in progress.ends.items():
+                text, progress.ends[choice, kind] = _settled(end, words)
+                if text:
                     items.append(
                         {
                             "event": "text",
                             "turn": turn,
                             "choice": choice,
                             "kind": kind,
-                            "text": whole[text.done :],
+                            "text": text,
                         }
                     )
-                    text.done = len(whole)
         return items
 
     def _write(self) -> None:
@@ -259,6 +243,11 @@ class Journal:
             _log.warning("an event is not in the journal, since it has no form: %s", error)
             return None
 
+    def _leave_to_parent(self) -> None:
+        """Write nothing in a forked child, and do not hold the lock of its parent."""
+        self._closed = True
+        self._release()
+
     def _release(self) -> None:
         if self._descriptor is not None:
             with suppress(OSError):
@@ -266,27 +255,12 @@ class Journal:
             self._descriptor = None
 
 
-def _settled(text: str, words: Sequence[str]) -> str:
-    """Return a growing text without the secrets, and without an end that may become one."""
+def _settled(text: str, words: Sequence[str]) -> tuple[str, str]:
+    """Return a growing text without the secrets, and its end where that may become one."""
     text = without_words(text, words)
     end = len(text)
     for word in words:
         longest = min(len(word) - 1, len(text))
         cut = next((n for n in range(longest, 0, -1) if text.endswith(word[:n])), 0)
         end = min(end, len(text) - cut)
-    return text[:end]
-
-
-def _leave_to_parent(journal: Journal) -> None:
-    """Have a forked child write nothing, and not hold the lock of its parent."""
-    if not hasattr(os, "register_at_fork"):
-        return
-    known = weakref.ref(journal)
-
-    def forget() -> None:
-        mine = known()
-        if mine is not None:
-            mine._closed = True  # noqa: SLF001  # its own
-            mine._release()  # noqa: SLF001  # the same
-
-    os.register_at_fork(after_in_child=forget)
+    return text[:end], text[end:]

@@ -16,6 +16,7 @@ from eighty80_jupyter.storage.files import read_file, state_path
 from eighty80_jupyter.storage.journal_files import FOLDER, FORMAT, SCHEMA, journals
 from eighty80_jupyter.storage.serialization import check_name, check_turn, from_json, read
 from eighty80_jupyter.storage.store import LIMIT
+from eighty80_jupyter.text import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +60,8 @@ def recover(number: int = 1, *, folder: Path | None = None) -> Recovered:
     if wanted is not None:
         return wanted
     if count:
-        there = "is 1 journal" if count == 1 else f"are {count} journals"
-        raise UsageError(f"there {there} to recover from, got {number}")
+        are = "is" if count == 1 else "are"
+        raise UsageError(f"there {are} {counted(count, 'journal')} to recover from, got {number}")
     raise UsageError(
         f"there is no journal of an earlier kernel in {place}{problem}; "
         "%config ChatConfig.autosave = True begins one"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -49,18 +49,15 @@ class ToolResult:
 
 
 def prepare_call(
-    tools: Mapping[str, Tool] | Sequence[Tool],
-    call: ToolCall,
-    settings: ToolSettings = USUAL,
+    tools: Mapping[str, Tool], call: ToolCall, settings: ToolSettings = USUAL
 ) -> tuple[Tool, dict[str, Any]] | ToolResult:
     """Return the tool and the keyword arguments of a call, or the result that says why not.
 
     `tools` are those that the model was offered. The status is then "unknown" or "invalid".
     """
-    known = tools if isinstance(tools, Mapping) else {tool.name: tool for tool in tools}
-    tool = known.get(call.name)
+    tool = tools.get(call.name)
     if tool is None:
-        return not_run(call, "unknown", unknown_tool(call.name[:_NAME], list(known)), settings)
+        return not_run(call, "unknown", unknown_tool(call.name[:_NAME], list(tools)), settings)
     try:
         return tool, tool.arguments(call.arguments)
     except UsageError as error:

@@ -74,15 +74,6 @@ class Confirmer(Protocol):
         """
 
 
-class RefusingConfirmer:
-    """Answers for a user who cannot be asked."""
-
-    def confirm(self, tool: Tool, call: ToolCall, shown: str) -> Decision:
-        """Say no, and why."""
-        del tool, call, shown
-        return Decision(answer="no", reason=NOBODY)
-
-
 @dataclass(frozen=True, slots=True)
 class _Job:
     tool: Tool
@@ -90,25 +81,20 @@ class _Job:
     call: ToolCall
     note: str = ""
 
-    @property
-    def beside(self) -> bool:
-        """Whether it may run beside others."""
-        return _beside(self.tool)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolExecutor:
     """What runs the calls of a turn.
 
-    `tools` are those that were offered, by name. `always` holds, by name, the functions which the
-    user has allowed once and for all; all turns of a session share it, each change is one entry in
-    one step. `timeout` in seconds is for tools that have
-    none of their own; None: no limit. `conversation` is the one whose turn waits.
+    `tools` are those that were offered, by name. `confirmer` None: nobody can be asked. `always`
+    holds, by name, the functions which the user has allowed once and for all; all turns of a
+    session share it, each change is one entry in one step. `timeout` in seconds is for tools that
+    have none of their own; None: no limit. `conversation` is the one whose turn waits.
     """
 
     tools: Mapping[str, Tool]
     conversation: Conversation
-    confirmer: Confirmer = field(default_factory=RefusingConfirmer)
+    confirmer: Confirmer | None = None
     always: MutableMapping[str, Callable[..., Any]] = field(default_factory=dict)
     timeout: float | None = None
     settings: ToolSettings = field(default_factory=ToolSettings)
@@ -190,6 +176,8 @@ class ToolExecutor:
         return tool.confirm is not True and known is not None and known == tool.function
 
     def _decision(self, tool: Tool, call: ToolCall) -> Decision:
+        if self.confirmer is None:
+            return Decision(answer="no", reason=NOBODY)
         shown = asked_call(call.name, call.arguments).line
         try:
             return self.confirmer.confirm(tool, call, shown)

@@ -170,7 +170,7 @@ def _parameters(function: Any, name: str) -> list[inspect.Parameter]:
 
 def _input(parameter: inspect.Parameter, hint: Any, words: str, name: str) -> Input:
     if isinstance(hint, Unresolved):
-        raise UsageError(_undefined(name, parameter.name, hint.error))
+        raise _undefined(name, parameter.name, hint.error)
     default, field = parameter.default, None
     if isinstance(default, FieldInfo):  # x: int = Field(5, ge=1)
         field, default = default, _MISSING
@@ -229,7 +229,7 @@ def _refused(name: str, parameter: str, what: str) -> UsageError:
 def _no_form(name: str, parameter: str, hint: Any, error: Exception) -> UsageError:
     undefined = getattr(error, "name", None)
     if isinstance(undefined, str) and undefined:
-        return UsageError(_undefined(name, parameter, NameError(name=undefined)))
+        return _undefined(name, parameter, NameError(name=undefined))
     kind = inspect.formatannotation(hint)
     kind = kind if len(kind) <= 100 else kind[:99] + "…"  # noqa: PLR2004  # fits in the line
     if getattr(error, "code", None) == "typed-dict-version":
@@ -242,7 +242,7 @@ def _no_form(name: str, parameter: str, hint: Any, error: Exception) -> UsageErr
     return _refused(name, parameter, mend.format(kind, "a name, a number or list[dict[str, Any]]"))
 
 
-def _undefined(name: str, parameter: str, error: Exception) -> str:
+def _undefined(name: str, parameter: str, error: Exception) -> UsageError:
     missing = getattr(error, "name", None)
     what = f"names {missing}, which is not defined" if missing else f"cannot be read: {error}"
     whose = f"the type of its parameter {parameter}"
@@ -250,7 +250,7 @@ def _undefined(name: str, parameter: str, error: Exception) -> str:
         "define or import it at the top level before the function, or wrap a function of somebody "
         "else's in one of your own"
     )
-    return " ".join(f"{name} cannot be a tool: {whose} {what}; {mend}".split())
+    return UsageError(" ".join(f"{name} cannot be a tool: {whose} {what}; {mend}".split()))
 
 
 def _parsed(text: str) -> Any:

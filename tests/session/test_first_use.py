@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from eighty80_jupyter.config import ChatConfig
-from eighty80_jupyter.session import autosave, recording_client, records
+from eighty80_jupyter.session import recording_client, records
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.storage import answers
 
 THREADS = 3
 OPENED: dict[str, tuple[Any, str, Callable[[Session], object]]] = {
-    "journal": (autosave, "Journal", lambda made: made._preparation._autosave.apply()),
+    "journal": (records, "Journal", lambda made: made._preparation._autosave.apply()),
     "client": (recording_client, "RecordingClient", lambda made: made._turns.client()),
     "kept answers": (answers, "Answers", lambda made: made.row_runs.answers()),
     "recorder": (records, "Recorder", lambda made: made.records.recorder()),

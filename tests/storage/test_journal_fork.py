@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from eighty80_jupyter import watchers
 from eighty80_jupyter.conversation.branches import Conversations
 from eighty80_jupyter.storage import journal as journal_module
 from eighty80_jupyter.storage.journal import Journal
@@ -23,17 +24,14 @@ def test_a_child_writes_nothing_and_holds_no_lock(
     """What is done in the child closes the file there, and takes no more events."""
     in_child: list[Callable[[], None]] = []
 
-    def register(*, after_in_child: Callable[[], None]) -> None:
-        in_child.append(after_in_child)
-
     closed: list[int] = []
 
     def close(descriptor: int) -> None:
         closed.append(descriptor)
         os.close(descriptor)
 
-    names = {**vars(os), "register_at_fork": register, "close": close}
-    monkeypatch.setattr(journal_module, "os", SimpleNamespace(**names))
+    monkeypatch.setattr(journal_module, "at_fork", in_child.append)
+    monkeypatch.setattr(journal_module, "os", SimpleNamespace(**{**vars(os), "close": close}))
     conversations = Conversations()
     made = Journal(conversations, Feed(), folder=tmp_path)
     conversations.current.commit(plain_turn("a", "b"))
@@ -53,9 +51,9 @@ def test_a_child_writes_nothing_and_holds_no_lock(
 def test_where_nothing_forks_nothing_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Windows has no such call; a journal that is no more does not matter to a child."""
+    """Windows has no such call."""
     names = {name: value for name, value in vars(os).items() if name != "register_at_fork"}
-    monkeypatch.setattr(journal_module, "os", SimpleNamespace(**names))
+    monkeypatch.setattr(watchers, "os", SimpleNamespace(**names))
     conversations = Conversations()
     made = Journal(conversations, Feed(), folder=tmp_path)
     conversations.current.commit(plain_turn("a", "b"))

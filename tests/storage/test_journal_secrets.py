@@ -41,28 +41,26 @@ KEY = "sk-abcdef-0123456789"
 )
 def test_an_end_that_may_become_the_key_waits(text: str, settled: str) -> None:
     """From its first letter on; what turns out to be none is written then."""
-    assert _settled(text, [KEY]) == settled
+    assert _settled(text, [KEY]) == (settled, text[len(settled) :] if KEY not in text else "")
 
 
 def test_of_several_keys_the_longest_end_waits() -> None:
     """Whichever of them it may become."""
-    assert _settled("x abab", ["abac-long", "abab-long"]) == "x "
-    assert _settled("x ab", ["b-other", "ab-one"]) == "x "
-    assert _settled("x ab", []) == "x ab"
+    assert _settled("x abab", ["abac-long", "abab-long"]) == ("x ", "abab")
+    assert _settled("x ab", ["b-other", "ab-one"]) == ("x ", "ab")
+    assert _settled("x ab", []) == ("x ab", "")
 
 
 @given(st.lists(st.integers(1, len(KEY) + 8), max_size=12), st.integers(0, 8))
 def test_cut_anywhere_no_piece_has_a_part_of_it(cuts: Sequence[int], before: int) -> None:
-    """What is settled stays as it is when more comes, and never ends in half a key."""
+    """What is settled has no half a key, and with the end that waits all of the text is there."""
     text = "x" * before + KEY + " and " + KEY
-    done, at = "", 0
+    done, end, at = "", "", 0
     for cut in [*cuts, len(text)]:
-        at = min(at + cut, len(text))
-        now = _settled(text[:at], [KEY])
-        assert now.startswith(done)
-        assert "sk-" not in now
-        done = now
-    assert done == "x" * before + f"{REDACTED} and {REDACTED}"
+        settled, end = _settled(end + text[at : at + cut], [KEY])
+        done, at = done + settled, at + cut
+        assert "sk-" not in done
+    assert done + end == "x" * before + f"{REDACTED} and {REDACTED}"
 
 
 def began(talks: Conversations, feed: Feed) -> RunningTurn:

@@ -35,7 +35,7 @@ def box() -> ToolBox:
 def test_a_call() -> None:
     """A call is prepared from a registry or a selection, run, and answered."""
     tools = box()
-    for known in (tools, tools.select("all"), {"get_weather": tools["get_weather"]}):
+    for known in (tools, {"get_weather": tools["get_weather"]}):
         prepared = prepare_call(known, call_of())
         assert prepared == (tools["get_weather"], {"city": "Paris"})
     ticks = itertools.count()
@@ -87,7 +87,7 @@ def test_not_prepared(call: ToolCall, status: str, text: str) -> None:
 
 def test_no_tools() -> None:
     """Without any tool that is said."""
-    result = prepare_call((), call_of())
+    result = prepare_call({}, call_of())
     assert isinstance(result, ToolResult)
     assert result.text.startswith("unknown tool get_weather: there are no tools")
 
@@ -180,7 +180,7 @@ def test_value_that_cannot_be_shown() -> None:
 def test_by_hand() -> None:
     """A tool that was made by hand is run like any other."""
     tool = Tool(name="sum", parameters={"type": "object"}, function=lambda **values: values)
-    prepared = prepare_call([tool], call_of("sum", '{"a": 1}'))
+    prepared = prepare_call({"sum": tool}, call_of("sum", '{"a": 1}'))
     assert not isinstance(prepared, ToolResult)
     assert run_tool(*prepared, call=call_of("sum")).text == '{"a":1}'
 

@@ -44,7 +44,7 @@ def test_why_a_call_was_not_made_is_cleaned(name: str) -> None:
     """A name that no tool has, and arguments that do not fit, may hold a secret."""
     tool = make_tool(lambda: None, name="look", description="of a test")
     wrong = ToolCall(id="x", name=name, arguments=f'{{"{SECRET}": 1}}')
-    result = prepare_call([tool], wrong, _redacting())
+    result = prepare_call({"look": tool}, wrong, _redacting())
     assert isinstance(result, ToolResult)
     assert result.status == ("invalid" if name == "look" else "unknown")
     assert SECRET not in result.text
