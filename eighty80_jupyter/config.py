@@ -25,6 +25,7 @@ from eighty80_jupyter.api import parameter_values, request_parameters
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.parts import DEFAULT_LIMIT
 from eighty80_jupyter.prompt.run_cells import which_cells
+from eighty80_jupyter.text import shown, unknown
 from eighty80_jupyter.wire.address import clean_url
 from eighty80_jupyter.wire.endpoint import check_fields, usable
 from eighty80_jupyter.wire.secret import Secret
@@ -134,9 +135,7 @@ class PresetTrait(CheckedTrait):
     def check(self, obj: HasTraits, value: Any) -> str | None:
         """Return the name."""
         if not isinstance(value, str):
-            raise UsageError(
-                f"preset must be a name, or None; got {request_parameters.shown(value)}"
-            )
+            raise UsageError(f"preset must be a name, or None; got {shown(value)}")
         find = getattr(obj, "find_preset", None)
         if value and find is not None:
             find(value)
@@ -172,7 +171,7 @@ class NamesTrait(JSONTrait):
             ):
                 raise UsageError(
                     f'{self.name} must look like {{"max_completion_tokens": "max_tokens", '
-                    f'"seed": None}}; got {request_parameters.shown(value)}'
+                    f'"seed": None}}; got {shown(value)}'
                 )
             if name in ("model", "messages", "stream") or (
                 to is None and name in request_parameters.NEVER_OMITTED
@@ -447,18 +446,14 @@ class ChatConfig(Configurable):
             object.__setattr__(self, name, value)
             return
         if not (name.startswith("_") or self.has_trait(name) or hasattr(Configurable, name)):
-            raise SettingError(
-                request_parameters.unknown("setting", name, self.trait_names(config=True))
-            )
+            raise SettingError(unknown("setting", name, self.trait_names(config=True)))
         try:
             super().__setattr__(name, value)
         except UsageError:
             raise
         except TraitError:
             words = expected(self.traits()[name])
-            raise SettingError(
-                f"{name} must be {words}; got {request_parameters.shown(value)}"
-            ) from None
+            raise SettingError(f"{name} must be {words}; got {shown(value)}") from None
 
     def parameters(self) -> dict[str, Any]:
         """Return the request parameters that are set, the model always among them."""
@@ -476,9 +471,7 @@ class ChatConfig(Configurable):
         for name in changes:
             if name not in self.trait_names(config=True):
                 known = self.trait_names(config=True)
-                raise SettingError(
-                    request_parameters.unknown("setting", f"ChatConfig.{name}", known)
-                )
+                raise SettingError(unknown("setting", f"ChatConfig.{name}", known))
         probe = type(self)()
         for name, value in changes.items():
             setattr(probe, name, value)

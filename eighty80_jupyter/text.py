@@ -4,12 +4,13 @@ A Python string can hold half of a surrogate pair: `os.fsdecode(b"f\xff")`, a JS
 `\ud800`, a string of JavaScript that was cut. UTF-8 cannot, and so neither can a request, a file,
 a page or a database. Two halves that belong together are joined; any other becomes U+FFFD.
 
-And how a number of things is said, which nearly every room does.
+And how a message says what came, how many there are and which name was meant, as all rooms do it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 
@@ -55,3 +56,20 @@ def counted(number: int, noun: str) -> str:
     if noun.endswith("y") and noun[-2] not in "aeiou":
         return f"{number:,} {noun[:-1]}ies"
     return f"{number:,} {noun}{'es' if noun.endswith(('s', 'x')) else 's'}"
+
+
+def unknown(what: str, name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
+    """Return the text for a name that is not in `known`, with the nearest that is."""
+    longer = [other for other in known if len(name) > 3 and other.startswith(name)]  # noqa: PLR2004  # --temp
+    close = longer if len(longer) == 1 else difflib.get_close_matches(name, list(known), n=1)
+    return f"unknown {what} {name}" + (f"; did you mean {close[0]}?" if close else "")
+
+
+def shown(value: Any) -> str:
+    """Return a short form of `value` for a message: what came, cut where it is long."""
+    try:
+        text = value if isinstance(value, (int, float)) else repr(value)
+    except Exception:  # noqa: BLE001  # a foreign repr may raise anything
+        text = f"a {type(value).__name__}"
+    text = " ".join(str(text).split())
+    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004  # fits in the line

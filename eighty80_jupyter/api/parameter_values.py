@@ -7,9 +7,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind, Parameter, shown, unknown
+from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind, Parameter
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.text import clean_json
+from eighty80_jupyter.text import clean_json, shown, unknown
 
 # What `extra` must not replace: the turn would no longer be what the conversation shows.
 _RESERVED = ("messages", "stream")

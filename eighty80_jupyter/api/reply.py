@@ -12,9 +12,9 @@ from eighty80_jupyter.api.code_blocks import CodeBlock, code_blocks
 from eighty80_jupyter.api.continuation import overlap
 from eighty80_jupyter.api.extra import TEXT_FIELDS, Extra
 from eighty80_jupyter.api.messages import Message, ToolCall
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.api.tokens import tokens_of
 from eighty80_jupyter.errors import ReplyFormatError, UsageError
+from eighty80_jupyter.text import shown
 
 # How a reply ended: whole, cut by the user, or broken off by an error.
 Status = Literal["complete", "interrupted", "error"]

@@ -5,8 +5,7 @@ Source: the 8080 chat-completions documentation. A parameter that is unset is no
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
@@ -189,20 +188,3 @@ NEVER_OMITTED = frozenset(
 def canonical(name: str) -> str:
     """Return the name in the table for a name as the request has it: `max_completion_tokens`."""
     return _BY_WIRE.get(name, name)
-
-
-def unknown(what: str, name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
-    """Return the text for a name that is not in `known`, with the nearest that is."""
-    longer = [other for other in known if len(name) > 3 and other.startswith(name)]  # noqa: PLR2004  # --temp
-    close = longer if len(longer) == 1 else difflib.get_close_matches(name, list(known), n=1)
-    return f"unknown {what} {name}" + (f"; did you mean {close[0]}?" if close else "")
-
-
-def shown(value: Any) -> str:
-    """Return a short form of `value` for a message: what came, cut where it is long."""
-    try:
-        text = value if isinstance(value, (int, float)) else repr(value)
-    except Exception:  # noqa: BLE001  # a foreign repr may raise anything
-        text = f"a {type(value).__name__}"
-    text = " ".join(str(text).split())
-    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004  # fits in the line

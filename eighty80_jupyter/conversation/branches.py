@@ -8,9 +8,9 @@ from copy import copy
 from shlex import quote
 from typing import Any
 
-from eighty80_jupyter.api.request_parameters import unknown
 from eighty80_jupyter.conversation.conversation import Conversation, Watcher
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.text import unknown
 from eighty80_jupyter.watchers import Watchers
 
 MAIN = "main"

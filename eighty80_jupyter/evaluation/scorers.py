@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.text import shown
 
 Scorer = Callable[[Any, Any], bool]
 

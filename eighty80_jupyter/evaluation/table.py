@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.evaluation.labels import field_of, label_of, plain_value
 from eighty80_jupyter.evaluation.metrics import (
@@ -26,6 +25,7 @@ from eighty80_jupyter.evaluation.metrics import (
     wilson,
 )
 from eighty80_jupyter.evaluation.scorers import Scorer, scorer
+from eighty80_jupyter.text import shown
 
 CHANCE = 0.05  # a difference with a larger p may be chance
 ALL_FIELDS = "all fields"

@@ -16,11 +16,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.mcp.naming import MOST_NAME
 from eighty80_jupyter.mcp.spec import ServerSpec, expanded, kind_of, names_of_tools, server_spec
 from eighty80_jupyter.storage.files import read_file
+from eighty80_jupyter.text import shown
 from eighty80_jupyter.tools.shown import visible
 from eighty80_jupyter.wire.secret import Secret
 

@@ -10,13 +10,13 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from eighty80_jupyter.api.request_parameters import unknown
 from eighty80_jupyter.errors import MCPServerError, UsageError
 from eighty80_jupyter.mcp.approvals import Approvals
 from eighty80_jupyter.mcp.configuration import config_specs
 from eighty80_jupyter.mcp.naming import MOST_NAME
 from eighty80_jupyter.mcp.server import Loop, Server
 from eighty80_jupyter.mcp.spec import ServerSpec, server_spec
+from eighty80_jupyter.text import unknown
 from eighty80_jupyter.tools.toolbox import ToolBox
 from eighty80_jupyter.wire.secret import Secret
 

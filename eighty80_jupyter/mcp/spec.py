@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.mcp.naming import MOST_NAME, STARTERS, name_of_command, name_of_url
-from eighty80_jupyter.text import clean
+from eighty80_jupyter.text import clean, shown
 from eighty80_jupyter.tools.shown import visible
 from eighty80_jupyter.wire.address import is_loopback
 from eighty80_jupyter.wire.endpoint import check_fields

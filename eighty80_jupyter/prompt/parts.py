@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from eighty80_jupyter.api.messages import Part
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.text import clean_json
+from eighty80_jupyter.text import clean_json, shown
 
 DEFAULT_LIMIT = 20 * 2**20
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.text import shown
 
 NOTHING = object()  # in place of a result
 ALL, ABOVE = "all", "above"

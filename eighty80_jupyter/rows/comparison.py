@@ -8,14 +8,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import EvaluationError, UsageError
 from eighty80_jupyter.evaluation.scorers import Scorer
 from eighty80_jupyter.evaluation.table import Answers, Score, Table
 from eighty80_jupyter.rows.data.chunks import Rows
 from eighty80_jupyter.rows.frames import pandas_for
 from eighty80_jupyter.rows.plots import Bar, chart, reliability
-from eighty80_jupyter.text import counted
+from eighty80_jupyter.text import counted, shown
 
 if TYPE_CHECKING:
     from eighty80_jupyter.rows.run import Run

@@ -17,7 +17,6 @@ from collections.abc import (
 from pathlib import PurePath
 from typing import Any
 
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.describe.base import is_a, kind_of
 from eighty80_jupyter.prompt.describe.values.short_repr import is_lazy
@@ -30,6 +29,7 @@ from eighty80_jupyter.rows.data.plain import (
     ListRows,
 )
 from eighty80_jupyter.rows.data.tables import ArrowRows, PandasRows, PolarsRows, of_relation
+from eighty80_jupyter.text import shown
 
 _TAKES = "a data frame, a Series, a list, a dictionary, an array or an iterator"
 

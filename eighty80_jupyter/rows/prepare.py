@@ -9,7 +9,6 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.template.render import Context
 from eighty80_jupyter.rows.columns import clashes
@@ -26,6 +25,7 @@ from eighty80_jupyter.rows.running.plan import Plan
 from eighty80_jupyter.rows.running.work import SLICE
 from eighty80_jupyter.storage.answers import Answers
 from eighty80_jupyter.structured.shape import Shape
+from eighty80_jupyter.text import shown
 
 _SAMPLED = 200  # rows by which tokens are estimated
 

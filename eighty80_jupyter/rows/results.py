@@ -8,7 +8,6 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.api.reply import Usage
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.evaluation.labels import label_of
 from eighty80_jupyter.rows.columns import attach, more_columns, quote_columns
@@ -28,6 +27,7 @@ from eighty80_jupyter.rows.review import Review
 from eighty80_jupyter.rows.running.plan import Plan
 from eighty80_jupyter.rows.running.state import RunState, of_row
 from eighty80_jupyter.rows.share_table import share_table
+from eighty80_jupyter.text import shown
 
 if TYPE_CHECKING:
     from eighty80_jupyter.structured.shape import Shape

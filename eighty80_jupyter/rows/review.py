@@ -10,9 +10,9 @@ import random
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any
 
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.rows.data.chunks import Rows
+from eighty80_jupyter.text import shown
 
 MOST_LABELS = 9  # one key each
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.evaluation.labels import hashable, label_of
 from eighty80_jupyter.evaluation.shares import share
@@ -13,6 +12,7 @@ from eighty80_jupyter.rows.data.chunks import Rows
 from eighty80_jupyter.rows.data.missing import is_missing
 from eighty80_jupyter.rows.frames import pandas_for
 from eighty80_jupyter.rows.truth import fitted, read_truth
+from eighty80_jupyter.text import shown
 
 if TYPE_CHECKING:
     from eighty80_jupyter.structured.shape import Shape

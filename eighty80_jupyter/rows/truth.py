@@ -8,7 +8,6 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.evaluation.labels import plain_value
 from eighty80_jupyter.rows.data.chunks import Rows
@@ -16,6 +15,7 @@ from eighty80_jupyter.rows.data.missing import is_missing
 from eighty80_jupyter.rows.data.types import ANY, TEXT, ColumnType, type_of
 from eighty80_jupyter.rows.frames import open_rows
 from eighty80_jupyter.structured.words import folded
+from eighty80_jupyter.text import shown
 
 if TYPE_CHECKING:
     from eighty80_jupyter.structured.shape import Shape

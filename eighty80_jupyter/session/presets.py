@@ -9,7 +9,7 @@ from typing import Any
 
 from traitlets.config import Config
 
-from eighty80_jupyter.api.request_parameters import PARAMETERS, unknown
+from eighty80_jupyter.api.request_parameters import PARAMETERS
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.errors import UsageError
@@ -23,6 +23,7 @@ from eighty80_jupyter.storage.presets import (
     read_preset,
     write_preset,
 )
+from eighty80_jupyter.text import unknown
 from eighty80_jupyter.wire.secret import Secrets
 
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from eighty80_jupyter.api.parameter_values import check
-from eighty80_jupyter.api.request_parameters import PARAMETERS, shown
+from eighty80_jupyter.api.request_parameters import PARAMETERS
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.storage.files import read_file, reason, write_file
+from eighty80_jupyter.text import shown
 from eighty80_jupyter.wire.address import clean_url
 from eighty80_jupyter.wire.secret import Secrets, without_secret
 

@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Self
 
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.structured.schema import MEMBERS, Schema, takes_null
 from eighty80_jupyter.structured.words import folded
+from eighty80_jupyter.text import shown
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 _WHOLE = re.compile(r"[+-]?\d+")

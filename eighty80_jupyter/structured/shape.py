@@ -17,7 +17,6 @@ from pydantic.errors import PydanticUserError
 
 from eighty80_jupyter import loading
 from eighty80_jupyter.api.json_schema import without_titles
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.structured.python_types import (
     AnswerGenerator,
@@ -27,6 +26,7 @@ from eighty80_jupyter.structured.python_types import (
 from eighty80_jupyter.structured.schema import Schema, in_words, inlined, is_strict, strict
 from eighty80_jupyter.structured.shorthand import type_of, typed_dict
 from eighty80_jupyter.structured.words import folded
+from eighty80_jupyter.text import shown
 
 WRAPPER = "value"  # the field that holds an answer which is no object by itself
 _JSON_TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")

@@ -17,8 +17,8 @@ from typing import Any, Literal, Union
 
 import typing_extensions
 
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.text import shown
 
 TYPES: dict[str, Any] = {
     "str": str,

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from eighty80_jupyter import loading
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.text import shown
 
 _LONGEST = 10_000_000  # characters
 _SHOWN = 5

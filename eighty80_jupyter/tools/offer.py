@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from eighty80_jupyter.api.request_parameters import shown, unknown
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.text import shown, unknown
 from eighty80_jupyter.tools.tool import Tool, make_tool
 from eighty80_jupyter.tools.toolbox import ToolBox
 

@@ -17,8 +17,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from eighty80_jupyter.api.json_schema import Generator, without_titles
-from eighty80_jupyter.api.request_parameters import shown, unknown
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.text import shown, unknown
 from eighty80_jupyter.tools.arguments import ToolInputError
 from eighty80_jupyter.tools.docstrings import documented
 from eighty80_jupyter.tools.types import (

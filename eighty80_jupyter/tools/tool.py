@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypedDict, Unpack
 
 from eighty80_jupyter import loading
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.text import shown
 from eighty80_jupyter.tools.arguments import check, parsed
 
 # Source: OpenAI's function calling, "name".

@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, Unpack, overload
 
-from eighty80_jupyter.api.request_parameters import unknown
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.text import unknown
 from eighty80_jupyter.tools.tool import Tool, ToolOptions, make_tool
 from eighty80_jupyter.watchers import Watchers
 

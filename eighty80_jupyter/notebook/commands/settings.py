@@ -15,6 +15,7 @@ from eighty80_jupyter.config import expected
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.display import Progress
 from eighty80_jupyter.session.presets import overruled
+from eighty80_jupyter.text import shown, unknown
 from eighty80_jupyter.wire.endpoint import check_fields
 from eighty80_jupyter.wire.secret import Secret, unquoted
 
@@ -71,7 +72,7 @@ def change(context: CommandContext, texts: Mapping[str, str]) -> None:
     traits = config.traits(config=True)
     for name in texts:
         if name not in traits:
-            raise UsageError(request_parameters.unknown("setting", name, traits))
+            raise UsageError(unknown("setting", name, traits))
     values = {name: _value(config, name, text) for name, text in texts.items()}
     for name in ("extra_headers", "extra_query"):
         fields = check_fields(values.get(name) or {}, name, headers=name == "extra_headers")
@@ -150,9 +151,7 @@ def _value(config: ChatConfig, name: str, text: str) -> Any:
     except (ValueError, TraitError) as error:
         if isinstance(error, UsageError):
             raise
-        raise UsageError(
-            f"{name} must be {expected(trait)}; got {request_parameters.shown(text)}"
-        ) from None
+        raise UsageError(f"{name} must be {expected(trait)}; got {shown(text)}") from None
 
 
 def _strings(text: str) -> Any:
@@ -175,4 +174,4 @@ def _dictionary(name: str, text: str) -> Any:
 def _shown(config: ChatConfig, name: str) -> str:
     value = getattr(config, name)
     # A secret's own text hides it; a long instruction is cut.
-    return request_parameters.shown(value) if value is not None else "the default"
+    return shown(value) if value is not None else "the default"

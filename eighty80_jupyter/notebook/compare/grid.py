@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.api import parameter_values, request_parameters
 from eighty80_jupyter.api.request_parameters import Kind
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.text import unknown
 
 if TYPE_CHECKING:
     from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
@@ -81,7 +82,7 @@ def values_of(name: str, text: str) -> list[Any]:
             raise UsageError(f"n samples takes a number from 1 to {MOST}, got {text!r}")
         return [None] * int(text)
     if name not in COMPARABLE:
-        told = request_parameters.unknown("parameter to compare", name, COMPARABLE)
+        told = unknown("parameter to compare", name, COMPARABLE)
         raise UsageError(f"{told}; there are {', '.join(COMPARABLE)}")
     found = _RANGE.fullmatch(text)
     if found and request_parameters.PARAMETERS[name].kind is not Kind.STRING:

@@ -6,8 +6,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eighty80_jupyter.api import request_parameters
 from eighty80_jupyter.notebook.compare import variants
+from eighty80_jupyter.text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,8 +28,8 @@ def words_of(session: Session, names: Iterable[str]) -> str:
         value = getattr(session.config, name)
         if name == "system" and session.conversation.system is not None:
             value = session.conversation.system
-        shown = "server's default" if value is None else request_parameters.shown(value).strip("'")
-        words.append(f"{_NAMES.get(name, name)} {shown}")
+        said = "server's default" if value is None else shown(value).strip("'")
+        words.append(f"{_NAMES.get(name, name)} {said}")
     return ", ".join(words) or "as set"
 
 

@@ -13,10 +13,11 @@ from json import JSONDecoder
 from typing import Any
 
 from eighty80_jupyter.api.parameter_values import check, from_text
-from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind, shown, unknown
+from eighty80_jupyter.api.request_parameters import PARAMETERS, Kind
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.line.input import DASHES, UNSEEN
 from eighty80_jupyter.notebook.line.options import BY_FLAG, LineOptions, Option, record
+from eighty80_jupyter.text import shown, unknown
 
 _WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+""")
 _ESCAPED_WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\\.|[^\s"'\\])+""")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.notebook.cell.running_cell import Reruns, running_cell
 from eighty80_jupyter.notebook.commands.calling import calling_names
@@ -24,6 +23,7 @@ from eighty80_jupyter.notebook.magic.prompt_request import instruction, question
 from eighty80_jupyter.notebook.magic.rows import ask_rows, check_rows
 from eighty80_jupyter.notebook.magic.vary import Plan, ask_side_by_side, plan
 from eighty80_jupyter.notebook.run_cells import run_cells_of
+from eighty80_jupyter.text import shown
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

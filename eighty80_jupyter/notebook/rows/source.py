@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.describe.nearest import did_you_mean
 from eighty80_jupyter.prompt.template.evaluate import Evaluation
 from eighty80_jupyter.prompt.template.syntax import Field, parse
+from eighty80_jupyter.text import shown
 
 
 def rows_named(expression: str, names: Mapping[str, Any]) -> Any:

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eighty80_jupyter.api.messages import Part
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.describe.foreign import TimeLimit
 from eighty80_jupyter.prompt.tokens import estimate
+from eighty80_jupyter.text import shown
 
 _INLINE = 120  # characters that still go into a sentence
 _KIND = 60  # characters of a type's name

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.describe.base import Draft, Request, attempt, fit, kind_of, text_of
 from eighty80_jupyter.prompt.describe.foreign import TooLongError
 from eighty80_jupyter.prompt.describe.values.fields import stored_in
+from eighty80_jupyter.text import shown
 
 
 class Registry:

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.rows.data.missing import is_missing
+from eighty80_jupyter.text import shown
 
 ITEM = -1  # the place of the whole item, where a row is one
 _CHUNK = 1024  # rows that are read at once where all are gone through

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import RowsError, UsageError
+from eighty80_jupyter.text import shown
 
 if TYPE_CHECKING:
     from eighty80_jupyter.rows.run import Run

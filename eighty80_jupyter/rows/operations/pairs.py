@@ -6,13 +6,13 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.evaluation.labels import hashable
 from eighty80_jupyter.prompt.template.syntax import Field, parse, quiet_parse
 from eighty80_jupyter.rows.data.chunks import Rows
 from eighty80_jupyter.rows.data.missing import is_missing
 from eighty80_jupyter.rows.operations.decided import named_columns
+from eighty80_jupyter.text import shown
 
 LEFT, RIGHT = "left", "right"
 _CHUNK = 1024

@@ -10,7 +10,6 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import RowsError, UsageError
 from eighty80_jupyter.evaluation.labels import hashable
 from eighty80_jupyter.prompt.template.evaluate import names_of
@@ -22,6 +21,7 @@ from eighty80_jupyter.rows.data.missing import is_missing
 from eighty80_jupyter.rows.data.types import error_column, plain
 from eighty80_jupyter.rows.operations.decided import Ask, check, named_columns
 from eighty80_jupyter.rows.operations.select import whole
+from eighty80_jupyter.text import shown
 
 if TYPE_CHECKING:
     from eighty80_jupyter.structured.shape import Shape

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter import loading
 from eighty80_jupyter.api import parameter_values, request_parameters
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
 from eighty80_jupyter.evaluation.scorers import Scorer, scorer
 from eighty80_jupyter.session.rows.runs import IN_PYTHON, PromptOrigin, RowRuns, Shared
+from eighty80_jupyter.text import shown
 
 if TYPE_CHECKING:
     from eighty80_jupyter.rows.comparison import RowComparison

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from eighty80_jupyter import loading
-from eighty80_jupyter.api.request_parameters import shown
 from eighty80_jupyter.errors import MissingKeyError, UsageError
 from eighty80_jupyter.prompt.template.evaluate import names_of
 from eighty80_jupyter.prompt.template.syntax import Field, parse
 from eighty80_jupyter.session.rows.runs import ROOM, RowRuns, Shared
+from eighty80_jupyter.text import shown
 from eighty80_jupyter.wire.secret import Secret
 
 if TYPE_CHECKING:
