@@ -1,8 +1,7 @@
-"""Descriptions: which one is chosen, options, budgets, and the user's own."""
+"""Descriptions: which one is chosen, its options, and what nobody has described."""
 
 from __future__ import annotations
 
-import collections
 import datetime as dt
 import decimal
 import enum
@@ -10,18 +9,15 @@ import fractions
 import pathlib
 import subprocess
 import sys
-import types
 import uuid
-from collections.abc import Mapping
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import pandas as pd  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.prompt.describe.registry import Description, Registry, describe
+from eighty80_jupyter.prompt.describe.registry import describe
 from eighty80_jupyter.prompt.tokens import estimate
 
 
@@ -105,19 +101,6 @@ def test_subclasses_of_texts_run_no_code() -> None:
     assert text_of(Odd("real")) == "real"
 
 
-def test_long_texts_are_cut_in_the_middle() -> None:
-    """A long text keeps its beginning and its end, and says how much is gone between."""
-    lines = [f"line {number}: something happens" for number in range(5_000)]
-    found = describe("\n".join(lines), name="x", budget=200)
-    shown = found.text.splitlines()
-    assert shown[0] == lines[0]
-    assert shown[-1] == lines[-1]
-    assert any(line.startswith("[… ") and "characters left out]" in line for line in shown)
-    assert "characters" in found.cut
-    assert found.tokens <= 220
-    assert "shown" in found.summary
-
-
 def test_full_text() -> None:
     """`full` sends a text whole, whatever the budget."""
     text = "some words\n" * 5_000
@@ -199,195 +182,8 @@ def test_options_that_do_not_fit(value: Any, options: str, words: str) -> None:
     assert f"{{{{thing:{options}}}}}" in text
 
 
-class Speaks:
-    """A class that describes itself."""
-
-    def __init__(self, text: Any) -> None:
-        self.text = text
-
-    def _repr_llm_(self) -> Any:
-        return self.text
-
-    def _repr_markdown_(self) -> str:
-        return "not this"
-
-
-def test_own_description() -> None:
-    """`_repr_llm_()` wins over all else, and may return anything that has a text."""
-    assert text_of(Speaks("for models")) == "for models"
-    assert text_of(Speaks(12)) == "12"
-
-
-def test_own_description_of_a_known_type() -> None:
-    """`_repr_llm_()` wins even on a subclass of a known type."""
-
-    class Frame(pd.DataFrame):  # type: ignore[misc]  # ships no types
-        def _repr_llm_(self) -> str:
-            return "my frame"
-
-    class Names(dict[str, int]):
-        def _repr_llm_(self) -> str:
-            return "my names"
-
-    assert text_of(Frame({"a": [1]})) == "my frame"
-    assert text_of(Names(a=1)) == "my names"
-    # It takes no options: then what is known of the type is told.
-    assert "pandas" not in text_of(Frame({"a": [1]}))
-    assert "- a: int64" in text_of(Frame({"a": [1]}), "head=1")
-
-
-def test_own_description_with_options() -> None:
-    """A `_repr_llm_` that takes options gets them, and the budget."""
-
-    class Knows:
-        def _repr_llm_(self, *, options: str, budget: int) -> str:
-            return f"{options} {budget}"
-
-    assert text_of(Knows(), "anything=1", budget=70) == "anything=1 70"
-
-
-def test_own_description_is_bounded() -> None:
-    """A long text of `_repr_llm_()` is cut to the budget, unless it is wanted whole."""
-    found = describe(Speaks("many words " * 10_000), name="x", budget=100)
-    assert found.tokens <= 110
-    assert "left out]" in found.text
-    assert "characters" in found.cut
-    assert len(text_of(Speaks("many words " * 10_000), "full", budget=100)) == 110_000
-
-
-def test_own_description_that_fails() -> None:
-    """If `_repr_llm_()` raises, the next description is used, and `cut` says so."""
-
-    class Fails(dict[str, int]):
-        def _repr_llm_(self) -> str:
-            raise ZeroDivisionError
-
-    found = describe(Fails(a=1), name="x")
-    assert found.text == "Fails({'a': 1})"
-    assert found.cut == "its _repr_llm_ raised ZeroDivisionError"
-
-
-def test_classes_do_not_speak_for_themselves() -> None:
-    """`_repr_llm_` is for objects: a class that has it is described as a class."""
-    assert describe(Speaks, name="x").kind == "class"
-
-
-def test_made_up_attributes_are_not_believed() -> None:
-    """An object that has any attribute one asks for is not taken for one that describes itself."""
-    found = describe(mock.MagicMock(), name="x")
-    assert found.text.startswith("<MagicMock")
-    assert describe(mock.MagicMock(spec=pd.DataFrame), name="x").text.startswith("<MagicMock spec")
-
-
-def test_an_attribute_of_the_object() -> None:
-    """A function that is set on the object itself counts as its method."""
-    value = types.SimpleNamespace(_repr_llm_=lambda: "set later")
-    assert text_of(value) == "set later"
-
-
 class Animal:
     """A class."""
-
-
-class Dog(Animal):
-    """A more specific one."""
-
-
-class Puppy(Dog):
-    """A still more specific one."""
-
-
-def test_registered_functions() -> None:
-    """The function for the most specific class is used, for objects of subclasses too."""
-    registry = Registry()
-    registry.register(Animal, lambda value: f"an animal: {type(value).__name__}")
-    assert describe(Dog(), name="x", registry=registry).text == "an animal: Dog"
-    registry.register(Dog, lambda value: "a dog")  # noqa: ARG005  # the value does not matter
-    assert describe(Dog(), name="x", registry=registry).text == "a dog"
-    assert describe(Puppy(), name="x", registry=registry).text == "a dog"
-    assert describe(Animal(), name="x", registry=registry).text == "an animal: Animal"
-    assert repr(registry) == "Registry(2 types)"
-
-
-def test_registered_by_name() -> None:
-    """A name stands for the class where users find it, and for what the class says of itself."""
-    registry = Registry()
-    registry.register("pandas.DataFrame", lambda frame: f"frame of {len(frame)}")
-    registry.register(f"{Animal.__module__}.Animal", lambda value: "by name")  # noqa: ARG005  # as above
-    registry.register("never.Imported", lambda value: "never")  # noqa: ARG005  # as above
-    assert describe(pd.DataFrame({"a": [1]}), name="x", registry=registry).text == "frame of 1"
-    assert describe(Dog(), name="x", registry=registry).text == "by name"
-    assert "never" not in sys.modules
-
-
-def test_registered_for_an_abstract_class() -> None:
-    """A class that others were only registered with counts too, after real ones."""
-    registry = Registry()
-    registry.register(Mapping, lambda value: f"mapping of {len(value)}")
-    assert describe({"a": 1}, name="x", registry=registry).text == "mapping of 1"
-    assert describe([1], name="x", registry=registry).text == "[1]"
-
-
-def test_registered_for_object() -> None:
-    """A function for `object` stands in only for types that nothing is known of."""
-    registry = Registry()
-    registry.register(object, lambda value: f"some {type(value).__name__}")
-    assert describe(Animal(), name="x", registry=registry).text == "some Animal"
-    assert describe([1], name="x", registry=registry).text == "[1]"
-
-
-def test_registered_options() -> None:
-    """A registered function without options leaves them to what is known of the type."""
-    registry = Registry()
-    registry.register(dict, lambda value: "mine")  # noqa: ARG005  # as above
-    registry.register(list, lambda value, options: f"{len(value)} {options}")
-    assert describe({"a": 1}, name="x", options="json", registry=registry).text == '{"a": 1}'
-    assert describe([1], name="x", options="odd", registry=registry).text == "1 odd"
-
-
-def test_registered_function_that_fails() -> None:
-    """A registered function that raises leads to the next description."""
-    registry = Registry()
-    registry.register(dict, lambda value: value["missing"])
-    found = describe({"a": 1}, name="x", registry=registry)
-    assert found.text == "{'a': 1}"
-    assert "raised KeyError" in found.cut
-
-
-@pytest.mark.parametrize(("kind", "function"), [(3, len), ("DataFrame", len), (dict, "text")])
-def test_registering_nonsense(kind: Any, function: Any) -> None:
-    """What is no class or no function is refused at once."""
-    with pytest.raises(UsageError):
-        Registry().register(kind, function)
-
-
-def test_markdown() -> None:
-    """An unknown object that shows itself as Markdown is described by that."""
-
-    class Shows:
-        def _repr_markdown_(self) -> Any:
-            return "**bold**", {"metadata": True}
-
-    found = describe(Shows(), name="x")
-    assert (found.text, found.inline) == ("**bold**", False)
-
-
-def test_markdown_that_fails() -> None:
-    """If its Markdown fails or is none, an object is described by its `repr`."""
-
-    class Fails:
-        def _repr_markdown_(self) -> Any:
-            raise ValueError
-
-        def __repr__(self) -> str:
-            return "plain"
-
-    class Silent(Fails):
-        def _repr_markdown_(self) -> Any:
-            return None
-
-    assert text_of(Fails()) == "plain"
-    assert text_of(Silent()) == "plain"
 
 
 def test_plain_objects() -> None:
@@ -443,94 +239,6 @@ def test_no_library_is_imported() -> None:
         [sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
-
-
-LONG: dict[str, Any] = {
-    "text": "some words and 123 numbers, again\n" * 2_000,
-    "word": "x" * 50_000,
-    "bytes": bytes(range(256)) * 100,
-    "numbers": list(range(10_000)),
-    "records": [{"id": n, "name": f"name {n}", "tags": ["a", "b"]} for n in range(1_000)],
-    "nested": {f"key {n}": {"inner": list(range(n))} for n in range(200)},
-    "deep": collections.deque([[["x" * 1_000] * 50] * 50] * 50),
-    "texts": {"a": "x" * 5_000, "b": ["words " * 500] * 20},
-    "array": np.arange(1_000_000.0).reshape(1_000, 1_000),
-    "objects": np.array([{"a": 1}] * 5_000, dtype=object),
-    "narrow": pd.DataFrame({"a": range(1_000), "b": ["some text, quoted"] * 1_000}),
-    "wide": pd.DataFrame(np.random.default_rng(0).normal(size=(100, 300))),
-    "long names": pd.DataFrame({f"a rather long name {n} " * 5: [n] * 60 for n in range(40)}),
-    "long cells": pd.DataFrame({"a": ["word " * 1_000] * 60, "b": ["x" * 10_000] * 60}),
-    "small": pd.DataFrame({"a": [1, 2], "b": ["x", None]}),
-    "many levels": pd.DataFrame(
-        {"v": range(100)}, index=pd.MultiIndex.from_product([range(10), list("abcdefghij")])
-    ),
-    "series": pd.Series(["a text"] * 500, name="s"),
-    "index": pd.date_range("2024-01-01", periods=500),
-    "function": pd.read_csv,
-    "class": pd.DataFrame,
-    "module": np,
-    "error": ValueError("a long message " * 500),
-    "spoken": Speaks("words " * 5_000),
-    "names": types.SimpleNamespace(**{f"field_{n}": n for n in range(500)}),
-}
-
-
-@pytest.mark.parametrize("budget", [5, 15, 30, 60, 120, 300, 1_000, 4_000])
-@pytest.mark.parametrize("name", list(LONG))
-def test_budgets(name: str, budget: int) -> None:
-    """No description takes more than a tenth above its budget."""
-    found = describe(LONG[name], name=name, budget=budget)
-    assert found.tokens == estimate(found.text)
-    assert found.tokens <= budget * 1.1
-    assert found.text
-
-
-@pytest.mark.parametrize(
-    "options", ["head=50", "tail=50", "sample=50", "csv", "md", "json", "schema"]
-)
-@pytest.mark.parametrize("name", ["narrow", "wide", "long names", "long cells", "many levels"])
-@pytest.mark.parametrize("budget", [40, 200, 1_000])
-def test_budgets_with_options(name: str, options: str, budget: int) -> None:
-    """Options ask for rows and forms; only `full` lifts the budget."""
-    found = describe(LONG[name], name=name, options=options, budget=budget)
-    assert found.tokens <= budget * 1.1
-
-
-def test_what_is_cut_is_said() -> None:
-    """Whatever is cut is named in `cut`, and the text of long values says so as well."""
-    for name in ("text", "numbers", "records", "nested", "narrow", "wide", "module"):
-        found = describe(LONG[name], name=name, budget=150)
-        assert found.cut, name
-        assert "…" in found.text, name
-
-
-def test_secrets_are_taken_out_before_a_cut() -> None:
-    """No half of a secret stays: a text is cleaned before it is cut or quoted."""
-    secret = "sk-" + "s3cr3t" * 20
-
-    def scrub(text: str) -> str:
-        return text.replace(secret, "[redacted]")
-
-    def found(value: Any) -> Description:
-        return describe(value, name="x", budget=100, scrub=scrub)
-
-    padding = "word " * 70
-    values: list[Any] = [
-        padding + secret + padding * 20,
-        [padding + secret + padding * 20],
-        {"a": ("y" * 35 + secret) * 3},
-        pd.DataFrame({"a": ["y" * 60 + secret] * 100}),
-        Speaks(padding + secret + padding * 20),
-    ]
-    for value in values:
-        assert "s3cr3t" not in found(value).text
-
-
-def test_quoting_does_not_hide_secrets() -> None:
-    """A secret of several lines is found in a list, where its line ends would be escaped."""
-    secret = "-----BEGIN KEY-----\nabc\n-----END KEY-----"
-    found = describe([secret], name="x", scrub=lambda text: text.replace(secret, "[redacted]"))
-    assert found.text == "['[redacted]']"
 
 
 def test_descriptions_repeat() -> None:
