@@ -95,7 +95,7 @@ class Turns:
     def client(self) -> Client:
         """Return the client that belongs to the running loop."""
         loading.require(*loading.CLIENT)
-        # A door: aiohttp.
+        # A door: httpx.
         from eighty80_jupyter.session.recording_client import RecordingClient  # noqa: PLC0415
 
         with self._lock:

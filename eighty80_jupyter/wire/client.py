@@ -17,13 +17,12 @@ from eighty80_jupyter.text import clean_json
 from eighty80_jupyter.wire import status_errors
 from eighty80_jupyter.wire.address import CHAT, MODELS
 from eighty80_jupyter.wire.attempts import Attempts, KnownChanges
-from eighty80_jupyter.wire.connections import Answer
 from eighty80_jupyter.wire.endpoint import Credentials, Endpoint
 from eighty80_jupyter.wire.models import read_models
 from eighty80_jupyter.wire.reading.plain_answer import plain_answer
 from eighty80_jupyter.wire.reading.stream import MAX_JSON_BYTES, ReplyReader
 from eighty80_jupyter.wire.retries import Keepalive, Settings
-from eighty80_jupyter.wire.transport import Http
+from eighty80_jupyter.wire.transport import Answer, Http
 from eighty80_jupyter.wire.transport_errors import WireError, connection_error, strip
 
 __all__ = ["Client", "Settings"]

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextvars import ContextVar
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import aiohttp
 from multidict import CIMultiDict
@@ -21,7 +21,7 @@ from eighty80_jupyter.wire.transport_errors import Fault, WireError, plain_reaso
 
 _IDLE_SECONDS = 300.0  # a connection that nobody used for so long is closed
 _LOOK_SECONDS = 0.5
-_UPLOAD_BYTES = 2**16
+UPLOAD_BYTES = 2**16
 _TLS_ALERT = b"\x15\x03"  # how a TLS server answers to plain http: RFC 8446, section 5.1
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,9})\r\n", re.IGNORECASE)
 
@@ -29,48 +29,19 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,9})\r\n", re.IGNORECASE)
 reused: ContextVar[bool] = ContextVar("reused", default=False)
 
 
-class Request:
-    """A request but for its body, through `proxy` if there is one.
-
-    It holds the key among its headers, and shows nothing.
-    """
-
-    __slots__ = ("headers", "method", "proxy", "url")
-
-    def __init__(
-        self, method: str, url: str, headers: Mapping[str, str], proxy: str | None
-    ) -> None:
-        self.method = method
-        self.url = url
-        self.headers = CIMultiDict(headers)  # the form in which a request takes them fastest
-        self.proxy = proxy
+Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 
-class Answer:
-    """What a server answers: status and headers, and the body piece by piece.
-
-    Nothing that has come is lost, and nothing is waited for in vain.
-    """
+class Body:
+    """The body of an answer. Nothing that has come is lost, and nothing is waited for in vain."""
 
     def __init__(self, response: aiohttp.ClientResponse, silence: float | None) -> None:
-        self.status = response.status
         self._response = response
         self._silence = silence
         self._failure: Exception | None = None
 
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The headers, found by names in any case."""
-        raw = self._response.raw_headers
-        return CIMultiDict((n.decode("latin-1"), v.decode("latin-1")) for n, v in raw)
-
-    @property
-    def ended(self) -> bool:
-        """Whether all of the body has been read."""
-        return self._response.content.at_eof()
-
     async def read(self) -> bytes:
-        """Return the next piece of the body, and nothing at its end. Raises WireError."""
+        """Return the next piece, and nothing at the end. Raises WireError."""
         try:
             return await self._read()
         except Exception as error:  # noqa: BLE001  # nothing but foreign code runs in here
@@ -78,8 +49,17 @@ class Answer:
 
     async def aclose(self) -> None:
         """Give the connection back, or close it where the body has not been read to its end."""
-        if not self.ended:
-            self._response.release()
+        self._response.release()
+
+    @property
+    def encoded(self) -> bool:
+        """Whether the pieces are encoded, such as by gzip."""
+        return self._response.headers.get("content-encoding", "identity") != "identity"
+
+    @property
+    def ended(self) -> bool:
+        """Whether all of it has been read."""
+        return self._response.content.at_eof()
 
     async def _read(self) -> bytes:
         if self._failure is not None:
@@ -129,58 +109,60 @@ class Answer:
 
 
 class Connections:
-    """A pool of connections, for the loop that first uses it."""
+    """A pool of connections, through `proxy` if there is one, for the loop that first uses it."""
 
-    def __init__(self, certificates: ssl.SSLContext) -> None:
+    def __init__(self, certificates: ssl.SSLContext, *, proxy: Mapping[str, Any] | None) -> None:
         self._certificates = certificates
+        self._proxy = proxy or {}
         self._session: aiohttp.ClientSession | None = None
-        self._timeouts: dict[tuple[float | None, float | None], aiohttp.ClientTimeout] = {}
+        self._timeouts: dict[tuple[float | None, ...], aiohttp.ClientTimeout] = {}
 
     async def aclose(self) -> None:
         """Close all of them."""
         if self._session is not None:
             await self._session.close()
 
-    async def send(
-        self, request: Request, content: bytes | None, limits: tuple[float | None, float | None]
-    ) -> Answer:
-        """Send a request, and return as soon as the head of its answer has come. Raises WireError.
+    async def request(
+        self,
+        method: str,
+        url: str,
+        fields: CIMultiDict[str],
+        content: bytes | AsyncIterator[bytes] | None,
+        times: Mapping[str, float | None],
+    ) -> tuple[int, Headers, Body]:
+        """Send a request and return status, headers and body. Raises WireError.
 
-        `limits` are the seconds that the whole connecting may take, the search for the host's name
-        included, and the longest silence.
+        `fields` are the headers as `header_fields` returns them. `times` are the seconds of httpx's
+        timeouts: that of `pool` holds for the whole connecting, the search for the host's name
+        included.
         """
         if self._session is None:
             self._session = _session(self._certificates)
+        limits = times.get("connect"), times.get("pool"), times.get("read")
         if limits not in self._timeouts:
-            connect, silence = limits
+            connect, pool, read = limits
             self._timeouts[limits] = aiohttp.ClientTimeout(
-                total=None, connect=connect, sock_connect=connect, sock_read=silence
+                total=None, connect=pool, sock_connect=connect, sock_read=read
             )
-        headers = request.headers
-        data: bytes | AsyncIterator[bytes] | None = content
-        if content is not None and len(content) > _UPLOAD_BYTES:
-            headers = CIMultiDict({**headers, "content-length": str(len(content))})
-            data = _in_pieces(content)
         reused.set(False)
         try:
             response = await self._session.request(
-                request.method,
-                request.url,
-                data=data,
-                headers=headers,
+                method,
+                url,
+                data=content,
+                headers=fields,
                 timeout=self._timeouts[limits],
                 allow_redirects=False,
-                proxy=request.proxy,
+                **self._proxy,
             )
         except Exception as error:  # noqa: BLE001  # nothing but foreign code runs in here
             raise _wire_error(error) from None
-        return Answer(response, limits[1])
+        return response.status, response.raw_headers, Body(response, limits[2])
 
 
-async def _in_pieces(content: bytes) -> AsyncIterator[bytes]:
-    """Yield a large body in pieces: aiohttp warns of those that come whole."""
-    for begin in range(0, len(content), _UPLOAD_BYTES):
-        yield content[begin : begin + _UPLOAD_BYTES]
+def header_fields(headers: Headers) -> CIMultiDict[str]:
+    """Return headers in the form in which a request takes them fastest."""
+    return CIMultiDict((n.decode("latin-1"), v.decode("latin-1")) for n, v in headers)
 
 
 def _session(certificates: ssl.SSLContext) -> aiohttp.ClientSession:
@@ -200,6 +182,7 @@ def _session(certificates: ssl.SSLContext) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,  # httpx does it
         trace_configs=traces,
     )
 

@@ -1,4 +1,4 @@
-"""Private names of aiohttp: each is there as it is used, and each may be missing.
+"""Private names of aiohttp and httpx: each is there as it is used, and each may be missing.
 
 Without one of them the client is slower or plainer, and works.
 """
@@ -11,11 +11,12 @@ import inspect
 import ssl
 
 import aiohttp
+import httpx
 import pytest
 from aiohttp import client_proto
 
-from eighty80_jupyter.errors import APIConnectionError, APIStreamError
-from eighty80_jupyter.wire import connections
+from eighty80_jupyter.errors import APIConnectionError, APIStreamError, RateLimitError
+from eighty80_jupyter.wire import connections, transport
 from eighty80_jupyter.wire.client import Client
 from tests.support.scripted import (
     Close,
@@ -23,6 +24,8 @@ from tests.support.scripted import (
     Reset,
     ScriptedServer,
     chat_reply,
+    error_reply,
+    http_reply,
     sse_reply,
     text_chunks,
 )
@@ -167,3 +170,60 @@ def test_with_all_names_the_fast_way_is_taken() -> None:
 
     assert asyncio.run(look()) == 0
     assert connections._protocol() is not None
+
+
+# httpx.
+
+
+def test_httpx_makes_and_finds_transports_by_these_methods() -> None:
+    """`_init_transport`, `_init_proxy_transport` and `_transport_for_url` are as they are used."""
+
+    class Client(httpx.AsyncClient):
+        def _init_transport(self, *_names: object, **_more: object) -> httpx.AsyncBaseTransport:
+            return httpx.MockTransport(lambda _request: httpx.Response(204))
+
+    client = Client(trust_env=False)
+    assert isinstance(client._transport_for_url(httpx.URL("http://x")), httpx.MockTransport)
+    parameters = list(inspect.signature(httpx.AsyncClient._init_proxy_transport).parameters)
+    assert parameters[:2] == ["self", "proxy"]
+
+
+def _without_transport_for_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Client(transport._Client):
+        def __getattribute__(self, name: str) -> object:
+            caller = inspect.currentframe()
+            assert caller is not None
+            assert caller.f_back is not None
+            if name == "_transport_for_url" and "eighty80" in caller.f_back.f_code.co_filename:
+                raise AttributeError(name)
+            return super().__getattribute__(name)
+
+    monkeypatch.setattr(transport, "_Client", Client)
+
+
+def _without_init_transport(monkeypatch: pytest.MonkeyPatch) -> None:
+    # httpx asks for transports by another name: ours are never made.
+    monkeypatch.setattr(transport, "_Client", httpx.AsyncClient)
+
+
+@pytest.mark.parametrize("take_away", [_without_transport_for_url, _without_init_transport])
+def test_without_a_name_of_httpx_replies_come_all_the_same(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, take_away: object
+) -> None:
+    """Its whole client, or its own transport, serves streams and answers, errors and redirects."""
+    assert callable(take_away)
+    take_away(monkeypatch)
+    moved = http_reply(b"moved", status=307, headers={"location": "/elsewhere"})
+    server.queue(STREAM, chat_reply("Hello"), moved, STREAM, error_reply(429, "slow"))
+
+    async def use(client: Client) -> list[Asked]:
+        place = endpoint_of(server)
+        found = [await ask(client, place), await ask(client, place, stream=False)]
+        return [*found, await ask(client, place), await ask(client, place)]
+
+    *good, bad = with_client(use)
+    assert [(asked.text, asked.error) for asked in good] == [("Hello", None)] * 3
+    assert isinstance(bad.error, RateLimitError)
+    assert server.requests[3].path == "/elsewhere"
+    server.queue(Reply((Reset(),)))
+    assert isinstance(ask_once(server).error, APIConnectionError)

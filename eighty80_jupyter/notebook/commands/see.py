@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _PACKAGES = (
     "eighty80_jupyter", "ipython", "ipykernel", "traitlets", "jupyterlab", "notebook",
-    "jupyter_client", "aiohttp", "markdown", "nh3", "ipywidgets",
+    "jupyter_client", "httpx", "aiohttp", "markdown", "nh3", "ipywidgets",
     "anywidget", "xllamacpp",
 )  # fmt: skip
 _NUMBERS = (Kind.NUMBER, Kind.INTEGER, Kind.FLAG)

@@ -14,6 +14,12 @@ from tests.support.scripted import ScriptedServer, sse_reply, text_chunks
 from tests.wire.asking import KEY, assert_nothing_runs, session_for
 from tests.wire.network.relay import CERTIFICATE, Relay
 
+# httpx-aiohttp hands a proxy's password over in a way that aiohttp 3.14 wants no more.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:BasicAuth is deprecated:DeprecationWarning",
+    "ignore:The 'proxy_auth' parameter is deprecated:DeprecationWarning",
+)
+
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
