@@ -136,14 +136,12 @@ def _candidates(shape: Shape, text: str) -> Iterator[Any]:
     wanted = [piece for piece in pieces if _may_be(shape, piece)]
     values = [piece for piece in wanted if piece.ok]
     distinct = [value for n, value in enumerate(values) if value not in values[:n]]
-    if len(distinct) > 1 or (distinct and len(wanted) > len(values)):
+    if len(distinct) > 1 or len(wanted) > max(1, len(values)):
         raise UnreadableError("invalid", "the answer holds several JSON values; write exactly one")
-    if distinct:
-        yield distinct[0].value
-        return
-    if len(wanted) > 1:
-        raise UnreadableError("invalid", "the answer holds several JSON values; write exactly one")
-    for piece in wanted:
+    for piece in distinct or wanted:
+        if piece.ok:
+            yield piece.value
+            return
         if not piece.closed:
             raise UnreadableError("cut", "the JSON of the answer is cut off; raise max_tokens")
         value = mended(piece.text)

@@ -132,30 +132,29 @@ def shape_of(returns: Any, names: Mapping[str, Any] | None = None) -> Shape:
     """
     if isinstance(returns, Shape):
         return returns
-    if isinstance(returns, Mapping) and is_json_schema(returns):
-        return _of_schema(dict(returns))
-    if isinstance(returns, Mapping):
-        returns = _record(returns)
-    elif isinstance(returns, str):
-        if not returns.strip():
-            raise UsageError(f"returns is empty; it takes {_WHAT_DOES}")
-        if (schema := _schema_in(returns)) is not None:
-            return _of_schema(schema)
-        returns = type_of(returns, names)
-    elif isinstance(returns, (list, tuple, set, frozenset)):
-        returns = _choice(returns)
-    return _of_type(returns)
+    if isinstance(returns, str) and not returns.strip():
+        raise UsageError(f"returns is empty; it takes {_WHAT_DOES}")
+    schema = _schema_in(returns) if isinstance(returns, str) else returns
+    if isinstance(schema, Mapping) and is_json_schema(schema):
+        return _of_schema(dict(schema))
+    return _of_type(_python_type(returns, names))
 
 
-def _schema_in(text: str) -> Schema | None:
-    """Return the JSON Schema that a text is; None where it is the short way to write a type."""
-    if not text.lstrip().startswith("{"):
-        return None
+def _schema_in(text: str) -> Any:
+    """Return what a text is as an object of JSON; None: it is the short way to write a type."""
     try:
-        value = json.loads(text)
+        return json.loads(text) if text.lstrip().startswith("{") else None
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) and is_json_schema(value) else None
+
+
+def _python_type(wanted: Any, names: Mapping[str, Any] | None) -> Any:
+    """Return the type that fields, a shorthand text or choices stand for; a type as it is."""
+    if isinstance(wanted, Mapping):
+        return _record(wanted, names)
+    if isinstance(wanted, str):
+        return type_of(wanted, names)
+    return _choice(wanted) if isinstance(wanted, (list, tuple, set, frozenset)) else wanted
 
 
 def is_json_schema(value: Mapping[str, Any]) -> bool:
@@ -256,7 +255,7 @@ def _of_schema(schema: Schema) -> Shape:
     )
 
 
-def _record(fields: Mapping[Any, Any]) -> Any:
+def _record(fields: Mapping[Any, Any], names: Mapping[str, Any] | None) -> Any:
     """Return the typed dictionary for `{"label": ["bug", "feature"], "score": float}`."""
     if not fields:
         raise UsageError(f"returns has no fields; it takes {_WHAT_DOES}")
@@ -264,14 +263,7 @@ def _record(fields: Mapping[Any, Any]) -> Any:
     for name, wanted in fields.items():
         if not isinstance(name, str):
             raise UsageError(f"the fields of returns have texts as names, got {shown(name)}")
-        if isinstance(wanted, Mapping):
-            found[name] = _record(wanted)
-        elif isinstance(wanted, str):
-            found[name] = type_of(wanted)
-        elif isinstance(wanted, (list, tuple, set, frozenset)):
-            found[name] = _choice(wanted)
-        else:
-            found[name] = rebuilt(wanted)
+        found[name] = rebuilt(_python_type(wanted, names))
     return typed_dict("Answer", found)
 
 

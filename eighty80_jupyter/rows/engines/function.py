@@ -1,17 +1,32 @@
-"""The function that `Session.row_function` returns: from a batch to the batch with answers."""
+"""The function that `Session.row_function` returns: from a batch to the batch with answers.
+
+A plan has its types fixed before it runs: what no type holds is JSON text, and an answer that does
+not fit into its column is an error of its row.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from eighty80_jupyter.errors import RowsError, UsageError
 from eighty80_jupyter.rows.columns import attach_columns, clashes
+from eighty80_jupyter.rows.data.build import as_text
 from eighty80_jupyter.rows.data.chunks import Rows
+from eighty80_jupyter.rows.data.types import (
+    TEXT,
+    Column,
+    ColumnType,
+    answer_columns,
+    error_column,
+    fits,
+    holds_any,
+)
 from eighty80_jupyter.rows.engines import plans
-from eighty80_jupyter.rows.engines.fixed import fixed_columns
 from eighty80_jupyter.rows.frames import open_rows
 from eighty80_jupyter.rows.options import RowOptions
 
@@ -59,7 +74,6 @@ class RowFunction:
         self.prompt = prompt
         self.options = replace(options, all=True)
         self._asker = asker
-        self._shape_of: tuple[Shape | None] | None = None
         _ = self._shape  # a type without a schema is refused here
 
     def __repr__(self) -> str:
@@ -71,12 +85,14 @@ class RowFunction:
         return f"ask_{self.options.column}"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_shape_of": None}  # what checks answers is made anew
+        # What checks answers is made anew.
+        return {name: value for name, value in vars(self).items() if name != "_shape"}
 
     def __call__(self, data: Any) -> Any:
         """Return the data with their answers. Raises UsageError, RowsError."""
-        if plans.is_plan(data):
-            return plans.planned(self, data)
+        planner = plans.planner(data)
+        if planner is not None:
+            return planner(self, data)
         if isinstance(data, Iterator):
             return map(self, data)  # the batches of a task of Spark
         rows = open_rows(data)
@@ -123,11 +139,9 @@ class RowFunction:
             raise UsageError(f"there is a column {', '.join(there)} already; name another: column=")
         return self._asker.columns(self.prompt, names)
 
-    @property
+    @cached_property
     def _shape(self) -> Shape | None:
-        if self._shape_of is None:
-            self._shape_of = (self._asker.shape(self.options.returns),)
-        return self._shape_of[0]
+        return self._asker.shape(self.options.returns)
 
     def _typed(self, rows: Rows) -> Any:
         """Return rows with columns of answers in which nothing is."""
@@ -150,10 +164,49 @@ class RowFunction:
 
     def _attached(self, rows: Rows, values: Sequence[Any], errors: Sequence[str | None]) -> Any:
         column = self.options.column
-        columns = fixed_columns(
+        columns = _fixed_columns(
             self._shape, column, values, errors, words=rows.kind in ("pyarrow", "columns")
         )
         return attach_columns(rows, columns, column)
+
+
+def _fixed_columns(
+    shape: Shape | None,
+    column: str,
+    values: Sequence[Any],
+    errors: Sequence[str | None],
+    *,
+    words: bool,
+) -> list[Column]:
+    """Return the columns of answers, and that of the errors, named `<column>_error`.
+
+    With `words` choices are texts: not every engine knows a type for them.
+    """
+    problems = list(errors)
+    columns = [
+        _fixed(one, problems, words=words) for one in answer_columns(shape, column, list(values))
+    ]
+    return [*columns, error_column(column, problems)]
+
+
+def _fixed(column: Column, problems: list[str | None], *, words: bool) -> Column:
+    kind = _fixed_type(column.type, words=words)
+    values = list(map(as_text, column.values) if holds_any(column.type) else column.values)
+    for place, value in enumerate(values):
+        if isinstance(value, dt.datetime) and value.tzinfo is not None:
+            values[place] = value.astimezone(dt.UTC).replace(tzinfo=None)
+        elif not (isinstance(value, str) or fits(value)):
+            values[place] = None
+            problems[place] = problems[place] or f"invalid: {value} does not fit into {column.name}"
+    return replace(column, type=kind, values=values)
+
+
+def _fixed_type(kind: ColumnType, *, words: bool) -> ColumnType:
+    if holds_any(kind):
+        return TEXT
+    if words and kind.kind == "choice" and isinstance(kind.choices[0], str):
+        return TEXT
+    return kind
 
 
 def _made_up_by_dask() -> bool:

@@ -34,16 +34,23 @@ class TableFunction(Protocol):
         """Return the schema of Spark with the answers."""
 
 
-def is_plan(data: Any) -> bool:
-    """Tell whether this is a frame of an engine that can carry a row function."""
-    return _planner(data) is not None
+def planner(data: Any) -> Callable[[TableFunction, Any], Any] | None:
+    """Return what puts a row function into the plan of a frame; None: it is none of an engine's.
 
-
-def planned(function: TableFunction, data: Any) -> Any:
-    """Return the frame with the columns of answers in its plan. Raises UsageError."""
-    planner = _planner(data)
-    assert planner is not None  # noqa: S101  # asked before
-    return planner(function, data)
+    Called with both it returns the frame with the columns of answers in its plan, or raises
+    UsageError.
+    """
+    if is_a(data, "polars", "LazyFrame"):
+        return _polars
+    if is_a(data, "dask.dataframe", "DataFrame"):
+        return lambda function, frame: frame.map_partitions(function, meta=function.meta(frame))
+    if is_a(data, "pyspark.sql", "DataFrame") or is_a(
+        data, "pyspark.sql.connect.dataframe", "DataFrame"
+    ):
+        return lambda function, frame: frame.mapInArrow(function, function.spark_schema(frame))
+    if is_a(data, "ray.data", "Dataset"):
+        return lambda function, frame: frame.map_batches(function, batch_format="pyarrow")
+    return _daft if is_a(data, "daft", "DataFrame") else None
 
 
 def register(
@@ -72,20 +79,6 @@ def register(
     connection.create_function(
         name, ask, list(types.values()), struct, type="arrow", null_handling="special"
     )
-
-
-def _planner(data: Any) -> Callable[[TableFunction, Any], Any] | None:
-    if is_a(data, "polars", "LazyFrame"):
-        return _polars
-    if is_a(data, "dask.dataframe", "DataFrame"):
-        return lambda function, frame: frame.map_partitions(function, meta=function.meta(frame))
-    if is_a(data, "pyspark.sql", "DataFrame") or is_a(
-        data, "pyspark.sql.connect.dataframe", "DataFrame"
-    ):
-        return lambda function, frame: frame.mapInArrow(function, function.spark_schema(frame))
-    if is_a(data, "ray.data", "Dataset"):
-        return lambda function, frame: frame.map_batches(function, batch_format="pyarrow")
-    return _daft if is_a(data, "daft", "DataFrame") else None
 
 
 def _polars(function: TableFunction, frame: Any) -> Any:

@@ -15,7 +15,7 @@ from eighty80_jupyter.prompt.template.evaluate import Evaluation, names_of
 from eighty80_jupyter.prompt.template.names import Foreign
 from eighty80_jupyter.prompt.template.render import Context
 from eighty80_jupyter.prompt.template.syntax import Field, Literal, quiet_parse
-from eighty80_jupyter.rows.data.chunks import Rows
+from eighty80_jupyter.rows.data.chunks import Rows, listed
 from eighty80_jupyter.rows.prompt.fields import ROW, is_field, parse_for, subscripts
 
 
@@ -134,7 +134,6 @@ class CompiledPrompt:
             return "write {{row}} for an item"
         words = [
             name if isinstance(name, str) and is_field(name) else f"{ROW}[{name!r}]"
-            for name in self._rows.names[:8]
+            for name in self._rows.names
         ]
-        more = f" and {len(self._rows.names) - 8:,} more" if len(self._rows.names) > 8 else ""  # noqa: PLR2004  # as many are shown
-        return f"write {', '.join(f'{{{{{word}}}}}' for word in words)}{more}"
+        return f"write {listed([f'{{{{{word}}}}}' for word in words])}"

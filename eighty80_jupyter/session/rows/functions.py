@@ -172,7 +172,7 @@ def is_plan(data: Any) -> bool:
     """Tell whether this is a frame of an engine that can carry a row function."""
     from eighty80_jupyter.rows.engines import plans  # noqa: PLC0415  # a door
 
-    return plans.is_plan(data)
+    return plans.planner(data) is not None
 
 
 def row_function(
