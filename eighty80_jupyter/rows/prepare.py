@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
 from eighty80_jupyter.errors import UsageError
-from eighty80_jupyter.prompt.template.render import Context
 from eighty80_jupyter.rows.columns import clashes
 from eighty80_jupyter.rows.data.chunks import Rows
 from eighty80_jupyter.rows.data.missing import is_missing
@@ -20,36 +19,12 @@ from eighty80_jupyter.rows.prompt.request import RowRequest
 from eighty80_jupyter.rows.prompt.template import Filled, RowTemplate
 from eighty80_jupyter.rows.results import PLAIN
 from eighty80_jupyter.rows.run import Run
-from eighty80_jupyter.rows.running.limits import Limits
-from eighty80_jupyter.rows.running.plan import Plan
+from eighty80_jupyter.rows.running.plan import Plan, RowSettings
 from eighty80_jupyter.rows.running.work import SLICE
-from eighty80_jupyter.storage.answers import Answers
 from eighty80_jupyter.structured.shape import Shape
 from eighty80_jupyter.text import shown
 
 _SAMPLED = 200  # rows by which tokens are estimated
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowSettings:
-    """What the settings say of a run.
-
-    `context` fills the fields, `request` is what all requests have in common. `answers` are the
-    kept ones, None where none are used. `most` requests are under way at a time, and `requests` in
-    all unless that is asked for. `price` is that of a million tokens of prompts, and of answers.
-    `made` returns what earlier runs with a prompt have put into the column of a name, None where
-    there was none: such a column is made anew. `limits` are those that earlier runs have
-    counted with; None: this one has its own.
-    """
-
-    context: Context
-    request: RowRequest
-    answers: Answers | None = None
-    most: int = 64
-    requests: int = 10_000
-    price: tuple[float, float] | None = None
-    made: Callable[[str, str], AbstractSet[Any] | None] = lambda _name, _prompt: None
-    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,15 +66,11 @@ def prepare(data: Any, prompt: Any, options: RowOptions, settings: RowSettings) 
     plan = Plan(
         rows=rows,
         template=template,
-        request=settings.request,
+        settings=settings,
         options=options,
         positions=positions,
         of=of,
-        answers=settings.answers,
-        limits=settings.limits,
-        most=settings.most if options.concurrency is None else options.concurrency,
         requests=limit if rows.length is None else None,
-        price=settings.price,
     )
     return Run(plan, data)
 

@@ -46,7 +46,7 @@ class RunResults:
     def __init__(self, plan: Plan, state: RunState) -> None:
         self._plan = plan
         self._state = state
-        typed = plan.request.typed
+        typed = plan.settings.request.typed
         self._shape = None if typed is None else typed.shape
         self.show_review: Callable[[Review], object] = lambda _review: None
         self.prompt = plan.template.text

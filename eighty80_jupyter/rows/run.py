@@ -32,7 +32,7 @@ class Run(RunResults):
     """
 
     def __init__(self, plan: Plan, source: Any) -> None:
-        typed = plan.request.typed
+        typed = plan.settings.request.typed
         samples = plan.options.samples
         total = None if plan.rows.length is None else plan.rows.length * samples
         state = RunState(total, None if typed is None else typed.shape)
@@ -41,7 +41,7 @@ class Run(RunResults):
         state.position = lambda place: (
             place // samples if positions is None else positions[place // samples]
         )
-        state.price = plan.price
+        state.price = plan.settings.price
         for remark in plan.template.remarks:
             state.remarks[remark] = None
         super().__init__(plan, state)
@@ -61,7 +61,7 @@ class Run(RunResults):
     @property
     def keeps(self) -> bool:
         """Whether its answers are kept, so that the same run asks only what is missing."""
-        return self._plan.answers is not None
+        return self._plan.settings.answers is not None
 
     @property
     def done(self) -> bool:

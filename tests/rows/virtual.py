@@ -11,9 +11,10 @@ from eighty80_jupyter.api.deltas import Adapted, ChoiceDone, Delta, TextDelta, U
 from eighty80_jupyter.api.reply import Usage
 from eighty80_jupyter.prompt.template.render import Context
 from eighty80_jupyter.rows.options import RowOptions
-from eighty80_jupyter.rows.prepare import RowSettings, prepare
+from eighty80_jupyter.rows.prepare import prepare
 from eighty80_jupyter.rows.prompt.request import RowRequest
 from eighty80_jupyter.rows.run import Run
+from eighty80_jupyter.rows.running.plan import RowSettings
 from eighty80_jupyter.wire.endpoint import Endpoint
 from eighty80_jupyter.wire.retries import Settings
 

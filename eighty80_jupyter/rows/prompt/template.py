@@ -85,23 +85,22 @@ class RowTemplate:
             place: self._described(self._fields[place], value, context.budgets)
             for place, value in self._values.items()
         }
-        self.short = context.registry is None and all(c.plain for c in self._cells if c is not None)
+        self._used = [cells for cells in self._cells if cells is not None]
+        self.short = context.registry is None and all(cells.plain for cells in self._used)
 
     @property
     def columns(self) -> tuple[Hashable, ...]:
         """The columns that it uses, in the order of the rows; all where it uses the whole row."""
-        used = [cells for cells in self._cells if cells is not None]
-        if any(cells.whole for cells in used):
+        if any(cells.whole for cells in self._used):
             return self._rows.names
-        names = {name for cells in used for name in cells.columns}
+        names = {name for cells in self._used for name in cells.columns}
         return tuple(name for name in self._rows.names if name in names)
 
     def missing(self, chunk: Chunk) -> list[bool]:
         """Return for each row whether all that the prompt uses of it is missing."""
-        used = [cells for cells in self._cells if cells is not None]
-        names = dict.fromkeys(name for cells in used for name in cells.columns)
+        names = dict.fromkeys(name for cells in self._used for name in cells.columns)
         masks = [chunk.missing(name) for name in names]
-        if any(cells.whole for cells in used):
+        if any(cells.whole for cells in self._used):
             masks.append(chunk.missing_rows())
         return masks[0] if len(masks) == 1 else [all(row) for row in zip(*masks, strict=True)]
 

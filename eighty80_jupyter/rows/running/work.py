@@ -12,7 +12,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from eighty80_jupyter.errors import ChatError, one_line
 from eighty80_jupyter.rows.data.chunks import Chunk
@@ -29,12 +29,8 @@ _LOOKED_AT = 20  # rows of which more than half failed alike: then the rest woul
 _REMEMBERED = 65_536  # requests of a stream, at least, by which duplicates are told
 
 
-class Elsewhere(Protocol):
-    """Calls a function in the thread that the user's code belongs to."""
-
-    async def __call__(self, job: Callable[[], Any]) -> Any:
-        """Return what `job` returns, or raise what it raises."""
-
+# Calls a function in the thread that the user's code belongs to, and returns what it returns.
+Elsewhere: TypeAlias = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 # A place that is asked, its key and prompt, and the row's number in a chunk, which tells its label.
 # A tuple: most may be answered already, and an object costs as much as looking them up.
@@ -63,15 +59,15 @@ class RunWork:
         self._state = state
         self._samples = options.samples
         self._elsewhere = elsewhere
-        limits = plan.limits or Limits(
-            plan.most,
+        limits = plan.settings.limits or Limits(
+            options.concurrency or plan.settings.most,
             start=options.concurrency,
             per_minute=options.per_minute,
             tokens_per_minute=options.tokens_per_minute,
         )
         self._level = limits.level
         self._asker = Asker(
-            plan.request,
+            plan.settings.request,
             client,
             limits,
             cut_to=plan.template.fill_again if options.too_long == "cut" else None,
@@ -93,7 +89,7 @@ class RunWork:
         self._older: dict[bytes, int] = {}  # the same of a stream's rows before them
         self._waiting: dict[int, list[tuple[int, Chunk, int]]] = {}  # for the same request
         self._times: Counter[bytes] = Counter()
-        self._keeper = Keeper(plan.answers, fresh=options.fresh)
+        self._keeper = Keeper(plan.settings.answers, fresh=options.fresh)
         self._latest: deque[object] = deque(maxlen=_LOOKED_AT)
 
     async def run(self) -> None:
@@ -195,7 +191,7 @@ class RunWork:
     async def _take(self, chunk: Chunk, filled: Sequence[Filled | NotFilled]) -> None:
         """Settle what has no prompt, and find a place and a key for all else."""
         items: list[_Item] = []
-        key_of, samples = self._plan.request.key, self._samples
+        key_of, samples = self._plan.settings.request.key, self._samples
         for number, one in enumerate(filled):
             place = (chunk.start + number) * samples
             if isinstance(one, NotFilled):

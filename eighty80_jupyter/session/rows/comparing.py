@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter import loading
 from eighty80_jupyter.api import parameter_values, request_parameters
-from eighty80_jupyter.errors import ChatInterrupted, UsageError
+from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.evaluation.scorers import Scorer, scorer
-from eighty80_jupyter.session.rows.runs import IN_PYTHON, PromptOrigin, RowRuns, Shared
+from eighty80_jupyter.session.rows.runs import IN_PYTHON, PromptOrigin, RowRuns, Shared, followed
 from eighty80_jupyter.text import shown
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _ROOM = ("eighty80_jupyter.rows.prepare", "eighty80_jupyter.rows.comparison", *loading.CLIENT)
 MOST = 16  # variants at once
-_END_SECONDS = 5.0
 
 
 class RowComparisons:
@@ -104,23 +103,17 @@ class RowComparisons:
             for run in runs.values():
                 run.cancel()
             raise
-        try:
-            self.follow(comparison)
-        except KeyboardInterrupt:
-            comparison.cancel()
-            comparison.wait(_END_SECONDS)
-            raise ChatInterrupted(
-                f"interrupted; {comparison.last_line()}; chat.comparisons.last has what there is"
-            ) from None
-        except BaseException:
-            comparison.cancel()
-            raise
+        followed(self.follow, comparison, _interrupted)
         for run in runs.values():
             if run.progress().state != "done":
                 run.check()
         if all(value is None for run in runs.values() for value in run.values):
             next(iter(runs.values())).check()
         return comparison
+
+
+def _interrupted(comparison: RowComparison) -> str:
+    return f"interrupted; {comparison.last_line()}; chat.comparisons.last has what there is"
 
 
 def _variants(

@@ -23,10 +23,11 @@ from eighty80_jupyter.wire.endpoint import Endpoint
 if TYPE_CHECKING:
     # All of that room is brought in by the first run.
     from eighty80_jupyter.rows.options import RowOptions
-    from eighty80_jupyter.rows.prepare import RowSettings, RowsPreview
+    from eighty80_jupyter.rows.prepare import RowsPreview
     from eighty80_jupyter.rows.review import Review
     from eighty80_jupyter.rows.run import Run
     from eighty80_jupyter.rows.running.limits import Limits
+    from eighty80_jupyter.rows.running.plan import RowSettings
     from eighty80_jupyter.storage.answers import Answers
 
 ROOM = ("eighty80_jupyter.rows.prepare", *loading.CLIENT)
@@ -103,15 +104,7 @@ class RowRuns:
             run = self.start(data, prompt, options, keywords, origin)
         except KeyboardInterrupt:
             raise ChatInterrupted("interrupted; nothing was sent") from None
-        try:
-            self.follow(run)
-        except KeyboardInterrupt:
-            run.cancel()
-            run.wait(_END_SECONDS)
-            raise ChatInterrupted(_interrupted(run)) from None
-        except BaseException:
-            run.cancel()
-            raise
+        followed(self.follow, run, _interrupted)
         if run.progress().state == "interrupted":  # by a panel, or the end of the loop
             raise ChatInterrupted(_interrupted(run))
         run.check()
@@ -222,8 +215,8 @@ class RowRuns:
         self, options: RowOptions, origin: PromptOrigin, *, sends: bool = True
     ) -> RowSettings:
         """Return what the settings say of a run. Raises UsageError, MissingKeyError."""
-        from eighty80_jupyter.rows.prepare import RowSettings  # noqa: PLC0415  # a door
         from eighty80_jupyter.rows.prompt.request import RowRequest  # noqa: PLC0415  # a door
+        from eighty80_jupyter.rows.running.plan import RowSettings  # noqa: PLC0415  # a door
 
         config, requests = self.config, self.requests
         price = config.price
@@ -292,6 +285,22 @@ class RowRuns:
         """Return what runs with this prompt have put into a column of this name."""
         self._note_made()
         return self._made.get((name, prompt))
+
+
+def followed(follow: Callable[[Any], object], asked: Any, line: Callable[[Any], str]) -> None:
+    """Wait with `follow` for a run, or several; where that ends in an error, they are stopped.
+
+    Raises ChatInterrupted with a line about them.
+    """
+    try:
+        follow(asked)
+    except KeyboardInterrupt:
+        asked.cancel()
+        asked.wait(_END_SECONDS)
+        raise ChatInterrupted(line(asked)) from None
+    except BaseException:
+        asked.cancel()
+        raise
 
 
 def _nowhere(_review: Review) -> None:
