@@ -53,6 +53,7 @@ TESTS = {
     "prompt/secrets": ["tests/prompt/secrets"],
     "session": ["tests/session"],
     "evaluation": ["tests/evaluation"],
+    "rows/running": ["tests/rows/running", "tests/rows/test_run.py"],
 }
 ARGUMENTS = ["-q", "-m", "not real", "-p", "no:cacheprovider", "--rootdir=.", "--timeout=20"]
 # The first looks into every frame, the second goes to the limit of recursion: both find frames of
