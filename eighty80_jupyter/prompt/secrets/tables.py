@@ -1,7 +1,9 @@
 """Secrets that the head of a column gives away, or the name beside them: tables, lists of pairs.
 
 A table is a line of names, two or more of them or one below `as CSV:`, and the lines after it that
-have as many cells. Each line is looked at once: the time is linear in the text.
+have as many cells, in CSV or with bars between them. What a description says of a column tells its
+most frequent values, and a dictionary of lists holds columns, too. Each line is looked at once: the
+time is linear in the text.
 """
 
 from __future__ import annotations
@@ -18,17 +20,31 @@ _LONGEST = 2_000  # characters of a line of names
 _CELL = {
     sign: re.compile(rf'"(?:[^"]|"")*"|[^{re.escape(sign)}"][^{re.escape(sign)}]*|')
     for sign in ",;\t"
-}
-_NAME = re.compile(r'"?[\w .:/%()\[\]-]{0,60}"?')
+} | {"|": re.compile(r"(?:[^|\\]|\\.?)*")}
+_FILLED = re.compile(r"\S(?:.*\S)?")
+_RULE = re.compile(r"[\s|+:=-]*[=-]{2}[\s|+:=-]*")  # between the names and the rows
+_NAME = re.compile(r'"?[\w .:/%()\[\]*`-]{0,60}"?')
 _TWO = re.compile(r"""\"?([\w.-]{1,40})\"?,(\"[^\"]{1,200}\"|[^\s\"'(){}\[\];=,]{1,200})""")
 _COLUMN = re.compile(r"[A-Za-z]+(?:_[A-Za-z0-9]+)+")  # another name, in a line of two
 _LABEL = re.compile(r"as CSV:\s*\Z")
 _QUOTED = r"""([\"'])((?:(?!\1)[^\\\n]){1,60})\1"""
-# ('password', 'x'), and {'name': 'password', 'value': 'x'}
+# ('password', 'x'), {'name': 'password', 'value': 'x'}, and {"index": "password", "0": "x"}
 _PAIR = re.compile(
-    r"""(?:(?<=[(\[])|[\"'](?:name|key|field|id|variable)[\"']\s?:\s?)"""
-    rf"""{_QUOTED}\s?,\s?(?:[\"'](?:value|val|content)[\"']\s?:\s?)?([\"'])((?:(?!\3)[^\\\n]){{1,300}})\3"""
+    r"""(?:(?<=[(\[])|[\"'](?:name|key|field|id|variable|index|setting|parameter)[\"']\s?:\s?)"""
+    rf"""{_QUOTED}\s?,\s?(?:[\"'](?:values?|val|content|0)[\"']\s?:\s?)?([\"'])((?:(?!\3)[^\\\n]){{1,300}})\3"""
 )
+# {'password': ['x', 'y']}, and api_keys = array(["x"])
+_LIST = re.compile(
+    r"""(?::|(?<!=)=)\s{0,2}(?:[\w.]{1,20}\()?[(\[]\s{0,8}(?=[\"']|[Nn](?:one|ull|a[nN]\b))"""
+)
+_LIST_NAME = re.compile(r"""([\w.-]{1,60})\\?[\"']?\]?\s{0,2}\Z""")
+# Rules such as "min:8" are none.
+_ITEM = re.compile(
+    r"""([\"'])(?![a-z]{2,20}:[\d,]+\1)((?:(?!\1)[^\\\n]){1,300})\1\s{0,8},?\s{0,8}|[Nn]\w{2,3},?\s{0,8}"""
+)
+# - password: str, 2 unique: x 30, 'y,z' ~12%
+_FREQUENT = re.compile(r"(?:- )?(.{1,130}?): [^\n]{0,300}?\b(?:unique|most): ")
+_VALUE = re.compile(r"""('[^'\n]*'|\"[^\"\n]*\"|[^,\n]+?) ~?[\d,]+%?(?:, |$)""")
 
 
 def spans(text: str) -> Iterator[Span]:
@@ -40,27 +56,52 @@ def spans(text: str) -> Iterator[Span]:
         kind = _kind(pair[2])
         if kind is not None and _is_secret(pair[4], kind):
             yield *pair.span(4), _told(kind)
+    for head in _LIST.finditer(text):
+        name = _LIST_NAME.search(text, max(0, head.start() - 64), head.start())
+        if name is not None and (kind := _kind(re.sub(r"(?<!s)s$", "", name[1]))) is not None:
+            yield from _all(_ITEM, 2, text, head.end(), kind)
     yield from _rows(text)
+
+
+def _all(form: re.Pattern[str], group: int, text: str, at: int, kind: str) -> Iterator[Span]:
+    """Yield the secrets among values that stand one after the other."""
+    while (value := form.match(text, at)) is not None:
+        at = value.end()
+        if value[group] is not None and _is_secret(value[group].strip("\"'"), kind):
+            yield *value.span(group), _told(kind)
 
 
 def _rows(text: str) -> Iterator[Span]:
     at, before = 0, ""
     columns: dict[int, str] = {}  # the kinds of the secret ones
-    sign, count = ",", 0
-    for line in text.splitlines(keepends=True):
-        cells = _cells(line.rstrip("\r\n"), sign) if columns else []
-        if columns and len(cells) == count and line.strip():
+    sign, count, ruled = ",", 0, True
+    for whole in text.splitlines(keepends=True):
+        line = whole.rstrip("\r\n")
+        cells = _cells(line, sign) if columns else []
+        if columns and _RULE.fullmatch(line):
+            ruled = True
+        elif columns and ruled and len(cells) == count and line.strip():
             for number, kind in columns.items():
-                start, end = cells[number]
-                if _is_secret(line[start:end], kind):
-                    yield at + start, at + end, _told(kind)
-        elif (value := _value_of_two(line.rstrip("\r\n"))) is not None:
+                cell = _FILLED.search(line, *cells[number])
+                if cell is not None and _is_secret(cell[0], kind):
+                    yield at + cell.start(), at + cell.end(), _told(kind)
+        elif (value := _value_of_two(line)) is not None:
             columns = {}
             yield at + value[0], at + value[1], value[2]
         else:
-            columns, sign, count = _head(line.rstrip("\r\n"), before) or ({}, ",", 0)
-        at += len(line)
-        before = line
+            columns, sign, count = _head(line, before) or ({}, ",", 0)
+            ruled = sign != "|"  # else what is in it may be names, too
+            for start, end, told in _frequent(line):
+                yield at + start, at + end, told
+        at += len(whole)
+        before = whole
+
+
+def _frequent(line: str) -> Iterator[Span]:
+    """Yield the secrets among the most frequent values in the description of a column."""
+    facts = _FREQUENT.match(line) if "unique: " in line or "most: " in line else None
+    if facts is not None and (kind := _kind(facts[1].strip("\"'"))) is not None:
+        yield from _all(_VALUE, 1, line, facts.end(), kind)
 
 
 def _head(line: str, before: str) -> tuple[dict[int, str], str, int] | None:
@@ -75,7 +116,7 @@ def _head(line: str, before: str) -> tuple[dict[int, str], str, int] | None:
             continue
         if len(names) < 2 and not _LABEL.search(before):  # noqa: PLR2004  # a table has more
             continue
-        kinds = {n: kind for n, name in enumerate(names) if (kind := _kind(name.strip(' "')))}
+        kinds = {n: kind for n, name in enumerate(names) if (kind := _kind(name.strip(' "*`')))}
         if kinds:
             return kinds, sign, len(cells)
     return None

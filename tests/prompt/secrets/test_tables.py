@@ -26,6 +26,16 @@ VALUES: dict[str, Any] = {
     "a text of its own": f"user;api_key;n\nbob;{HIDDEN}1;3\n",
     "with tabs": f"user\tpassword\nbob\t{HIDDEN}\n",
     "with quotes": f'user,"password"\n"bob, al","{HIDDEN}"\n',
+    "frequent values": pd.DataFrame(
+        {"user": ["bob", "al"] * 99, "password": [HIDDEN, "x,1z!"] * 99}
+    ),
+    "frequent values of polars": pl.DataFrame({"user": ["bob"] * 99, "password": [HIDDEN] * 99}),
+    "a column of frequent values": pd.Series([HIDDEN, "a"] * 99, name="db_password"),
+    "lists": {"user": ["bob"], "password": [None, "required", None, HIDDEN]},
+    "arrays in code": f"User(user='bob', passwords=np.array([\"{HIDDEN}\", 'x']))",
+    "Markdown": f"| **user** | `password` |\n|:--|---|\n| bob \\| al | {HIDDEN} |\n",
+    "a client of PostgreSQL": f" user | password\n------+----------\n bob  | {HIDDEN}\n",
+    "a grid": f"+---+---+\n|user|password|\n+===+===+\n|bob|x|\n+---+---+\n|al|{HIDDEN}|\n",
 }
 
 
@@ -38,6 +48,16 @@ def test_found(form: str) -> None:
         assert HIDDEN not in clean
         assert "[redacted: " in clean
         assert ("bob" in clean) is ("bob" in text)
+
+
+@pytest.mark.parametrize("options", ["csv", "md", "json"])
+def test_formats(options: str) -> None:
+    """A format that is asked for has no secret that another would not have."""
+    for value in (VALUES["a column"], VALUES["an index"], VALUES["frequent values"].head(9)):
+        clean = Redactor({})(describe(value, name="x", options=options).text)
+        assert HIDDEN not in clean
+        assert "[redacted: password]" in clean
+        assert "bob" in clean
 
 
 ORDINARY = [
@@ -55,6 +75,10 @@ ORDINARY = [
     "[('token', 'B-PER'), ('token', 'O')]",
     "{'name': 'token', 'value': 'the'}",
     'print("Password:", pw2); print("password:"+pw2+"x")',
+    "| password | string |\n| address2 | string |\n",
+    "| field | password |\n|---|---|\n| type | string |\n",
+    "- password: str, 2 unique: required 30, optional 4\n",
+    '"password": ["required", "min:8", "max:64"]',
 ]
 
 
