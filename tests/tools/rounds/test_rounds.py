@@ -20,7 +20,7 @@ from tests.support.replies import (
     tool_call,
     tool_chunks,
 )
-from tests.tools.tool_turns import ONE, THREE, TWO, calls, sent
+from tests.tools.rounds.tool_turns import ONE, THREE, TWO, calls, sent
 
 if TYPE_CHECKING:
     from tests.support.scripted import ScriptedServer

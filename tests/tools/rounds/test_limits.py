@@ -26,7 +26,7 @@ from tests.support.replies import (
     usage_of,
 )
 from tests.support.waiting import wait_until
-from tests.tools.tool_turns import ONE, TWO, YES, Says, calls, delete, sent
+from tests.tools.rounds.tool_turns import ONE, TWO, YES, Says, calls, delete, sent
 
 if TYPE_CHECKING:
     from tests.support.scripted import ScriptedServer

@@ -14,7 +14,7 @@ from tests.support.replies import (
     stream_reply,
     tool_call,
 )
-from tests.tools.tool_turns import NO, ONE, YES, Says, calls, delete, sent
+from tests.tools.rounds.tool_turns import NO, ONE, YES, Says, calls, delete, sent
 
 if TYPE_CHECKING:
     from tests.support.scripted import ScriptedServer
