@@ -33,12 +33,6 @@ if TYPE_CHECKING:
 # On the shell, so that they outlive a reload of the extension.
 _SESSION, _CONFIG, _ASKED = "_eighty80_session", "_eighty80_config", "_eighty80_asked"
 _RUNS = "_eighty80_runs"
-_RUN = ("eighty80_jupyter.rows.run", "Run")
-_COMPARISON = ("eighty80_jupyter.rows.comparison", "RowComparison")
-_REPLY = ("eighty80_jupyter.api.reply", "Reply")
-_TURN = ("eighty80_jupyter.conversation.turn", "Turn")
-_CONVERSATION = ("eighty80_jupyter.conversation.conversation", "Conversation")
-
 
 # Held while a session is made: threads that ask first must not each get one of their own.
 _making = threading.RLock()
@@ -159,23 +153,23 @@ def register_displays(shell: InteractiveShell) -> None:
     html, latex = (formatter.formatters[kind] for kind in ("text/html", "text/latex"))
     # How each looks, and the same as Markdown.
     kinds: dict[tuple[str, str], tuple[Callable[[Any], str], Callable[[Any], str]]] = {
-        _REPLY: (
+        ("eighty80_jupyter.api.reply", "Reply"): (
             lambda it: _views().reply_html(it),
             lambda it: "\n\n".join(_markdown().reply_markdown(it)),
         ),
-        _TURN: (
+        ("eighty80_jupyter.conversation.turn", "Turn"): (
             lambda it: _views().turn_html(None, it),
             lambda it: "\n\n".join(_markdown().turn_markdown(None, it)),
         ),
-        _CONVERSATION: (
+        ("eighty80_jupyter.conversation.conversation", "Conversation"): (
             lambda it: _views().conversation_html(it),
             lambda it: _markdown().conversation_markdown(it),
         ),
-        _COMPARISON: (
+        ("eighty80_jupyter.rows.comparison", "RowComparison"): (
             lambda it: _comparisons().comparison_html(it),
             lambda it: _comparisons().comparison_markdown(it),
         ),
-        _RUN: (
+        ("eighty80_jupyter.rows.run", "Run"): (
             lambda it: _run_display(shell).result_html(it),
             lambda it: _run_display(shell).result_markdown(it),
         ),

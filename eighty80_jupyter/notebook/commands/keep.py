@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.rows.words import short
-from eighty80_jupyter.notebook.saved import export as exporting
 from eighty80_jupyter.notebook.saved import restore as restoring
-from eighty80_jupyter.notebook.saved.export import form_of
+from eighty80_jupyter.notebook.saved.export import export_current, form_of
 from eighty80_jupyter.storage import store
 from eighty80_jupyter.storage.files import target
 from eighty80_jupyter.storage.omit import kinds_of
@@ -53,16 +52,7 @@ def load(context: CommandContext, path: str) -> None:
 
 def export(context: CommandContext, path: str) -> None:
     """Export the conversation, to read, to run or to train on."""
-    file = exporting.export(
-        context.conversation,
-        path,
-        without=context.options.without or "",
-        secret=context.session.secrets,
-        system=context.session.config.system,
-        tools=context.session.tools,
-        address=context.session.address,
-        names=context.session.namespace,
-    )
+    file = export_current(context.session, path, without=context.options.without or "")
     context.say(f"Exported {_named(context)} to {file.name}.")
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from eighty80_jupyter.errors import ChatInterrupted, UsageError
-from eighty80_jupyter.notebook.cell.running_cell import Reruns, running_cell
+from eighty80_jupyter.notebook.cell.running_cell import running_cell
 from eighty80_jupyter.notebook.commands.calling import calling_names
-from eighty80_jupyter.notebook.commands.context import CommandContext, Corrected
+from eighty80_jupyter.notebook.commands.context import CommandContext
 from eighty80_jupyter.notebook.commands.keep import check_files
 from eighty80_jupyter.notebook.commands.registry import act
 from eighty80_jupyter.notebook.commands.see import where
 from eighty80_jupyter.notebook.commands.settings import OF_A_PRESET
-from eighty80_jupyter.notebook.compare.side_by_side import LatestComparison
 from eighty80_jupyter.notebook.line.manual import manual
 from eighty80_jupyter.notebook.line.options import OPTIONS, LineOptions
 from eighty80_jupyter.notebook.line.parser import parse
@@ -37,10 +37,10 @@ class ChatMagic:
 
     def __init__(self, shell: InteractiveShell, session: Session) -> None:
         self._shell = shell
-        self._session = session
-        self._reruns = Reruns()
-        self._beside = LatestComparison()
-        self._corrected = Corrected()
+        # What each line is done with: what it remembers of those before is the same for all.
+        self._context = CommandContext(
+            shell=shell, session=session, conversations=session.conversations
+        )
         # An error of a magic is none of the user's code, and takes its place as the last one.
         self._own: BaseException | None = None
         self._failure: BaseException | None = None
@@ -81,15 +81,10 @@ class ChatMagic:
         prompt = rest if cell is None else cell.replace("\r\n", "\n").strip("\n").rstrip()
         asks = bool(prompt.strip()) or any(OPTIONS[name].asks for name in options.given)
         _check(options, asks=asks)
-        context = CommandContext(
-            shell=self._shell,
-            session=self._session,
-            conversations=self._session.conversations,
+        context = replace(
+            self._context,
             options=options,
             cell=running_cell(self._shell),
-            reruns=self._reruns,
-            beside=self._beside,
-            corrected=self._corrected,
             failure=self._failure,
             names=calling_names(self._shell.user_ns),
         )

@@ -13,7 +13,7 @@ from eighty80_jupyter.notebook.commands.branch import conversation_in
 from eighty80_jupyter.notebook.commands.fix import failure_prompt, typed_cells
 from eighty80_jupyter.notebook.compare.variants import prompt_of
 from eighty80_jupyter.notebook.line.options import OPTIONS, LineOptions
-from eighty80_jupyter.notebook.saved.asked import what_differs
+from eighty80_jupyter.notebook.saved.asked import check_unchanged
 from eighty80_jupyter.prompt import parts
 from eighty80_jupyter.prompt.run_cells import ALL
 from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
@@ -235,13 +235,9 @@ def _as_before(
     Its tools are offered, where the line says nothing else. Raises UsageError where one is not
     there, or another kernel asked it at another server, and --anyway does not stand on the line.
     """
-    differs = what_differs(context.session, turn, tools=options.tools is None)
-    if differs and not context.options.anyway:
+    if not context.options.anyway:
         how = "--continue" if context.options.continue_ else "--retry"
-        raise UsageError(
-            f"it would not be asked as it was: {'; '.join(differs)}. Nothing was sent; "
-            f"{how} --anyway sends it all the same"
-        )
+        check_unchanged(context.session, turn, f"{how} --anyway", tools=options.tools is None)
     known = [name for name in turn.exchange.tools if name in context.session.tools]
     if options.tools is None and known:
         options = replace(options, tools=known)

@@ -17,7 +17,7 @@ from eighty80_jupyter.notebook.compare import variants
 from eighty80_jupyter.notebook.panel.page import Page, Tell
 from eighty80_jupyter.notebook.panel.questions import PanelConfirmer, Questions
 from eighty80_jupyter.notebook.panel.saved import SavedOutputs
-from eighty80_jupyter.notebook.saved.asked import what_differs
+from eighty80_jupyter.notebook.saved.asked import check_unchanged
 from eighty80_jupyter.prompt.template.prepare import PreparedPrompt
 from eighty80_jupyter.session.options import TurnOptions
 from eighty80_jupyter.text import clean_json
@@ -128,11 +128,7 @@ class Actions:
         if index < 0:
             raise UsageError("there is nothing to retry: the conversation has no turns yet")
         turn = conversation[index]
-        if differs := what_differs(self._session, turn):
-            raise UsageError(
-                f"it would not be asked as it was: {'; '.join(differs)}. Nothing was sent; "
-                f"%chat --retry {index + 1} --anyway sends it all the same"
-            )
+        check_unchanged(self._session, turn, f"%chat --retry {index + 1} --anyway")
         asked = turn.exchange
         options = TurnOptions(
             tools=list(asked.tools) or None,

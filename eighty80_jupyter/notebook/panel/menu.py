@@ -10,7 +10,7 @@ from ipywidgets import Dropdown, HBox, Text, VBox
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.panel.widgets import Setting, button
-from eighty80_jupyter.notebook.saved.export import export
+from eighty80_jupyter.notebook.saved.export import export_current
 from eighty80_jupyter.session.presets import overruled
 from eighty80_jupyter.storage import store
 from eighty80_jupyter.text import counted
@@ -251,17 +251,7 @@ class ConversationMenu(VBox):  # type: ignore[misc]  # untyped
         self._say(f"Loaded: {'; '.join(lines) or 'nothing'}.")
 
     def _export(self, path: str) -> None:
-        session = self._session
-        file = export(
-            session.conversation,
-            path,
-            secret=session.secrets,
-            system=session.config.system,
-            tools=session.tools,
-            address=session.address,
-            names=session.namespace,
-        )
-        self._say(f"Exported to {file.name}.")
+        self._say(f"Exported to {export_current(self._session, path).name}.")
 
     def _say(self, text: str) -> None:
         self._actions.say(text, "info")

@@ -32,12 +32,29 @@ from eighty80_jupyter.storage.store import LIMIT
 from eighty80_jupyter.wire.secret import Secrets, without_secret
 
 if TYPE_CHECKING:
+    from eighty80_jupyter.session.session import Session
     from eighty80_jupyter.tools.tool import Tool
 
 
 # The sum of what this kernel wrote to each file.
 _written: dict[Path, str] = {}
 _MARK = "<!-- exported by eighty80_jupyter, sha256 "
+
+
+def export_current(
+    session: Session, path: str | os.PathLike[str], *, without: Iterable[str] = ()
+) -> Path:
+    """Export the current conversation of a session with what its settings and tools say of it."""
+    return export(
+        session.conversation,
+        path,
+        without=without,
+        secret=session.secrets,
+        system=session.config.system,
+        tools=session.tools,
+        address=session.address,
+        names=session.namespace,
+    )
 
 
 def export(
