@@ -111,9 +111,9 @@ class Body:
 class Connections:
     """A pool of connections, through `proxy` if there is one, for the loop that first uses it."""
 
-    def __init__(self, certificates: ssl.SSLContext, *, proxy: Mapping[str, Any] | None) -> None:
+    def __init__(self, certificates: ssl.SSLContext, *, proxy: str | None) -> None:
         self._certificates = certificates
-        self._proxy = proxy or {}
+        self._proxy = proxy
         self._session: aiohttp.ClientSession | None = None
         self._timeouts: dict[tuple[float | None, ...], aiohttp.ClientTimeout] = {}
 
@@ -153,10 +153,13 @@ class Connections:
                 headers=fields,
                 timeout=self._timeouts[limits],
                 allow_redirects=False,
-                **self._proxy,
+                proxy=self._proxy,
             )
         except Exception as error:  # noqa: BLE001  # nothing but foreign code runs in here
-            raise _wire_error(error) from None
+            failure = _wire_error(error)
+            if self._proxy is not None and isinstance(error, aiohttp.ClientConnectorDNSError):
+                failure.fault = Fault.PROXY  # its name was looked up, and not the server's
+            raise failure from None
         return response.status, response.raw_headers, Body(response, limits[2])
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import os
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -38,7 +37,6 @@ _log = logging.getLogger(__name__)
 
 _REDIRECTS = {"POST": frozenset({307, 308}), "GET": frozenset({301, 302, 303, 307, 308})}
 _MAX_REDIRECTS = 3
-_PORTS = 2**16
 _HEADERS = {
     "accept": "*/*",
     "accept-encoding": "identity",
@@ -111,26 +109,26 @@ class _Prepared:
 class Http:
     """A pool of connections, made on the event loop that it belongs to.
 
-    Raises UsageError where the environment names a proxy that is none.
+    Raises UsageError where the environment names a proxy, or certificates, that are none.
     """
 
     def __init__(self) -> None:
         try:
-            self._client = _Client(
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none is ever kept
-            )
-        except UsageError:
-            raise
-        except ValueError:  # its text holds the address, with a password as the case may be
+            cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # none is ever kept
+            self._client = _Client(cookies=cookies)
+        except (ValueError, httpx.InvalidURL):  # its text holds the address, perhaps a password
             raise UsageError(
                 "the environment names a proxy that is none; HTTPS_PROXY, HTTP_PROXY and ALL_PROXY "
                 "must look like http://host:port"
             ) from None
+        except OSError as error:
+            file, reason = os.environ.get("SSL_CERT_FILE"), plain_reason(error)
+            raise UsageError(
+                f"SSL_CERT_FILE must name a file of certificates or be unset; got {file}: {reason}"
+            ) from None
         self._find: Any = getattr(self._client, "_transport_for_url", None)
         # By address and method: as long as the credentials are in use, and no longer.
-        self._prepared: WeakKeyDictionary[Credentials, dict[tuple[str, bool], _Prepared]] = (
-            WeakKeyDictionary()
-        )
+        self._prepared = WeakKeyDictionary[Credentials, dict[tuple[str, bool], _Prepared]]()
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -191,8 +189,6 @@ class Http:
                 return await prepared.transport.exchange(prepared, content, times)
             except UsageError:
                 raise
-            except WireError as error:
-                failure = error
             except Exception as error:  # noqa: BLE001  # nothing but foreign code runs in here
                 failure = _wire_error(error)
             # A kept connection that breaks before the answer was closed by the server meanwhile.
@@ -240,17 +236,14 @@ class _Transport(httpx.AsyncBaseTransport):
     """The connections as httpx has its transports."""
 
     def __init__(self, proxy: httpx.Proxy | None) -> None:
-        self._scheme = "" if proxy is None else proxy.url.scheme
-        settings: dict[str, Any] = {}
+        self._scheme, address = "", None
         if proxy is not None:
-            if not proxy.url.host or (proxy.url.port or 0) >= _PORTS:
-                raise ValueError("no host, or no port")
-            user, password = proxy.raw_auth or (b"", b"")
-            address = proxy.url.copy_with(
-                username=user.decode() or None, password=password.decode() or None
-            )
-            settings["proxy"] = str(address)
-        self._connections = Connections(_certificates(), proxy=settings)
+            if not proxy.url.host or (proxy.url.port or 0) not in range(2**16):
+                raise ValueError("a proxy that is none")
+            self._scheme = proxy.url.scheme
+            user, password = (word.decode() or None for word in proxy.raw_auth or (b"", b""))
+            address = str(proxy.url.copy_with(username=user, password=password))
+        self._connections = Connections(httpx.create_ssl_context(), proxy=address)
 
     async def exchange(
         self, prepared: _Prepared, content: bytes | None, times: Mapping[str, float | None]
@@ -315,21 +308,6 @@ class _Stream(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         """Give the connection back, or close it where the body has not been read to its end."""
         await self._body.aclose()
-
-
-def _certificates() -> ssl.SSLContext:
-    """Return whom to believe: what SSL_CERT_FILE or SSL_CERT_DIR names, else the list of certifi.
-
-    Raises UsageError where the file is not there or holds none.
-    """
-    try:
-        return httpx.create_ssl_context()
-    except OSError as error:
-        raise UsageError(
-            "SSL_CERT_FILE must name a file of certificates, got "
-            f"{os.environ.get('SSL_CERT_FILE')}: {plain_reason(error)}; "
-            "mend it, or take the variable away"
-        ) from None
 
 
 @lru_cache(maxsize=64)

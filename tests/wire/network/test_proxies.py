@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -124,12 +126,24 @@ def test_https_goes_through_a_proxy_unseen(
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
-    """The error says that it is the proxy, and which variables name it."""
-    monkeypatch.setenv("ALL_PROXY", "http://user:hunter22@127.0.0.1:1")
-    with pytest.raises(
-        APIConnectionError, match=r"through the proxy: Connection refused"
-    ) as caught:
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [("127.0.0.1", "Connection refused"), ("nobody.invalid", "Name or service not known")],
+)
+def test_a_proxy_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, scheme: str, host: str, reason: str
+) -> None:
+    """The error says that it is the proxy, also where its name is not known, and what names it."""
+    look_up = socket.getaddrinfo
+
+    def look_up_here(name: str, *more: Any, **settings: Any) -> Any:
+        if name == host != "127.0.0.1":  # without a network the answer may take a minute
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return look_up(name, *more, **settings)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up_here)
+    monkeypatch.setenv("ALL_PROXY", f"http://user:hunter22@{host}:1")
+    with pytest.raises(APIConnectionError, match=rf"through the proxy: {reason}") as caught:
         ask(f"{scheme}://127.0.0.1:2")
     assert "check HTTPS_PROXY and NO_PROXY" in str(caught.value)
     assert "hunter22" not in str(caught.value)
@@ -146,7 +160,13 @@ def test_a_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["socks5://user:hunter22@127.0.0.1:1", "ftp://hunter22@x:1", "http://", "hunter22@x:99999"],
+    [
+        "socks5://user:hunter22@127.0.0.1:1",
+        "ftp://hunter22@x:1",
+        "http://",
+        "hunter22@x:99999",
+        "http://hunter22:port",
+    ],
 )
 def test_a_proxy_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     """What cannot be used is told in one line, without its password."""
