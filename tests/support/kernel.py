@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 Output: TypeAlias = dict[str, Any]
 
 POLL = 0.05
+# A socket keeps a thousand messages for who reads late, and drops those that follow; opening and
+# closing a panel sends more, and without the last of them a cell would never end.
+KEEP_ALL = (
+    "(lambda thread: thread.schedule(lambda: thread.socket.set_hwm(0)))"
+    "(get_ipython().kernel.iopub_thread)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +187,13 @@ class KernelSession:
         self._home = tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True)
         env = child_environment(Path(self._home.name), self.env)
         self._manager.connection_file = str(Path(self._home.name) / "runtime" / "kernel.json")
-        self._manager.start_kernel(env=env, cwd=None if self.cwd is None else str(self.cwd))
+        self._manager.start_kernel(
+            env=env,
+            cwd=None if self.cwd is None else str(self.cwd),
+            extra_arguments=[f"--IPKernelApp.exec_lines={KEEP_ALL}"],
+        )
         self._client = self._manager.client()
+        self._client.context.rcvhwm = 0  # the same on this side
         self._client.start_channels()
         self._client.wait_for_ready(timeout=self.timeout)
         if self.startup:
