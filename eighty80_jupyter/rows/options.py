@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -63,17 +63,13 @@ class RowOptions:
             value = getattr(self, name)
             if value is None and name != "samples":
                 continue
-            if type(value) is bool or not hasattr(value, "__index__") or value < 1:
-                raise UsageError(f"{name} must be a whole number of at least 1, got {shown(value)}")
-            object.__setattr__(self, name, int(value))
+            object.__setattr__(self, name, whole_number(name, value))
         for name in _FLAGS:
             if not isinstance(getattr(self, name), bool):
                 got = shown(getattr(self, name))
                 raise UsageError(f"{name} must be True or False, got {got}")
         for name, words in (("missing", get_args(Missing)), ("too_long", get_args(TooLong))):
-            if getattr(self, name) not in words:
-                got = shown(getattr(self, name))
-                raise UsageError(f"{name} must be {' or '.join(words)}, got {got}")
+            one_of(name, getattr(self, name), words)
         if not isinstance(self.column, str) or not self.column.strip():
             raise UsageError(f"column must be a name, got {shown(self.column)}")
         if self.quote is not None and (not isinstance(self.quote, str) or not self.quote.strip()):
@@ -98,6 +94,19 @@ class RowOptions:
         parameters |= {k: v for k, v in keywords.items() if k not in (*known, "parameters")}
         named = {k: v for k, v in keywords.items() if k in known}
         return cls(**named, parameters=parameters)
+
+
+def whole_number(name: str, value: Any) -> int:
+    """Return a number that counts something. Raises UsageError for what is none, and below 1."""
+    if type(value) is bool or not hasattr(value, "__index__") or value < 1:
+        raise UsageError(f"{name} must be a whole number of at least 1, got {shown(value)}")
+    return int(value)
+
+
+def one_of(name: str, value: Any, words: Sequence[str]) -> None:
+    """Refuse a word that is none of these. Raises UsageError."""
+    if value not in words:
+        raise UsageError(f"{name} must be {' or '.join(words)}, got {shown(value)}")
 
 
 def option_names() -> tuple[str, ...]:

@@ -55,9 +55,9 @@ def quote_places(
     ends: list[int | None] = []
     for row, value in zip(rows.each(), values, strict=False):
         quote = next(_quotes(value, field), None)
-        start, end = (None, None) if quote is None else _where(quote, row)[2:]
-        starts.append(start)
-        ends.append(end)
+        place = None if quote is None else _where(quote, row)
+        starts.append(None if place is None else place[1])
+        ends.append(None if place is None else place[2])
     return starts, ends
 
 
@@ -68,12 +68,12 @@ def quoted_row(row: Any, value: Any, field: str) -> Quoted:
     places: list[tuple[int, int]] = []
     unsupported: list[str] = []
     for quote in _quotes(value, field):
-        supported, column, start, end = _where(quote, row)
-        if not supported:
+        place = _where(quote, row)
+        if place is None:
             unsupported.append(quote)
-        elif start is not None and end is not None and (not places or column == name):
-            name = column
-            places.append((start, end))
+        elif not places or place[0] == name:
+            name = place[0]
+            places.append(place[1:])
     text = str(cells[name]) if places else ""
     return Quoted(text=text, places=tuple(sorted(places)), unsupported=tuple(unsupported))
 
@@ -83,17 +83,20 @@ def quote_table(rows: Rows, values: Sequence[Any], field: str) -> Any:
     pd = pandas_for("run.quotes")
     found: list[tuple[Any, ...]] = []
     for at, (row, value) in enumerate(zip(rows.each(), values, strict=False)):
-        found += [(at, quote, *_where(quote, row)) for quote in _quotes(value, field)]
+        for quote in _quotes(value, field):
+            place = _where(quote, row)
+            found.append((at, quote, place is not None, *(place or (None, None, None))))
     frame = pd.DataFrame(found, columns=list(_COLUMNS))
     return frame.astype({"start": "Int64", "end": "Int64", "supported": "bool"})
 
 
-def _where(quote: str, row: Any) -> tuple[bool, Any, int | None, int | None]:
+def _where(quote: str, row: Any) -> tuple[Any, int, int] | None:
+    """Return the cell in which a quote stands, its start and its end there; None: nowhere."""
     cells = row.items() if isinstance(row, Mapping) else [(None, row)]
     for name, cell in cells:
         if isinstance(cell, str) and (place := find_quote(quote, cell)) is not None:
-            return True, name, *place
-    return False, None, None, None
+            return name, *place
+    return None
 
 
 def _quotes(value: Any, field: str) -> Iterator[str]:

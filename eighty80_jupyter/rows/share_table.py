@@ -49,7 +49,7 @@ def share_table(
             f"the answers are {len(labels):,} different ones, and shares are of labels; "
             "ask with returns=[...], or name a field of the records"
         )
-    found: list[dict[str, Any]] = []
+    found: list[tuple[Any, ...]] = []
     for group in dict.fromkeys(groups[at] for at in there):
         inside = [at for at in there if by is None or groups[at] == group]
         for label in labels:
@@ -58,19 +58,8 @@ def share_table(
                 [None if known[at] is None else known[at] == label for at in inside],
                 confidence,
             )
-            found.append(
-                {
-                    **({} if by is None else {group_name: group}),
-                    "label": label,
-                    "share": part.value,
-                    "low": part.low,
-                    "high": part.high,
-                    "model": part.model,
-                    "labelled": part.labelled,
-                    "rows": len(inside),
-                    "note": part.note,
-                }
-            )
+            cells = (label, part.value, part.low, part.high, part.model, part.labelled)
+            found.append((*([] if by is None else [group]), *cells, len(inside), part.note))
     return pd.DataFrame(found, columns=[*([] if by is None else [group_name]), *_COLUMNS])
 
 

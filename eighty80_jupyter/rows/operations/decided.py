@@ -6,7 +6,6 @@ from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from eighty80_jupyter.errors import RowsError, UsageError
-from eighty80_jupyter.text import shown
 
 if TYPE_CHECKING:
     from eighty80_jupyter.rows.run import Run
@@ -36,12 +35,6 @@ def named_columns(given: Any, what: str) -> list[Hashable]:
     if not names:
         raise UsageError(f"{what} names no column")
     return names
-
-
-def one_of(name: str, value: Any, words: Sequence[str]) -> None:
-    """Refuse a word that is none of these. Raises UsageError."""
-    if value not in words:
-        raise UsageError(f"{name} must be {' or '.join(words)}, got {shown(value)}")
 
 
 def undecided(run: Run, noun: str, remedy: str) -> RowsError:

@@ -11,9 +11,10 @@ from eighty80_jupyter.rows.columns import attach_columns, restored
 from eighty80_jupyter.rows.data.chunks import ITEM, Row, Rows
 from eighty80_jupyter.rows.data.types import INTEGER, Column, ColumnType
 from eighty80_jupyter.rows.frames import open_rows
-from eighty80_jupyter.rows.operations.decided import Ask, check, one_of, undecided
+from eighty80_jupyter.rows.operations.decided import Ask, check, undecided
 from eighty80_jupyter.rows.operations.pairs import LEFT, RIGHT, Pair, candidates
 from eighty80_jupyter.rows.operations.select import whole
+from eighty80_jupyter.rows.options import one_of
 
 UNDECIDED = ("raise", "drop")
 CLUSTER, CONTRADICTORY = "cluster", "contradictory"

@@ -12,6 +12,7 @@ from eighty80_jupyter.prompt.template.syntax import Field, parse, quiet_parse
 from eighty80_jupyter.rows.data.chunks import Rows
 from eighty80_jupyter.rows.data.missing import is_missing
 from eighty80_jupyter.rows.operations.decided import named_columns
+from eighty80_jupyter.rows.options import whole_number
 from eighty80_jupyter.text import shown
 
 LEFT, RIGHT = "left", "right"
@@ -38,8 +39,7 @@ def candidates(
     """
     sides = _used(prompt)
     other = left if right is None else right
-    if nearest is not None and (type(nearest) is not int or nearest < 1):
-        raise UsageError(f"nearest must be a whole number of at least 1, got {shown(nearest)}")
+    nearest = None if nearest is None else whole_number("nearest", nearest)
     same = _blocks(left, other, block)
     if nearest is None:
         if block is None:

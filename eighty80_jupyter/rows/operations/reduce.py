@@ -21,6 +21,7 @@ from eighty80_jupyter.rows.data.missing import is_missing
 from eighty80_jupyter.rows.data.types import error_column, plain
 from eighty80_jupyter.rows.operations.decided import Ask, check, named_columns
 from eighty80_jupyter.rows.operations.select import whole
+from eighty80_jupyter.rows.options import whole_number
 from eighty80_jupyter.text import shown
 
 if TYPE_CHECKING:
@@ -60,8 +61,7 @@ def reduce_rows(
     check(keywords, "reduce", but=("returns", "column", "errors"))
     if not isinstance(prompt, str) or not prompt.strip():
         raise UsageError(f"the prompt is a text, got {shown(prompt)}")
-    if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < 1:
-        raise UsageError(f"tokens must be a whole number of at least 1, got {shown(tokens)}")
+    tokens = whole_number("tokens", tokens)
     rows = whole(data)
     column, errors = keywords.pop("column", "answer"), keywords.pop("errors", False)
     keys = named_columns(by, "by")

@@ -7,7 +7,8 @@ from typing import Any
 from eighty80_jupyter.rows.columns import restored
 from eighty80_jupyter.rows.data.chunks import Rows
 from eighty80_jupyter.rows.frames import open_rows
-from eighty80_jupyter.rows.operations.decided import Ask, check, one_of, undecided
+from eighty80_jupyter.rows.operations.decided import Ask, check, undecided
+from eighty80_jupyter.rows.options import one_of
 
 UNDECIDED = ("raise", "keep", "drop", "return")
 

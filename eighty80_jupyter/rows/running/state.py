@@ -133,11 +133,6 @@ class RunState:
             self._seconds = self._clock() - self._started
             self.state, self.note = state, note
 
-    @property
-    def through(self) -> int:
-        """How many places are through."""
-        return sum(self.counts.values())
-
     def progress(self) -> Progress:
         """Return how it stands, from any thread."""
         now = self._clock()
@@ -212,7 +207,7 @@ class RunState:
     def _look(self) -> None:
         now = self._clock()
         if now - self._looks[-1][0] >= _EACH:
-            self._looks.append((now, self.through, self.tokens))
+            self._looks.append((now, sum(self.counts.values()), self.tokens))
             while self._looks[0][0] < now - _WINDOW:
                 self._looks.popleft()
 
