@@ -19,6 +19,7 @@ from eighty80_jupyter.wire.endpoint import Endpoint
 from eighty80_jupyter.wire.retries import Settings
 
 TOKENS = 100  # of each answer, with its prompt
+USAGE = Usage(prompt_tokens=TOKENS - 10, completion_tokens=10, total_tokens=TOKENS)
 Answer = Callable[[str, int], "str | Exception | tuple[float, Any]"]
 
 
@@ -47,17 +48,21 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 class VirtualClient:
     """Answers each request after `latency` seconds, as `answer(prompt, attempt)` says.
 
-    An exception is raised; a pair is another latency and what comes after it. `sent` are the times
-    and prompts of all requests, `most` is how many there were at a time.
+    An exception is raised; a pair is another latency and what comes after it. `usage` is told with
+    each answer. `sent` are the times and prompts of all requests, `most` is how many there were at
+    a time.
     """
 
-    def __init__(self, answer: Answer | None = None, *, latency: float = 0.05) -> None:
+    def __init__(
+        self, answer: Answer | None = None, *, latency: float = 0.05, usage: Usage | None = USAGE
+    ) -> None:
         self.sent: list[tuple[float, str]] = []
         self.bodies: list[Any] = []
         self.most = self.now = 0
         self.levels: list[int] = []
         self._answer = answer or (lambda prompt, _attempt: prompt.rsplit(maxsplit=1)[-1])
         self._latency = latency
+        self._usage = usage
 
     async def complete_whole(
         self, _endpoint: Endpoint, body: Any, *, settings: Settings
@@ -79,8 +84,8 @@ class VirtualClient:
             self.now -= 1
         if isinstance(found, Exception):
             raise found
-        usage = Usage(prompt_tokens=TOKENS - 10, completion_tokens=10, total_tokens=TOKENS)
-        return [TextDelta(0, found), ChoiceDone(0, "stop"), UsageDelta(usage)]
+        told = [] if self._usage is None else [UsageDelta(self._usage)]
+        return [TextDelta(0, found), ChoiceDone(0, "stop"), *told]
 
     def most_in(self, seconds: float) -> int:
         """Return the most requests that were sent in any stretch of so many seconds."""
@@ -103,13 +108,12 @@ def run_virtually(
 ) -> Run:
     """Do a run on a virtual clock and return it."""
     settings = {name: options.pop(name) for name in ("answers", "requests") if name in options}
-    limit, system = options.pop("limit", None), options.pop("system", None)
+    of_request = ("limit", "system", "typed", "lost")
     request = RowRequest(
         endpoint=Endpoint(url="http://127.0.0.1:1"),
         settings=Settings(),
         parameters={"model": "m"},
-        limit=limit,
-        system=system,
+        **{name: options.pop(name) for name in of_request if name in options},
     )
     context = Context(namespace={}, key=b"k" * 32)
     row_settings = RowSettings(context=context, request=request, most=most, **settings)

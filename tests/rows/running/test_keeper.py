@@ -7,11 +7,15 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import core_schema
+
 from eighty80_jupyter.api.reply import Usage
 from eighty80_jupyter.rows.running.answer import Answer
 from eighty80_jupyter.rows.running.keeping import Keeper
 from eighty80_jupyter.storage.answers import Answers, Kept
-from tests.rows.virtual import VirtualLoop
+from eighty80_jupyter.structured.asking import TypedAnswer
+from eighty80_jupyter.structured.shape import shape_of
+from tests.rows.virtual import VirtualClient, VirtualLoop, run_virtually
 
 
 class Loop(VirtualLoop):
@@ -165,3 +169,44 @@ def test_what_is_being_written_is_waited_for_by_a_run_that_is_cancelled() -> Non
         assert len(answers.get_many([key(n) for n in range(64)])) == 64
 
     virtually(work, late=30)
+
+
+def test_a_kept_answer_serves_the_duplicates_of_its_row() -> None:
+    """They are counted as such, and only what is new is asked."""
+    answers = Answers.in_memory()
+    run_virtually(VirtualClient(), ["row 1"], answers=answers)
+    client = VirtualClient()
+    run = run_virtually(client, ["row 1", "row 2", "row 1", "row 2"], answers=answers)
+    assert run.values == ["1", "2", "1", "2"]
+    assert [prompt for _, prompt in client.sent] == ["Say: row 2"]
+    progress = run.progress()
+    assert (progress.from_kept, progress.asked, progress.duplicates) == (1, 1, 2)
+
+
+def test_a_kept_text_that_is_no_answer_any_more_is_asked_for_again() -> None:
+    """Where only a check has changed, what was kept is checked again."""
+    answers = Answers.in_memory()
+    strict, ask = False, VirtualClient(lambda *_: "6")
+
+    class Even(int):
+        """A whole number that is even, where that is checked."""
+
+        @classmethod
+        def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> Any:
+            return core_schema.no_info_after_validator_function(
+                cls.checked, core_schema.int_schema()
+            )
+
+        @classmethod
+        def checked(cls, value: int) -> int:
+            if strict and value % 2:
+                raise ValueError("it is odd")
+            return value
+
+    typed = TypedAnswer(shape=shape_of(Even))
+    odd = VirtualClient(lambda *_: "7")
+    assert run_virtually(odd, ["row 1"], answers=answers, typed=typed).values == [7]
+    strict = True
+    run = run_virtually(ask, ["row 1"], answers=answers, typed=typed)
+    assert run.values == [6]
+    assert (run.progress().from_kept, run.progress().asked) == (0, 1)
