@@ -115,13 +115,11 @@ def preset_names() -> list[str]:
 def read_preset(name: str) -> Preset:
     """Return a preset from its file. Raises UsageError."""
     path = preset_folder() / f"{name}.json"
+    data = read_file(path, _LIMIT)
     try:
-        values = json.loads(read_file(path, _LIMIT))
-    except ValueError as error:
-        if isinstance(error, UsageError):
-            raise
-        what = " ".join(str(error).split())
-        raise UsageError(f"{path} is no JSON: {what}") from None
+        values = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path} is no JSON: {' '.join(str(error).split())}") from None
     return make_preset(name, values, str(path))
 
 

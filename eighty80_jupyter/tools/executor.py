@@ -23,6 +23,7 @@ from eighty80_jupyter.conversation.conversation import Conversation
 from eighty80_jupyter.conversation.events import CallBegan, CallEnded, ToolEvent
 from eighty80_jupyter.tools.call import ToolResult, not_run, prepare_call, run_tool
 from eighty80_jupyter.tools.result import ToolSettings
+from eighty80_jupyter.tools.run import thread_here
 from eighty80_jupyter.tools.shown import asked_call, shown_call
 from eighty80_jupyter.tools.tool import Tool
 
@@ -221,8 +222,7 @@ class ToolExecutor:
                         results.put(error)
 
         for _ in range(min(len(jobs), MOST_THREADS)):
-            run = contextvars.copy_context().run
-            threading.Thread(target=run, args=(work,), name="eighty80-call", daemon=True).start()
+            thread_here(work, "eighty80-call").start()
         missing = len(jobs)
         try:
             while missing and not (stop.is_set() and results.empty()):
@@ -300,8 +300,7 @@ async def in_worker(run: Callable[[Tell], None], tell: Tell, stop: threading.Eve
             _log.exception("the calls of a turn could not be run")
             call_there.settle()
 
-    enter = contextvars.copy_context().run
-    threading.Thread(target=enter, args=(work,), name="eighty80-tools", daemon=True).start()
+    thread_here(work, "eighty80-tools").start()
     try:
         await call_there.done
         if interrupted.is_set():

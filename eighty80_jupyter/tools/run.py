@@ -71,6 +71,12 @@ def execute(
     return _settled(tool.function(**arguments))
 
 
+def thread_here(work: Callable[[], object], name: str) -> threading.Thread:
+    """Return a daemon thread with this one's context variables, by which its output is routed."""
+    run = contextvars.copy_context().run
+    return threading.Thread(target=run, args=(work,), name=name, daemon=True)
+
+
 class _Worker:
     """One call in a daemon thread, which can be waited for, cancelled and left behind.
 
@@ -85,11 +91,7 @@ class _Worker:
         self._error: BaseException | None = None
         self._cancelled = False
         self._cancel: Callable[[], object] | None = None
-        # Whoever routes the output of a thread does it by context variables.
-        run = contextvars.copy_context().run
-        self._thread = threading.Thread(
-            target=run, args=(self._run,), name="eighty80-tool", daemon=True
-        )
+        self._thread = thread_here(self._run, "eighty80-tool")
 
     def result(self, limit: float | None, stop: threading.Event | None) -> Any:
         """Begin the call, wait for it, return its result or raise what it raised. See `execute`."""

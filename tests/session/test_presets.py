@@ -153,6 +153,7 @@ def test_saved_and_read(session: Session, folder: Path) -> None:
     [
         ("{", "is no JSON"),
         ("\x00", "is no JSON"),
+        pytest.param("[" * 300_000, "is no JSON", id="deep"),
         ("[1]", "must be an object"),
         ('{"temperature": 9}', "temperature must be between"),
         ('{"api_key": "x"}', "nothing secret"),
