@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import fields
 
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import MissingKeyError, UsageError
@@ -81,11 +82,5 @@ class ModelServer:
     def settings(self) -> Settings:
         """Return how long a request is waited for, and how often it is tried."""
         return Settings(
-            connect_timeout=self._config.connect_timeout,
-            read_timeout=self._config.read_timeout,
-            max_retries=self._config.max_retries,
-            max_retry_wait=self._config.max_retry_wait,
-            keepalive_timeout=self._config.keepalive_timeout,
-            max_reply_size=self._config.max_reply_size,
-            split_reasoning=self._config.split_reasoning,
+            **{each.name: getattr(self._config, each.name) for each in fields(Settings)}
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from eighty80_jupyter.conversation.branches import Conversations
 from eighty80_jupyter.conversation.conversation import Conversation
+from eighty80_jupyter.conversation.side_by_side import SideBySide
 from eighty80_jupyter.conversation.turn import Turn
 
 
@@ -19,6 +20,7 @@ class _Seen:
     conversation: Conversation
     turns: list[Turn] = field(default_factory=list)
     system: str | None = None
+    comparisons: tuple[SideBySide, ...] = ()
 
 
 class ChangeNotes:
@@ -39,7 +41,7 @@ class ChangeNotes:
         """Put down all that is there."""
         for conversation in self._conversations.values():
             self.changed(conversation)
-        if any(seen.turns or seen.system is not None for seen in self._seen.values()):
+        if any(s.turns or s.system is not None or s.comparisons for s in self._seen.values()):
             self._put("current", conversation=self._current)
 
     def changed(self, conversation: Conversation) -> None:
@@ -56,6 +58,7 @@ class ChangeNotes:
                 seen.system = system
                 self._put("system", conversation=name, system=system)
             self._compare(conversation, seen)
+            self._compared(conversation, seen)
             current = self._conversations.current.name
             if current != self._current:
                 self._current = current
@@ -106,3 +109,13 @@ class ChangeNotes:
                 )
                 return
         self._put("turns", conversation=conversation.name, keep=keep, turns=new)
+
+    def _compared(self, conversation: Conversation, seen: _Seen) -> None:
+        """Put down the comparisons that are new, and how many of the latest before them stay."""
+        before, seen.comparisons = seen.comparisons, conversation.comparisons
+        new = [one for one in seen.comparisons if not any(one is other for other in before)]
+        keep = len(seen.comparisons) - len(new)
+        if keep and seen.comparisons[:keep] != before[-keep:]:
+            keep, new = 0, list(seen.comparisons)
+        if new or keep != len(before):
+            self._put("comparisons", conversation=conversation.name, keep=keep, comparisons=new)

@@ -10,11 +10,18 @@ from typing import Any, Literal
 from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.api.reply import Choice, Reply
 from eighty80_jupyter.conversation.conversation import Conversation
+from eighty80_jupyter.conversation.side_by_side import SideBySide
 from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.storage.files import read_file, state_path
 from eighty80_jupyter.storage.journal_files import FOLDER, FORMAT, SCHEMA, journals
-from eighty80_jupyter.storage.serialization import check_name, check_turn, from_json, read
+from eighty80_jupyter.storage.serialization import (
+    check_comparisons,
+    check_name,
+    check_turn,
+    from_json,
+    read,
+)
 from eighty80_jupyter.storage.store import LIMIT
 from eighty80_jupyter.text import counted
 
@@ -23,9 +30,10 @@ from eighty80_jupyter.text import counted
 class Recovered:
     """What a journal holds.
 
-    `conversations` are those with turns, the current one first. `at` is the time of the last event,
-    in seconds since the epoch. `prompts` were sent and had no answer yet. `unread` counts the lines
-    that could not be read; the last one may have been cut. `earlier`: there is an older journal.
+    `conversations` are those with turns or comparisons, the current one first. `at` is the time of
+    the last event, in seconds since the epoch. `prompts` were sent and had no answer yet. `unread`
+    counts the lines that could not be read; the last one may have been cut. `earlier`: there is an
+    older journal.
     """
 
     path: Path
@@ -97,7 +105,7 @@ class _Event:
     """A line of a journal."""
 
     event: Literal[
-        "turns", "answers", "system", "current", "renamed", "deleted",
+        "turns", "answers", "system", "comparisons", "current", "renamed", "deleted",
         "began", "round", "text", "thought", "ended",
     ]  # fmt: skip
     at: float = 0.0
@@ -109,6 +117,7 @@ class _Event:
     add: tuple[Exchange, ...] = ()
     chosen: int = 0
     system: str | None = None
+    comparisons: tuple[SideBySide, ...] = ()
     again: str | None = None
     join: bool = False
     cell: str = ""
@@ -179,6 +188,7 @@ class _Replay:
     def __init__(self) -> None:
         self._turns: dict[str, list[Turn]] = {}
         self._systems: dict[str, str | None] = {}
+        self._comparisons: dict[str, tuple[SideBySide, ...]] = {}
         self._begun: dict[str, _Begun] = {}
         self._current = ""
         self._at = 0.0
@@ -198,6 +208,12 @@ class _Replay:
                 self._answer(event.conversation, event.turn, event.add, event.chosen)
             case "system":
                 self._systems[event.conversation] = event.system
+            case "comparisons":
+                check_comparisons(event.comparisons)
+                self._turns.setdefault(event.conversation, [])
+                before = self._comparisons.get(event.conversation, ())
+                kept = before[-event.keep :] if event.keep > 0 else ()
+                self._comparisons[event.conversation] = (*kept, *event.comparisons)
             case "current":
                 self._current = event.conversation
             case "renamed":
@@ -205,6 +221,7 @@ class _Replay:
             case "deleted":
                 self._turns.pop(event.conversation, None)
                 self._systems.pop(event.conversation, None)
+                self._comparisons.pop(event.conversation, None)
                 self._begun = {
                     turn: begun
                     for turn, begun in self._begun.items()
@@ -225,6 +242,8 @@ class _Replay:
             self._turns = {new if key == name else key: t for key, t in self._turns.items()}
         if name in self._systems:
             self._systems[new] = self._systems.pop(name)
+        if name in self._comparisons:
+            self._comparisons[new] = self._comparisons.pop(name)
         if self._current == name:
             self._current = new
         for begun in self._begun.values():
@@ -243,12 +262,13 @@ class _Replay:
                     unread += 1
             elif event.prompt is not None:
                 prompts.append(event.source or event.prompt.text)
-        names = sorted(self._turns, key=lambda name: name != self._current)
-        found = [
-            Conversation(name, _once(self._turns[name]), system=self._systems.get(name))
-            for name in names
-            if self._turns[name]
-        ]
+        found = []
+        for name in sorted(self._turns, key=lambda name: name != self._current):
+            turns, comparisons = self._turns[name], self._comparisons.get(name, ())
+            if turns or comparisons:
+                made = Conversation(name, _once(turns), system=self._systems.get(name))
+                made.comparisons = comparisons
+                found.append(made)
         return Recovered(
             path=path,
             conversations=tuple(found),

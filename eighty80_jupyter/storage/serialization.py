@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
@@ -130,8 +130,7 @@ def read_conversation(
     """
     record = read(Record, value)
     check_name(record.name)
-    if not all(one.is_whole for one in record.comparisons):
-        raise UsageError("a comparison has a reply without an answer")
+    check_comparisons(record.comparisons)
     turns: dict[str, Turn] = {}
     for number, turn in enumerate(record.turns, 1):
         check_turn(turn, f"turn {number}")
@@ -155,6 +154,12 @@ def check_name(name: str) -> None:
     """Raise UsageError for what cannot be a conversation's name."""
     if not is_name(name):
         raise UsageError(f"the conversation's name is none: {name[:40]!r}")
+
+
+def check_comparisons(comparisons: Iterable[SideBySide]) -> None:
+    """Raise UsageError for a comparison that cannot be one."""
+    if not all(one.is_whole for one in comparisons):
+        raise UsageError("a comparison has a reply without an answer")
 
 
 def check_turn(turn: Turn, where: str) -> None:

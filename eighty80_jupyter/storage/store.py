@@ -128,7 +128,7 @@ def adopt(
             taken = conversations.use(name)
         elif Record.of(there) == Record.of(conversation):
             taken = conversations.use(name)
-        elif not copies and all(there.find(turn.id) is not None for turn in conversation):
+        elif not copies and _is_in(conversation, there):
             conversations.use(name)
             lines.append(f"{name}: all {len(conversation):,} of its turns are there already")
             continue
@@ -213,4 +213,11 @@ def _hand_on(loaded: Conversation, taken: Conversation) -> None:
 
 
 def _is_empty(conversation: Conversation) -> bool:
-    return not len(conversation) and not conversation.system
+    return not (len(conversation) or conversation.system or conversation.comparisons)
+
+
+def _is_in(conversation: Conversation, other: Conversation) -> bool:
+    """Tell whether all turns of a conversation are in another; comparisons alone never are."""
+    if not len(conversation):
+        return not conversation.comparisons
+    return all(other.find(turn.id) is not None for turn in conversation)

@@ -278,6 +278,7 @@ def test_what_another_kernel_kept_from_being_written_is_written_later(
     assert kept(answers, 1, 2, 3) == [1, 2, 3]
     other.execute("BEGIN IMMEDIATE")
     put(answers, 4)
+    assert answers.forget() == 0
     other.execute("COMMIT")
     other.close()
     answers.close()

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eighty80_jupyter.api.reply import Reply
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.conversation.branches import Conversations
 from eighty80_jupyter.conversation.conversation import Conversation
+from eighty80_jupyter.conversation.side_by_side import MOST, Answer, SideBySide
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.storage.journal import Journal, _Progress
 from eighty80_jupyter.storage.recover import read_journal
@@ -31,12 +33,12 @@ from tests.support.replies import (
     tool_chunks,
 )
 from tests.support.scripted import ScriptedServer
-from tests.support.talks import exchanges, plain_exchange, plain_turn, turns
+from tests.support.talks import exchanges, plain_exchange, plain_turn, replies, turns
 from tests.support.waiting import wait_until
 
 WHAT = (
     "ask", "again", "choose", "undo", "reset", "restore", "fork", "new", "use", "system", "rename",
-    "delete", "load",
+    "delete", "load", "compare",
 )  # fmt: skip
 
 
@@ -51,17 +53,21 @@ def test_whatever_happens_is_told_again(data: st.DataObject, steps: list[str]) -
         closing(Journal(talks, Feed(), folder=Path(folder))) as journal,  # also out of an example
     ):
         for step in steps:
-            do(talks, step, data)
+            if step == "compare":
+                answers = data.draw(st.lists(replies, max_size=2))
+                talks.current.add_comparison(compared(*answers))
+            else:
+                do(talks, step, data)
         journal.close()
         if journal.path is None:
-            assert not any(map(len, talks.values()))
+            assert not any(len(talk) or talk.comparisons for talk in talks.values())
             return
         found = read_journal(journal.path)
     assert found.unread == 0
     assert {made.name: Record.of(made) for made in found.conversations} == {
-        name: Record.of(talk) for name, talk in talks.items() if len(talk)
+        name: Record.of(talk) for name, talk in talks.items() if len(talk) or talk.comparisons
     }
-    if len(talks.current):
+    if len(talks.current) or talks.current.comparisons:
         assert found.conversations[0].name == talks.current.name
 
 
@@ -99,6 +105,48 @@ def do(talks: Conversations, step: str, data: st.DataObject) -> None:
             talks.add(Conversation(name, [data.draw(turns())]))
         case "system":
             talk.system = data.draw(st.sampled_from([None, "", "Be brief."]))
+
+
+def compared(*answers: Reply, after: str = "") -> SideBySide:
+    columns = tuple(Answer(heading=f"n={n}", reply=reply) for n, reply in enumerate(answers))
+    return SideBySide(prompt="Which?", after=after, answers=columns)
+
+
+def test_comparisons_are_told_once_and_the_oldest_are_dropped(tmp_path: Path) -> None:
+    """Each has one line; those that are no more in the conversation are no more in the journal."""
+    talks = Conversations()
+    with closing(Journal(talks, Feed(), folder=tmp_path)) as journal:
+        for number in range(MOST + 2):
+            talks.current.add_comparison(compared(after=str(number)))
+        talks.rename("main", "compared")
+        talks.new("forgotten").add_comparison(compared())
+        talks.current.reset()
+        talks.new("deleted").add_comparison(compared())
+        talks.delete("deleted")
+        talks.new("fewer").comparisons = (compared(after="a"), compared(after="b"))
+        talks.current.system = None  # tells that it has changed
+        talks.current.comparisons = talks.current.comparisons[1:]
+        talks.current.system = None
+        journal.close()
+    assert journal.path is not None
+    assert journal.path.read_bytes().count(b'"after":"9"') == 1
+    found = read_journal(journal.path)
+    assert found.unread == 0
+    assert {made.name: [one.after for one in made.comparisons] for made in found.conversations} == {
+        "fewer": ["b"],
+        "compared": [str(number) for number in range(2, MOST + 2)],
+    }
+
+
+def test_a_comparison_without_an_answer_is_not_read(tmp_path: Path) -> None:
+    """It could not be shown; the line counts as one that could not be read."""
+    talks = Conversations()
+    with closing(Journal(talks, Feed(), folder=tmp_path)) as journal:
+        talks.current.add_comparison(compared(Reply(choices=())))
+        journal.close()
+    assert journal.path is not None
+    found = read_journal(journal.path)
+    assert (found.conversations, found.unread) == ((), 1)
 
 
 @pytest.fixture(name="session")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -15,7 +17,7 @@ from eighty80_jupyter.api.messages import Message
 from eighty80_jupyter.conversation.branches import Conversations
 from eighty80_jupyter.storage import journal as journal_module
 from eighty80_jupyter.storage.journal import Journal, _settled
-from eighty80_jupyter.turns.feed import Feed, TurnBegan, TurnEvents
+from eighty80_jupyter.turns.feed import Feed, TurnBegan, TurnEnded, TurnEvents
 from eighty80_jupyter.turns.request import Request, RunningTurn
 from eighty80_jupyter.wire.client import Settings
 from eighty80_jupyter.wire.endpoint import Endpoint
@@ -117,3 +119,23 @@ def test_what_came_last_is_written_at_the_end(
     feed.tell(TurnEvents(running, [TextDelta(0, "the last words")]))
     journal.close()
     assert texts(tmp_path) == ["the last words"]
+
+
+def test_a_turn_that_has_ended_is_told_with_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In milliseconds; what comes afterwards is no piece of it, nor is it told again."""
+    clock = SimpleNamespace(time=lambda: 1234.56789, monotonic=time.monotonic)
+    monkeypatch.setattr(journal_module, "time", clock)
+    talks, feed = Conversations(), Feed()
+    journal = Journal(talks, feed, folder=tmp_path)
+    running = began(talks, feed)
+    for _ in range(2):
+        feed.tell(TurnEnded(running))
+        feed.tell(TurnEvents(running, [TextDelta(0, "too late")]))
+    journal.close()
+    assert journal.path is not None
+    _head, *lines = map(json.loads, journal.path.read_text().splitlines())
+    assert [(line["event"], line["at"]) for line in lines] == [
+        ("began", 1234.568), ("ended", 1234.568),
+    ]  # fmt: skip

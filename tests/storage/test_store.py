@@ -16,6 +16,7 @@ from eighty80_jupyter.api.messages import Message, ToolCall
 from eighty80_jupyter.api.reply import Choice, Reply
 from eighty80_jupyter.conversation.branches import Conversations
 from eighty80_jupyter.conversation.conversation import Conversation, Summary
+from eighty80_jupyter.conversation.side_by_side import SideBySide
 from eighty80_jupyter.conversation.turn import Exchange, Turn
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.storage.omit import KINDS, conversation_without, kinds_of
@@ -323,6 +324,41 @@ def test_an_empty_conversation_is_saved_again(tmp_path: Path) -> None:
         file = save(made, tmp_path / "talk.json")
     assert len(load(file)) == 1
     assert "branches" not in json.loads(file.read_text())
+
+
+def test_comparisons_alone_are_not_replaced_by_what_is_loaded() -> None:
+    """Nothing else stands in the conversation, and all the same nothing is lost."""
+    talks = Conversations()
+    talks.current.add_comparison(SideBySide(prompt="Which?"))
+    for copies in (True, False):
+        lines = adopt(talks, [talk(("a", "b"))], copies=copies)
+        assert lines == [f"{talks.current.name}: 1 turn (there is another main)"]
+    assert len(talks["main"].comparisons) == 1
+
+
+def test_comparisons_alone_are_taken_beside_a_conversation_of_the_name() -> None:
+    """They are none of its turns, which may all be there already."""
+    talks = Conversations()
+    talks.current.commit(plain_turn("a", "b"))
+    found = Conversation("main")
+    found.add_comparison(SideBySide(prompt="Which?"))
+    lines = adopt(talks, [found], copies=False)
+    assert lines == ["main-2: 0 turns (there is another main)"]
+    assert talks["main-2"].comparisons == found.comparisons
+    lines = adopt(talks, [Conversation("main")], copies=False)
+    assert lines == ["main: all 0 of its turns are there already"]
+
+
+def test_comparisons_of_another_are_kept_in_the_file(tmp_path: Path) -> None:
+    """The turns are the same, and what was asked side by side stands beside them in one only."""
+    made = talk(("a", "b"))
+    other = made.fork("main")
+    made.add_comparison(SideBySide(prompt="Which?"))
+    file = save(made, tmp_path / "talk.json")
+    save(other, file)
+    assert [len(each.comparisons) for each in load(file)] == [0, 1]
+    save(made, file)
+    assert [len(each.comparisons) for each in load(file)] == [1]
 
 
 def test_what_of_a_conversation_is_missing_is_told() -> None:
