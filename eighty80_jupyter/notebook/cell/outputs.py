@@ -12,6 +12,7 @@ from eighty80_jupyter.notebook.cell.terminal_text import harmless
 from eighty80_jupyter.notebook.markdown.latex import latex as typeset
 from eighty80_jupyter.notebook.markdown.page_text import QUIET, page_text, quiet_html
 from eighty80_jupyter.notebook.markdown.render import render
+from eighty80_jupyter.text import counted
 
 QUOTED = "border-left: 3px solid var(--jp-border-color1, #bdbdbd); padding-left: 0.8em"
 _COLUMNS = (
@@ -167,9 +168,9 @@ def folded(thoughts: str, *, images: bool = False) -> str:
 
     It is closed from the start: an open one would push the answer down and then let it jump up.
     """
-    words = len(thoughts.split())
+    words = counted(len(thoughts.split()), "word")
     return (
         f'<details style="margin-bottom: 0.5em"><summary style="{QUIET}">'
-        f'Reasoning ({words:,} words)</summary><div style="{QUOTED}">'
+        f'Reasoning ({words})</summary><div style="{QUOTED}">'
         f"{render(thoughts, allow_images=images)}</div></details>"
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.describe.files import is_cell
+from eighty80_jupyter.text import counted
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -101,7 +102,7 @@ def _cell(file: str, number: int, typed: Mapping[str, str]) -> FailedCell | None
 
 
 def _left_out(count: int) -> str:
-    return f"{LEFT_OUT}{count} lines left out"
+    return f"{LEFT_OUT}{counted(count, 'line')} left out"
 
 
 def _places(failure: BaseException) -> list[tuple[str, int]]:

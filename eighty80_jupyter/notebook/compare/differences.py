@@ -52,4 +52,5 @@ def summary(replies: Sequence[Reply]) -> str:
     about = "" if all(exact for _, exact in sizes) else "about "
     seconds = max(reply.seconds for reply in replies)
     answers = counted(len(replies), "answer")
-    return f"{answers} · {about}{sum(n for n, _ in sizes):,} tokens · {seconds:.2f} s"
+    tokens = counted(sum(number for number, _ in sizes), "token")
+    return f"{answers} · {about}{tokens} · {seconds:.2f} s"

@@ -21,6 +21,7 @@ from eighty80_jupyter.notebook.cell.tools.display import MOST_RESULT, Line, entr
 from eighty80_jupyter.notebook.cell.value import coming_html, typed_html
 from eighty80_jupyter.notebook.cell.views.values import answer_html, json_html, json_of
 from eighty80_jupyter.notebook.markdown.render import render
+from eighty80_jupyter.text import counted
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.reply import Reply
@@ -264,4 +265,4 @@ def _names(choice: int, *, several: bool) -> tuple[str, str]:
 
 
 def _thoughts(name: str, words: int) -> str:
-    return f"{name} ({words:,} words)" if words else name
+    return f"{name} ({counted(words, 'word')})" if words else name

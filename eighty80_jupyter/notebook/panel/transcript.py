@@ -65,7 +65,8 @@ class Transcripts:
         if not left:
             parts += comparisons_html(conversation, None)[::-1]
         else:
-            parts.append(quiet_html(f"{left} earlier turns are not shown here: %chat --history"))
+            turns_are = "1 earlier turn is" if left == 1 else f"{left:,} earlier turns are"
+            parts.append(quiet_html(f"{turns_are} not shown here: %chat --history"))
         if conversation.system:
             parts.append(quiet_html(f"Instruction: {conversation.system}"))
         if title:

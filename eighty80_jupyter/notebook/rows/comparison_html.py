@@ -51,7 +51,7 @@ def comparison_text(comparison: RowComparison) -> str:
     lines = []
     for score in comparison.scores:
         name = f"{score.name}, {score.field}" if score.field else score.name
-        told = [f"{score.rows:,} rows", f"{_percent(score.valid)} valid"]
+        told = [counted(score.rows, "row"), f"{_percent(score.valid)} valid"]
         if known:
             low, high = score.interval
             told.append(f"accuracy {score.accuracy:.3f} ({low:.3f} to {high:.3f})")

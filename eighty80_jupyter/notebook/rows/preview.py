@@ -56,5 +56,5 @@ def _counts(preview: RowsPreview) -> list[str]:
         told.append(f"{preview.skipped:,} skipped")
     line = f"{rows_of(preview.rows)}: {', '.join(told)}"
     if preview.requests:
-        line += f"; about {preview.tokens:,} tokens would be sent"
+        line += f"; about {counted(preview.tokens, 'token')} would be sent"
     return [line, *preview.remarks]

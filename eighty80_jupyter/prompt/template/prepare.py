@@ -12,7 +12,7 @@ from eighty80_jupyter.prompt import parts
 from eighty80_jupyter.prompt.describe.protocol import FieldReport, is_template
 from eighty80_jupyter.prompt.template.names import suggestions
 from eighty80_jupyter.prompt.template.render import Context, render
-from eighty80_jupyter.text import clean
+from eighty80_jupyter.text import clean, counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +45,8 @@ class PreparedPrompt:
         for field in self.fields:
             if not field.inline:
                 words = [field.summary] if field.summary else []
-                notes.append(
-                    f"{field.expression}: " + ", ".join([*words, f"{field.tokens:,} tokens"])
-                )
+                words.append(counted(field.tokens, "token"))
+                notes.append(f"{field.expression}: {', '.join(words)}")
             notes += [f"{field.expression}: {name} redacted" for name in field.redacted]
         notes += [self.cells_note] if self.cells_note else []
         return notes + [

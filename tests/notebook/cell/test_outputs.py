@@ -85,6 +85,7 @@ def test_what_was_thought_is_closed_up_with_its_words_counted() -> None:
     """In thousands, as people write them."""
     html = folded("one two three " * 500)
     assert "Reasoning (1,500 words)" in html
+    assert "Reasoning (1 word)" in folded("Hm.")
     assert html.startswith("<details ")
     assert " open" not in html.split(">", 1)[0]
 

@@ -188,9 +188,9 @@ LONG = FailedCell("\n".join(f"x{n} = {n}" for n in range(68)), 5, 65)
     ("cell", "sent", "code", "whole"),
     [
         (FailedCell("a\nb", 0, 2), "a\nb", "a\nc", "a\nc"),
-        (FailedCell("a\nb\nc\nd", 1, 3), "# … 1 lines left out\nb\nc\n# … 1 lines left out",
-         "# … 1 lines left out\nB\nc\n# … 1 lines left out", "a\nB\nc\nd"),
-        (FailedCell("a\nb\nc", 1, 3), "# … 1 lines left out\nb\nc", "b\nC", None),
+        (FailedCell("a\nb\nc\nd", 1, 3), "# … 1 line left out\nb\nc\n# … 1 line left out",
+         "# … 1 line left out\nB\nc\n# … 1 line left out", "a\nB\nc\nd"),
+        (FailedCell("a\nb\nc", 1, 3), "# … 1 line left out\nb\nc", "b\nC", None),
         (FailedCell("k = 'q'\nb", 0, 2), "k = '[redacted: k]'\nb", "k = '[redacted: k]'\nc",
          "k = 'q'\nc"),
         (FailedCell("k = 'q'\nb", 0, 2), "k = '[redacted: k]'\nb", "k = u'[redacted: k]'\nb", None),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from eighty80_jupyter.notebook.cell.views.prompts import prompt_html
 from eighty80_jupyter.notebook.cell.views.turns import table_html, table_text
 from eighty80_jupyter.notebook.markdown.page_text import quiet_html
+from eighty80_jupyter.text import counted
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import Message
@@ -70,7 +71,7 @@ def dry_run_html(
 
 
 def _size(message: Message, calibration: Calibration) -> str:
-    return f"about {calibration.tokens(_content(message)):,} tokens"
+    return f"about {counted(calibration.tokens(_content(message)), 'token')}"
 
 
 def _content(message: Message) -> str:

@@ -16,6 +16,7 @@ from eighty80_jupyter.notebook.panel.widgets import (
     close_all,
     line_html,
 )
+from eighty80_jupyter.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,5 +145,6 @@ def _short(text: str) -> str:
 
 
 def _meter(state: LiveState) -> str:
-    requests = f"{state.requests:,} of {state.limit:,} requests"
-    return f"{requests} · {'about ' if state.about else ''}{state.tokens:,} tokens of answers"
+    requests = f"{state.requests:,} of {counted(state.limit, 'request')}"
+    about = "about " if state.about else ""
+    return f"{requests} · {about}{counted(state.tokens, 'token')} of answers"
