@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
+import numpy as np
 import pytest
 from traitlets import TraitError
 from traitlets.config import Config
@@ -50,6 +51,11 @@ def test_bad_values_are_refused(name: str, value: Any) -> None:
         ("temprature", 1, "unknown setting temprature; did you mean temperature?"),
         ("parameters", {"seed": 1}, "unknown setting parameters"),  # a method
         ("stream", "x", "stream must be True or False; got 'x'"),
+        ("temperature", 10**400, "temperature must be between 0 and 2, got 1000"),
+        ("temperature", np.array([0.5, 1]), "temperature must be between 0 and 2, got array"),
+        ("max_tokens", np.array([1, 2]), "max_tokens must be an integer of at least 1, got array"),
+        ("seed", float("nan"), "seed must be an integer, got nan"),
+        ("seed", 1.5, "seed must be an integer, got 1.5"),
         ("field_tokens", 5, "field_tokens must be an integer of at least 20; got 5"),
         ("tool_timeout", -1, "tool_timeout must be a number of at least 0.001, or None; got -1"),
         ("context_policy", "cut", "context_policy must be error or trim or summarize; got 'cut'"),

@@ -32,10 +32,8 @@ def check(name: str, value: Any) -> Any:
         raise UsageError(unknown("parameter", name, PARAMETERS))
     value = clean_json(value)
     match parameter.kind:
-        case Kind.NUMBER:
+        case Kind.NUMBER | Kind.INTEGER:
             return _number(parameter, value)
-        case Kind.INTEGER:
-            return _integer(parameter, value)
         case Kind.STRING:
             return _string(parameter, value)
         case Kind.STRINGS:
@@ -107,25 +105,19 @@ def _is_number(value: Any) -> bool:
 
 
 def _number(parameter: Parameter, value: Any) -> float:
-    error = UsageError(f"{parameter.name} must be{_bounds(parameter)}, got {shown(value)}")
+    is_whole = parameter.kind is Kind.INTEGER
+    what = " an integer" if is_whole else ""
+    error = UsageError(f"{parameter.name} must be{what}{_bounds(parameter)}, got {shown(value)}")
     if not _is_number(value):
         raise error
-    number = value if isinstance(value, (int, float)) else float(value)
-    if not math.isfinite(number) or not _within(parameter, number):
+    try:
+        number = value if isinstance(value, (int, float)) else float(value)
+    except (TypeError, ValueError, OverflowError):  # an array, or more than a float holds
+        raise error from None
+    is_finite = isinstance(number, int) or math.isfinite(number)
+    if not is_finite or not _within(parameter, number) or (is_whole and number % 1):
         raise error
-    return number
-
-
-def _integer(parameter: Parameter, value: Any) -> int:
-    error = UsageError(
-        f"{parameter.name} must be an integer{_bounds(parameter)}, got {shown(value)}"
-    )
-    if not _is_number(value):
-        raise error
-    whole = value if isinstance(value, int) else float(value)
-    if whole not in (math.inf, -math.inf) and whole == whole // 1 and _within(parameter, whole):
-        return int(value)
-    raise error
+    return int(value) if is_whole else number
 
 
 def _string(parameter: Parameter, value: Any) -> str:

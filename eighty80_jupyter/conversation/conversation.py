@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, overload
 
-from eighty80_jupyter.conversation.frame import to_dataframe
 from eighty80_jupyter.conversation.outgoing import sent_turns, to_wire
 from eighty80_jupyter.conversation.side_by_side import MOST, SideBySide
 from eighty80_jupyter.conversation.turn import Exchange, Turn
@@ -17,6 +16,7 @@ from eighty80_jupyter.watchers import Watchers
 
 InstructionRole = Literal["system", "developer"]
 Watcher = Callable[["Conversation"], None]
+_COLUMNS = ("turn", "role", "text", "model", "parameters", "tokens", "seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +251,15 @@ class Conversation:
         Its columns are turn (from 1), role, text, model, parameters, tokens and seconds. Raises
         UsageError where pandas is not installed.
         """
-        return to_dataframe(self)
+        try:
+            import pandas as pd  # noqa: PLC0415  # optional, and slow to import
+        except ImportError:
+            raise UsageError(
+                "a DataFrame needs pandas, which is not installed; "
+                "iterating over the conversation gives its turns"
+            ) from None
+        frame = pd.DataFrame(_rows(self), columns=list(_COLUMNS))
+        return frame.astype({"turn": "int64", "tokens": "Int64", "seconds": "float64"})
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Have `watcher` called after every change, in the thread that made it.
@@ -273,6 +281,25 @@ class Conversation:
         # Never under the lock: a watcher may wait for another thread, which waits for that lock.
         for watcher in self._watchers:
             watcher(self)
+
+
+def _rows(turns: Iterable[Turn]) -> list[tuple[Any, ...]]:
+    """Return a row for each message of the chosen alternatives, as `_COLUMNS` name its cells.
+
+    Only an answer has a model, parameters, tokens (those that the model wrote) and seconds; what is
+    not known is None.
+    """
+    found: list[tuple[Any, ...]] = []
+    for number, turn in enumerate(turns, 1):
+        reply = turn.reply
+        tokens = reply.usage.completion_tokens if reply.usage is not None else None
+        model = reply.model or reply.parameters.get("model")
+        last = len(turn.messages) - 1
+        for place, message in enumerate(turn.messages):
+            of_reply = (model, dict(reply.parameters), tokens, reply.seconds)
+            known = of_reply if place == last else (None,) * len(of_reply)
+            found.append((number, message.role, message.text, *known))
+    return found
 
 
 def _rebuilt(

@@ -81,14 +81,7 @@ def screened(entry: Any) -> dict[str, Any] | str:
     name = entry["name"]
     known = visible(name[:40])
     schema = entry.get("inputSchema")
-    if not isinstance(schema, dict) or schema.get("type", "object") != "object":
-        return f"{known}: its schema is none of an object"
-    properties, required = schema.get("properties", {}), schema.get("required", [])
-    if not isinstance(properties, dict) or not all(
-        isinstance(one, (dict, bool)) for one in properties.values()
-    ):
-        return f"{known}: its schema is none of an object"
-    if not isinstance(required, list) or not all(isinstance(one, str) for one in required):
+    if not _is_of_object(schema):
         return f"{known}: its schema is none of an object"
     if len(json.dumps(schema)) > _MOST_SCHEMA:
         return f"{known}: its schema has more than {_MOST_SCHEMA:,} characters"
@@ -99,6 +92,18 @@ def screened(entry: Any) -> dict[str, Any] | str:
     if isinstance(hints, dict):
         kept["annotations"] = {n: hints[n] for n in _HINTS if isinstance(hints.get(n), bool)}
     return kept
+
+
+def _is_of_object(schema: Any) -> bool:
+    if not isinstance(schema, dict) or schema.get("type", "object") != "object":
+        return False
+    properties, required = schema.get("properties", {}), schema.get("required", [])
+    return (
+        isinstance(properties, dict)
+        and all(isinstance(one, (dict, bool)) for one in properties.values())
+        and isinstance(required, list)
+        and all(isinstance(one, str) for one in required)
+    )
 
 
 def mend_result(result: dict[str, Any]) -> None:

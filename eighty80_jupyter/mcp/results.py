@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from mcp_types import (
@@ -32,30 +31,13 @@ class ServerToolError(Exception):
     """A server's tool says that it has failed; the text is the server's."""
 
 
-@dataclass(slots=True)
-class _Pictures:
-    """The pictures of a result, the first ones that are not too large."""
-
-    found: list[bytes]
-
-    def take(self, data: str) -> int:
-        """Take a picture in base64, and return its size in bytes."""
-        try:
-            decoded = base64.b64decode(data, validate=True)
-        except (binascii.Error, ValueError):
-            return 0
-        if len(self.found) < _MOST_PICTURES and len(decoded) <= _MOST_PICTURE:
-            self.found.append(decoded)
-        return len(decoded)
-
-
 def result_of(result: CallToolResult) -> PictureText:
     """Return the text of a result, with its pictures. Raises ServerToolError where it has failed.
 
     What is no text is named with its type and size; structured content is added where no text says
     the same.
     """
-    pictures = _Pictures([])
+    pictures: list[bytes] = []
     parts = [_part(block, pictures) for block in result.content]
     texts = [block.text for block in result.content if isinstance(block, TextContent)]
     structured = result.structured_content
@@ -64,15 +46,15 @@ def result_of(result: CallToolResult) -> PictureText:
     text = "\n".join(parts)
     if result.is_error:
         raise ServerToolError(text or "the server does not say why")
-    return PictureText(text, tuple(pictures.found))
+    return PictureText(text, tuple(pictures))
 
 
-def _part(block: Any, pictures: _Pictures) -> str:
+def _part(block: Any, pictures: list[bytes]) -> str:
     match block:
         case TextContent():
             return block.text
         case ImageContent():
-            return f"[picture: {_word(block.mime_type)}, {pictures.take(block.data):,} bytes]"
+            return f"[picture: {_word(block.mime_type)}, {_take(block.data, pictures):,} bytes]"
         case AudioContent():
             size = len(block.data) * 3 // 4
             return f"[sound: {_word(block.mime_type)}, {size:,} bytes]"
@@ -82,11 +64,22 @@ def _part(block: Any, pictures: _Pictures) -> str:
         case EmbeddedResource(resource=BlobResourceContents() as blob):
             kind = blob.mime_type or "bytes"
             is_picture = kind.startswith("image/")
-            size = pictures.take(blob.blob) if is_picture else len(blob.blob) * 3 // 4
+            size = _take(blob.blob, pictures) if is_picture else len(blob.blob) * 3 // 4
             return f"[resource {_word(str(blob.uri))}: {_word(kind)}, {size:,} bytes]"
         case EmbeddedResource(resource=TextResourceContents() as resource):
             return f"[resource {_word(str(resource.uri))}]\n{resource.text}"
     return f"[{_word(type(block).__name__)}]"
+
+
+def _take(data: str, pictures: list[bytes]) -> int:
+    """Add a picture in base64, if it is one of the first and not too large; return its bytes."""
+    try:
+        decoded = base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        return 0
+    if len(pictures) < _MOST_PICTURES and len(decoded) <= _MOST_PICTURE:
+        pictures.append(decoded)
+    return len(decoded)
 
 
 def _word(text: str) -> str:
