@@ -103,19 +103,15 @@ def attach_columns(rows: Rows, columns: list[Column], column: str) -> Any:
 
 
 def restored(rows: Rows) -> Any:
-    """Return rows, such as some that were taken, as the kind of thing that they came from."""
+    """Return rows that were taken of others as the kind of thing that those came from."""
     source: Any = rows
     match rows.kind:
         case "modin":
             return _of_modin(rows.data)
         case "duckdb":
             return _relation(source.origin, rows.data)
-        case "dict":
-            return dict(zip(source.keys, source.items, strict=True))
         case "tuple":
             return tuple(source.items)
-        case "list" | "iterator":
-            return list(source.items)
     return rows.data
 
 

@@ -5,6 +5,7 @@ pydantic reads `true` as 1 and 2021 as a moment of 1970: an answer must not beco
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -99,15 +100,15 @@ class _Walk:
         members = schema.get(MEMBERS)
         if members is not None:  # an Enum: told by the names of its members, or by their values
             if not isinstance(value, str) or not any(folded(n) == folded(value) for n in choices):
-                named = [n for n in choices if _as_word(members[n]) == _as_word(value)]
+                named = [n for n in choices if as_word(members[n]) == as_word(value)]
                 value = named[0] if len(named) == 1 else value
             return members.get(self._choice(value, {"enum": choices}, path), value)
         for choice in choices:
             if type(choice) is type(value) and choice == value:
                 return choice
-        word = folded(value if isinstance(value, str) else _as_word(value))
+        word = folded(as_word(value))
         for choice in choices:
-            if word and folded(choice if isinstance(choice, str) else _as_word(choice)) == word:
+            if word and folded(as_word(choice)) == word:
                 return choice
         listed = ", ".join(shown(choice) for choice in choices[:20])
         self._wrong(path, f"expected one of {listed}, got {shown(value)}")
@@ -238,6 +239,6 @@ def _plain(value: Any) -> Any:
     return float(value) if isinstance(value, Written) else value
 
 
-def _as_word(value: Any) -> str:
-    words = {True: "true", False: "false", None: "null"}
-    return words[value] if value is None or isinstance(value, bool) else str(value)
+def as_word(value: Any) -> str:
+    """Return a choice, or what may be one, as the word that stands for it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -18,6 +18,7 @@ from pydantic.errors import PydanticUserError
 from eighty80_jupyter import loading
 from eighty80_jupyter.api.json_schema import without_titles
 from eighty80_jupyter.errors import UsageError
+from eighty80_jupyter.structured.conform import as_word
 from eighty80_jupyter.structured.python_types import (
     AnswerGenerator,
     of_named_tuple,
@@ -104,7 +105,7 @@ class Shape:
         """Return what the model is told; `as_json` False asks for the bare word where that does."""
         if self.bare and not as_json:
             if self.choices:
-                listed = "\n".join(f"- {choice}" for choice in map(_word, self.choices))
+                listed = "\n".join(f"- {choice}" for choice in map(as_word, self.choices))
                 return f"Answer with exactly one of these, and with nothing else:\n{listed}"
             return f"Answer with {_SCALAR_WORDS[self.scalar]}, and with nothing else."
         return (
@@ -288,7 +289,7 @@ def _distinct(schema: Any) -> None:
         return
     seen: dict[str, Any] = {}
     for choice in schema.get("enum", ()):
-        key = folded(_word(choice))
+        key = folded(as_word(choice))
         if not key:
             raise UsageError(f"a choice needs letters or digits, got {shown(choice)}")
         if key in seen:
@@ -301,11 +302,6 @@ def _distinct(schema: Any) -> None:
         if key not in ("enum", "const", "default", "examples"):
             for one in inner.values() if key in ("properties", "$defs") else (inner,):
                 _distinct(one)
-
-
-def _word(choice: Any) -> str:
-    """Return a choice as the word that stands for it."""
-    return choice if isinstance(choice, str) else json.dumps(choice)
 
 
 def _no_schema(wanted: Any, why: object) -> UsageError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,9 @@ class RowRequest:
     ratio: float = 1.0
     remember: Callable[[int], None] = lambda _limit: None
     lost: Callable[[], str] = str
+    _heads: dict[Any, tuple[list[dict[str, Any]], Mapping[str, Any]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def body(
         self,
@@ -106,12 +109,6 @@ class RowRequest:
             known = ([{"role": self.role, "content": text}] if text else []), fields
             self._heads[mode, has_data] = known
         return known
-
-    @cached_property
-    def _heads(
-        self,
-    ) -> dict[tuple[Mode | None, bool], tuple[list[dict[str, Any]], Mapping[str, Any]]]:
-        return {}
 
     @cached_property
     def _head_tokens(self) -> tuple[int, int]:

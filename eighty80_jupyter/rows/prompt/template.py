@@ -28,8 +28,7 @@ from eighty80_jupyter.prompt.template.syntax import Field
 from eighty80_jupyter.rows.data.chunks import Chunk, Rows
 from eighty80_jupyter.rows.data.missing import is_missing
 from eighty80_jupyter.rows.prompt.cells import NONE, PlainCells, are_inline
-from eighty80_jupyter.rows.prompt.compiled import CompiledPrompt, FieldCells
-from eighty80_jupyter.rows.prompt.fields import ROW
+from eighty80_jupyter.rows.prompt.compiled import ROW, CompiledPrompt, FieldCells
 from eighty80_jupyter.text import clean
 
 _ENDLESS = Budgets(field=10**9, message=10**9)  # a row is never cut unasked

@@ -143,8 +143,9 @@ def _variants(
             )
         axes[known] = [parameter_values.check(known, value) for value in values]
     found = []
+    pairs = [[(name, value) for value in values] for name, values in axes.items()]
     for (title, text), setting in itertools.product(
-        named.items(), map(dict, itertools.product(*_pairs(axes)))
+        named.items(), map(dict, itertools.product(*pairs))
     ):
         words = [title] if title else []
         words += [f"{name} = {value}" for name, value in setting.items()]
@@ -155,7 +156,3 @@ def _variants(
     if any(one in asked[:at] for at, one in enumerate(asked)):
         raise UsageError("two variants are the same; samples=N asks each row N times")
     return found
-
-
-def _pairs(axes: Mapping[str, Sequence[Any]]) -> list[list[tuple[str, Any]]]:
-    return [[(name, value) for value in values] for name, values in axes.items()]

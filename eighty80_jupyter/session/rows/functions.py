@@ -168,13 +168,6 @@ class ProcessAsker:
         return made[key]
 
 
-def is_plan(data: Any) -> bool:
-    """Tell whether this is a frame of an engine that can carry a row function."""
-    from eighty80_jupyter.rows.engines import plans  # noqa: PLC0415  # a door
-
-    return plans.planner(data) is not None
-
-
 def row_function(
     runs: RowRuns, prompt: str, options: RowOptions | None, keywords: Mapping[str, Any]
 ) -> RowFunction:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from eighty80_jupyter import loading
-from eighty80_jupyter.session.rows.functions import is_plan, row_function
+from eighty80_jupyter.session.rows.functions import row_function
 from eighty80_jupyter.session.rows.runs import ROOM, RowRuns
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ class RowOperations:
         Raises UsageError for what cannot be asked, RowsError where the run stopped, where all rows
         failed, or one with `strict`, and ChatInterrupted; `last_run` has what there is.
         """
-        if is_plan(data):
+        from eighty80_jupyter.rows.engines.plans import planner  # noqa: PLC0415  # a door
+
+        if planner(data) is not None:
             return row_function(self.row_runs, prompt, options, keywords)(data)
         return self.row_runs.ask(data, prompt, options, keywords)
 
