@@ -64,9 +64,10 @@ _WORDS = words_of(
     sha show sig sign signature single size slot some source span special sso stack start state
     static status step stop store str strict string strong style suffix super symbol sys system
     table tag target task temp template term test text the theme this time title tmp to tok token
-    tokens top total transform tree true two type uid undefined union unit unknown unset update url
-    use used user username utf util utils uuid val valid validator value values var varchar variable
-    vault vector verify version view visible void weak web width with word words write wrong yes
+    tokens top total transform tree true two type uid uint undefined union unit unknown unset update
+    url use used user username utf util utils uuid val valid validator value values var varchar
+    variable vault vector verify version view visible void weak web width with word words write
+    wrong yes
     """
 )
 

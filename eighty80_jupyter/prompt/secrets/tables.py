@@ -1,9 +1,9 @@
 """Secrets that the head of a column gives away, or the name beside them: tables, lists of pairs.
 
 A table is a line of names, two or more of them or one below `as CSV:`, and the lines after it that
-have as many cells, in CSV or with bars between them. What a description says of a column tells its
-most frequent values, and a dictionary of lists holds columns, too. Each line is looked at once: the
-time is linear in the text.
+have as many cells, in CSV or with bars between them, or whose cells end where the names do, as
+pandas prints them. What a description says of a column tells its most frequent values, and a
+dictionary of lists holds columns, too. Each line is looked at once: the time is linear in the text.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from eighty80_jupyter.prompt.secrets.placeholders import is_name, is_placeholder
 _WORDS = ("pass", "kennwort", "pw", "secret", "key", "token")
 _SHORT = ("token", "tokens")
 _LONGEST = 2_000  # characters of a line of names
+_BARS = "|\u2502\u2503\u2506\u2551"  # of Markdown, and those that polars, DuckDB and rich draw
 _CELL = {
     sign: re.compile(rf'"(?:[^"]|"")*"|[^{re.escape(sign)}"][^{re.escape(sign)}]*|')
     for sign in ",;\t"
-} | {"|": re.compile(r"(?:[^|\\]|\\.?)*")}
+} | {_BARS: re.compile(rf"(?:[^{_BARS}\\]|\\.?)*")}
 _FILLED = re.compile(r"\S(?:.*\S)?")
-_RULE = re.compile(r"[\s|+:=-]*[=-]{2}[\s|+:=-]*")  # between the names and the rows
+_RULE = re.compile(r"(?=.*[=\u2500-\u257f-]{2})[\s|+:=\u2500-\u257f-]*")  # below the names
+_COLUMNS = re.compile(r"\S(?: ?\S)*")  # what two blanks part
+_WORD = re.compile(r"""(?![a-z]+(?:_[a-z0-9]+)+$)[^\s\"'(){}\[\];=,]{1,200}""")  # and no name
 _NAME = re.compile(r'"?[\w .:/%()\[\]*`-]{0,60}"?')
 _TWO = re.compile(r"""\"?([\w.-]{1,40})\"?,(\"[^\"]{1,200}\"|[^\s\"'(){}\[\];=,]{1,200})""")
 _COLUMN = re.compile(r"[A-Za-z]+(?:_[A-Za-z0-9]+)+")  # another name, in a line of two
@@ -61,6 +64,49 @@ def spans(text: str) -> Iterator[Span]:
         if name is not None and (kind := _kind(re.sub(r"(?<!s)s$", "", name[1]))) is not None:
             yield from _all(_ITEM, 2, text, head.end(), kind)
     yield from _rows(text)
+    yield from _aligned(text)
+
+
+def _aligned(text: str) -> Iterator[Span]:
+    """Yield the secrets below names that end where they do, and beside names, after two blanks."""
+    at = 0
+    columns: dict[int, tuple[int, str]] = {}  # the secret ones by their ends: beginnings and kinds
+    for whole in text.splitlines(keepends=True):
+        line = whole.rstrip().removesuffix("  \\")
+        low = line[:_LONGEST].lower()
+        if not line:
+            columns = {}
+        elif "  " in low and (columns or any(word in low for word in _WORDS)):
+            cells = list(_COLUMNS.finditer(line))
+            found = _below(line, cells, columns) or _beside(line, cells)
+            for start, end, kind in found:
+                if _is_secret(line[start:end], kind):
+                    yield at + start, at + end, _told(kind)
+            if not found and all(_NAME.fullmatch(cell[0]) for cell in cells):
+                starts = [0, *(cell.end() for cell in cells)]
+                named = zip(starts, cells, strict=False)
+                kinds = [(cell.end(), (start, _kind(cell[0]))) for start, cell in named]
+                columns = {end: (start, kind) for end, (start, kind) in kinds if kind} or columns
+        at += len(whole)
+
+
+def _below(
+    line: str, cells: list[re.Match[str]], columns: dict[int, tuple[int, str]]
+) -> list[Span]:
+    """Return what ends where secret columns do, in a line that has more than that, and its kind."""
+    found = []
+    for cell in cells:
+        start, kind = columns.get(cell.end(), (0, ""))
+        if kind and (len(cells) > 1 or line[:start].strip()):
+            value = line[max(start, cell.start()) : cell.end()].lstrip()
+            found.append((cell.end() - len(value), cell.end(), kind))
+    return found
+
+
+def _beside(line: str, cells: list[re.Match[str]]) -> list[Span]:
+    """Return the values of a line that begins with a secret name, as in a frame on its side."""
+    kind = None if line[0] == " " else _kind(cells[0][0])
+    return [(*c.span(), kind) for c in cells[1:] if kind and _WORD.fullmatch(c[0])]
 
 
 def _all(form: re.Pattern[str], group: int, text: str, at: int, kind: str) -> Iterator[Span]:
@@ -80,8 +126,8 @@ def _rows(text: str) -> Iterator[Span]:
         cells = _cells(line, sign) if columns else []
         if columns and _RULE.fullmatch(line):
             ruled = True
-        elif columns and ruled and len(cells) == count and line.strip():
-            for number, kind in columns.items():
+        elif columns and len(cells) == count and line.strip():
+            for number, kind in columns.items() if ruled else ():
                 cell = _FILLED.search(line, *cells[number])
                 if cell is not None and _is_secret(cell[0], kind):
                     yield at + cell.start(), at + cell.end(), _told(kind)
@@ -90,7 +136,7 @@ def _rows(text: str) -> Iterator[Span]:
             yield at + value[0], at + value[1], value[2]
         else:
             columns, sign, count = _head(line, before) or ({}, ",", 0)
-            ruled = sign != "|"  # else what is in it may be names, too
+            ruled = sign != _BARS  # else what is in it may be names, too
             for start, end, told in _frequent(line):
                 yield at + start, at + end, told
         at += len(whole)
@@ -137,7 +183,7 @@ def _cells(line: str, sign: str) -> list[tuple[int, int]]:
         cell = _CELL[sign].match(line, at)
         end = at if cell is None else cell.end()
         found.append((at, end))
-        if line[end : end + 1] != sign:
+        if end == len(line) or line[end] not in sign:
             return found
         at = end + 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import duckdb
 import pandas as pd  # type: ignore[import-untyped]  # ships no types
 import polars as pl
 import pytest
@@ -50,6 +51,30 @@ def test_found(form: str) -> None:
         assert ("bob" in clean) is ("bob" in text)
 
 
+PRINTED: dict[str, Any] = {
+    "pandas": pd.DataFrame({**USERS, "password": [None, HIDDEN]}),
+    "pandas, few": pd.DataFrame(USERS)[["password"]],
+    "pandas without an index": pd.DataFrame(USERS).to_string(index=False),
+    "pandas on its side": pd.DataFrame(USERS).T,
+    "pandas, a row": pd.DataFrame(USERS).iloc[0],
+    "pandas, described": pd.DataFrame(USERS).describe(include="all"),
+    "polars": pl.DataFrame({"user": ["bob", "al"], "password": ["", HIDDEN]}),
+    "DuckDB": duckdb.sql(f"select 'bob' as user, '{HIDDEN}' as password"),
+}
+
+
+@pytest.mark.parametrize("library", PRINTED)
+def test_printed(library: str) -> None:
+    """What a library prints of a table has all but the secret, below its name or beside it."""
+    text = str(PRINTED[library])
+    assert HIDDEN in text
+    clean = Redactor({})(f"It is:\n{text}\n\nand no more.")
+    assert HIDDEN not in clean
+    assert "[redacted: password]" in clean
+    assert ("bob" in clean) is ("bob" in text)
+    assert clean.count("\n") == text.count("\n") + 3
+
+
 @pytest.mark.parametrize("options", ["csv", "md", "json"])
 def test_formats(options: str) -> None:
     """A format that is asked for has no secret that another would not have."""
@@ -79,6 +104,9 @@ ORDINARY = [
     "| field | password |\n|---|---|\n| type | string |\n",
     "- password: str, 2 unique: required 30, optional 4\n",
     '"password": ["required", "min:8", "max:64"]',
+    "    user    password\n    address2\n    address3\n",
+    "password     uint16\nuser         string\n",
+    "password  VARCHAR2(30)\nuser      CHAR(3)\n",
 ]
 
 
