@@ -17,14 +17,10 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any, Self
 
 from eighty80_jupyter.errors import LocalModelError
 from eighty80_jupyter.local.child import installer
-
-if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
 
 # A file, so that the package need not be importable from the kernel's directory. -P, so that what
 # lies beside that file is not importable under a name of its own.
@@ -126,12 +122,7 @@ class LocalServer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @property

@@ -8,9 +8,7 @@ from dataclasses import replace
 from eighty80_jupyter.api.reply import Reply, Status
 from eighty80_jupyter.conversation.outgoing import server_mark
 from eighty80_jupyter.conversation.turn import Exchange, Turn
-from eighty80_jupyter.errors import (
-    ReplyFormatError,
-)
+from eighty80_jupyter.errors import ReplyFormatError
 from eighty80_jupyter.turns.request import RunningTurn
 
 
