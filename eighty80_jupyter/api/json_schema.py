@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchemaWarningKind
 
-_NAMED = ("properties", "patternProperties", "$defs", "dependentSchemas")
+# Whose values are schemas by names, which may be any word.
+_NAMED = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 _DATA = ("default", "const", "enum", "examples", "required")
 
 
@@ -46,18 +48,24 @@ class Generator(GenerateJsonSchema):
         return self.handle_invalid_for_json_schema(schema, "a class")
 
 
-def without_titles(schema: Any, *, within: str = "") -> Any:
-    """Return what stands under the keyword `within` without `title`, but for names and data."""
-    if within in _DATA:
-        return schema
+def changed(schema: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    """Return a schema of which each schema in it is changed, but for names and for values."""
     if isinstance(schema, list):
-        return [without_titles(item) for item in schema]
+        return [changed(one, change) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    if within in _NAMED:
-        return {name: without_titles(item) for name, item in schema.items()}
-    return {
-        key: without_titles(item, within=key)
-        for key, item in schema.items()
-        if not (key == "title" and isinstance(item, str))
-    }
+    found: dict[str, Any] = {}
+    for key, value in change(schema).items():
+        if key in _NAMED and isinstance(value, dict):
+            found[key] = {name: changed(one, change) for name, one in value.items()}
+        else:
+            found[key] = value if key in _DATA else changed(value, change)
+    return found
+
+
+def without_titles(schema: Any) -> Any:
+    """Return a schema without `title`."""
+    return changed(
+        schema,
+        lambda one: {k: v for k, v in one.items() if k != "title" or not isinstance(v, str)},
+    )

@@ -11,10 +11,11 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from eighty80_jupyter.api.json_schema import changed
 from eighty80_jupyter.prompt.template.compose import defused
 from eighty80_jupyter.text import clean, clean_json
 from eighty80_jupyter.tools.arguments import check
@@ -34,9 +35,6 @@ _HINTS = {
     "openWorldHint": "reaches beyond this machine",
 }
 _PARTS = frozenset({"text", "image", "audio", "resource_link", "resource"})
-# Whose values are schemas by names, which may be any word.
-_BY_NAME = ("properties", "$defs", "definitions", "dependentSchemas")
-_VALUES = ("enum", "const", "default", "examples")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ class ListedTool:
     @property
     def parameters(self) -> dict[str, Any]:
         """The schema, as the model is told it: what is said in it is bounded and harmless."""
-        found: dict[str, Any] = _changed(self.schema, _told_words)
+        found: dict[str, Any] = changed(self.schema, _told_words)
         return found
 
 
@@ -189,7 +187,7 @@ class Arguments:
 
         Patterns are left to the server: there are some that take Python for ever.
         """
-        check(values, _changed(self.schema, _without_patterns))
+        check(values, changed(self.schema, _without_patterns))
         return dict(values)
 
 
@@ -218,18 +216,3 @@ def _without_patterns(schema: dict[str, Any]) -> dict[str, Any]:
     if "patternProperties" in schema:
         gone |= {"additionalProperties", "unevaluatedProperties"}
     return {key: value for key, value in schema.items() if key not in gone}
-
-
-def _changed(schema: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
-    """Return a schema of which each schema in it is changed, but for names and for values."""
-    if isinstance(schema, list):
-        return [_changed(one, change) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    found: dict[str, Any] = {}
-    for key, value in change(schema).items():
-        if key in _BY_NAME and isinstance(value, dict):
-            found[key] = {name: _changed(one, change) for name, one in value.items()}
-        else:
-            found[key] = value if key in _VALUES else _changed(value, change)
-    return found

@@ -204,7 +204,8 @@ def _schema(inputs: list[Input], hints: Mapping[str, Any], name: str) -> dict[st
     schema["additionalProperties"] = False
     if definitions:
         schema["$defs"] = definitions
-    return {key: without_titles(item, within=key) for key, item in schema.items()}
+    plain: dict[str, Any] = without_titles(schema)
+    return plain
 
 
 def _with_default(schema: Mapping[str, Any], item: Input) -> dict[str, Any]:
