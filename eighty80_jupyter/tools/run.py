@@ -80,15 +80,13 @@ def thread_here(work: Callable[[], object], name: str) -> threading.Thread:
 class _Worker:
     """One call in a daemon thread, which can be waited for, cancelled and left behind.
 
-    Its thread writes `_value` and `_error`, which are read after `_ended` is set. `_cancelled` is
-    the caller's and `_cancel` the coroutine's; each sets its own before it looks at the other's.
+    `_cancelled` is the caller's and `_cancel` the coroutine's; each sets its own before it looks at
+    the other's.
     """
 
     def __init__(self, function: Callable[[], Any]) -> None:
         self._function = function
-        self._ended = threading.Event()
-        self._value: Any = None
-        self._error: BaseException | None = None
+        self._outcome: concurrent.futures.Future[Any] = concurrent.futures.Future()
         self._cancelled = False
         self._cancel: Callable[[], object] | None = None
         self._thread = thread_here(self._run, "eighty80-tool")
@@ -98,28 +96,27 @@ class _Worker:
         deadline = None if limit is None else time.monotonic() + limit
         try:
             self._thread.start()  # an interrupt as early as here ends it too
-            while not self._ended.wait(_step(deadline)):
+            while not self._ended(_step(deadline)):
                 over = deadline is not None and time.monotonic() >= deadline
                 if over or (stop is not None and stop.is_set()):
                     self._give_up()
-                    ended = self._ended.wait(_GRACE if self._cancel is not None else 0)
+                    ended = self._ended(_GRACE if self._cancel is not None else 0)
                     if not ended and self._cancel is not None:
                         _Loop.forget()  # a coroutine that blocks it must not block all others
                     raise GivenUpError(timeout=limit if over else None, running=not ended)
         except KeyboardInterrupt:
             self._give_up()
             raise
-        if self._error is not None:
-            raise self._error
-        return self._value
+        return self._outcome.result()
+
+    def _ended(self, seconds: float) -> bool:
+        return bool(concurrent.futures.wait([self._outcome], seconds).done)
 
     def _run(self) -> None:
         try:
-            self._value = _settled(self._function(), self._started)
+            self._outcome.set_result(_settled(self._function(), self._started))
         except BaseException as error:  # noqa: BLE001  # the caller gets it
-            self._error = error
-        finally:
-            self._ended.set()
+            self._outcome.set_exception(error)
 
     def _started(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
         self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
