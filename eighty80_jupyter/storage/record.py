@@ -123,6 +123,8 @@ class Recorder:
             line = to_json({"record": VERSION, **self._clean(plain(entry))}) + b"\n"
             if self._descriptor is None:
                 self._descriptor = os.open(self.path, APPENDING, PRIVATE)
+                if _is_open(self.path):
+                    line = b"\n" + line
             append(self._descriptor, line)
         except (OSError, UsageError) as error:
             if not self._is_told:
@@ -176,7 +178,7 @@ class RecordedAnswers:
             try:
                 entry = _entry(line)
             except UsageError as error:
-                if number == len(lines):  # a killed kernel left it half written
+                if number == len(lines) or _is_cut(line):
                     continue
                 raise UsageError(f"{path} is no record: line {number}: {error}") from None
             if not entry.interrupted:
@@ -213,6 +215,24 @@ def _entry(line: bytes) -> Entry:
     if version > VERSION:
         raise UsageError("it was written by a later version; upgrade eighty80_jupyter")
     return read(Entry, values)
+
+
+def _is_open(path: Path) -> bool:
+    """Tell whether a file ends within a line, as a killed kernel leaves it."""
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(end - 1, 0))
+        return file.read(1) not in (b"", b"\n")
+
+
+def _is_cut(line: bytes) -> bool:
+    """Tell whether a killed kernel left an entry half written, to which others were added."""
+    try:
+        from_json(line)
+    except UsageError:
+        start = b'{"record":'
+        return line[: len(start)] == start[: len(line)]
+    return False
 
 
 def _key(request: Mapping[str, Any]) -> bytes:

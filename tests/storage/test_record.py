@@ -186,6 +186,20 @@ def _full(_descriptor: int, _data: bytes) -> int:
     raise OSError(28, "No space left on device")
 
 
+@pytest.mark.parametrize("left", [5, 60])
+def test_what_a_killed_kernel_left_half_written_does_not_matter(tmp_path: Path, left: int) -> None:
+    """The next kernel adds to the record behind it; a whole line without an end counts."""
+    path = record(tmp_path / "x.jsonl", {"id": "1"}, {"id": "2"}, {"id": "3" * 60})
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:2]) + lines[2][:left])
+    for number in ("4", "5"):
+        recorder = Recorder(path, as_it_is)
+        recorder.write(Entry(id=number))
+        recorder.close()
+        path.write_bytes(path.read_bytes()[:-1])
+    assert RecordedAnswers(path, as_it_is).total == 4
+
+
 @pytest.mark.parametrize("others", [b"", b'{"record":1}\n'])
 def test_half_a_line_does_not_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, others: bytes
