@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from eighty80_jupyter.rows.running.answer import Answer
 from eighty80_jupyter.storage.answers import Answers, Kept
@@ -73,4 +75,8 @@ class Keeper:
         if self._answers.note or not self._answers.new or self._answers.path is None:
             return self._answers.note
         self._answers.new = False
-        return f"answers are kept in {self._answers.path}; %chat --forget-answers empties it"
+        file = str(self._answers.path)
+        with suppress(ValueError, RuntimeError):  # it is elsewhere, or nobody has a home
+            # The page is handed on, and the folder has the user's name.
+            file = str("~" / self._answers.path.relative_to(Path.home()))
+        return f"answers are kept in {file}; %chat --forget-answers empties it"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pydantic_core import core_schema
 
 from eighty80_jupyter.api.reply import Usage
@@ -125,8 +126,10 @@ def test_fresh_looks_nothing_up_and_keeps_and_without_answers_neither() -> None:
     virtually(work)
 
 
-def test_which_file_it_is_is_said_once_and_a_note_each_time(tmp_path: Path) -> None:
-    """A new file is named, an old one is not; what is wrong with it comes first."""
+def test_which_file_it_is_is_said_once_and_a_note_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new file is named, without the name of the user, an old one is not; a note comes first."""
 
     async def work() -> None:
         answers = Answers(tmp_path / "answers.sqlite")
@@ -138,6 +141,10 @@ def test_which_file_it_is_is_said_once_and_a_note_each_time(tmp_path: Path) -> N
         assert str(tmp_path / "answers.sqlite") in remark
         assert "--forget-answers" in remark
         assert keeper.remark() == ""
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("USERPROFILE", str(tmp_path))
+        answers.new = True
+        assert f"kept in {Path('~', 'answers.sqlite')};" in keeper.remark()
         answers.new, answers.note = True, "kept in memory only"
         assert [keeper.remark() for _ in range(2)] == ["kept in memory only"] * 2
         answers.note, answers.path = "", None
