@@ -1,4 +1,4 @@
-"""Waiting with a deadline instead of sleeping for a guessed time, and how busy the machine is."""
+"""Waiting with a deadline instead of sleeping for a guessed time, and how slow the machine is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_SAMPLE = 0.1  # seconds of computing
+_LOOPS, _SECONDS = 9_000_000, 0.1  # what they take where the bounds come from
 
 
 def wait_until(
@@ -35,12 +35,13 @@ def wait_until(
         time.sleep(interval)
 
 
-def contention() -> float:
-    """Return how many times longer a computation takes now than it takes alone, at least 1.
+def slowness() -> float:
+    """Return how many times longer a computation takes now than where the bounds come from.
 
-    Where a time is promised, a test allows that much more of it on a busy machine.
+    At least 1. Where a time is promised, a test allows that much more of it on a machine that is
+    slow or that others keep busy.
     """
-    started, used = time.perf_counter(), time.thread_time()
-    while time.thread_time() - used < _SAMPLE:
+    started = time.perf_counter()
+    for _ in range(_LOOPS):
         pass
-    return max(1.0, (time.perf_counter() - started) / (time.thread_time() - used))
+    return max(1.0, (time.perf_counter() - started) / _SECONDS)

@@ -16,7 +16,7 @@ from tests.data.rich_reply import rich_reply
 from tests.support.lab import DARK, LIGHT
 from tests.support.panel import PanelView
 from tests.support.replies import Gate, chunk, sse_reply, stream_reply, text_chunks
-from tests.support.waiting import contention, wait_until
+from tests.support.waiting import slowness, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -316,7 +316,7 @@ def test_five_hundred_turns(
     for _ in range(10):  # the best counts: the machine may be busy with other things
         taken = panel.log.evaluate(SCROLL)
         print(f"a jump within 501 turns took {taken:.0f} ms")
-        allowed = 200 * (2 * contention() - 1)
+        allowed = 200 * (2 * slowness() - 1)
         if taken < allowed:
             break
     assert taken < allowed

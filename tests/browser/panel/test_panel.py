@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.data.rich_reply import FORMULAS, rich_reply
 from tests.support.panel import PanelView
 from tests.support.replies import error_reply, models_reply, stream_reply
-from tests.support.waiting import contention, wait_until
+from tests.support.waiting import slowness, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -185,7 +185,7 @@ def test_stop_while_cells_run(
         for _ in range(5):
             taken = stop_a_long_answer(panel, server)
             print(f"{app}: stopped after {taken:.0f} ms, cell {cell}")
-            allowed = limit * (2 * contention() - 1)
+            allowed = limit * (2 * slowness() - 1)
             if taken < allowed:
                 break
         assert taken < allowed, (app, cell)
