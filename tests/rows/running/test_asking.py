@@ -168,3 +168,14 @@ def test_the_duplicates_of_a_failed_row_have_failed_too() -> None:
     assert len(client.sent) == 598
     assert run.progress().duplicates == 0
     assert run.progress().failed == {"server": 3}
+
+
+def test_a_long_row_is_cut_to_what_a_long_prompt_leaves() -> None:
+    """It is made shorter until all of it fits, and no shorter than about that."""
+    client = VirtualClient(lambda *_: "x")
+    prompt = f"{'please ' * 600}{{{{row}}}}"
+    run = run_virtually(client, ["word " * 5000], prompt, too_long="cut", limit=1000)
+    assert run.values == ["x"]
+    ((_, sent),) = client.sent
+    assert 150 < sent.count("word ") < 400
+    assert any("1 cut to fit" in remark for remark in run.progress().remarks)
