@@ -18,9 +18,10 @@ from eighty80_jupyter.rows.running.plan import RowSettings
 from eighty80_jupyter.wire.endpoint import Endpoint
 from eighty80_jupyter.wire.retries import Settings
 
+ADDRESS = "http://127.0.0.1:1"
 TOKENS = 100  # of each answer, with its prompt
 USAGE = Usage(prompt_tokens=TOKENS - 10, completion_tokens=10, total_tokens=TOKENS)
-Answer = Callable[[str, int], "str | Exception | tuple[float, Any]"]
+Answer = Callable[[str, int], "str | Exception | list[Any] | tuple[float, Any]"]
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -48,9 +49,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 class VirtualClient:
     """Answers each request after `latency` seconds, as `answer(prompt, attempt)` says.
 
-    An exception is raised; a pair is another latency and what comes after it. `usage` is told with
-    each answer. `sent` are the times and prompts of all requests, `most` is how many there were at
-    a time.
+    An exception is raised; a list is all that comes; a pair is another latency and what comes after
+    it. `usage` is told with each answer. `sent` are the times and prompts of all requests, `most`
+    is how many there were at a time.
     """
 
     def __init__(
@@ -65,8 +66,9 @@ class VirtualClient:
         self._usage = usage
 
     async def complete_whole(
-        self, _endpoint: Endpoint, body: Any, *, settings: Settings
+        self, endpoint: Endpoint, body: Any, *, settings: Settings
     ) -> Sequence[Delta | Adapted]:
+        assert endpoint.url == ADDRESS
         assert settings.max_retries == 0
         loop = asyncio.get_running_loop()
         prompt = next(m["content"] for m in body["messages"] if m["role"] == "user")
@@ -84,6 +86,8 @@ class VirtualClient:
             self.now -= 1
         if isinstance(found, Exception):
             raise found
+        if isinstance(found, list):
+            return found
         told = [] if self._usage is None else [UsageDelta(self._usage)]
         return [TextDelta(0, found), ChoiceDone(0, "stop"), *told]
 
@@ -110,7 +114,7 @@ def run_virtually(
     settings = {name: options.pop(name) for name in ("answers", "requests") if name in options}
     of_request = ("limit", "system", "typed", "lost")
     request = RowRequest(
-        endpoint=Endpoint(url="http://127.0.0.1:1"),
+        endpoint=Endpoint(url=ADDRESS),
         settings=Settings(),
         parameters={"model": "m"},
         **{name: options.pop(name) for name in of_request if name in options},

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from eighty80_jupyter.api.deltas import ChoiceDone, RefusalDelta
 from eighty80_jupyter.api.reply import Usage
 from eighty80_jupyter.errors import (
     APIConnectionError,
@@ -179,3 +180,20 @@ def test_a_long_row_is_cut_to_what_a_long_prompt_leaves() -> None:
     ((_, sent),) = client.sent
     assert 150 < sent.count("word ") < 400
     assert any("1 cut to fit" in remark for remark in run.progress().remarks)
+
+
+def test_a_refusal_is_no_answer_and_is_not_asked_for_again() -> None:
+    """What the model says in place of an answer stands in the error."""
+    said = [RefusalDelta(0, "I will not."), ChoiceDone(0, "stop")]
+    client = VirtualClient(lambda *_: said)
+    (error,) = run_virtually(client, ["row 1"], typed=typed()).errors
+    assert (error.kind, error.attempts) == ("refused", 1)
+    assert "I will not." in error.message
+
+
+def test_what_all_rows_would_take_counts_their_samples() -> None:
+    """100 rows with two samples each, by five that were tried."""
+    run = run_virtually(VirtualClient(), [f"row {n}" for n in range(100)], try_rows=5, samples=2)
+    assert run.usage.total_tokens == 10 * TOKENS
+    (told,) = (one for one in run.progress().remarks if one.startswith("all 100 rows"))
+    assert told.startswith("all 100 rows would take about 20k tokens in ")
