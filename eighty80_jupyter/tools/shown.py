@@ -39,6 +39,11 @@ def visible(text: str) -> str:
     )
 
 
+def visible_lines(text: str) -> str:
+    """Return the same of a text whose line ends stay."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
 def visible_json(text: str) -> str:
     """Return JSON text with JSON's escapes for the same, which leave its value as it is.
 
@@ -75,6 +80,11 @@ class AskedCall:
     name: str
     arguments: tuple[tuple[str, str], ...]
     cut: bool
+
+    @property
+    def question(self) -> str:
+        """What a person is asked where the arguments stand below."""
+        return f"May {self.name} be called{' with these arguments' if self.arguments else ''}?"
 
     @property
     def line(self) -> str:

@@ -60,7 +60,8 @@ _NAMES = {
 }
 
 
-def _style(name: str) -> str:
+def code_style(name: str) -> str:
+    """Return the style of what JupyterLab's editor colours by this name."""
     weight = ";font-weight:bold" if name == "keyword" else ""
     slant = ";font-style:italic" if name == "comment" else ""
     return f"color:var(--jp-mirror-editor-{name}-color,{_COLOURS[name]}){weight}{slant}"
@@ -101,4 +102,4 @@ def _lexer(language: str) -> type[Lexer] | None:
 def _style_of(kind: _TokenType) -> str | None:
     while kind not in _NAMES and kind.parent is not None:
         kind = kind.parent
-    return _style(_NAMES[kind]) if kind in _NAMES else None
+    return code_style(_NAMES[kind]) if kind in _NAMES else None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.tools.display import pretty
 from eighty80_jupyter.tools.executor import Decision
-from eighty80_jupyter.tools.shown import AskedCall, asked_call, visible, visible_json
+from eighty80_jupyter.tools.shown import AskedCall, asked_call, visible, visible_json, visible_lines
 
 if TYPE_CHECKING:
     from eighty80_jupyter.api.messages import ToolCall
@@ -48,7 +48,7 @@ class _Question:
             "arguments": None if self.call is None else [list(a) for a in self.call.arguments],
             "cut": self.call is not None and self.call.cut,
             "always": self.always,
-            "note": "\n".join(map(visible, self.note.split("\n"))),
+            "note": visible_lines(self.note),
         }
 
     def answered(self, answer: Answer, detail: str) -> Consent:
@@ -139,8 +139,7 @@ class PanelConfirmer:
     def confirm(self, tool: Tool, call: ToolCall, shown: str) -> Decision:  # noqa: ARG002  # `call` says more
         """Return the user's decision; waits for it."""
         arguments = detail = pretty(call.arguments)
-        given = asked_call(call.name, arguments).arguments
-        question = asked = f"May {tool.name} be called{' with these arguments' if given else ''}?"
+        question = asked = asked_call(call.name, arguments).question
         while True:
             consent = self._questions.ask(
                 asked,

@@ -142,13 +142,16 @@ class RowsView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         length = rows.length or 0
         # The same rows for every prompt: `try_rows` would take others.
         chosen = random.Random(length).sample(range(length), min(length, BENCH_ROWS))  # noqa: S311  # no secret
-        run = self._session.start_rows(
-            rows.take(sorted(chosen)),
+        return self._start(rows.take(sorted(chosen))), sorted(chosen)
+
+    def _start(self, rows: Any, **options: Any) -> Run:
+        return self._session.start_rows(
+            rows,
             self.prompt.value.strip(),
             returns=self.returns.value.strip() or None,
             column=self.column.value.strip() or "answer",
+            **options,
         )
-        return run, sorted(chosen)
 
     def _show_bench(self, html: str) -> None:
         self.shown.value = rendered(html)
@@ -217,13 +220,7 @@ class RowsView(VBox):  # type: ignore[misc]  # ipywidgets ships no types
         self._check()
         loading.require(*loading.CLIENT)
         names = self._session.namespace or {}
-        run = self._session.start_rows(
-            rows_named(self.data.value, names),
-            self.prompt.value.strip(),
-            returns=self.returns.value.strip() or None,
-            column=self.column.value.strip() or "answer",
-            try_rows=try_rows,
-        )
+        run = self._start(rows_named(self.data.value, names), try_rows=try_rows)
         with self._lock:
             self._run = run
         if self._stopped.is_set():  # before there was anything to stop

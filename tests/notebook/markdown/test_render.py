@@ -217,7 +217,7 @@ def test_code_is_coloured_with_the_themes_variables() -> None:
 
 def test_every_style_is_of_the_same_simple_form() -> None:
     """No style can be anything but a colour, bold or italic."""
-    assert all(STYLE.fullmatch(code._style(name)) for name in code._COLOURS)
+    assert all(STYLE.fullmatch(code.code_style(name)) for name in code._COLOURS)
 
 
 @pytest.mark.parametrize("info", ["", "mermaid", "no-such-language", "{.py", "text", "python3 x"])

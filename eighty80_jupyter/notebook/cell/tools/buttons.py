@@ -17,7 +17,7 @@ from eighty80_jupyter.notebook.cell.outputs import Output, Page
 from eighty80_jupyter.notebook.cell.running_cell import running_cell
 from eighty80_jupyter.notebook.cell.tools.display import pretty
 from eighty80_jupyter.tools.executor import Decision
-from eighty80_jupyter.tools.shown import AskedCall, visible
+from eighty80_jupyter.tools.shown import AskedCall, visible_lines
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -48,14 +48,13 @@ def ask(shell: InteractiveShell, tool: Tool, call: ToolCall, asked: AskedCall) -
 
     Whatever happens, also an interrupt, a plain line takes the place of the question.
     """
-    given = " with these arguments" if asked.arguments else ""
     question = {
-        "text": f"May {asked.name} be called{given}?",
+        "text": asked.question,
         "arguments": [list(argument) for argument in asked.arguments],
         "detail": pretty(call.arguments),
         "cut": asked.cut,
         "always": tool.confirm is not True,
-        "note": "\n".join(map(visible, tool.note.split("\n"))),
+        "note": visible_lines(tool.note),
         "wrong": "",
         "heard": "",
     }
@@ -85,7 +84,7 @@ def ask(shell: InteractiveShell, tool: Tool, call: ToolCall, asked: AskedCall) -
             while (message := widget.wait(TICK_SECONDS)) is None:
                 pass
     finally:
-        output.quiet(f"{question['text']} {said}")
+        output.quiet(f"{asked.question} {said}")
         widget.close()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.notebook.cell.terminal_text import writable
 from eighty80_jupyter.tools.executor import Decision
-from eighty80_jupyter.tools.shown import AskedCall, asked_call, visible, visible_json
+from eighty80_jupyter.tools.shown import AskedCall, asked_call, visible_json, visible_lines
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -167,4 +167,4 @@ class InputConfirmer:
 
 def _harmless(text: str) -> str:
     """Return a text that a terminal only shows: what it would obey, or hide, is escaped."""
-    return writable("\n".join(map(visible, text.split("\n"))))
+    return writable(visible_lines(text))

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from eighty80_jupyter.notebook.markdown.code import code_style
 from eighty80_jupyter.notebook.markdown.page_text import QUIET, fold_html, page_text, quiet_html
 from eighty80_jupyter.notebook.markdown.render import render
 from eighty80_jupyter.notebook.markdown.source import closed, fenced, plain, table
@@ -26,7 +27,6 @@ _MOST_NODES = 2_000
 _OPEN = 3  # levels that are open at first
 _INDENT = "margin-left: 1.5em"
 _MONO = "font-family: var(--jp-code-font-family, monospace); overflow-wrap: anywhere"
-_COLOURS = {"property": "#00f", "string": "#ba2121", "number": "#080", "atom": "#88f"}
 
 
 def answer_html(text: str, *, allow_images: bool = False) -> str:
@@ -102,8 +102,7 @@ def _leaf(value: Any) -> str:
 
 
 def _coloured(kind: str, text: str) -> str:
-    colour = f"var(--jp-mirror-editor-{kind}-color, {_COLOURS[kind]})"
-    return f'<span style="color: {colour}">{page_text(text)}</span>'
+    return f'<span style="{code_style(kind)}">{page_text(text)}</span>'
 
 
 def value_html(value: Any) -> str:

@@ -11,11 +11,8 @@ from eighty80_jupyter.notebook.cell.pacing import Painter
 from eighty80_jupyter.notebook.compare.live import LiveAnswers
 from eighty80_jupyter.notebook.compare.recent import STRIP
 from eighty80_jupyter.notebook.compare.variants import from_loop
-from eighty80_jupyter.notebook.panel.widgets import (
-    answer_html,
-    close_all,
-    line_html,
-)
+from eighty80_jupyter.notebook.panel.widgets import answer_html, close_all, line_html
+from eighty80_jupyter.notebook.rows.words import short
 from eighty80_jupyter.text import counted
 
 if TYPE_CHECKING:
@@ -132,16 +129,12 @@ class LiveControls(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             if there:
                 label = state.answers[number].label
                 mark = "✓ " if number == state.shown else ""
-                button.description = mark + _short(label)
+                button.description = mark + short(label, _LABEL_LENGTH)
                 button.tooltip = f"Make this answer the reply: {label}"
 
 
 def _show(widget: Any, there: bool) -> None:  # noqa: FBT001  # what is shown, and whether
     widget.layout.display = None if there else "none"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LABEL_LENGTH else text[: _LABEL_LENGTH - 1] + "…"
 
 
 def _meter(state: LiveState) -> str:

@@ -144,7 +144,7 @@ class ToolPanel(VBox):  # type: ignore[misc]  # ipywidgets ships no types
             return  # a cell has ended it meanwhile
         server = known[name]
         if not on:
-            self._offered[name] = tuple(_offered(self._session) & set(server.tools))
+            self._offered[name] = tuple(set(_offered(self._session)) & set(server.tools))
             self._offer(set(), set(server.tools))
         self._busy[name] = "starts" if on else "ends"
         self._changed()
@@ -164,26 +164,22 @@ class ToolPanel(VBox):  # type: ignore[misc]  # ipywidgets ships no types
 
     def _offer(self, more: set[str], less: set[str]) -> None:
         """Change which tools prompts offer; what is named and not there stays named."""
-        config, known = self._session.config, tuple(self._session.tools)
-        named = config.tools
-        if isinstance(named, str) and named != "all":
-            named = [part.strip() for part in named.split(",") if part.strip()]
-        before = list(known) if named == "all" else list(named or ())
+        before = _offered(self._session)
         if not more and not less & set(before):
             return
         after = [name for name in before if name not in less]
-        after += [name for name in known if name in more and name not in after]
-        config.tools = after or None
+        after += [name for name in self._session.tools if name in more and name not in after]
+        self._session.config.tools = after or None
 
 
-def _offered(session: Session) -> set[str]:
-    """Return the names of the tools that every prompt offers."""
+def _offered(session: Session) -> list[str]:
+    """Return the names of the tools that every prompt offers, in their order."""
     named = session.config.tools
     if named == "all":
-        return set(session.tools)
+        return list(session.tools)
     if isinstance(named, str):
-        return {part.strip() for part in named.split(",")}
-    return set(named or ())
+        return [name for part in named.split(",") if (name := part.strip())]
+    return list(named or ())
 
 
 def _tip(tool: Tool | None) -> str:

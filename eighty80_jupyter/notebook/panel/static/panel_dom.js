@@ -38,46 +38,48 @@ async function copyText(text) {
   }
 }
 
-// JupyterLab and Notebook 7 let a widget reach its notebook; elsewhere this is null.
-function sharedNotebook(model) {
+// The notebook that shows the panel, and the place of the panel's cell in it; null where a widget
+// cannot reach its notebook, as it can in JupyterLab and Notebook 7.
+function panelCell(model) {
   const shared = model.widget_manager?.context?.model?.sharedModel;
-  return shared?.insertCell && shared.cells ? shared : null;
-}
-
-function panelCell(shared, panelId) {
-  return shared.cells.findIndex((cell) =>
+  if (!shared?.insertCell || !shared.cells) return null;
+  const index = shared.cells.findIndex((cell) =>
     (cell.cell_type === "code" ? cell.getOutputs() : []).some(
-      (output) => output.data?.["application/vnd.jupyter.widget-view+json"]?.model_id === panelId,
+      ({ data }) => data?.["application/vnd.jupyter.widget-view+json"]?.model_id ===
+        model.get("panel_id"),
     ),
   );
+  return index < 0 ? null : { shared, index };
+}
+
+// Through the model of the outputs: changes of the shared one are drawn in the wrong order.
+function panelOutputs(model) {
+  const place = panelCell(model);
+  return place && model.widget_manager.context.model.cells.get(place.index).outputs;
 }
 
 // Puts code into a new cell below the panel; false where the notebook is out of reach.
 function insertCell(model, source) {
-  const shared = sharedNotebook(model);
-  const index = shared ? panelCell(shared, model.get("panel_id")) : -1;
-  if (index < 0) return false;
+  const place = panelCell(model);
+  if (!place) return false;
   const cell = { cell_type: "code", source, metadata: {}, outputs: [], execution_count: null };
-  shared.insertCell(index + 1, cell);
+  place.shared.insertCell(place.index + 1, cell);
   return true;
 }
 
 // Whether an output below the panel shows the content with this stamp. After a reload of the page
 // the kernel's updates no longer reach the notebook's outputs, and an app has none.
 function showsStamp(model, stamp) {
-  const shared = sharedNotebook(model);
-  const index = shared ? panelCell(shared, model.get("panel_id")) : -1;
-  if (index < 0) return document.querySelector(`.${stamp}`) !== null;
-  return shared.cells[index].getOutputs().some((output) => htmlOf(output).includes(stamp));
+  const place = panelCell(model);
+  if (!place) return document.querySelector(`.${stamp}`) !== null;
+  const outputs = place.shared.cells[place.index].getOutputs();
+  return outputs.some((output) => htmlOf(output).includes(stamp));
 }
 
 // Puts content into the output with this class, or into a new one; false where there is no notebook.
 function writeOutput(model, name, { data, metadata }) {
-  const shared = sharedNotebook(model);
-  const index = shared ? panelCell(shared, model.get("panel_id")) : -1;
-  if (index < 0) return false;
-  // Through the model of the outputs: changes of the shared one are drawn in the wrong order.
-  const outputs = model.widget_manager.context.model.cells.get(index).outputs;
+  const outputs = panelOutputs(model);
+  if (!outputs) return false;
   const output = { output_type: "display_data", data, metadata };
   const place = outputs.toJSON().findIndex((old) => htmlOf(old).includes(` ${name} `));
   if (place < 0) outputs.add(output);
@@ -99,9 +101,7 @@ function keepOutputs(model, context) {
     const here = model.get("page") !== PAGE && parent.msg_id && parent.msg_id === model.get("run");
     if (!here || !["stream", "display_data"].includes(type) || content.transient?.display_id) return;
     const { transient, ...output } = content;
-    const shared = sharedNotebook(model);
-    const index = shared ? panelCell(shared, model.get("panel_id")) : -1;
-    if (index >= 0) context.model.cells.get(index).outputs.add({ output_type: type, ...output });
+    panelOutputs(model)?.add({ output_type: type, ...output });
   };
   context?.sessionContext?.iopubMessage?.connect(take);
   return () => context?.sessionContext?.iopubMessage?.disconnect(take);
