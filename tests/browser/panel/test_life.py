@@ -279,11 +279,46 @@ def test_it_follows_the_stream(
     panel.log.focus()
     page.page.keyboard.press("PageUp")
     expect(jump).to_be_visible()
+    panel.log.evaluate(RESTING)  # or the next key falls into a scroll that has not ended
     page.page.keyboard.press("End")
     expect(jump).to_be_hidden()
     gates[2].set()
     panel.wait_done()
     wait_until(panel.at_end, interval=0.1)
+
+
+def test_what_is_drawn_stays(
+    open_notebook: Callable[..., NotebookPage], server: ScriptedServer
+) -> None:
+    """While an answer grows, and at its end, nothing is drawn again that has not changed."""
+    gates = [threading.Event() for _ in range(3)]
+    pieces = ["Take $a+b$.\n\nThen $c$.\n\n", "Some words. " * 300 + "\n\nAnd $d$", ".\n\nEND"]
+    events: list[Any] = []
+    for piece, gate in zip(pieces, gates, strict=True):
+        events += [chunk({"content": piece}), Gate(gate)]
+    server.queue(sse_reply([*events, chunk(finish_reason="stop")]))
+    page = open_notebook(LOAD, "%chat --panel")
+    page.run_all()
+    panel = PanelView(page)
+    panel.send("Write")
+    answer = panel.answer(0)
+    formulas = answer.locator("mjx-container")
+    expect(formulas).to_have_count(2)
+    answer.evaluate(
+        "answer => { answer.known = [...answer.querySelectorAll('p, mjx-container')]; }"
+    )
+    same = "answer => answer.known.every((node) => answer.contains(node))"
+    for gate, words in zip(gates, ("And", "END"), strict=False):
+        gate.set()
+        expect(answer.locator("p").last).to_contain_text(words)
+        assert answer.evaluate(same)
+    gates[2].set()
+    panel.wait_done()
+    assert answer.evaluate(same)
+    expect(formulas).to_have_count(3)
+    paragraphs = answer.locator("p").all_inner_texts()
+    assert [text[:4] for text in paragraphs] == ["Take", "Then", "Some", "And ", "END"]
+    assert page.errors == []
 
 
 @pytest.mark.parametrize("app", ["lab", "notebook"])

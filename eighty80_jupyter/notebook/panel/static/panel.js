@@ -31,9 +31,11 @@ function render({ model, el }) {
   };
   const manager = model.widget_manager;
   const typesetter = (manager?.rendermime ?? manager?._rendermime)?.latexTypesetter;
-  // Only where there may be a formula: it looks through all of the element.
-  const typeset = typesetter && ((element) =>
-    /\$|\\[([]|\\begin/.test(element.textContent) && typesetter.typeset(element));
+  // Only where there may be a formula, as it looks through all of the element; and each one once.
+  const typeset = typesetter && ((element) => {
+    for (const set of element.querySelectorAll("mjx-container")) set.classList.add(NO_FORMULAS);
+    if (/\$|\\[([]|\\begin/.test(element.textContent)) typesetter.typeset(element);
+  });
   const toCell = async (code) => {
     if (insertCell(model, code)) composer.say("It is in a new cell below the panel.", "info");
     else if (await copyText(code)) composer.say("Copied: paste it into a cell.", "info");

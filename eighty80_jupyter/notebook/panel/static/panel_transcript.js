@@ -199,15 +199,39 @@ class Transcript {
     }
     if (part.fold) part.fold.textContent = fold;
     if (anew) part.blocks.replaceChildren();
+    const nodes = [...part.tail.childNodes];
+    // Where something else has put nodes of its own among them, all is drawn anew.
+    const old = nodes.length === part.drawn?.length
+      ? nodes.map((node, number) => ({ node, source: part.drawn[number] })) : [];
     for (const html of freeze) {
       const block = make("div", { class: "e80-block" });
-      setHtml(block, html);
       part.blocks.append(block);
-      this.typeset(block);
+      this.draw(block, html, old);
       this.addCodeActions(block);
     }
-    setHtml(part.tail, tail);
-    if (tail) this.typeset(part.tail);
+    part.drawn = this.draw(part.tail, tail, old);
+  }
+
+  // Draws HTML, and returns the source of each node. The `old` ones, of the tail before, stay or move
+  // over as long as they are the same: their formulas are set, and a reader has unfolded some.
+  draw(element, html, old) {
+    const template = make("template");
+    setHtml(template, html);
+    const nodes = [...template.content.childNodes];
+    const sources = nodes.map((node) => node.outerHTML ?? node.data);
+    let kept = 0;
+    for (const source of sources) {
+      // The line end where the tail was cut.
+      while (old[0]?.source.trim() === "" && old[0].source !== source) old.shift().node.remove();
+      if (old[0]?.source !== source) break;
+      const { node } = old.shift();
+      if (node.parentNode !== element) element.append(node);
+      kept += 1;
+    }
+    while (element.childNodes.length > kept) element.lastChild.remove();
+    element.append(...nodes.slice(kept));
+    if (kept < nodes.length) this.typeset(element);
+    return sources;
   }
 
   addCodeActions(block) {
