@@ -41,9 +41,9 @@ _LIST = re.compile(
     r"""(?::|(?<!=)=)\s{0,2}(?:[\w.]{1,20}\()?[(\[]\s{0,8}(?=[\"']|[Nn](?:one|ull|a[nN]\b))"""
 )
 _LIST_NAME = re.compile(r"""([\w.-]{1,60})\\?[\"']?\]?\s{0,2}\Z""")
-# Rules such as "min:8" are none.
+# Rules such as "min:8" are none, nor is a part of an expression.
 _ITEM = re.compile(
-    r"""([\"'])(?![a-z]{2,20}:[\d,]+\1)((?:(?!\1)[^\\\n]){1,300})\1\s{0,8},?\s{0,8}|[Nn]\w{2,3},?\s{0,8}"""
+    r"""([\"'])(?![a-z]{2,20}:[\d,]+\1)((?:(?!\1)[^\\\n]){1,300})\1\s{0,8}(?:,|(?=[)\]…\[]|$))\s{0,8}|[Nn]\w{2,3},?\s{0,8}"""
 )
 # - password: str, 2 unique: x 30, 'y,z' ~12%
 _FREQUENT = re.compile(r"(?:- )?(.{1,130}?): [^\n]{0,300}?\b(?:unique|most): ")

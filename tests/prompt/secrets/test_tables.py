@@ -104,6 +104,7 @@ ORDINARY = [
     "| field | password |\n|---|---|\n| type | string |\n",
     "- password: str, 2 unique: required 30, optional 4\n",
     '"password": ["required", "min:8", "max:64"]',
+    """{'passwords': ("://a:" + "b" * 300)}""",
     "    user    password\n    address2\n    address3\n",
     "password     uint16\nuser         string\n",
     "password  VARCHAR2(30)\nuser      CHAR(3)\n",
