@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -182,13 +183,20 @@ class _Begun:
         )
 
 
+@dataclass(slots=True)
+class _Held:
+    """A conversation, as far as the journal has been read."""
+
+    turns: list[Turn] = field(default_factory=list)
+    system: str | None = None
+    comparisons: tuple[SideBySide, ...] = ()
+
+
 class _Replay:
     """Does again what a journal tells."""
 
     def __init__(self) -> None:
-        self._turns: dict[str, list[Turn]] = {}
-        self._systems: dict[str, str | None] = {}
-        self._comparisons: dict[str, tuple[SideBySide, ...]] = {}
+        self._held: defaultdict[str, _Held] = defaultdict(_Held)
         self._begun: dict[str, _Begun] = {}
         self._current = ""
         self._at = 0.0
@@ -202,26 +210,22 @@ class _Replay:
             case "turns":
                 for turn in event.turns:
                     check_turn(turn, "a turn")
-                turns = self._turns.setdefault(event.conversation, [])
-                turns[max(event.keep, 0) :] = event.turns
+                self._held[event.conversation].turns[max(event.keep, 0) :] = event.turns
             case "answers":
                 self._answer(event.conversation, event.turn, event.add, event.chosen)
             case "system":
-                self._systems[event.conversation] = event.system
+                self._held[event.conversation].system = event.system
             case "comparisons":
                 check_comparisons(event.comparisons)
-                self._turns.setdefault(event.conversation, [])
-                before = self._comparisons.get(event.conversation, ())
-                kept = before[-event.keep :] if event.keep > 0 else ()
-                self._comparisons[event.conversation] = (*kept, *event.comparisons)
+                held = self._held[event.conversation]
+                kept = held.comparisons[-event.keep :] if event.keep > 0 else ()
+                held.comparisons = (*kept, *event.comparisons)
             case "current":
                 self._current = event.conversation
             case "renamed":
                 self._rename(event.conversation, event.name)
             case "deleted":
-                self._turns.pop(event.conversation, None)
-                self._systems.pop(event.conversation, None)
-                self._comparisons.pop(event.conversation, None)
+                self._held.pop(event.conversation, None)
                 self._begun = {
                     turn: begun
                     for turn, begun in self._begun.items()
@@ -238,12 +242,8 @@ class _Replay:
 
     def _rename(self, name: str, new: str) -> None:
         check_name(new)
-        if name in self._turns:
-            self._turns = {new if key == name else key: t for key, t in self._turns.items()}
-        if name in self._systems:
-            self._systems[new] = self._systems.pop(name)
-        if name in self._comparisons:
-            self._comparisons[new] = self._comparisons.pop(name)
+        renamed = {new if key == name else key: held for key, held in self._held.items()}
+        self._held = defaultdict(_Held, renamed)
         if self._current == name:
             self._current = new
         for begun in self._begun.values():
@@ -263,11 +263,11 @@ class _Replay:
             elif event.prompt is not None:
                 prompts.append(event.source or event.prompt.text)
         found = []
-        for name in sorted(self._turns, key=lambda name: name != self._current):
-            turns, comparisons = self._turns[name], self._comparisons.get(name, ())
-            if turns or comparisons:
-                made = Conversation(name, _once(turns), system=self._systems.get(name))
-                made.comparisons = comparisons
+        for name in sorted(self._held, key=lambda name: name != self._current):
+            held = self._held[name]
+            if held.turns or held.comparisons:
+                made = Conversation(name, _once(held.turns), system=held.system)
+                made.comparisons = held.comparisons
                 found.append(made)
         return Recovered(
             path=path,
@@ -279,7 +279,7 @@ class _Replay:
 
     def _add(self, event: _Event, exchange: Exchange) -> None:
         name, turn_id = event.conversation, event.again or event.turn
-        turns = self._turns.setdefault(name, [])
+        turns = self._held[name].turns
         old = next((turn for turn in turns if turn.id == turn_id), None)
         if old is not None:
             # It was committed, and only the line that says so is missing; or it was asked again.
@@ -292,7 +292,7 @@ class _Replay:
             turns.append(turn)
 
     def _answer(self, name: str, turn_id: str, add: tuple[Exchange, ...], chosen: int) -> None:
-        turns = self._turns.get(name, [])
+        turns = self._held[name].turns
         for index, old in enumerate(turns):
             if old.id == turn_id:
                 turn = replace(old, alternatives=(*old.alternatives, *add), chosen=chosen)
