@@ -332,5 +332,7 @@ def test_a_round_has_a_bound_of_calls(server: ScriptedServer, session: Session) 
     messages = sent(server)
     assert len(messages[1]["tool_calls"]) == MOST_CALLS
     assert [m["role"] for m in messages[2:]] == ["tool"] * MOST_CALLS
+    called = [call["id"] for call in messages[1]["tool_calls"]]
+    assert [m["tool_call_id"] for m in messages[2:]] == called
     assert messages[-1]["content"] == f"noted\n[872 further calls were {said}]"
     assert len(reply.calls) == MOST_CALLS
