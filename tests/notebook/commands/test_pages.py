@@ -44,10 +44,10 @@ def look(text: str) -> str:
     return text
 """
 WIDGETS = """
-import json, ipywidgets.widgets.widget
+import dataclasses, json, ipywidgets.widgets.widget
 from eighty80_jupyter.notebook.panel.streaming import finished_parts
 states = [w.get_state() for w in list(ipywidgets.widgets.widget._instances.values())]
-parts = [part.to_wire() for turn in chat.conversation
+parts = [dataclasses.asdict(part) for turn in chat.conversation
          for part in finished_parts(turn.exchange, images=False)]
 print("STATES" + json.dumps([states, parts], default=str))
 """
