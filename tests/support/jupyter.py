@@ -137,7 +137,6 @@ class JupyterServer:
             "ServerApp.root_dir": self.root,
             "ServerApp.terminals_enabled": False,
             "IdentityProvider.token": self.token,
-            "KernelManager.transport": "ipc",  # no port that another program might take meanwhile
             f"{name}.expose_app_in_browser": True,
             "LabApp.extension_manager": "readonly",
             "LabApp.news_url": "",
