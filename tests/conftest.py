@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from eighty80_jupyter.local import start
 from eighty80_jupyter.session import loop_thread
 from eighty80_jupyter.storage import journal
 from tests.support.again import end_fixtures
@@ -21,6 +22,7 @@ from tests.support.scripted import ScriptedServer
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
+    from eighty80_jupyter.local.server import LocalServer
     from tests.support.kernel import KernelSession
 
 BROWSER = Path(__file__).parent / "browser"
@@ -94,6 +96,13 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let threads that end be waited for, however busy the machine is."""
     monkeypatch.setattr(loop_thread, "_STOP_SECONDS", 60.0)
     monkeypatch.setattr(journal, "_CLOSE_SECONDS", 60.0)
+
+
+@pytest.fixture(name="local", scope="module")
+def _local() -> Iterator[LocalServer]:
+    """Give the embedded model's server to all tests of a file."""
+    with start() as server:
+        yield server
 
 
 @pytest.fixture(name="server")

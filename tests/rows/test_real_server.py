@@ -8,25 +8,16 @@ import pandas as pd
 import pytest
 
 from eighty80_jupyter.config import ChatConfig
-from eighty80_jupyter.local import start
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.wire.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from eighty80_jupyter.local.server import LocalServer
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 LABELS = ["even", "odd"]
 ROWS = 8
-
-
-@pytest.fixture(name="local", scope="module")
-def _local() -> Iterator[LocalServer]:
-    with start() as server:
-        yield server
 
 
 @pytest.mark.parametrize("mode", ["schema", "prompt"])

@@ -10,7 +10,6 @@ from pydantic import BaseModel, Field
 
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import ReplyFormatError
-from eighty80_jupyter.local import start
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.wire.secret import Secret
 
@@ -29,12 +28,6 @@ class Part(BaseModel):
 
     colour: Literal["red", "green", "blue"]
     number: int = Field(ge=0)
-
-
-@pytest.fixture(name="local", scope="module")
-def _local() -> Iterator[LocalServer]:
-    with start() as server:
-        yield server
 
 
 @pytest.fixture(name="session")

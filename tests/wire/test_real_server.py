@@ -10,7 +10,6 @@ import pytest
 from eighty80_jupyter.api.deltas import TextDelta
 from eighty80_jupyter.config import ChatConfig
 from eighty80_jupyter.errors import AuthenticationError, ContextLengthError
-from eighty80_jupyter.local import start
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.wire.secret import Secret
 
@@ -25,12 +24,6 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 class StopAskingError(Exception):
     """Raised by a listener that has seen enough."""
-
-
-@pytest.fixture(name="local", scope="module")
-def _local() -> Iterator[LocalServer]:
-    with start() as server:
-        yield server
 
 
 @pytest.fixture(name="session")

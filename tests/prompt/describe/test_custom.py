@@ -13,24 +13,12 @@ import pytest
 
 from eighty80_jupyter.errors import UsageError
 from eighty80_jupyter.prompt.describe.registry import Registry, describe
+from tests.prompt.describe.speaking import Speaks
 
 
 def text_of(value: Any, options: str = "", *, budget: int = 1_000) -> str:
     """Return the text of a description."""
     return describe(value, name="x", options=options, budget=budget).text
-
-
-class Speaks:
-    """A class that describes itself."""
-
-    def __init__(self, text: Any) -> None:
-        self.text = text
-
-    def _repr_llm_(self) -> Any:
-        return self.text
-
-    def _repr_markdown_(self) -> str:
-        return "not this"
 
 
 def test_own_description() -> None:

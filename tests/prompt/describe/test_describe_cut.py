@@ -12,6 +12,7 @@ import pytest
 
 from eighty80_jupyter.prompt.describe.registry import Description, describe
 from eighty80_jupyter.prompt.tokens import estimate
+from tests.prompt.describe.speaking import Speaks
 
 
 def test_long_texts_are_cut_in_the_middle() -> None:
@@ -25,19 +26,6 @@ def test_long_texts_are_cut_in_the_middle() -> None:
     assert "characters" in found.cut
     assert found.tokens <= 220
     assert "shown" in found.summary
-
-
-class Speaks:
-    """A class that describes itself."""
-
-    def __init__(self, text: Any) -> None:
-        self.text = text
-
-    def _repr_llm_(self) -> Any:
-        return self.text
-
-    def _repr_markdown_(self) -> str:
-        return "not this"
 
 
 LONG: dict[str, Any] = {

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from eighty80_jupyter.config import ChatConfig
-from eighty80_jupyter.local import start
 from eighty80_jupyter.session.session import Session
 from eighty80_jupyter.wire.secret import Secret
 from tests.support.valid import check_history
@@ -18,12 +17,6 @@ if TYPE_CHECKING:
     from eighty80_jupyter.local.server import LocalServer
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
-
-
-@pytest.fixture(name="local", scope="module")
-def _local() -> Iterator[LocalServer]:
-    with start() as server:
-        yield server
 
 
 @pytest.fixture(name="session")
